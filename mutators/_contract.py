@@ -1,0 +1,71 @@
+"""The two contracts of a mutator, over one request and over a session, and the decorators that make them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import getdoc, signature
+from random import Random
+
+from shadow.model import Edit, Exchange, Expect, Known, Level, Request, Script
+
+type Session = Sequence[Exchange]
+"""A session's recorded exchanges, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutator:
+    """A mutator of one request. Call it with (request, rng, known); None means there is nothing to edit."""
+
+    name: str
+    level: Level
+    expect: Expect
+    reason: str
+    """Why the expectation holds, with its source: the function's docstring."""
+    edit: Callable[..., Edit | None]
+    wants_known: bool
+
+    def __call__(self, request: Request, rng: Random, known: Known) -> Edit | None:
+        return self.edit(request, rng, known) if self.wants_known else self.edit(request, rng)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionMutator:
+    """A mutator of a session. Call it with (session, rng, known); None means there is nothing to edit."""
+
+    name: str
+    level: Level
+    expect: Expect
+    reason: str
+    plan: Callable[..., Script | None]
+    wants_known: bool
+
+    def __call__(self, session: Session, rng: Random, known: Known) -> Script | None:
+        return self.plan(session, rng, known) if self.wants_known else self.plan(session, rng)
+
+
+def mutator(*, level: Level, expect: Expect) -> Callable[[Callable[..., Edit | None]], Mutator]:
+    """Make a `Mutator` of ``edit(request, rng)`` or ``edit(request, rng, known)``; its name is the function's."""
+
+    def wrap(edit: Callable[..., Edit | None]) -> Mutator:
+        return Mutator(edit.__name__, level, expect, getdoc(edit) or "", edit, _wants_known(edit))
+
+    return wrap
+
+
+def session_mutator(
+    *, level: Level, expect: Expect
+) -> Callable[[Callable[..., Script | None]], SessionMutator]:
+    """Make a `SessionMutator` of ``plan(session, rng)`` or ``plan(session, rng, known)``."""
+
+    def wrap(plan: Callable[..., Script | None]) -> SessionMutator:
+        return SessionMutator(plan.__name__, level, expect, getdoc(plan) or "", plan, _wants_known(plan))
+
+    return wrap
+
+
+def dice(seed: int, exchange: int, name: str, attempt: int = 0) -> Random:
+    """The dice of one mutant: the same arguments give the same mutant, whatever other mutators exist."""
+    return Random(f"{seed}:{exchange}:{name}:{attempt}")
+
+
+def _wants_known(function: Callable[..., object]) -> bool:
+    return len(signature(function).parameters) == 3

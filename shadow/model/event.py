@@ -1,0 +1,119 @@
+"""What the pipeline tells its sinks. Events are past tense; sinks only listen."""
+
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from shadow.model.exchange import Exchange
+from shadow.model.finding import Finding
+from shadow.model.trial import Outcome, Trial
+
+
+class Fate(StrEnum):
+    """What became of a captured exchange. Every captured exchange has exactly one."""
+
+    REPLAYED = "replayed"
+    FILTERED = "filtered"
+    SAMPLED_OUT = "sampled_out"
+    DROPPED = "dropped"
+    UNPARSED = "unparsed"
+
+
+class Parcel(StrEnum):
+    """Why something was sent to a target."""
+
+    ORIGINAL = "original"
+    REPEAT = "repeat"
+    MUTANT = "mutant"
+    CONFIRMATION = "confirmation"
+    PROBE = "probe"
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """`count` captured exchanges met their fate."""
+
+    tap: str
+    fate: Fate
+    count: int = 1
+    why: str = ""
+    exchange: Exchange | None = None
+
+
+class Sent(msgspec.Struct, frozen=True):
+    """One request was sent to a target ("candidate" or "baseline")."""
+
+    target: str
+    parcel: Parcel
+    outcome: Outcome
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """A trial got its verdict."""
+
+    trial: Trial
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A confirmed finding; heard again with the same id when it occurred again."""
+
+    finding: Finding
+    is_new: bool = True
+
+
+class Broke(msgspec.Struct, frozen=True):
+    """Work on one exchange failed because of a bug in Shadow; the run goes on."""
+
+    exchange: int
+    error: str
+
+
+class TargetSeen(msgspec.Struct, frozen=True):
+    """A target became usable, or stopped being so."""
+
+    target: str
+    is_up: bool
+    detail: str = ""
+
+
+class QueueSeen(msgspec.Struct, frozen=True):
+    """The fill of a bounded queue."""
+
+    queue: str
+    items: int
+    capacity_items: int
+
+
+class SentLate(msgspec.Struct, frozen=True):
+    """A request left this long after its scheduled moment."""
+
+    late_seconds: float
+
+
+class TapTimed(msgspec.Struct, frozen=True):
+    """Time that the tap spent in the path of one live request."""
+
+    tap: str
+    seconds: float
+
+
+class StateChanged(msgspec.Struct, frozen=True):
+    """The run's own state changed: ``"normal"``, ``"paused"``, ``"stopping"``."""
+
+    state: str
+    why: str = ""
+
+
+type Event = (
+    Settled | Sent | Judged | Found | Broke | TargetSeen | QueueSeen | SentLate | TapTimed | StateChanged
+)
+
+
+class Sink(Protocol):
+    """Listens to a run. `hear` must not block and must not raise for any event."""
+
+    def hear(self, event: Event) -> None: ...
+
+    def close(self) -> None:
+        """Called once at the end of the run; what was buffered is written."""
+        ...

@@ -1,0 +1,129 @@
+"""What a mutator is asked for and hands back: levels, expectations, edits, scripts."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from shadow.model.exchange import Exchange, Headers, Request
+from shadow.model.signing import Signs
+
+
+class Level(StrEnum):
+    """Which part of the traffic a mutator edits."""
+
+    BYTES = "bytes"
+    FRAMING = "framing"
+    TARGET = "target"
+    HEADER = "header"
+    COOKIE = "cookie"
+    BODY = "body"
+    AUTH = "auth"
+    PERMISSION = "permission"
+    SEQUENCE = "sequence"
+    RACE = "race"
+    NETWORK = "network"
+
+
+class Expect(StrEnum):
+    """What a mutant's answer must be. AGREE is judged besides, whenever there is a baseline."""
+
+    SAME = "same"
+    """The edit does not change the meaning: the answer equals the control's, noise removed."""
+    REJECT = "reject"
+    """The mutant must be denied, and leave no trace."""
+    SURVIVE = "survive"
+    """Any clean answer will do: no 5xx, hang, dropped connection, leak or ill health afterwards."""
+    ONCE = "once"
+    """Of copies sent at once exactly one succeeds."""
+    AGREE = "agree"
+    """Candidate and baseline answer with the same class."""
+
+
+class Ending(StrEnum):
+    """What is done with the connection once the last segment is written."""
+
+    READ = "read"
+    HALF_CLOSE = "half_close"
+    """FIN at once, then read the answer."""
+    RESET = "reset"
+    """RST at once, nothing is read."""
+
+
+class Wire(msgspec.Struct, frozen=True):
+    """A request as exact bytes, for what a `Request` cannot say. Only the raw transport can send it."""
+
+    segments: tuple[bytes, ...]
+    """Written one after the other, each flushed to the network by itself."""
+    pause_seconds: float = 0.0
+    """Waited between two segments."""
+    ending: Ending = Ending.READ
+
+
+class Edit(msgspec.Struct, frozen=True):
+    """One mutant of one request."""
+
+    request: Request
+    """The mutant's meaning; what is sent unless `wire` is given."""
+    what: str
+    """What was changed, for a person: ``"dropped header 'x-signature'"``."""
+    wire: Wire | None = None
+    signs_again: bool = True
+    """Whether a signed request is signed anew after the edit. False where the signature is the point."""
+
+
+class Identity(msgspec.Struct, frozen=True):
+    """One principal that the configuration names, and what makes a request its own."""
+
+    name: str
+    role: str = ""
+    """Free text, for example ``"readonly"``; identities of one role are never swapped for each other's."""
+    rank: int = 0
+    """Higher may do more. A request of a higher rank must be denied to a lower one."""
+    key: str = ""
+    """Id of the signing key it uses, or an empty string."""
+    headers: Headers = ()
+    """Fields that carry its credentials (Authorization, Cookie, an API key)."""
+    may: tuple[str, ...] | None = None
+    """What it may do, as ``"METHOD path-glob"`` (``"GET *"``, ``"POST */start"``); None where not stated."""
+    tenant: str = ""
+    """Identities of different tenants must not reach each other's resources."""
+
+
+class Known(msgspec.Struct, frozen=True):
+    """What is known besides the request: a snapshot of what was learned from traffic or configured."""
+
+    values: Mapping[str, tuple[str, ...]] = {}
+    """Seen values by place: ``"body:$.name"``, ``"query:limit"``, ``"header:x"``; oldest first, bounded."""
+    others: tuple[Exchange, ...] = ()
+    """Some recorded exchanges of the same and of other sessions; bounded."""
+    identities: tuple[Identity, ...] = ()
+    owner: Identity | None = None
+    """Whose request this is, where that is recognised."""
+    signer: Signs | None = None
+    """Signs and recognises signed requests, where a scheme is configured or recognised."""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One request of a script."""
+
+    request: Request
+    origin: int
+    """Position in the session of the recorded exchange it stems from; its live answer teaches correlation."""
+    what: str = ""
+    """What differs from the recorded exchange; empty for one sent as recorded."""
+    wire: Wire | None = None
+    signs_again: bool = True
+
+
+class Script(msgspec.Struct, frozen=True):
+    """One mutant of one session: requests in the order in which they are to be sent."""
+
+    steps: tuple[Step, ...]
+    judged: tuple[int, ...]
+    """Positions in `steps` that the expectation speaks of."""
+    what: str
+    needs: tuple[int, ...] = ()
+    """Positions whose answers must be successes; otherwise the script teaches nothing."""
+    is_burst: bool = False
+    """True where the judged steps are sent at the same moment (a race)."""

@@ -1,0 +1,42 @@
+"""The contract of what signs requests, so that mutators can ask for it without knowing any scheme."""
+
+from typing import Protocol
+
+from shadow.model.exchange import Request
+
+
+class Signs(Protocol):
+    """A signing scheme with the keys that the configuration gave. Pure: the clock and dice come in.
+
+    Every method returns None where it cannot do what is asked: the request is not signed under this
+    scheme, the key is not configured, or the scheme has no such part.
+    """
+
+    def key_id(self, request: Request) -> str | None:
+        """The id of the key that `request` says it is signed with; None when it is not signed."""
+        ...
+
+    def keys(self) -> tuple[str, ...]:
+        """Ids of the active keys whose secrets are configured."""
+        ...
+
+    def revoked_keys(self) -> tuple[str, ...]:
+        """Ids of the configured keys that the service must no longer accept."""
+        ...
+
+    def sign(
+        self, request: Request, *, key: str | None = None, at: float | None = None, nonce: str | None = None
+    ) -> Request | None:
+        """`request` signed anew, by its own key or by `key`.
+
+        `at` is the Unix time to state; None keeps the one that the request states. `nonce` likewise.
+        """
+        ...
+
+    def stated_time(self, request: Request) -> float | None:
+        """The Unix time that `request` says it was signed at."""
+        ...
+
+    def places(self) -> dict[str, str]:
+        """Where the parts stand: ``{"signature": "x-signature", "nonce": "x-nonce", ...}`` (header names)."""
+        ...

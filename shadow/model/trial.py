@@ -1,0 +1,148 @@
+"""What the shadow environment answered, how answers differ, and what was made of it."""
+
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from shadow.model.exchange import Response
+from shadow.model.mutation import Expect
+
+
+class Timing(msgspec.Struct, frozen=True, gc=False):
+    """Seconds from the start of the attempt; 0.0 where the step was not reached or not needed."""
+
+    connect_seconds: float = 0.0
+    first_byte_seconds: float = 0.0
+    total_seconds: float = 0.0
+
+
+class Silence(StrEnum):
+    """Why there is no answer."""
+
+    REFUSED = "refused"
+    """No connection could be made."""
+    RESET = "reset"
+    TIMED_OUT = "timed_out"
+    CLOSED = "closed"
+    """The connection was closed cleanly before an answer began."""
+    MALFORMED = "malformed"
+    """Bytes came back that are no HTTP response."""
+    UNSENT = "unsent"
+    """The transport cannot say this request, or a safety rule held it back."""
+
+
+class Reply(msgspec.Struct, frozen=True, gc=False):
+    """An answer."""
+
+    response: Response
+    timing: Timing = Timing()
+    surplus: bytes = b""
+    """Bytes that followed the answer on the same connection (at most 64 KiB kept)."""
+
+
+class NoReply(msgspec.Struct, frozen=True, gc=False):
+    """No answer. Network trouble is a value."""
+
+    why: Silence
+    detail: str = ""
+    timing: Timing = Timing()
+
+
+type Outcome = Reply | NoReply
+
+
+class AnswerClass(StrEnum):
+    """Outcomes that count as the same. Two different rejections agree."""
+
+    SUCCESS = "success"
+    """2xx, 101."""
+    REDIRECT = "redirect"
+    """3xx."""
+    REJECTED = "rejected"
+    """Any 4xx, 501, 505, and a silent close or reset of a connection."""
+    BROKEN = "broken"
+    """Any other 5xx, or bytes that are no HTTP."""
+    HUNG = "hung"
+    """No answer within the time limit."""
+    DOWN = "down"
+    """No connection, or never sent: says nothing about the request."""
+
+
+class Change(StrEnum):
+    """How two values in the same place differ."""
+
+    MISSING = "missing"
+    ADDED = "added"
+    TYPE = "type"
+    VALUE = "value"
+    LENGTH = "length"
+    ORDER = "order"
+
+
+class Difference(msgspec.Struct, frozen=True):
+    """One place in which two answers differ. `left` is what was expected, `right` what came."""
+
+    where: str
+    """``"status"``, ``"header:etag"``, ``"body:$.items[3].price"``."""
+    change: Change
+    left: Any = None
+    right: Any = None
+
+
+class Verdict(StrEnum):
+    """The oracle's judgement of one trial."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    UNDECIDED = "undecided"
+
+
+class Severity(StrEnum):
+    """How bad a finding is: crash, hang, bypass, leak, field gone, type changed are HIGH; additions LOW."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Kind(StrEnum):
+    """Where a finding comes from."""
+
+    REGRESSION = "regression"
+    MUTANT = "mutant"
+    SEQUENCE = "sequence"
+    RACE = "race"
+    NETWORK = "network"
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """A verdict with its reason."""
+
+    verdict: Verdict
+    why: str = ""
+    expect: Expect | None = None
+    """The expectation that failed: the mutator's own, or AGREE."""
+    fault: str = ""
+    """A WFC code such as ``"F100"`` or one of our own names, where the verdict is FAILED."""
+    severity: Severity = Severity.LOW
+    differences: tuple[Difference, ...] = ()
+
+
+class Trial(msgspec.Struct, frozen=True):
+    """One thing sent to the shadow environment, and its judgement."""
+
+    exchange: int
+    endpoint: str
+    """Method and capped template: ``"GET /v1/x/{id}"``."""
+    kind: Kind
+    mutator: str | None
+    judgement: Judgement
+    edits: tuple[str, ...] = ()
+    expect: Expect | None = None
+    sent: bytes = b""
+    """The candidate's request as wire bytes."""
+    control: Outcome | None = None
+    answer: Outcome | None = None
+    baseline: Outcome | None = None
+    seed: int = 0
