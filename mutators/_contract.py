@@ -43,7 +43,7 @@ class SessionMutator:
 
 
 def mutator(*, level: Level, expect: Expect) -> Callable[[Callable[..., Edit | None]], Mutator]:
-    """Make a `Mutator` of ``edit(request, rng)`` or ``edit(request, rng, known)``; its name is the function's."""
+    """Make a `Mutator` of ``edit(request, rng[, known])``; its name is the function's."""
 
     def wrap(edit: Callable[..., Edit | None]) -> Mutator:
         return Mutator(edit.__name__, level, expect, getdoc(edit) or "", edit, _wants_known(edit))
