@@ -1,0 +1,355 @@
+"""HTTP/1 messages: written byte for byte as they are, and read from any stream, one message per reader."""
+
+from shadow.model import Headers, Request, Response
+from shadow.wire.http1_body import Body, ChunkedBody, LengthBody, StreamBody
+from shadow.wire.http1_head import (
+    CHUNKED,
+    RequestHead,
+    ResponseHead,
+    head_end,
+    parse_request_head,
+    parse_response_head,
+)
+
+MAX_HEAD_BYTES = 262_144
+MAX_BODY_BYTES = 67_108_864
+_STATUS_LINE_START = b"HTTP/"
+
+
+def serialise_request(request: Request) -> bytes:
+    """The bytes of `request`: its fields as they are, none added or put right; the body framed as they say.
+
+    Where Transfer-Encoding ends in chunked, the body leaves as one chunk, followed by the trailers.
+    """
+    start = b"%b %b %b\r\n" % (request.method, request.target, request.version)
+    return start + _field_lines(request.headers) + b"\r\n" + _framed_body(request)
+
+
+def serialise_response(response: Response) -> bytes:
+    """The bytes of `response`, in the same way. What answers HEAD has an empty body and stays without."""
+    start = b"%b %03d %b\r\n" % (response.version, response.status, response.reason)
+    has_body = bool(response.body or response.trailers) or not _is_bodiless(response.status)
+    body = _framed_body(response) if has_body else b""
+    return start + _field_lines(response.headers) + b"\r\n" + body
+
+
+def is_chunked(headers: Headers) -> bool:
+    """Whether the last transfer coding is chunked."""
+    codings = [value for name, value in headers if name.strip().lower() == b"transfer-encoding"]
+    return bool(codings) and codings[-1].lower().rsplit(b",", 1)[-1].strip() == b"chunked"
+
+
+class RequestReader:
+    """Reads one request. After the last byte `surplus` holds what followed it.
+
+    `error` says why the bytes are no request; nothing is read from then on.
+    """
+
+    __slots__ = ("_message", "error", "is_cut", "surplus")
+
+    def __init__(self, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
+        self._message = _Message(max_head_bytes, max_body_bytes)
+        self.surplus = b""
+        self.error: str | None = None
+        self.is_cut = False
+        """True where the body was longer than may be kept, or bytes of it were missing."""
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a first byte was read."""
+        return self._message.has_begun
+
+    @property
+    def head(self) -> RequestHead | None:
+        """The head, as soon as it was read."""
+        head = self._message.head
+        return head if isinstance(head, RequestHead) else None
+
+    def feed(self, text: bytes) -> Request | None:
+        """The request, as soon as `text` completes it; until then, and on an error, None."""
+        message = self._message
+        if message.body is None:
+            at = message.take_head(text)
+            if at is None:
+                self.error = message.error
+                return None
+            text, head = message.text, parse_request_head(message.head_bytes)
+            if isinstance(head, str):
+                self.error = message.fail(head)
+                return None
+            message.begin_body(head, head.length if head.length >= CHUNKED else 0)
+        else:
+            at = 0
+        rest = message.take_body(text, at)
+        self.error = message.error
+        if rest is None:
+            return None
+        self.surplus = rest
+        return self._request()
+
+    def skip(self, count: int) -> bool:
+        """Whether the end of the request is still known although `count` bytes are missing here."""
+        return self._message.skip(count)
+
+    def completed(self) -> Request | None:
+        """The request, where `skip` went over its last byte; else None."""
+        body = self._message.body
+        return self._request() if body is not None and body.is_done else None
+
+    def _request(self) -> Request | None:
+        head, body = self._message.head, self._message.body
+        if not isinstance(head, RequestHead) or body is None:
+            return None
+        self.is_cut = body.is_cut
+        return Request(head.method, head.target, head.version, head.headers, body.content(), body.trailers)
+
+
+class ResponseReader:
+    """Reads one final response to a request with `method`; interim 1xx responses are read over, save 101.
+
+    After the last byte `surplus` holds what followed it. `error` says why the bytes are no response; nothing
+    is read from then on.
+    """
+
+    __slots__ = (
+        "_max_body_bytes",
+        "_max_head_bytes",
+        "_message",
+        "error",
+        "interim_count",
+        "method",
+        "surplus",
+    )
+
+    def __init__(
+        self, method: bytes, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
+        self.method = method
+        self._max_head_bytes = max_head_bytes
+        self._max_body_bytes = max_body_bytes
+        self._message = _Message(max_head_bytes, max_body_bytes)
+        self.surplus = b""
+        self.error: str | None = None
+        self.interim_count = 0
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a first byte of the final response was read."""
+        return self._message.has_begun
+
+    @property
+    def head(self) -> ResponseHead | None:
+        """The head of the final response, as soon as it was read."""
+        head = self._message.head
+        return head if isinstance(head, ResponseHead) else None
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether what follows the head is another protocol's: after 101 and after a granted CONNECT."""
+        head = self.head
+        return head is not None and _opens_tunnel(self.method, head.status)
+
+    @property
+    def keeps_open(self) -> bool:
+        """Whether the connection may carry another exchange, once the response is complete."""
+        head, body = self.head, self._message.body
+        if head is None or self.error or self.is_tunnel or not isinstance(body, LengthBody | ChunkedBody):
+            return False
+        options = b",".join(v for k, v in head.headers if k.lower() == b"connection").lower().split(b",")
+        tokens = {option.strip() for option in options}
+        if b"close" in tokens or not body.is_done:
+            return False
+        return head.version != b"HTTP/1.0" or b"keep-alive" in tokens
+
+    def feed(self, text: bytes) -> Response | None:
+        """The response, as soon as `text` completes it; until then, and on an error, None.
+
+        A body longer than `max_body_bytes` is read to its end, kept up to the limit, and not `is_complete`.
+        """
+        at: int | None = 0
+        while self._message.body is None:
+            if not self._may_be_response(text):
+                return None
+            message = self._message
+            at = message.take_head(text)
+            if at is None:
+                self.error = message.error
+                return None
+            text, head = message.text, parse_response_head(message.head_bytes)
+            if isinstance(head, str):
+                self.error = message.fail(head)
+                return None
+            if 100 <= head.status < 200 and head.status != 101:
+                text = text[at:]
+                self.interim_count += 1
+                self._message = _Message(self._max_head_bytes, self._max_body_bytes)
+                continue
+            self._begin_body(head)
+        assert at is not None
+        rest = self._message.take_body(text, at)
+        self.error = self._message.error
+        if rest is None:
+            return None
+        self.surplus = rest
+        return self._response()
+
+    def finish(self) -> Response | None:
+        """The response that the end of the stream completes or cuts; None where its head never came."""
+        body = self._message.body
+        if body is None:
+            return None
+        is_whole = body.finish()
+        return self._response(is_complete=is_whole)
+
+    def cut(self) -> Response | None:
+        """The response as far as it came, marked as cut; None where its head never came."""
+        return self._response(is_complete=False)
+
+    def skip(self, count: int) -> bool:
+        """Whether the end of the response is still known although `count` bytes are missing here."""
+        return self._message.skip(count)
+
+    def completed(self) -> Response | None:
+        """The response, where `skip` went over its last byte; else None."""
+        body = self._message.body
+        return self._response() if body is not None and body.is_done else None
+
+    def _may_be_response(self, text: bytes) -> bool:
+        """Tells bytes of another protocol at once, so that nobody waits for an empty line in them."""
+        start = self._message.first_bytes(text, len(_STATUS_LINE_START))
+        if self.error is None and not _STATUS_LINE_START.startswith(start):
+            self.error = self._message.fail(f"not a status line: {start!r}")
+        return self.error is None
+
+    def _begin_body(self, head: ResponseHead) -> None:
+        if self.method == b"HEAD" or _is_bodiless(head.status) or _opens_tunnel(self.method, head.status):
+            self._message.begin_body(head, 0)
+        else:
+            self._message.begin_body(head, head.length)
+
+    def _response(self, *, is_complete: bool = True) -> Response | None:
+        head, body = self._message.head, self._message.body
+        if not isinstance(head, ResponseHead) or body is None:
+            return None
+        content = body.content()
+        is_complete = is_complete and not body.is_cut
+        return Response(
+            head.status, head.reason, head.version, head.headers, content, body.trailers, is_complete
+        )
+
+
+class _Message:
+    """The state of one message being read: first its head, then its body."""
+
+    __slots__ = (
+        "_buffer",
+        "_max_body_bytes",
+        "_max_head_bytes",
+        "body",
+        "error",
+        "has_begun",
+        "head",
+        "head_bytes",
+        "text",
+    )
+
+    def __init__(self, max_head_bytes: int, max_body_bytes: int) -> None:
+        self._max_head_bytes = max_head_bytes
+        self._max_body_bytes = max_body_bytes
+        self._buffer: bytearray | None = None
+        self.has_begun = False
+        self.error: str | None = None
+        self.head: RequestHead | ResponseHead | None = None
+        self.head_bytes = b""
+        self.text = b""
+        """What `take_head` read from last: the head with all that followed it."""
+        self.body: Body | None = None
+
+    def first_bytes(self, text: bytes, count: int) -> bytes:
+        """The first `count` bytes of the message, or as many as there are with `text`."""
+        if self._buffer is not None:
+            return bytes(self._buffer[:count]) + text[: max(count - len(self._buffer), 0)]
+        return text.lstrip(b"\r\n")[:count] if text[:1] in (b"\r", b"\n") else text[:count]
+
+    def take_head(self, text: bytes) -> int | None:
+        """The position in `self.text` after a whole head; None where more is needed, or on an error.
+
+        Empty lines before the start line are read over (RFC 9112 §2.2).
+        """
+        if self.error is not None:
+            return None
+        scan = 0
+        if self._buffer is not None:
+            scan = max(len(self._buffer) - 3, 0)
+            self._buffer += text
+            end = head_end(self._buffer, scan)
+        else:
+            if text[:1] in (b"\r", b"\n"):
+                text = text.lstrip(b"\r\n")
+            end = head_end(text)
+        if end < 0 or end > self._max_head_bytes:
+            self._keep(text)
+            return None
+        if self._buffer is not None:
+            text, self._buffer = bytes(self._buffer), None
+        self.has_begun = True
+        self.text, self.head_bytes = text, text[:end]
+        return end
+
+    def begin_body(self, head: RequestHead | ResponseHead, length: int) -> None:
+        self.head = head
+        self.head_bytes = self.text = b""
+        if length >= 0:
+            self.body = LengthBody(length, self._max_body_bytes)
+        elif length == CHUNKED:
+            self.body = ChunkedBody(self._max_body_bytes, self._max_head_bytes)
+        else:
+            self.body = StreamBody(self._max_body_bytes)
+
+    def take_body(self, text: bytes, at: int) -> bytes | None:
+        """What follows the body, where it is complete; None where more is needed, or on an error."""
+        body = self.body
+        if body is None or self.error is not None:
+            return None
+        if not body.is_done:
+            at = body.take(text, at)
+        if body.error is not None:
+            self.fail(body.error)
+        elif body.is_done:
+            return text[at:]
+        return None
+
+    def skip(self, count: int) -> bool:
+        return self.error is None and self.body is not None and self.body.skip(count)
+
+    def fail(self, why: str) -> str:
+        self.error = why
+        self._buffer = None
+        return why
+
+    def _keep(self, text: bytes) -> None:
+        if self._buffer is None and text:
+            self._buffer = bytearray(text)
+            self.has_begun = True
+        if self._buffer is not None and len(self._buffer) > self._max_head_bytes:
+            self.fail(f"head longer than {self._max_head_bytes} bytes")
+
+
+def _is_bodiless(status: int) -> bool:
+    """RFC 9110 §6.4.1: 1xx, 204 and 304 never have a body."""
+    return status < 200 or status in (204, 304)
+
+
+def _opens_tunnel(method: bytes, status: int) -> bool:
+    return status == 101 or (method == b"CONNECT" and 200 <= status < 300)
+
+
+def _field_lines(headers: Headers) -> bytes:
+    return b"".join([b"%b: %b\r\n" % line for line in headers])
+
+
+def _framed_body(message: Request | Response) -> bytes:
+    if not is_chunked(message.headers):
+        return message.body
+    chunk = b"%x\r\n%b\r\n" % (len(message.body), message.body) if message.body else b""
+    return chunk + b"0\r\n" + _field_lines(message.trailers) + b"\r\n"
