@@ -1,0 +1,306 @@
+"""JSON with positions: one value, key or member is edited, and every other byte stays as it was."""
+
+import json
+import re
+from collections.abc import Iterator
+from enum import StrEnum
+from functools import lru_cache
+
+import msgspec
+
+from shadow.content.entity import entity
+from shadow.model import Request, Response
+
+MAX_BYTES = 256 * 1024
+"""Larger documents are not parsed: positions cost some hundred bytes for each value."""
+
+_BOM = b"\xef\xbb\xbf"
+_SPACE = re.compile(rb"[ \t\r\n]*+")
+_STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
+_TOKEN = re.compile(
+    rb"[ \t\r\n]*+(?:([{\[])|([}\]])|(,)|(:)|(" + _STRING + rb")"
+    rb"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)|(true|false)|(null))"
+)
+_PLAIN_KEY = re.compile(r"[A-Za-z_$][\w$-]*", re.ASCII)
+
+
+class Kind(StrEnum):
+    """The type of a JSON value."""
+
+    OBJECT = "object"
+    ARRAY = "array"
+    STRING = "string"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+    NULL = "null"
+
+
+_SCALARS = {5: Kind.STRING, 6: Kind.NUMBER, 7: Kind.BOOLEAN, 8: Kind.NULL}
+
+
+class Node(msgspec.Struct, frozen=True, gc=False):
+    """One value, ``text[start:end]``; of an object's member also the key, quotes included."""
+
+    index: int
+    """Position in `Document.nodes`."""
+    kind: Kind
+    start: int
+    end: int
+    parent: int
+    """Index of the object or array that holds it; -1 for the root."""
+    key_start: int
+    """The key is ``text[key_start:key_end]``; both are -1 where it is not a member of an object."""
+    key_end: int
+    children: tuple[int, ...]
+    """Indexes of members or elements, in order."""
+
+    @property
+    def begins(self) -> int:
+        """Where the member (key included) or the element begins."""
+        return self.key_start if self.key_start >= 0 else self.start
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A parsed text. `nodes` are in the order in which they begin; the root is the first."""
+
+    text: bytes
+    nodes: tuple[Node, ...]
+
+    @property
+    def root(self) -> Node:
+        return self.nodes[0]
+
+    def raw(self, node: Node) -> bytes:
+        """The value's own bytes."""
+        return self.text[node.start : node.end]
+
+    def raw_key(self, node: Node) -> bytes:
+        """The key with its quotes; empty where the node is no member."""
+        return self.text[node.key_start : node.key_end] if node.key_start >= 0 else b""
+
+    def children(self, node: Node) -> tuple[Node, ...]:
+        return tuple(self.nodes[index] for index in node.children)
+
+    def keys(self, node: Node) -> list[bytes]:
+        """The raw keys of an object, in order, duplicates kept."""
+        return [self.raw_key(child) for child in self.children(node)]
+
+
+@lru_cache(maxsize=16)  # one body is mutated many times over; at most 16 documents of MAX_BYTES stay
+def parse(text: bytes) -> Document | None:
+    """The document, or None where `text` is not JSON (RFC 8259) or over MAX_BYTES. A leading BOM is let pass.
+
+    Duplicate keys, lone surrogates, numbers of any size and bytes that are not UTF-8 inside strings are kept.
+    """
+    if not text or len(text) > MAX_BYTES:
+        return None
+    return _Reader(text).read()
+
+
+def document(message: Request | Response) -> Document | None:
+    """The message's body as a document; None where it is empty, not JSON, or cannot be decoded."""
+    body = entity(message)
+    return parse(body) if body else None
+
+
+def replace(document: Document, node: Node, value: bytes) -> bytes:
+    """The text with `node`'s value replaced by `value`."""
+    return document.text[: node.start] + value + document.text[node.end :]
+
+
+def rename(document: Document, node: Node, key: bytes) -> bytes:
+    """The text with the member's key replaced by `key` (quotes included)."""
+    return document.text[: node.key_start] + key + document.text[node.key_end :]
+
+
+def drop(document: Document, node: Node) -> bytes:
+    """The text without the member or element and without one of the commas beside it; the root stays."""
+    if node.parent < 0:
+        return document.text
+    siblings = document.nodes[node.parent].children
+    at = siblings.index(node.index)
+    start, end = node.begins, node.end
+    if at + 1 < len(siblings):
+        end = document.nodes[siblings[at + 1]].begins
+    elif at > 0:
+        start = document.nodes[siblings[at - 1]].end
+    return document.text[:start] + document.text[end:]
+
+
+def add(document: Document, holder: Node, member: bytes, *, first: bool = False) -> bytes:
+    """The text with `member` (``b'"k":1'`` or an element) put into an object or array, last or first."""
+    text = document.text
+    if not holder.children:
+        at = holder.start + 1
+        return text[:at] + member + text[at:]
+    if first:
+        at = document.nodes[holder.children[0]].begins
+        return text[:at] + member + b"," + text[at:]
+    at = document.nodes[holder.children[-1]].end
+    return text[:at] + b"," + member + text[at:]
+
+
+def reorder(document: Document, holder: Node, order: list[int]) -> bytes:
+    """The text with the members or elements of `holder` in `order`; what is between stays in place."""
+    children = document.children(holder)
+    text = document.text
+    pieces = [text[: children[0].begins]]
+    for at, old in enumerate(order):
+        chosen = children[old]
+        pieces.append(text[chosen.begins : chosen.end])
+        gap_end = children[at + 1].begins if at + 1 < len(children) else len(text)
+        pieces.append(text[children[at].end : gap_end])
+    return b"".join(pieces)
+
+
+def path(document: Document, node: Node) -> str:
+    """The node's place: ``$.items[3].price``; a key that is no plain word as ``$["odd key"]``."""
+    steps: list[str] = []
+    while node.parent >= 0:
+        holder = document.nodes[node.parent]
+        steps.append(_step(document, holder, node))
+        node = holder
+    return "$" + "".join(reversed(steps))
+
+
+def place(document: Document, node: Node) -> str:
+    """The node's place with array positions left out: ``$.items[].price``."""
+    steps: list[str] = []
+    while node.parent >= 0:
+        holder = document.nodes[node.parent]
+        steps.append("[]" if holder.kind is Kind.ARRAY else _step(document, holder, node))
+        node = holder
+    return "$" + "".join(reversed(steps))
+
+
+def find(document: Document, wanted: str) -> Node | None:
+    """The first node whose `path` is `wanted`."""
+    return next((node for node in document.nodes if path(document, node) == wanted), None)
+
+
+def text_of(raw: bytes) -> str:
+    """The text of a raw JSON string with its quotes; lone surrogates kept, bytes not UTF-8 replaced."""
+    try:
+        value = json.loads(raw.decode("utf-8", "replace"))
+    except ValueError:
+        return raw.decode("utf-8", "replace")
+    return value if isinstance(value, str) else raw.decode("utf-8", "replace")
+
+
+def quote(text: str) -> bytes:
+    """`text` as a raw JSON string: UTF-8, with lone surrogates escaped."""
+    raw = json.dumps(text, ensure_ascii=False)
+    try:
+        return raw.encode()
+    except UnicodeEncodeError:
+        return json.dumps(text).encode()
+
+
+def scalars(document: Document) -> Iterator[tuple[str, str]]:
+    """Each scalar as (`place`, raw JSON text), in order."""
+    for node in document.nodes:
+        if node.kind is not Kind.OBJECT and node.kind is not Kind.ARRAY:
+            yield place(document, node), document.raw(node).decode("utf-8", "replace")
+
+
+def _step(document: Document, holder: Node, node: Node) -> str:
+    if holder.kind is Kind.ARRAY:
+        return f"[{holder.children.index(node.index)}]"
+    key = text_of(document.raw_key(node))
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key, ensure_ascii=False)}]"
+
+
+class _Reader:
+    """Reads one text into nodes, without recursion, so that depth costs no stack."""
+
+    __slots__ = ("at", "children", "ends", "key", "keys", "kinds", "open", "parents", "starts", "text")
+
+    def __init__(self, text: bytes) -> None:
+        self.text = text
+        self.at = len(_BOM) if text.startswith(_BOM) else 0
+        self.kinds: list[Kind] = []
+        self.starts: list[int] = []
+        self.ends: list[int] = []
+        self.parents: list[int] = []
+        self.keys: list[tuple[int, int]] = []
+        self.children: list[list[int]] = []
+        self.open: list[int] = []
+        self.key = (-1, -1)
+
+    def read(self) -> Document | None:
+        """The document, or None where the grammar is broken."""
+        if not self._value() or (self.open and not self._rest()):
+            return None
+        end = _SPACE.match(self.text, self.at)
+        if end is None or end.end() != len(self.text):
+            return None
+        return Document(self.text, tuple(self._nodes()))
+
+    def _rest(self) -> bool:
+        """Reads on until every container is closed."""
+        while self.open:
+            found = _TOKEN.match(self.text, self.at)
+            if found is None:
+                return False
+            group = found.lastindex
+            holder = self.open[-1]
+            if group == 2:
+                if (self.text[found.end() - 1] == 0x7D) is not (self.kinds[holder] is Kind.OBJECT):
+                    return False
+                self.at = found.end()
+                self.ends[holder] = self.at
+                self.open.pop()
+                continue
+            if self.children[holder]:
+                if group != 3:
+                    return False
+                self.at = found.end()
+            if not (self._key() if self.kinds[holder] is Kind.OBJECT else True) or not self._value():
+                return False
+        return True
+
+    def _key(self) -> bool:
+        """Reads ``"key":`` and keeps its span for the value that follows."""
+        found = _TOKEN.match(self.text, self.at)
+        if found is None or found.lastindex != 5:
+            return False
+        self.key = found.span(5)
+        colon = _TOKEN.match(self.text, found.end())
+        if colon is None or colon.lastindex != 4:
+            return False
+        self.at = colon.end()
+        return True
+
+    def _value(self) -> bool:
+        """Reads a scalar, or the opening of a container."""
+        found = _TOKEN.match(self.text, self.at)
+        if found is None:
+            return False
+        group = found.lastindex or 0
+        start, end = found.span(group)
+        if group == 1:
+            kind = Kind.OBJECT if self.text[start] == 0x7B else Kind.ARRAY
+        elif group in _SCALARS:
+            kind = _SCALARS[group]
+        else:
+            return False
+        index = len(self.kinds)
+        parent = self.open[-1] if self.open else -1
+        if parent >= 0:
+            self.children[parent].append(index)
+        self.kinds.append(kind)
+        self.starts.append(start)
+        self.ends.append(end)
+        self.parents.append(parent)
+        self.keys.append(self.key)
+        self.children.append([])
+        self.key = (-1, -1)
+        self.at = end
+        if group == 1:
+            self.open.append(index)
+        return True
+
+    def _nodes(self) -> Iterator[Node]:
+        columns = zip(self.kinds, self.starts, self.ends, self.parents, self.keys, self.children, strict=True)
+        for index, (kind, start, end, parent, key, children) in enumerate(columns):
+            yield Node(index, kind, start, end, parent, key[0], key[1], tuple(children))
