@@ -1,0 +1,162 @@
+"""The inline tap: a reverse proxy in front of the live service, on mitmproxy."""
+
+# mypy: allow-untyped-calls
+# (half of mitmproxy's own functions have no types)
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+import msgspec
+from mitmproxy import exceptions
+from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
+from mitmproxy.master import Master
+from mitmproxy.options import Options
+from mitmproxy.utils import asyncio_utils
+
+from shadow.errors import TapError
+from shadow.taps.mitm_addon import MitmTap, TakesExchanges
+
+_POLL_SECONDS = 0.02
+_CLOSE_SECONDS = 2.0  # for connections that were told to close and only have to flush
+
+__all__ = ["MitmTap", "ProxySettings", "TakesExchanges", "run_proxy"]
+
+
+class ProxySettings(msgspec.Struct, frozen=True):
+    """Where the proxy stands, and how it treats what passes."""
+
+    live: str
+    """URL of the live service: scheme, host and port, without a path."""
+    listen_host: str = "127.0.0.1"
+    listen_port: int = 8080
+    """0 lets the system choose."""
+    max_body_bytes: int = 1 << 20
+    """What is longer passes all the same, but is not captured whole."""
+    max_held_bytes: int = 64 << 20
+    """Copies of bodies on their way through, together."""
+    verifies_live: bool = True
+    """Whether the certificate of a live service on https is checked."""
+    live_ca_path: str = ""
+    """PEM file of the authorities that vouch for the live service; empty for the usual ones."""
+    certificate_path: str = ""
+    """PEM file of the key and certificate chain shown to clients on https; empty for plain HTTP only."""
+    refuses_malformed: bool = True
+    """Whether messages that invite request smuggling are answered with 400 instead of passed on."""
+    grace_seconds: float = 10.0
+    """How long requests under way may take to end once the proxy stops."""
+
+
+async def run_proxy(
+    settings: ProxySettings,
+    taker: TakesExchanges,
+    *,
+    ready: Callable[[str, int], object],
+    stop: asyncio.Event,
+) -> None:
+    """Carry live traffic until `stop`, then let the requests under way end.
+
+    `ready` is told the address once it is listening. Raises TapError where it cannot listen, or a setting is
+    unusable. The loop must be the tap's own: mitmproxy sets its task factory meanwhile.
+    """
+    tap = MitmTap(
+        taker,
+        live=_authority(settings.live),
+        max_body_bytes=settings.max_body_bytes,
+        max_held_bytes=settings.max_held_bytes,
+    )
+    # mitmproxy writes an authority of its own when it loads TLS; it must neither use nor leave one at home.
+    with TemporaryDirectory(prefix="shadow-mitm-") as folder, asyncio_utils.set_eager_task_factory():
+        front = proxyserver.Proxyserver()
+        master = Master(_options(settings, folder))
+        try:
+            _load(master, front, tap, settings)
+            host, port = await _listen(front, settings)
+            await master.running()
+            try:
+                ready(host, port)
+                await stop.wait()
+            finally:
+                await _drain(front, tap, settings.grace_seconds)
+        finally:
+            await master.done()
+
+
+def _options(settings: ProxySettings, folder: str) -> Options:
+    return Options(
+        mode=[f"reverse:{settings.live}"],
+        listen_host=settings.listen_host,
+        listen_port=settings.listen_port,
+        confdir=folder,
+        ssl_insecure=not settings.verifies_live,
+        ssl_verify_upstream_trusted_ca=settings.live_ca_path or None,
+        certs=[settings.certificate_path] if settings.certificate_path else [],
+    )
+
+
+def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings: ProxySettings) -> None:
+    """Give `master` the addons that carry traffic, and none of those that change it.
+
+    The stock set would answer requests for mitm.it itself, refuse clients with public addresses and rewrite
+    Alt-Svc; and each of its forty addons is asked at each of the ten events of a request.
+    """
+    needs_tls = settings.certificate_path or urlsplit(settings.live).scheme == "https"
+    try:
+        # The tap comes first, to see messages before DisableH2C edits them.
+        master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, next_layer.NextLayer())
+        if needs_tls:
+            master.addons.add(tlsconfig.TlsConfig())
+        master.options.update(
+            keep_host_header=True,
+            connection_strategy="lazy",  # eager would drop the client of a live service that is down: no 502
+            validate_inbound_headers=settings.refuses_malformed,
+        )
+    except (exceptions.OptionsError, exceptions.AddonManagerError, OSError, ValueError) as error:
+        raise TapError(f"the proxy cannot use its settings: {error}") from error
+
+
+async def _listen(front: proxyserver.Proxyserver, settings: ProxySettings) -> tuple[str, int]:
+    """The address that clients can reach. mitmproxy only logs what goes wrong here; this raises TapError."""
+    await front.setup_servers()
+    for server in front.servers:
+        if server.last_exception is not None:
+            wanted = f"{settings.listen_host}:{settings.listen_port}"
+            cause = server.last_exception.__cause__ or server.last_exception
+            raise TapError(
+                f"the proxy cannot listen on {wanted!r}: {cause}; choose another address with --listen"
+            ) from server.last_exception
+    host, port = front.listen_addrs()[0][:2]
+    return host, port
+
+
+async def _drain(front: proxyserver.Proxyserver, tap: MitmTap, grace_seconds: float) -> None:
+    """Free the port, wait for the requests under way, close the connections."""
+    await front.servers.update([])
+    await _until(lambda: tap.open_count == 0, grace_seconds)
+    for connection in tuple(front.connections.values()):
+        client = connection.transports.get(connection.client)
+        if client is not None and client.handler is not None:
+            client.handler.cancel("the proxy stops")
+    await _until(lambda: not front.connections, _CLOSE_SECONDS)
+
+
+async def _until(holds: Callable[[], bool], timeout_seconds: float) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(timeout_seconds):
+            while not holds():  # noqa: ASYNC110 - mitmproxy sets no event when a connection has ended
+                await asyncio.sleep(_POLL_SECONDS)
+
+
+def _authority(url: str) -> str:
+    """``host:port`` of `url`. Raises TapError where it is no plain address of a service."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    except (ValueError, KeyError) as error:
+        raise TapError(f"the live service must be an http or https URL, not {url!r}") from error
+    if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
+        raise TapError(f"the live service must be a URL of scheme, host and port alone, not {url!r}")
+    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
+    return f"{host}:{port}"
