@@ -1,0 +1,74 @@
+"""What the JSON mutators share: drawing a value to edit, and making the edit."""
+
+from collections.abc import Callable
+from random import Random
+
+from shadow.content import json
+from shadow.content.entity import media_type, replace_body
+from shadow.content.json import Document, Kind, Node
+from shadow.model import Edit, Request
+
+SCALARS = frozenset({Kind.STRING, Kind.NUMBER, Kind.BOOLEAN, Kind.NULL})
+CONTAINERS = frozenset({Kind.OBJECT, Kind.ARRAY})
+STRINGS = frozenset({Kind.STRING})
+NUMBERS = frozenset({Kind.NUMBER})
+OBJECTS = frozenset({Kind.OBJECT})
+ARRAYS = frozenset({Kind.ARRAY})
+
+
+def document_of(request: Request) -> Document | None:
+    """The request's JSON body: one that says that it is JSON, or an object or array that does not."""
+    document = json.document(request) if request.body else None
+    if document is None or document.root.kind in CONTAINERS or b"json" in media_type(request.headers):
+        return document
+    return None
+
+
+def nodes(document: Document, kinds: frozenset[Kind]) -> list[Node]:
+    """Every value of these kinds, in order."""
+    return [node for node in document.nodes if node.kind in kinds]
+
+
+def replaced(
+    request: Request,
+    rng: Random,
+    kinds: frozenset[Kind],
+    value: Callable[[Document, Node], bytes | None],
+    what: str,
+) -> Edit | None:
+    """An edit in which one value of `kinds`, drawn by the dice, becomes ``value(document, node)`` (raw JSON).
+
+    None where there is no such value, `value` gives None for the one that was drawn, or nothing would change.
+    """
+    document = document_of(request)
+    found = nodes(document, kinds) if document else []
+    if document is None or not found:
+        return None
+    node = rng.choice(found)
+    new = value(document, node)
+    return (
+        None if new is None else rewritten(request, document, json.replace(document, node, new), what, node)
+    )
+
+
+def rewritten(
+    request: Request, document: Document, text: bytes, what: str, node: Node | None = None
+) -> Edit | None:
+    """An edit with `text` as the JSON body, unless it is the text there was; `what` ends with the node's
+    path.
+    """
+    if text == document.text:
+        return None
+    return Edit(replace_body(request, text), f"{what} {json.path(document, node)}" if node else what)
+
+
+def string_edit(request: Request, rng: Random, change: Callable[[str], str | None], what: str) -> Edit | None:
+    """An edit in which one string value, drawn by the dice, becomes ``change(text)``; None as in
+    `replaced`.
+    """
+
+    def value(document: Document, node: Node) -> bytes | None:
+        new = change(json.text_of(document.raw(node)))
+        return None if new is None else json.quote(new)
+
+    return replaced(request, rng, STRINGS, value, what)

@@ -1,0 +1,133 @@
+"""Requests changed in one part, and requests taken apart into the lines that go over the wire."""
+
+from collections.abc import Callable, Sequence
+from random import Random
+
+from shadow.model import Edit, Headers, Known, Request, Wire
+from shadow.wire.http1 import serialise_request
+
+MARKS = frozenset({b"shadow-run", b"shadow-trial"})
+"""What tells our requests from live ones: no edit may touch it."""
+
+_FRAMING = frozenset(
+    {b"content-length", b"transfer-encoding", b"connection", b"expect", b"te", b"trailer", b"upgrade"}
+)
+_CREDENTIALS = frozenset(
+    {
+        b"authorization",
+        b"proxy-authorization",
+        b"cookie",
+        b"signature",
+        b"signature-input",
+        b"content-digest",
+        b"repr-digest",
+        b"digest",
+        b"content-md5",
+        b"x-api-key",
+    }
+)
+
+
+def with_headers(request: Request, headers: Headers) -> Request:
+    """`request` with other header fields."""
+    return Request(request.method, request.target, request.version, headers, request.body, request.trailers)
+
+
+def with_target(request: Request, target: bytes) -> Request:
+    """`request` with another request target."""
+    return Request(request.method, target, request.version, request.headers, request.body, request.trailers)
+
+
+def with_method(request: Request, method: bytes) -> Request:
+    """`request` with another method."""
+    return Request(method, request.target, request.version, request.headers, request.body, request.trailers)
+
+
+def appended(request: Request, *lines: tuple[bytes, bytes]) -> Request:
+    """`request` with more header fields after those it has."""
+    return with_headers(request, (*request.headers, *lines))
+
+
+def editable(request: Request, known: Known) -> list[int]:
+    """Positions of the header fields that may be edited as such.
+
+    Not the marks, Host, message framing, nor what carries credentials, digests or parts of a signature.
+    """
+    kept = {name.lower().encode() for name in known.signer.places().values()} if known.signer else set()
+    return [
+        at
+        for at, (name, _) in enumerate(request.headers)
+        if (lower := name.lower()) not in MARKS
+        and lower not in _FRAMING
+        and lower not in _CREDENTIALS
+        and lower not in kept
+        and lower != b"host"
+        and b"signature" not in lower
+    ]
+
+
+def is_signed(request: Request, known: Known) -> bool:
+    """Whether a recognised scheme signs the request: two spellings of one target may then differ in
+    signature.
+    """
+    return known.signer is not None and known.signer.key_id(request) is not None
+
+
+def lines_of(request: Request) -> tuple[list[bytes], bytes]:
+    """(start line and field lines without line ends, framed body) of the request as it would be sent."""
+    head, _, body = serialise_request(request).partition(b"\r\n\r\n")
+    return head.split(b"\r\n"), body
+
+
+def joined(lines: Sequence[bytes], body: bytes, end: bytes = b"\r\n") -> bytes:
+    """The bytes of a message with these lines."""
+    return end.join(lines) + end + end + body
+
+
+def raw_edit(request: Request, text: bytes, what: str) -> Edit:
+    """An edit whose bytes are `text`, in one segment, final as they are."""
+    return Edit(request, what, Wire((text,)), signs_again=False)
+
+
+def edit_lines(request: Request, change: Callable[[list[bytes]], None], what: str) -> Edit:
+    """An edit that changes the head's lines (without line ends) in place; the body's bytes stay."""
+    lines, body = lines_of(request)
+    change(lines)
+    return raw_edit(request, joined(lines, body), what)
+
+
+def insert_line(request: Request, rng: Random, line: bytes, what: str) -> Edit:
+    """An edit with one more line anywhere after the start line."""
+    return edit_lines(request, lambda lines: lines.insert(rng.randint(1, len(lines)), line), what)
+
+
+def without_framing(request: Request) -> Headers:
+    """The header fields without Content-Length and Transfer-Encoding."""
+    return tuple(
+        line for line in request.headers if line[0].lower() not in {b"content-length", b"transfer-encoding"}
+    )
+
+
+def framed(request: Request, framing: Sequence[bytes], body: bytes) -> bytes:
+    """The bytes of `request` with the field lines `framing` in place of its own framing, then `body`."""
+    bare = Request(request.method, request.target, request.version, without_framing(request))
+    lines, _ = lines_of(bare)
+    return joined([*lines, *framing], body)
+
+
+def chunked(body: bytes, sizes: Sequence[int], extension: bytes = b"", trailers: bytes = b"") -> bytes:
+    """`body` in chunks of `sizes` bytes, taken round and round; each at least one byte."""
+    out = []
+    at = turn = 0
+    while at < len(body):
+        piece = body[at : at + max(1, sizes[turn % len(sizes)])]
+        out.append(b"%x%b\r\n%b\r\n" % (len(piece), extension, piece))
+        at += len(piece)
+        turn += 1
+    out.append(b"0%b\r\n%b\r\n" % (extension, trailers))
+    return b"".join(out)
+
+
+def is_http11(request: Request) -> bool:
+    """Whether the request speaks HTTP/1.1, which chunked framing and Host rules need."""
+    return request.version == b"HTTP/1.1"

@@ -1,0 +1,244 @@
+"""JSON bodies with other values: edges of numbers, odd text, what traffic showed before."""
+
+from random import Random
+
+from mutators import _strings as strings
+from mutators._contract import mutator
+from mutators._json import NUMBERS, SCALARS, STRINGS, document_of, nodes, replaced, rewritten, string_edit
+from shadow.content import json
+from shadow.content.json import Document, Kind, Node
+from shadow.model import Edit, Expect, Known, Level, Request
+
+_EDGES = (7, 8, 15, 16, 31, 32, 53, 63, 64, 128)
+_FLOATS = (
+    *(
+        b"1e308",
+        b"1.7976931348623157e308",
+        b"1.7976931348623159e308",
+        b"1e400",
+        b"-1e400",
+        b"5e-324",
+        b"1e-400",
+    ),
+    *(b"-0", b"-0.0", b"0.1e1", b"0.30000000000000004", b"1e19", b"99999999999999999999.99", b"1E+2"),
+    b"123456789e-9999",
+)
+_BEYOND = (
+    *(b"9223372036854775808", b"-9223372036854775809", b"18446744073709551616", b"9007199254740993"),
+    *(b"340282366920938463463374607431768211456", b"1" + b"0" * 100, b"-1" + b"0" * 400, b"9" * 4_301),
+)
+"""Over int64, uint64, exact doubles, 128 bits, and CPython's limit of 4 300 digits."""
+_NOT_NUMBERS = (
+    b"NaN",
+    b"Infinity",
+    b"-Infinity",
+    b"nan",
+    b"+1",
+    b"01",
+    b".5",
+    b"1.",
+    b"0x10",
+    b"1_000",
+    b"--1",
+    b"1e",
+)
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def bound_json_number(request: Request, rng: Random) -> Edit | None:
+    """At the edges of int8 to int128 and of exact doubles (RFC 8259 §6): taken or denied, never a crash."""
+    edge = 1 << rng.choice(_EDGES)
+    value = rng.choice((edge, edge - 1, edge + 1, -edge, -edge - 1, -edge + 1))
+    return replaced(request, rng, NUMBERS, lambda _, __: b"%d" % value, f"set to {value}:")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def oversize_json_integer(request: Request, rng: Random) -> Edit | None:
+    """Integers beyond 2^63 are legal JSON (RFC 8259 §6) that storage may not hold: denied, not a crash
+    (CWE-190).
+    """
+    return replaced(request, rng, NUMBERS, lambda _, __: rng.choice(_BEYOND), "set beyond 64 bits:")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def extreme_json_float(request: Request, rng: Random) -> Edit | None:
+    """Numbers that doubles cannot hold (1e400) or hold oddly (-0) are legal JSON (RFC 8259 §6): taken or
+    denied.
+    """
+    return replaced(request, rng, NUMBERS, lambda _, __: rng.choice(_FLOATS), "set to an extreme float:")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def unjson_number(request: Request, rng: Random) -> Edit | None:
+    """NaN, Infinity and the like are no JSON (RFC 8259 §6); parsers may take extensions (§9), but must not
+    echo them.
+    """
+    return replaced(
+        request, rng, NUMBERS, lambda _, __: rng.choice(_NOT_NUMBERS), "set to what is no JSON number:"
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def nudge_json_number(request: Request, rng: Random) -> Edit | None:
+    """One off, negated, zero or many times: limits are off by one more often than not (CWE-193)."""
+
+    def value(document: Document, node: Node) -> bytes | None:
+        raw = document.raw(node)
+        if not raw.lstrip(b"-").isdigit() or len(raw) > 40:
+            return rng.choice((b"0", b"-" + raw.lstrip(b"-"), b"0.5", b"-1"))
+        number = int(raw)
+        return b"%d" % rng.choice((number + 1, number - 1, -number, 0, number * 10, number * 1_000_000, -1))
+
+    return replaced(request, rng, NUMBERS, value, "nudged")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def flip_json_boolean(request: Request, rng: Random) -> Edit | None:
+    """The other truth value is as legal as the first: any clean answer (JSON has two, RFC 8259 §3)."""
+    kinds = frozenset({Kind.BOOLEAN})
+    return replaced(request, rng, kinds, lambda d, n: b"false" if d.raw(n) == b"true" else b"true", "flipped")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def surrogate_in_json(request: Request, rng: Random) -> Edit | None:
+    """A lone surrogate fits the JSON grammar but no Unicode text (RFC 8259 §8.2): taken or denied, never a
+    crash.
+    """
+    piece = rng.choice(strings.LONE_SURROGATES)
+    return string_edit(
+        request, rng, lambda text: strings.inserted(text, piece, rng), "put a lone surrogate into"
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def control_in_json(request: Request, rng: Random) -> Edit | None:
+    """NUL and other control characters may be escaped into any string (RFC 8259 §7); text columns may
+    refuse them.
+    """
+    piece = rng.choice(strings.CONTROL)
+    return string_edit(
+        request, rng, lambda text: strings.inserted(text, piece, rng), "put a control character into"
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def unusual_text_in_json(request: Request, rng: Random) -> Edit | None:
+    """Invisible, right-to-left, astral and combining characters are text like any other (Unicode TR 36)."""
+    piece = rng.choice(strings.INVISIBLE + strings.BIDI + strings.EMOJI + strings.ODD)
+    return string_edit(request, rng, lambda text: strings.inserted(text, piece, rng), "put unusual text into")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def homoglyph_in_json(request: Request, rng: Random) -> Edit | None:
+    """Letters that look alike are different text (Unicode TR 39): another value, which may be denied."""
+    return string_edit(request, rng, lambda text: text.translate(strings.HOMOGLYPHS), "put look-alikes into")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def normalise_json_text(request: Request, rng: Random) -> Edit | None:
+    """Another normal form (UAX 15) is other code points that look the same: stored as sent, or denied."""
+    return string_edit(request, rng, lambda text: strings.other_form(text, rng), "changed the normal form of")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def lengthen_json_text(request: Request, rng: Random) -> Edit | None:
+    """A very long string may be denied (413, 422) but must not break or stall the service (CWE-400)."""
+    size = rng.choice(strings.LONG_SIZES)
+    return string_edit(
+        request, rng, lambda text: ((text or "a") * size)[:size], f"made {size} characters long:"
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def shorten_json_text(request: Request, rng: Random) -> Edit | None:
+    """A string cut short, down to one character, is denied or taken: readers of fixed headers break here
+    (CWE-125).
+    """
+    return string_edit(request, rng, lambda text: text[: rng.choice((1, 2, 3, len(text) // 2))], "cut short:")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def slow_pattern_in_json(request: Request, rng: Random) -> Edit | None:
+    """A long run before a misfit makes a backtracking pattern exponential (CWE-1333): the answer must not
+    hang.
+    """
+    return string_edit(request, rng, lambda text: strings.long_run(text, rng), "put a slow run into")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def format_in_json(request: Request, rng: Random) -> Edit | None:
+    """Format strings and templates are text: printed as they are, never evaluated (CWE-134, CWE-1336)."""
+    piece = rng.choice(strings.FORMATS + strings.WORDS)
+    return string_edit(
+        request, rng, lambda text: strings.inserted(text, piece, rng), f"put {piece!r:.40} into"
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def near_miss_in_json(request: Request, rng: Random) -> Edit | None:
+    """Almost a date, UUID, address, URL or name: denied, or taken, but parsed without a crash (RFC 3339,
+    9562, 5321).
+    """
+    return string_edit(
+        request, rng, lambda text: strings.near_miss(text, rng), "put an almost valid format into"
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def neighbour_in_json(request: Request, rng: Random) -> Edit | None:
+    """Beside a value of an enumeration lies none: denied, or matched leniently, never a crash (CATS enum
+    fuzzers).
+    """
+    return string_edit(request, rng, lambda text: strings.neighbour(text, rng), "put a neighbour into")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def recorded_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
+    """A value that traffic showed in the same place is one that the service knows; any clean answer will
+    do.
+    """
+    document = document_of(request)
+    found = nodes(document, SCALARS) if document else []
+    if document is None or not found:
+        return None
+    node = rng.choice(found)
+    seen = known.values.get("body:" + json.path(document, node)) or known.values.get(
+        "body:" + json.place(document, node)
+    )
+    raw = _as_json(rng.choice(seen), node) if seen else None
+    if raw is None:
+        return None
+    return rewritten(request, document, json.replace(document, node, raw), "put a recorded value into", node)
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def foreign_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
+    """A value from another place, of the same type, is well formed and means something else: any clean
+    answer.
+    """
+    places = sorted(place for place in known.values if place.startswith("body:"))
+    document = document_of(request)
+    found = nodes(document, STRINGS | NUMBERS) if document else []
+    if document is None or not found or not places:
+        return None
+    node = rng.choice(found)
+    place = rng.choice(places)
+    raw = _as_json(rng.choice(known.values[place]), node) if known.values[place] else None
+    if raw is None:
+        return None
+    return rewritten(
+        request, document, json.replace(document, node, raw), f"put a value of {place} into", node
+    )
+
+
+def _as_json(value: str, node: Node) -> bytes | None:
+    """`value` as raw JSON of the node's type: it may be recorded as JSON text or as plain text; None if it
+    fits none.
+    """
+    raw = value.encode("utf-8", "surrogatepass")
+    parsed = json.parse(raw) if len(raw) <= 4_096 else None
+    if parsed is not None and parsed.root.kind is node.kind:
+        return raw
+    if node.kind is Kind.STRING:
+        return json.quote(value)
+    return None
