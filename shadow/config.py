@@ -1,1 +1,294 @@
-"""One TOML file to frozen settings."""
+"""One TOML file, and the options that win over it, to frozen settings."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta, Struct
+
+from shadow.auth.scheme import SigningSettings
+from shadow.content.redaction import RedactionSettings
+from shadow.errors import ConfigError, nearest
+from shadow.model import Headers, Identity
+from shadow.replay import Target
+
+type Share = Annotated[float, Meta(gt=0.0, le=1.0)]
+type Count = Annotated[int, Meta(ge=0)]
+type AtLeastOne = Annotated[int, Meta(ge=1)]
+type Patterns = tuple[str, ...]
+
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One principal, as `[[identity]]`; what each key means is written at `shadow.model.Identity`."""
+
+    name: str
+    role: str = ""
+    rank: int = 0
+    tenant: str = ""
+    key: str = ""
+    headers: dict[str, str] = {}
+    may: Patterns | None = None
+
+    def to_identity(self) -> Identity:
+        headers: Headers = tuple((key.encode(), value.encode()) for key, value in self.headers.items())
+        return Identity(self.name, self.role, self.rank, self.key, headers, self.may, self.tenant)
+
+
+class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which captured exchanges are replayed, as `[scope]`."""
+
+    include: Patterns = ()
+    """``"METHOD path-glob"``; empty takes everything."""
+    exclude: Patterns = ()
+    sample: Share = 1.0
+    """Share of sessions; chosen by a hash of the session, so sessions stay whole."""
+    ports: tuple[int, ...] = ()
+    """TCP ports of the service in captures; empty takes every port that speaks HTTP."""
+
+
+class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What makes a session, as `[session]`."""
+
+    by: str = "connection"
+    """``"connection"``, ``"identity"``, ``"header:NAME"`` or ``"cookie:NAME"``."""
+    idle_seconds: Annotated[float, Meta(gt=0)] = 5.0
+    """A session quiet for this long is complete: sequence and race mutants of it are made then."""
+
+
+class SafetySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be sent where, as `[safety]`."""
+
+    allow: Patterns = ()
+    """``"host"``, ``"host:port"`` or CIDR that targets may resolve to; empty allows the targets' own names only."""
+    kill_file: str = ""
+    """While this file exists nothing is sent."""
+    max_requests: Count = 0
+    """Stop after so many requests to the shadow environment; 0 is without limit."""
+
+
+class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may differ between two answers, as `[noise]`."""
+
+    ignore: Patterns = ()
+    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches within a name."""
+    clock_drift_seconds: Annotated[float, Meta(ge=0)] = 300.0
+    """Two timestamps in one format this close are the same."""
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of a run. A command uses the part that concerns it."""
+
+    live: str = ""
+    """URL of the service whose traffic is tapped. It is never sent anything."""
+    listen: str = "127.0.0.1:8080"
+    """Where clients connect, for `shadow proxy`."""
+    candidate: str = ""
+    """URL of the release under test, in the shadow environment."""
+    baseline: str = ""
+    """URL of the live release in the shadow environment; optional, advised."""
+    out: str = "shadow-out"
+    seed: int = 0
+    mutants: Count = 3
+    """Mutants per exchange; 0 replays only the originals."""
+    mutators: Patterns = ("*",)
+    no_mutators: Patterns = ()
+    rate: str | float = "max"
+    """Requests per second to each target, or ``"max"``. It waits and never drops."""
+    speed: str | float = "max"
+    """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
+    concurrency: AtLeastOne = 8
+    """Exchanges worked on at the same time."""
+    queue_items: AtLeastOne = 2000
+    """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
+    workers: AtLeastOne = 1
+    duration: str | float = ""
+    """Stop after this time: seconds, or ``"30m"``."""
+    timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    """For one answer of a target; beyond it the answer is a hang."""
+    metrics: str = ""
+    """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
+    fail_on: Literal["low", "medium", "high", "never"] = "low"
+    """The lowest severity that makes the exit code 1."""
+    allow_writes: bool = False
+    """Whether mutants of writing methods are sent. Originals always are."""
+    confirmations: AtLeastOne = 3
+    """How often a suspicion is sent again before it is reported."""
+    transport: Literal["auto", "aiohttp", "raw"] = "auto"
+    host: Literal["target", "keep"] = "target"
+    """The Host field sent: the target's own, or the recorded one."""
+    max_body_bytes: AtLeastOne = 4 * 1024 * 1024
+    scope: ScopeSettings = ScopeSettings()
+    session: SessionSettings = SessionSettings()
+    safety: SafetySettings = SafetySettings()
+    noise: NoiseSettings = NoiseSettings()
+    redaction: RedactionSettings = RedactionSettings()
+    signing: SigningSettings | None = None
+    identity: tuple[IdentitySettings, ...] = ()
+
+    @property
+    def duration_seconds(self) -> float | None:
+        return parse_duration("duration", self.duration) if self.duration != "" else None
+
+    @property
+    def rate_per_second(self) -> float | None:
+        """None for as fast as possible."""
+        return _parse_rate(self.rate)
+
+    @property
+    def speed_factor(self) -> float | None:
+        """None for as fast as possible."""
+        return None if self.speed == "max" else _positive("speed", self.speed, "a positive number or 'max'")
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        return tuple(each.to_identity() for each in self.identity)
+
+
+def load(path: Path | None, options: Mapping[str, Any]) -> Settings:
+    """Settings of the file at `path` (None for none), with `options` laid over it.
+
+    Raises ConfigError for an unreadable file, TOML that does not parse, a key that is not known (naming the nearest)
+    or a value of the wrong kind.
+    """
+    return _convert(_overlay(_read(path) if path else {}, options), str(path) if path else "the options")
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the configuration file."""
+    return msgspec.json.schema(Settings)
+
+
+def parse_target(name: str, url: str) -> Target:
+    """The target called `name` at `url`. Raises ConfigError when it is no http(s) URL with a host."""
+    try:
+        parts = urlsplit(url if "//" in url else f"http://{url}")
+        port = parts.port
+    except ValueError as error:
+        raise ConfigError(f"{name} {url!r} is no URL: {error}; write it as http://HOST:PORT") from error
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(f"{name} {url!r} is no http or https URL; write it as http://HOST:PORT")
+    default = 443 if parts.scheme == "https" else 80
+    return Target(name, parts.scheme, parts.hostname, default if port is None else port, parts.path.rstrip("/"))
+
+
+def parse_address(name: str, address: str) -> tuple[str, int]:
+    """``HOST:PORT`` (``[::1]:80`` for IPv6, ``:80`` for every address). Raises ConfigError otherwise."""
+    host, colon, port = address.rpartition(":")
+    if not colon or not port.isdigit() or int(port) > 65535:
+        raise ConfigError(f"{name} {address!r} is no HOST:PORT with a port from 0 to 65535")
+    return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # asked for by writing no host
+
+
+def parse_duration(name: str, text: str | float) -> float:
+    """Seconds of ``"30m"``, ``"1h30m"``, ``"500ms"`` or a plain number. Raises ConfigError otherwise."""
+    if isinstance(text, int | float) or re.fullmatch(r"\d+(\.\d+)?", text):
+        return _positive(name, text, "a positive duration such as 90, '30s' or '1h30m'")
+    if not re.fullmatch(r"(\d+(\.\d+)?(ms|s|m|h|d))+", text):
+        raise ConfigError(f"{name} {text!r} is no duration; write seconds, or for example '30s', '30m', '1h30m'")
+    parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
+    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _parse_rate(rate: str | float) -> float | None:
+    if rate == "max":
+        return None
+    number = rate.removesuffix("/s") if isinstance(rate, str) else rate
+    return _positive("rate", number, "a positive number per second such as 500 or '500/s', or 'max'")
+
+
+def _positive(name: str, value: str | float, form: str) -> float:
+    try:
+        number = float(value)
+    except ValueError:
+        number = 0.0
+    if not 0.0 < number < float("inf"):
+        raise ConfigError(f"{name} {value!r} is not {form}")
+    return number
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read configuration {str(path)!r}: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"configuration {str(path)!r} is no TOML: {error}") from error
+
+
+def _overlay(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """`above` laid over `below`, tables merged, all else replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        both_tables = isinstance(value, Mapping) and isinstance(under, Mapping)
+        merged[key] = _overlay(under, value) if both_tables else value  # type: ignore[arg-type]  # both_tables
+    return merged
+
+
+def _convert(tree: dict[str, Any], origin: str) -> Settings:
+    _check_keys(tree, Settings, "", origin)
+    try:
+        settings = msgspec.convert(tree, Settings)
+    except msgspec.ValidationError as error:
+        message = str(error)
+        message = message[0].lower() + message[1:]
+        raise ConfigError(f"{origin}: {message}{_value_at(tree, message)}") from error
+    _check_values(settings)
+    return settings
+
+
+def _check_keys(tree: Any, kind: Any, path: str, origin: str) -> None:
+    """Raises ConfigError for the first key that no settings struct has."""
+    struct = _struct_of(kind)
+    if struct is None:
+        return
+    for table in tree if isinstance(tree, list | tuple) else (tree,):
+        if not isinstance(table, Mapping):
+            continue
+        known = {field.encode_name: field.type for field in msgspec.structs.fields(struct)}
+        for key, value in table.items():
+            if key not in known:
+                place = f" in [{path}]" if path else ""
+                hint = nearest(key, known) or f"; known keys: {', '.join(sorted(known))}"
+                raise ConfigError(f"{origin}: unknown key {key!r}{place}{hint}")
+            _check_keys(value, known[key], f"{path}.{key}" if path else key, origin)
+
+
+def _struct_of(kind: Any) -> type[Struct] | None:
+    """The settings struct inside a field's type: itself, optional, or the items of a tuple."""
+    if isinstance(kind, type) and issubclass(kind, Struct):
+        return kind
+    return next((found for each in get_args(kind) if (found := _struct_of(each))), None)
+
+
+def _value_at(tree: Any, message: str) -> str:
+    """``", got 'x'"`` for the value at the ``$.a.b[0]`` that a message names, where it can be reached."""
+    named = re.search(r"`\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)`", message)
+    if not named:
+        return ""
+    for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", named[1]):
+        try:
+            tree = tree[key] if key else tree[int(index)]
+        except (KeyError, IndexError, TypeError):
+            return ""
+    return f", got {tree!r}"
+
+
+def _check_values(settings: Settings) -> None:
+    """Raises ConfigError for values that are of the right type and mean nothing."""
+    for name in ("live", "candidate", "baseline"):
+        if url := getattr(settings, name):
+            parse_target(name, url)
+    for name in ("listen", "metrics"):
+        if address := getattr(settings, name):
+            parse_address(name, address)
+    _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
+    by = settings.session.by
+    if by not in {"connection", "identity"} and not re.fullmatch(r"(header|cookie):\S+", by):
+        raise ConfigError(f"session.by {by!r} is not 'connection', 'identity', 'header:NAME' or 'cookie:NAME'")

@@ -53,7 +53,7 @@ def body_digest(request: Request) -> bytes:
 
 
 def _sorted_query(request: Request) -> bytes:
-    return b"&".join(sorted(query_of(request.target).split(b"&")))
+    return b"&".join(sorted(pair for pair in query_of(request.target).split(b"&") if pair))
 
 
 def _first(name: bytes, request: Request) -> bytes:

@@ -1,0 +1,81 @@
+"""The command line. Commands are imported when they are used, so that `shadow --help` costs nothing."""
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from shadow.errors import ShadowError, nearest
+
+_COMMANDS = {
+    "proxy": ("shadow.cli.proxy", "Tap live traffic inline, and shadow it."),
+    "replay": ("shadow.cli.replay", "Shadow recorded traffic: pcap, pcapng, HAR, GoReplay, JSON lines."),
+    "extract": ("shadow.cli.extract", "Print the exchanges in captures as JSON lines; sends nothing."),
+    "mutate": ("shadow.cli.mutate", "Show the mutants that would be sent; sends nothing."),
+    "mutators": ("shadow.cli.catalogues", "List the mutators, with what each expects and why."),
+    "comparators": ("shadow.cli.catalogues", "List the comparators."),
+    "config": ("shadow.cli.config", "Check a configuration file, or print its schema."),
+    "demo": ("shadow.cli.demo", "The whole way on the reference service, from traffic to findings."),
+    "pipeline": ("shadow.cli.pipeline", "The half of a tap command that replays and compares."),
+}
+_HIDDEN = {"pipeline"}
+
+
+class _Commands(click.Group):
+    """Finds commands by the table above and imports only the one that is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return [name for name in _COMMANDS if name not in _HIDDEN]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in _COMMANDS:
+            hint = nearest(args[0], self.list_commands(ctx)) or "; see shadow --help"
+            raise click.UsageError(f"no such command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's signature
+    if wanted:
+        click.echo(f"shadow {version('shadow')}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version)
+def _shadow() -> None:
+    """Replay live traffic, and hostile variants of it, into a new release; see what breaks.
+
+    Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage or settings; 3 stopped by a safety rule;
+    4 the shadow environment could not be used.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and end the process with its exit code."""
+    try:
+        code = _shadow.main(args=arguments, prog_name="shadow", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except ShadowError as error:
+        click.echo(f"shadow: {error}", err=True)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        code = 130
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader went away; there is nobody left to tell
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)

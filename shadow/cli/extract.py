@@ -1,0 +1,47 @@
+"""`shadow extract`: captures to exchanges, as JSON lines."""
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from shadow.errors import SinkError
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("-o", "output", type=click.Path(path_type=Path, dir_okay=False), help="Write there.  [default: standard output]")
+@click.option("--port", "ports", type=int, multiple=True, metavar="N", help="Only these server ports.")
+def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...]) -> None:
+    """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
+
+    The ledger goes to standard error: captured is what was seen, unparsed what could not be read as an exchange.
+    """
+    from shadow.model import Exchange
+    from shadow.taps.files import Recording
+    from shadow.taps.jsonl import encode
+
+    recording = Recording(files, ports=ports)
+    captured = unparsed = 0
+    reasons: dict[str, int] = {}
+    try:
+        with output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream:
+            for item in recording:
+                if isinstance(item, Exchange):
+                    captured += 1
+                    stream.write(encode(item))
+                else:
+                    unparsed += item.count
+                    reasons[item.why] = reasons.get(item.why, 0) + item.count
+            stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        place = str(output) if output else "standard output"
+        raise SinkError(f"cannot write {place!r}: {error.strerror}; free space or choose another -o") from error
+    for notice in recording.notices:
+        click.echo(f"shadow: {notice}", err=True)
+    for why, count in sorted(reasons.items()):
+        click.echo(f"unparsed {count}: {why}", err=True)
+    click.echo(f"captured {captured + unparsed} = {captured} exchanges + {unparsed} unparsed", err=True)

@@ -1,0 +1,74 @@
+"""Endpoint templates: the paths that mean one thing get one name, and their number is bounded."""
+
+import re
+
+from shadow.model import Request
+
+_ID = re.compile(
+    r"""\d+
+    | [0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}   # UUID
+    | (?=[^/]*\d)[0-9a-fA-F]{8,}                                                     # hash
+    | (?=[^/]*\d)[0-9A-HJKMNP-TV-Z]{26}                                              # ULID
+    | [a-z]{1,12}[-_](?=[^/]*\d)[0-9A-Za-z]{6,}                                      # prefixed, as in i-0a1b2c3d
+    | 0x[0-9a-fA-F]{6,}
+    | (?=(?:[^/]*\d){3})(?=[^/]*[A-Za-z])[A-Za-z0-9_=-]{20,}                         # token
+    | [^/]*%[0-9A-Fa-f]{2}[^/]*                                                      # escaped text
+    | [^/@]+@[^/@]+                                                                  # e-mail address
+    """,
+    re.VERBOSE,
+)
+_VERSION = re.compile(r"v\d+")
+_MAX_SEGMENTS = 12
+OTHER = "other"
+
+
+class Endpoints:
+    """Names endpoints ``"GET /v1/x/{id}"``; at most `limit` of them, all later ones are ``"other"``.
+
+    A segment is ``{id}`` when it looks like an identifier, or once its place has shown more than `fan_out` different
+    words: a path with free text in it must not make a name of each word.
+    """
+
+    def __init__(self, *, limit: int = 500, fan_out: int = 25) -> None:
+        self._limit = limit
+        self._fan_out = fan_out
+        self._children: dict[str, set[str]] = {}
+        self._names: set[str] = set()
+
+    def name(self, request: Request) -> str:
+        """The endpoint of `request`. The same request may get a more general name later, never a narrower one."""
+        template = self._template(_path(request.target))
+        name = f"{request.method.decode('latin-1')[:20]} {template}"
+        if name in self._names:
+            return name
+        if len(self._names) >= self._limit:
+            return OTHER
+        self._names.add(name)
+        return name
+
+    def _template(self, path: str) -> str:
+        place = ""
+        segments = path.split("/")[1 : _MAX_SEGMENTS + 1]
+        for segment in segments:
+            place = f"{place}/{self._segment(place, segment)}"
+        return place or "/"
+
+    def _segment(self, place: str, segment: str) -> str:
+        if _ID.fullmatch(segment) and not _VERSION.fullmatch(segment):
+            return "{id}"
+        seen = self._children.setdefault(place, set())
+        if segment in seen:
+            return "{id}" if len(seen) > self._fan_out else segment
+        if len(seen) > self._fan_out:
+            return "{id}"
+        seen.add(segment)
+        return "{id}" if len(seen) > self._fan_out else segment
+
+
+def _path(target: bytes) -> str:
+    """The path of a request target in origin, absolute or another form, without its query."""
+    text = target.split(b"?", 1)[0].split(b"#", 1)[0].decode("latin-1")
+    if "://" in text[:16]:
+        _, _, rest = text.partition("://")
+        return "/" + rest.partition("/")[2]
+    return text if text.startswith("/") else f"/{text}"

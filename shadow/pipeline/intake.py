@@ -1,0 +1,61 @@
+"""The bounded queue between a tap and the pipeline: live traffic never waits for it, files do."""
+
+import asyncio
+from collections import deque
+
+from shadow.model import Exchange
+
+
+class Intake:
+    """Holds at most `capacity` exchanges. To be used from one event loop."""
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity = capacity
+        self._waiting: deque[Exchange] = deque()
+        self._is_closed = False
+        self._changed = asyncio.Condition()
+        self._takers: deque[asyncio.Future[None]] = deque()
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def offer(self, exchange: Exchange) -> bool:
+        """Take `exchange` in, or return False at once when full or closed: the caller counts it as dropped."""
+        if self._is_closed or len(self._waiting) >= self.capacity:
+            return False
+        self._waiting.append(exchange)
+        self._wake(self._takers)
+        return True
+
+    async def put(self, exchange: Exchange) -> bool:
+        """Wait for room and take `exchange` in; False when the intake was closed meanwhile."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._is_closed or len(self._waiting) < self.capacity)
+        return self.offer(exchange)
+
+    async def take(self) -> Exchange | None:
+        """The oldest exchange, waiting for one; None once closed and empty."""
+        while not self._waiting:
+            if self._is_closed:
+                return None
+            waiter = asyncio.get_running_loop().create_future()
+            self._takers.append(waiter)
+            await waiter
+        exchange = self._waiting.popleft()
+        async with self._changed:
+            self._changed.notify()
+        return exchange
+
+    async def close(self) -> None:
+        """Refuse all that comes from now on; what waits can still be taken."""
+        self._is_closed = True
+        self._wake(self._takers)
+        async with self._changed:
+            self._changed.notify_all()
+
+    @staticmethod
+    def _wake(waiters: deque[asyncio.Future[None]]) -> None:
+        while waiters:
+            waiter = waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)

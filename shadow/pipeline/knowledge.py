@@ -1,0 +1,78 @@
+"""What mutators may know besides the request: values, exchanges and identities seen so far, all bounded."""
+
+from collections import deque
+from collections.abc import Iterator
+from urllib.parse import parse_qsl
+
+import orjson
+
+from shadow.auth import owner_of
+from shadow.model import Exchange, Identity, Known, Request, field
+from shadow.model.signing import Signs
+
+_MAX_PLACES = 2000
+_MAX_VALUES = 16
+_MAX_VALUE_CHARACTERS = 256
+_MAX_OTHERS = 64
+_MAX_DEPTH = 4
+_MAX_LEARNED_BODY_BYTES = 64 * 1024
+
+
+class Knowledge:
+    """Learns from exchanges; `snapshot` gives what a mutator of one exchange may see."""
+
+    def __init__(self, *, identities: tuple[Identity, ...], signer: Signs | None) -> None:
+        self._identities = identities
+        self._signer = signer
+        self._values: dict[str, tuple[str, ...]] = {}
+        self._others: deque[Exchange] = deque(maxlen=_MAX_OTHERS)
+
+    def learn(self, exchange: Exchange) -> None:
+        """Remember the exchange and the values in its request and answer."""
+        self._others.append(exchange)
+        for place, value in _values(exchange):
+            self._remember(place, value)
+
+    def snapshot(self, request: Request) -> Known:
+        """What is known when `request` is mutated."""
+        owner = owner_of(request, self._identities, self._signer)
+        return Known(self._values, tuple(self._others), self._identities, owner, self._signer)
+
+    def _remember(self, place: str, value: str) -> None:
+        seen = self._values.get(place)
+        if seen is None:
+            if len(self._values) < _MAX_PLACES:
+                self._values[place] = (value,)
+        elif value not in seen:
+            self._values[place] = (*seen[-_MAX_VALUES + 1 :], value)
+
+
+def _values(exchange: Exchange) -> Iterator[tuple[str, str]]:
+    query = exchange.request.target.partition(b"?")[2].decode("latin-1")
+    yield from ((f"query:{name}", value[:_MAX_VALUE_CHARACTERS]) for name, value in parse_qsl(query))
+    yield from _json_values(exchange.request.body)
+    if exchange.response is not None and field(exchange.response.headers, b"content-encoding") is None:
+        yield from _json_values(exchange.response.body)
+
+
+def _json_values(body: bytes) -> Iterator[tuple[str, str]]:
+    if not body or len(body) > _MAX_LEARNED_BODY_BYTES or body[:1] not in b"{[":
+        return
+    try:
+        tree = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return
+    yield from _leaves(tree, "body:$", 0)
+
+
+def _leaves(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and depth < _MAX_DEPTH:
+        for key, item in value.items():
+            yield from _leaves(item, f"{path}.{key}", depth + 1)
+    elif isinstance(value, list) and depth < _MAX_DEPTH:
+        for item in value[:8]:
+            yield from _leaves(item, f"{path}[]", depth + 1)
+    elif isinstance(value, str):
+        yield path, value[:_MAX_VALUE_CHARACTERS]
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, str(value)

@@ -1,0 +1,70 @@
+"""When an exchange may be sent: after its session's previous one, and after every write that came before it live.
+
+A write that had been answered before this request began may be its cause, whichever client sent it: a grant given by one
+client lets another one in. Such writes are waited for; all that overlapped in the live service runs side by side here too.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from shadow.model import Exchange
+
+SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
+"""Methods that do not write (RFC 9110 §9.2.1, RFC 4918, and the QUERY draft)."""
+
+
+def is_write(method: bytes) -> bool:
+    """Whether a request of this method may change state; unknown methods are taken to."""
+    return method not in SAFE_METHODS
+
+
+@dataclass(eq=False, slots=True)
+class Turn:
+    """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session."""
+
+    waits_for: tuple[asyncio.Event, ...]
+    ended_at: float | None
+    """When the live answer began; None for requests that do not write."""
+    original: asyncio.Event = field(default_factory=asyncio.Event)
+    done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def wait(self) -> None:
+        for event in self.waits_for:
+            await event.wait()
+
+    def original_sent(self) -> None:
+        self.original.set()
+
+    def leave(self) -> None:
+        self.original.set()
+        self.done.set()
+
+
+class Order:
+    """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, Turn] = {}
+        self._writes: list[Turn] = []
+
+    def enter(self, exchange: Exchange, session: str) -> Turn:
+        """The turn of `exchange`, behind its session's previous one and the writes answered before it began."""
+        self._writes = [each for each in self._writes if not each.original.is_set()]
+        before = self._last.get(session)
+        causes = [each.original for each in self._writes if _is_before(each, exchange)]
+        waits_for = (*([before.done] if before else []), *causes)
+        ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
+        turn = Turn(waits_for, ended_at if is_write(exchange.request.method) else None)
+        self._last[session] = turn
+        if turn.ended_at is not None:
+            self._writes.append(turn)
+        return turn
+
+    def forget(self, session: str, turn: Turn) -> None:
+        """Drop what is kept for a session whose last turn is `turn`."""
+        if self._last.get(session) is turn:
+            del self._last[session]
+
+
+def _is_before(write: Turn, exchange: Exchange) -> bool:
+    return write.ended_at is not None and write.ended_at <= exchange.seen_at

@@ -1,0 +1,128 @@
+"""One attempt at one sending: what was seen of it, and the outcome that this amounts to."""
+
+import asyncio
+
+import msgspec
+
+from shadow.model import NoReply, Outcome, Reply, Response, Silence, Timing, field
+from shadow.replay._contract import Sending
+from shadow.replay.connection import Connection
+from shadow.wire.http1 import ResponseReader
+
+_ENDLESS = (b"text/event-stream", b"multipart/x-mixed-replace")
+"""Kinds of content that go on until somebody hangs up: to run into the time limit is no fault of theirs."""
+
+
+class Attempt:
+    """The state of sending one thing. Times are the loop's."""
+
+    __slots__ = (
+        "_body_bytes_max",
+        "_loop",
+        "connected_at",
+        "connection",
+        "is_kept",
+        "may_keep",
+        "reader",
+        "sending",
+        "started_at",
+        "timed_out",
+        "trouble",
+    )
+
+    def __init__(self, sending: Sending, body_bytes_max: int) -> None:
+        self.sending = sending
+        self.connection: Connection | None = None
+        self.may_keep = False
+        """Whether the connection may serve others afterwards, as far as the request goes."""
+        self.is_kept = False
+        """Whether the connection served others before."""
+        self.timed_out = False
+        self.trouble: NoReply | None = None
+        """Why nothing came, where that is not the connection's to tell."""
+        self._body_bytes_max = body_bytes_max
+        self._loop = asyncio.get_running_loop()
+        self._restart()
+
+    def begin(self, connection: Connection, *, is_kept: bool = False) -> None:
+        """The attempt uses `connection`."""
+        self.connection = connection
+        self.is_kept = is_kept
+        if not is_kept:
+            self.connected_at = self._loop.time()
+
+    def again(self) -> None:
+        """The attempt starts afresh, without a connection."""
+        self.drop()
+        self._restart()
+
+    def drop(self) -> None:
+        """Close the connection, if there is one."""
+        if self.connection is not None:
+            self.connection.abort()
+            self.connection = None
+
+    def died_unheard(self) -> bool:
+        """Whether the connection was lost before a first byte of an answer."""
+        connection = self.connection
+        return connection is not None and not connection.is_open and not connection.first_byte_at
+
+    def outcome(self) -> Outcome:
+        """What came of it, as of now."""
+        connection = self.connection
+        timing = self._timing()
+        if self.trouble is not None:
+            return msgspec.structs.replace(self.trouble, timing=timing)
+        if connection is None:
+            return NoReply(Silence.REFUSED, "no connection within the time limit", timing)
+        if connection.response is not None:
+            return Reply(connection.response, timing, connection.surplus)
+        if self.reader.error is not None:
+            return NoReply(Silence.MALFORMED, self.reader.error, timing)
+        if self.timed_out:
+            return self._timed_out(timing)
+        return self._lost(connection, timing)
+
+    def _restart(self) -> None:
+        self.started_at = self._loop.time()
+        self.connected_at = 0.0
+        self.reader = ResponseReader(self.sending.request.method, max_body_bytes=self._body_bytes_max)
+
+    def _timing(self) -> Timing:
+        start = self.started_at
+        first = self.connection.first_byte_at if self.connection is not None else 0.0
+        return Timing(
+            self.connected_at - start if self.connected_at else 0.0,
+            first - start if first else 0.0,
+            self._loop.time() - start,
+        )
+
+    def _timed_out(self, timing: Timing) -> Outcome:
+        head = self.reader.head
+        if head is None:
+            return NoReply(Silence.TIMED_OUT, "no answer within the time limit", timing)
+        if _is_endless(field(head.headers, b"content-type")):
+            response = self.reader.cut()
+            assert response is not None
+            return Reply(response, timing)
+        return NoReply(
+            Silence.TIMED_OUT, f"an answer with status {head.status} began and did not end", timing
+        )
+
+    def _lost(self, connection: Connection, timing: Timing) -> Outcome:
+        loss = connection.loss
+        response: Response | None = self.reader.finish() if loss is None else self.reader.cut()
+        if response is not None:
+            return Reply(response, timing)
+        where = " on a kept connection" if self.is_kept else ""
+        if isinstance(loss, TimeoutError):
+            return NoReply(Silence.TIMED_OUT, f"{loss}{where}", timing)
+        if loss is not None:
+            return NoReply(Silence.RESET, f"{loss}{where}", timing)
+        if self.reader.has_begun:
+            return NoReply(Silence.MALFORMED, "closed inside the head of an answer", timing)
+        return NoReply(Silence.CLOSED, f"closed without an answer{where}", timing)
+
+
+def _is_endless(content_type: bytes | None) -> bool:
+    return content_type is not None and content_type.lower().startswith(_ENDLESS)

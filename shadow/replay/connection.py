@@ -1,0 +1,256 @@
+"""One HTTP/1 connection to a target: bytes out exactly as given, one answer at a time back in."""
+
+import asyncio
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Sequence
+
+from shadow.model import Ending, Response, Wire
+from shadow.replay.guard import Address
+from shadow.wire.http1 import ResponseReader
+
+SURPLUS_BYTES_MAX = 65_536
+_LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
+
+
+class Connection(asyncio.Protocol):
+    """One TCP or TLS connection, for one exchange at a time. Its user parks or aborts it afterwards."""
+
+    __slots__ = (
+        "_drained",
+        "_lost",
+        "_open",
+        "_reader",
+        "_sock",
+        "_transport",
+        "_waiter",
+        "first_byte_at",
+        "idle_since",
+        "is_open",
+        "loop",
+        "loss",
+        "response",
+        "surplus",
+    )
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sock: socket.socket, open_connections: set["Connection"]
+    ) -> None:
+        self.loop = loop
+        self.is_open = False
+        self.loss: Exception | None = None
+        """What the connection was lost to; None while it is open and after a clean close."""
+        self.response: Response | None = None
+        self.surplus = b""
+        self.first_byte_at = 0.0
+        """Loop time of the answer's first byte; 0.0 before it."""
+        self.idle_since = 0.0
+        self._open = open_connections
+        self._sock = sock
+        self._transport: asyncio.Transport | None = None
+        self._reader: ResponseReader | None = None
+        self._waiter: asyncio.Future[None] | None = None
+        self._drained: asyncio.Future[None] | None = None
+        self._lost: asyncio.Future[None] = loop.create_future()
+
+    async def ask(self, payload: bytes, reader: ResponseReader) -> None:
+        """Write `payload` and return when its answer is complete, malformed or can no longer come."""
+        self.expect(reader)
+        assert self._transport is not None
+        self._transport.write(payload)
+        await self.answered()
+
+    def expect(self, reader: ResponseReader) -> None:
+        """From now on what comes in is the answer that `reader` reads."""
+        self._reader = reader
+        self.response = None
+        self.surplus = b""
+        self.first_byte_at = 0.0
+
+    async def answered(self) -> None:
+        """Return when the answer that is expected is complete, malformed or can no longer come."""
+        if self._is_settled():
+            return
+        self._waiter = self.loop.create_future()
+        try:
+            await self._waiter
+        finally:
+            self._waiter = None
+
+    async def write(self, wire: Wire) -> None:
+        """Write the segments, each handed to the network before the next, and do what the ending says.
+
+        Returns early when the connection is lost.
+        """
+        transport = self._transport
+        assert transport is not None
+        transport.set_write_buffer_limits(high=0)
+        for position, segment in enumerate(wire.segments):
+            if position and wire.pause_seconds:
+                await self._pause(wire.pause_seconds)
+            if not self.is_open:
+                return
+            transport.write(segment)
+            await self._flushed()
+        if not self.is_open:
+            return
+        if wire.ending is Ending.HALF_CLOSE:
+            transport.write_eof()
+        elif wire.ending is Ending.RESET:
+            self.reset()
+
+    async def rest(self, seconds: float) -> None:
+        """Collect what follows a complete answer as surplus, until the peer closes or `seconds` are over."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(self._lost)
+
+    def has_unread(self) -> bool:
+        """Whether the peer closed, or sent what nobody asked for, and the loop has not yet told us."""
+        try:
+            self._sock.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+        return True
+
+    def park(self) -> None:
+        """The exchange is over and the connection is kept; bytes that come now are nobody's and close it."""
+        self._reader = None
+        self.idle_since = self.loop.time()
+
+    def reset(self) -> None:
+        """Close with RST."""
+        with contextlib.suppress(OSError):  # lost already
+            self._sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once. The socket is gone one turn of the loop later."""
+        self.is_open = False
+        if self._transport is not None:
+            self._transport.abort()
+
+    async def closed(self) -> None:
+        """Return when the socket is gone."""
+        await asyncio.shield(self._lost)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.is_open = True
+        self._open.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        reader = self._reader
+        if reader is None:
+            self.abort()
+            return
+        if not self.first_byte_at:
+            self.first_byte_at = self.loop.time()
+        if self.response is not None:
+            self.surplus += data[: SURPLUS_BYTES_MAX - len(self.surplus)]
+            return
+        if reader.error is not None:
+            return
+        self.response = reader.feed(data)
+        if self.response is not None:
+            self.surplus = reader.surplus[:SURPLUS_BYTES_MAX]
+            self._settle()
+        elif reader.error is not None:
+            self._settle()
+
+    def eof_received(self) -> None:
+        """Nothing can follow, so nothing is waited for: not even that the rest of a request is taken."""
+        self.abort()
+        self._settle()
+
+    def pause_writing(self) -> None:
+        if self._drained is None:
+            self._drained = self.loop.create_future()
+
+    def resume_writing(self) -> None:
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+            self._drained = None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
+        self.loss = self.loss or exc
+        self._open.discard(self)
+        self.resume_writing()
+        if not self._lost.done():
+            self._lost.set_result(None)
+        self._settle()
+
+    def _is_settled(self) -> bool:
+        reader = self._reader
+        return self.response is not None or not self.is_open or reader is None or reader.error is not None
+
+    def _settle(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def _flushed(self) -> None:
+        if self._drained is not None:
+            await self._drained
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await asyncio.shield(self._lost)
+
+
+async def connect(
+    addresses: Sequence[Address],
+    open_connections: set[Connection],
+    *,
+    tls: ssl.SSLContext | None = None,
+    host: str = "",
+) -> Connection:
+    """A connection to the first of `addresses` that takes one. Raises OSError of the last that did not.
+
+    The addresses are used as they are: nothing is resolved here. The caller sets the time limit.
+    """
+    trouble: OSError = ConnectionRefusedError("no address to connect to")
+    for address in addresses:
+        try:
+            return await _connect(address, open_connections, tls, host)
+        except OSError as error:
+            trouble = error
+    raise trouble
+
+
+def tls_context(*, verify: bool) -> ssl.SSLContext:
+    """A client's context; without `verify` any certificate will do, for shadow hosts with made-up ones."""
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if not verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _connect(
+    address: Address, open_connections: set[Connection], tls: ssl.SSLContext | None, host: str
+) -> Connection:
+    loop = asyncio.get_running_loop()
+    sock = socket.socket(address.family, socket.SOCK_STREAM)
+    try:
+        sock.setblocking(False)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        await loop.sock_connect(sock, (address.ip, address.port))
+        _, connection = await loop.create_connection(
+            lambda: Connection(loop, sock, open_connections),
+            sock=sock,
+            ssl=tls,
+            server_hostname=host if tls else None,
+        )
+    except BaseException:
+        sock.close()
+        raise
+    return connection

@@ -1,0 +1,300 @@
+"""The transport over aiohttp, for where a full client is wanted. No other file imports its client."""
+
+import asyncio
+import re
+import socket
+import ssl
+from types import SimpleNamespace
+
+import aiohttp
+import msgspec
+from aiohttp.abc import AbstractResolver, ResolveResult
+from yarl import URL
+
+from shadow.errors import TargetError, UnsafeError
+from shadow.model import NoReply, Outcome, Reply, Request, Response, Silence, Timing
+from shadow.replay._contract import Sending, Target
+from shadow.replay.connection import tls_context
+from shadow.replay.guard import Guard
+
+_NAME = "target.invalid"
+"""Stands for the target in every URL, so that the resolver, and with it the guard, is always asked: aiohttp
+resolves no literal. The Host field and the TLS server name are given separately."""
+_TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Z-]+")  # aiohttp would raise small letters
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
+_NO_LENGTH_NEEDED = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
+"""aiohttp adds ``Content-Length: 0`` to an empty request with any other method."""
+_SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_FIELD_BYTES_MAX = 262_144
+_READ_BYTES = 65_536
+
+
+class HttpSettings(msgspec.Struct, frozen=True):
+    """Limits of the aiohttp transport."""
+
+    connect_timeout_seconds: float = 5.0
+    body_bytes_max: int = 16 << 20
+    """Of a longer answer this much is kept, and the response is marked incomplete."""
+    verify_tls: bool = True
+
+
+class HttpTransport:
+    """Sends to one target through aiohttp: no redirects, no cookies, no decoding, no field added.
+
+    It cannot tell trailers, nor bytes after the answer. A dead kept connection is tried again once by
+    aiohttp itself, for idempotent methods only.
+    """
+
+    name = "aiohttp"
+
+    def __init__(self, target: Target, guard: Guard, settings: HttpSettings | None = None) -> None:
+        self.target = target
+        self.settings = settings or HttpSettings()
+        self._guard = guard
+        self._session: aiohttp.ClientSession | None = None
+
+    def can_send(self, sending: Sending) -> bool:
+        """Whether aiohttp puts exactly these bytes on the wire; see `is_sayable`."""
+        return sending.wire is None and is_sayable(sending.request)
+
+    async def send(self, sending: Sending) -> Outcome:
+        """The answer to `sending`."""
+        if not self.can_send(sending):
+            return NoReply(Silence.UNSENT, "aiohttp cannot say this request as it is")
+        refusal = self._guard.admit()
+        if refusal:
+            return NoReply(Silence.UNSENT, refusal)
+        wait_seconds = self._guard.wait_seconds()
+        if wait_seconds:
+            await asyncio.sleep(wait_seconds)
+        clock = _Clock()
+        answer = _Answer()
+        try:
+            async with asyncio.timeout(sending.timeout_seconds):
+                await self._ask(sending.request, clock, answer)
+        except (TimeoutError, aiohttp.ClientError, OSError, UnsafeError, TargetError) as error:
+            return answer.cut(clock) if answer.can_be_cut(error) else _no_reply(error, clock)
+        return answer.reply(clock)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def _ask(self, request: Request, clock: "_Clock", answer: "_Answer") -> None:
+        session = self._session = self._session or self._new_session()
+        headers = [(name.decode("ascii"), value.decode("utf-8")) for name, value in request.headers]
+        async with session.request(
+            request.method.decode("ascii"),
+            _url(self.target.scheme, request.target),
+            headers=headers,
+            data=request.body or None,
+            allow_redirects=False,
+            skip_auto_headers=_SKIPPED,
+            server_hostname=self.target.host,
+            trace_request_ctx=clock,
+        ) as reply:
+            clock.first_byte_seconds = clock.now()
+            answer.head = _head(reply)
+            if reply.status == 101:
+                reply.close()
+                return
+            async for part in reply.content.iter_chunked(_READ_BYTES):
+                if not answer.add(part, self.settings.body_bytes_max):
+                    reply.close()
+                    return
+
+    def _new_session(self) -> aiohttp.ClientSession:
+        is_tls = self.target.scheme == "https"
+        tls: ssl.SSLContext | bool = tls_context(verify=self.settings.verify_tls) if is_tls else True
+        connector = aiohttp.TCPConnector(
+            resolver=_GuardedResolver(self._guard, self.target),
+            use_dns_cache=False,
+            limit=0,
+            ssl=tls,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            auto_decompress=False,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_timeout_seconds),
+            trace_configs=[_tracing()],
+            max_line_size=_FIELD_BYTES_MAX,
+            max_field_size=_FIELD_BYTES_MAX,
+        )
+
+
+def is_sayable(request: Request) -> bool:
+    """Whether aiohttp sends `request` byte for byte: its start line, its fields in their order, its body.
+
+    It cannot where it would put something right or add to it: small letters in the method, a target that it
+    would normalise, a Host that is not the first field, names twice in different case, values that are no
+    UTF-8 or hold control characters, a transfer coding, a length that is missing or wrong.
+    """
+    if request.version != b"HTTP/1.1" or request.trailers or _METHOD.fullmatch(request.method) is None:
+        return False
+    if not _is_sayable_target(request.target) or request.method == b"CONNECT":
+        return False
+    if not request.headers or request.headers[0][0] not in (b"Host", b"host"):
+        return False
+    return _are_sayable_fields(request) and _is_length_right(request)
+
+
+class _GuardedResolver(AbstractResolver):
+    """Answers with the addresses that the guard has checked, on every connect anew."""
+
+    def __init__(self, guard: Guard, target: Target) -> None:
+        self._guard = guard
+        self._target = target
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+    ) -> list[ResolveResult]:
+        if host != _NAME:
+            raise UnsafeError(f"{host!r} is not a configured target")
+        return [
+            ResolveResult(
+                hostname=host,
+                host=address.ip,
+                port=address.port,
+                family=address.family,
+                proto=socket.IPPROTO_TCP,
+                flags=socket.AI_NUMERICHOST | socket.AI_NUMERICSERV,
+            )
+            for address in await self._guard.addresses(self._target)
+        ]
+
+    async def close(self) -> None:
+        pass
+
+
+class _Clock:
+    """When the steps of one request were reached, in seconds from its start."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._start = self._loop.time()
+        self.is_connected = False
+        self.connect_seconds = 0.0
+        self.first_byte_seconds = 0.0
+
+    def now(self) -> float:
+        return self._loop.time() - self._start
+
+    def timing(self) -> Timing:
+        return Timing(self.connect_seconds, self.first_byte_seconds, self.now())
+
+
+class _Answer:
+    """A response while it comes in."""
+
+    def __init__(self) -> None:
+        self.head: Response | None = None
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._is_whole = True
+
+    def add(self, part: bytes, size_max: int) -> bool:
+        """Whether there is room for more after `part`."""
+        room = size_max - self._size
+        self._parts.append(part[:room])
+        self._size += len(part)
+        self._is_whole = len(part) <= room
+        return self._is_whole
+
+    def can_be_cut(self, error: BaseException) -> bool:
+        """Whether the part that came before `error` is an answer: not if the time limit was reached."""
+        return self.head is not None and not isinstance(error, TimeoutError)
+
+    def cut(self, clock: _Clock) -> Reply:
+        self._is_whole = False
+        return self.reply(clock)
+
+    def reply(self, clock: _Clock) -> Reply:
+        assert self.head is not None
+        body = b"".join(self._parts)
+        return Reply(
+            msgspec.structs.replace(self.head, body=body, is_complete=self._is_whole), clock.timing()
+        )
+
+
+def _url(scheme: str, target: bytes) -> URL:
+    return URL(f"{scheme}://{_NAME}{target.decode('ascii')}", encoded=True)
+
+
+def _is_sayable_target(target: bytes) -> bool:
+    if not target.startswith(b"/") or not target.isascii() or not _VALUE.fullmatch(target) or b" " in target:
+        return False
+    return str(_url("http", target).raw_path_qs).encode("ascii") == target
+
+
+def _are_sayable_fields(request: Request) -> bool:
+    spellings: dict[bytes, bytes] = {}
+    for name, value in request.headers:
+        if _TOKEN.fullmatch(name) is None or _VALUE.fullmatch(value) is None or value != value.strip():
+            return False
+        lower = name.lower()
+        if spellings.setdefault(lower, name) != name or lower in (b"transfer-encoding", b"expect"):
+            return False
+        try:
+            value.decode("utf-8")
+        except UnicodeDecodeError:
+            return False
+    hosts = [name for name, _ in request.headers if name.lower() == b"host"]
+    return len(hosts) == 1
+
+
+def _is_length_right(request: Request) -> bool:
+    lengths = [value for name, value in request.headers if name.lower() == b"content-length"]
+    if not lengths:
+        return not request.body and request.method in _NO_LENGTH_NEEDED
+    return lengths == [b"%d" % len(request.body)]
+
+
+def _head(reply: aiohttp.ClientResponse) -> Response:
+    version = reply.version or aiohttp.HttpVersion11
+    return Response(
+        reply.status,
+        (reply.reason or "").encode("utf-8", "surrogateescape"),
+        b"HTTP/%d.%d" % (version.major, version.minor),
+        tuple(reply.raw_headers),
+    )
+
+
+def _no_reply(error: BaseException, clock: _Clock) -> NoReply:
+    """What `error` says about the target. The order matters: aiohttp's errors are of several kinds at once."""
+    timing = clock.timing()
+    text = str(error) or type(error).__name__
+    match error:
+        case UnsafeError() | TargetError():
+            return NoReply(Silence.UNSENT, text, timing)
+        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+            return NoReply(Silence.REFUSED, text, timing)
+        case TimeoutError() if clock.is_connected:
+            return NoReply(Silence.TIMED_OUT, "no answer within the time limit", timing)
+        case TimeoutError():
+            return NoReply(Silence.REFUSED, "no connection within the time limit", timing)
+        case aiohttp.ClientResponseError():
+            return NoReply(Silence.MALFORMED, text, timing)
+        case aiohttp.ServerDisconnectedError():
+            return NoReply(Silence.CLOSED, text, timing)
+        case _:
+            return NoReply(Silence.RESET, text, timing)
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Tells each request's clock when its connection stood."""
+    tracing = aiohttp.TraceConfig()
+
+    async def created(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        clock = context.trace_request_ctx
+        clock.connect_seconds = clock.now()
+        clock.is_connected = True
+
+    async def reused(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        context.trace_request_ctx.is_connected = True
+
+    tracing.on_connection_create_end.append(created)
+    tracing.on_connection_reuseconn.append(reused)
+    return tracing

@@ -1,0 +1,202 @@
+"""The byte-exact transport, which is also the lean one: HTTP/1 on connections that are wholly ours."""
+
+import asyncio
+import re
+import ssl
+
+import msgspec
+
+from shadow.errors import TargetError, UnsafeError
+from shadow.model import Ending, NoReply, Outcome, Reply, Request, Silence, Wire
+from shadow.replay._contract import Sending, Target
+from shadow.replay.attempt import Attempt
+from shadow.replay.connection import Connection, connect, tls_context
+from shadow.replay.guard import Guard
+from shadow.replay.idle import IdleConnections
+from shadow.wire.http1 import serialise_request
+
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+"""RFC 9110 §9.2.2: only these may be sent again when a kept connection turns out dead."""
+
+_TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_CLEAN_HEAD = re.compile(
+    _TOKEN + rb" [!-~\x80-\xff]+ HTTP/1\.1\r\n(?:" + _TOKEN + rb": [^\r\n\x00]*\r\n)*\r\n"
+)
+
+
+class RawSettings(msgspec.Struct, frozen=True):
+    """Limits of the raw transport."""
+
+    connect_timeout_seconds: float = 5.0
+    idle_connections_max: int = 256
+    """Kept open over all lanes; the one unused for longest goes first."""
+    idle_seconds_max: float = 4.0
+    """A kept connection is not used again after this; many servers close theirs after 5."""
+    idle_seconds_max_unsafe: float = 1.0
+    """The same for methods that cannot be sent again."""
+    body_bytes_max: int = 16 << 20
+    """Of a longer answer this much is kept, and the response is marked incomplete."""
+    surplus_wait_seconds: float = 0.02
+    """After a wire sending, and after an answer that can have no body, how long to look for more bytes."""
+    verify_tls: bool = True
+
+
+class RawTransport:
+    """Sends to one target byte for byte, over plain TCP or TLS."""
+
+    name = "raw"
+
+    def __init__(
+        self,
+        target: Target,
+        guard: Guard,
+        settings: RawSettings | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+    ) -> None:
+        self.target = target
+        self.settings = settings or RawSettings()
+        self._guard = guard
+        self._tls: ssl.SSLContext | None = None
+        if target.scheme == "https":
+            self._tls = tls or tls_context(verify=self.settings.verify_tls)
+        self._open: set[Connection] = set()
+        self._idle = IdleConnections(self.settings.idle_connections_max)
+
+    @property
+    def open_connections(self) -> int:
+        """Connections that hold a socket now, idle ones among them."""
+        return len(self._open)
+
+    def can_send(self, sending: Sending) -> bool:
+        """All but half a close of TLS, which asyncio does not have."""
+        return self._tls is None or sending.wire is None or sending.wire.ending is not Ending.HALF_CLOSE
+
+    async def send(self, sending: Sending) -> Outcome:
+        """The answer to `sending`. A `Wire` gets a connection of its own, a `Request` may use its lane's.
+
+        Sent once more, on a new connection, only if it was a request with an idempotent method on a kept
+        connection that was lost before the first byte of an answer: the server had closed it meanwhile.
+        """
+        if not self.can_send(sending):
+            return NoReply(Silence.UNSENT, "half a close is not to be had over TLS")
+        refusal = self._guard.admit()
+        if refusal:
+            return NoReply(Silence.UNSENT, refusal)
+        wait_seconds = self._guard.wait_seconds()
+        if wait_seconds:
+            await asyncio.sleep(wait_seconds)
+        attempt = Attempt(sending, self.settings.body_bytes_max)
+        try:
+            await self._try(attempt)
+            return await self._conclude(attempt)
+        finally:
+            attempt.drop()
+
+    async def close(self) -> None:
+        """Close every connection, and return when their sockets are gone."""
+        self._idle.clear()
+        for connection in list(self._open):
+            connection.abort()
+            await connection.closed()
+
+    async def _try(self, attempt: Attempt) -> None:
+        wire = attempt.sending.wire
+        try:
+            async with asyncio.timeout(attempt.sending.timeout_seconds):
+                if wire is not None:
+                    await self._send_wire(attempt, wire)
+                else:
+                    await self._send_request(attempt)
+        except TimeoutError:
+            attempt.timed_out = True
+        except (UnsafeError, TargetError) as error:
+            attempt.trouble = NoReply(Silence.UNSENT, str(error))
+        except OSError as error:
+            attempt.trouble = NoReply(Silence.REFUSED, str(error) or type(error).__name__)
+
+    async def _send_request(self, attempt: Attempt) -> None:
+        request = attempt.sending.request
+        payload = serialise_request(request)
+        attempt.may_keep = is_self_contained(request, payload)
+        kept = self._take(attempt.sending.lane, request.method) if attempt.may_keep else None
+        if kept is not None:
+            attempt.begin(kept, is_kept=True)
+            await kept.ask(payload, attempt.reader)
+            if not attempt.died_unheard() or request.method not in IDEMPOTENT:
+                return
+            attempt.again()
+        connection = await self._connect(attempt)
+        await connection.ask(payload, attempt.reader)
+
+    async def _send_wire(self, attempt: Attempt, wire: Wire) -> None:
+        connection = await self._connect(attempt)
+        connection.expect(attempt.reader)
+        await connection.write(wire)
+        if wire.ending is Ending.RESET:
+            attempt.trouble = NoReply(Silence.RESET, "reset by us, as asked")
+        else:
+            await connection.answered()
+
+    async def _connect(self, attempt: Attempt) -> Connection:
+        try:
+            async with asyncio.timeout(self.settings.connect_timeout_seconds):
+                addresses = await self._guard.addresses(self.target)
+                connection = await connect(addresses, self._open, tls=self._tls, host=self.target.host)
+        except TimeoutError as error:
+            raise ConnectionRefusedError(str(error) or "no connection within the time limit") from error
+        attempt.begin(connection)
+        return connection
+
+    async def _conclude(self, attempt: Attempt) -> Outcome:
+        """The outcome, with what still followed a complete answer; the connection is kept if it may be."""
+        outcome = attempt.outcome()
+        connection = attempt.connection
+        if connection is None or not isinstance(outcome, Reply):
+            return outcome
+        if connection.is_open and _should_look_on(attempt.sending, outcome.response.status):
+            await connection.rest(self.settings.surplus_wait_seconds)
+            outcome = msgspec.structs.replace(outcome, surplus=connection.surplus)
+        is_clean = connection.is_open and not outcome.surplus and attempt.reader.keeps_open
+        if attempt.may_keep and is_clean:
+            attempt.connection = None
+            self._idle.put(connection, attempt.sending.lane)
+        return outcome
+
+    def _take(self, lane: str, method: bytes) -> Connection | None:
+        if method in IDEMPOTENT:
+            seconds = self.settings.idle_seconds_max
+            return self._idle.take(lane, idle_seconds_max=seconds, is_careful=False)
+        seconds = self.settings.idle_seconds_max_unsafe
+        return self._idle.take(lane, idle_seconds_max=seconds, is_careful=True)
+
+
+def is_self_contained(request: Request, payload: bytes) -> bool:
+    """Whether `payload`, the bytes of `request`, is one whole request to any server, and leaves it open.
+
+    What is not gets a connection of its own, so that a server which reads it otherwise cannot take its rest
+    for the beginning of the next request, nor the next request for its rest.
+    """
+    head_end = payload.find(b"\r\n\r\n") + 4
+    if _CLEAN_HEAD.fullmatch(payload, 0, head_end) is None or request.method == b"CONNECT":
+        return False
+    lengths: list[bytes] = []
+    codings: list[bytes] = []
+    for name, value in request.headers:
+        key = name.lower()
+        if key == b"content-length":
+            lengths.append(value)
+        elif key == b"transfer-encoding":
+            codings.append(value)
+        elif key == b"connection" and b"close" in value.lower():
+            return False
+    if codings:
+        return not lengths and len(codings) == 1 and codings[0].lower() == b"chunked"
+    if lengths:
+        return len(lengths) == 1 and lengths[0] == b"%d" % len(request.body)
+    return not request.body
+
+
+def _should_look_on(sending: Sending, status: int) -> bool:
+    """Whether bytes after a complete answer are likely enough, and bad enough, to wait for them."""
+    return sending.wire is not None or sending.request.method == b"HEAD" or status in (101, 204, 304)

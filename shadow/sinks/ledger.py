@@ -1,0 +1,87 @@
+"""The ledger: everything captured is accounted for, and what was sent, judged and found is counted."""
+
+from typing import Any
+
+from shadow.model import (
+    Broke,
+    Event,
+    Fate,
+    Found,
+    Judged,
+    NoReply,
+    Parcel,
+    Sent,
+    Settled,
+    Severity,
+    Silence,
+    Verdict,
+)
+
+
+class Ledger:
+    """Counts the events of one run. Other threads may read it: its dicts never change in size."""
+
+    def __init__(self) -> None:
+        self.fates = dict.fromkeys(Fate, 0)
+        self.sent = dict.fromkeys(Parcel, 0)
+        self.verdicts = dict.fromkeys(Verdict, 0)
+        self.findings = dict.fromkeys(Severity, 0)
+        self.broke = 0
+        """Exchanges whose work failed because of a bug in Shadow."""
+        self._severities: dict[str, Severity] = {}
+
+    @property
+    def captured(self) -> int:
+        """Exchanges whose fate is known: the sum of all fates, always."""
+        return sum(self.fates.values())
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Settled():
+                self.fates[event.fate] += event.count
+            case Sent() if not is_unsent(event):
+                self.sent[event.parcel] += 1
+            case Judged():
+                self.verdicts[event.trial.judgement.verdict] += 1
+            case Found():
+                self._found(event.finding.id, severity_of(event.finding.severity))
+            case Broke():
+                self.broke += 1
+
+    def close(self) -> None:
+        """Nothing is buffered."""
+
+    def summary(self, run: str, seed: int, started_at: float, seconds: float) -> dict[str, Any]:
+        """The content of ``summary.json``; `started_at` is Unix time."""
+        fates = dict(self.fates)
+        return {
+            "run": run,
+            "seed": seed,
+            "started_at": started_at,
+            "seconds": seconds,
+            "ledger": {"captured": sum(fates.values())}
+            | {fate.value: count for fate, count in fates.items()},
+            "sent": {f"{parcel.value}s": count for parcel, count in self.sent.items()},
+            "trials": {verdict.value: count for verdict, count in self.verdicts.items()},
+            "findings": {severity.value: self.findings[severity] for severity in reversed(Severity)},
+        }
+
+    def _found(self, finding: str, severity: Severity) -> None:
+        """A finding heard again counts once, under its latest severity."""
+        before = self._severities.get(finding)
+        if before is severity:
+            return
+        if before is not None:
+            self.findings[before] -= 1
+        self.findings[severity] += 1
+        self._severities[finding] = severity
+
+
+def is_unsent(event: Sent) -> bool:
+    """Whether nothing left: the transport could not say it, or a safety rule held it back."""
+    return isinstance(event.outcome, NoReply) and event.outcome.why is Silence.UNSENT
+
+
+def severity_of(word: str) -> Severity:
+    """The severity called `word`; HIGH where there is none such, so that nothing is overlooked."""
+    return Severity(word) if word in Severity else Severity.HIGH

@@ -1,0 +1,251 @@
+"""Metrics of a run for Prometheus, and the port that serves them. Home of prometheus_client."""
+
+import platform
+import socketserver
+import threading
+from collections.abc import Iterable
+from socket import SOCK_STREAM, getaddrinfo
+from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
+
+from shadow.errors import SinkError
+from shadow.model import (
+    Broke,
+    Event,
+    Fate,
+    Finding,
+    Found,
+    Judged,
+    Parcel,
+    QueueSeen,
+    Reply,
+    Sent,
+    SentLate,
+    Settled,
+    Severity,
+    TapTimed,
+    TargetSeen,
+    Trial,
+)
+from shadow.sinks.ledger import is_unsent, severity_of
+
+MAX_ENDPOINTS = 200
+MAX_MUTATORS = 500
+MAX_SERIES = 10_000
+"""Of one metric: a scrape renders about a hundred thousand samples a second."""
+_MAX_WORDS = 50
+_MAX_LABEL_CHARACTERS = 200
+_MAX_EXEMPLAR_CHARACTERS = 100
+"""OpenMetrics allows 128 for names and values together."""
+
+_REPLY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+_LATE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120)
+_TAP_BUCKETS = (1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 1e-2, 1e-1)
+
+
+class Metrics:
+    """A sink that counts events in `registry`. Label values are cleaned, their number is bounded."""
+
+    def __init__(self, registry: CollectorRegistry, version: str) -> None:
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # they double the series, and Prometheus takes them for metrics
+
+        def counter(name: str, says: str, *labels: str) -> Counter:
+            return Counter(f"shadow_{name}_total", says, labels, registry=registry)
+
+        def gauge(name: str, says: str, *labels: str) -> Gauge:
+            return Gauge(f"shadow_{name}", says, labels, registry=registry)
+
+        def histogram(name: str, says: str, buckets: Iterable[float], *labels: str) -> Histogram:
+            return Histogram(
+                f"shadow_{name}_seconds", says, labels, registry=registry, buckets=tuple(buckets)
+            )
+
+        self._exchanges = counter("exchanges", "Captured exchanges by what became of them", "tap", "fate")
+        self._sent = counter("sent", "Requests sent to a target", "target", "kind")
+        self._trials = counter("trials", "Judged trials", "endpoint", "mutator", "expect", "verdict")
+        self._divergences = counter(
+            "divergences", "Occurrences of confirmed findings", "endpoint", "kind", "severity", "fault"
+        )
+        self._broken = counter("broken_exchanges", "Exchanges lost to a bug in Shadow")
+        self._findings = gauge("findings", "Distinct causes found", "severity")
+        self._reply = histogram("reply", "Time to the whole answer", _REPLY_BUCKETS, "target", "kind")
+        self._queue = gauge("queue_items", "Fill of a bounded queue", "queue")
+        self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
+        self._up = gauge("target_up", "Whether a target is usable", "target")
+        self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
+        self._tap = histogram("tap", "Time the tap spent in the path of a live request", _TAP_BUCKETS)
+        gauge("build_info", "Version of Shadow, always 1", "version", "python").labels(
+            clean(version), platform.python_version()
+        ).set(1)
+        for severity in Severity:
+            self._findings.labels(severity.value).set(0)
+        self._endpoint, self._mutator = _Words(MAX_ENDPOINTS), _Words(MAX_MUTATORS)
+        self._tap_name, self._queue_name, self._kind, self._fault = (_Words(_MAX_WORDS) for _ in range(4))
+        self._trial_series: dict[tuple[str, ...], Counter] = {}
+        self._reply_series: dict[tuple[str, Parcel], tuple[Counter, Histogram]] = {}
+        self._seen: dict[str, tuple[Severity, int]] = {}
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Judged():
+                self._judged(event.trial)
+            case Sent():
+                self._count_sent(event)
+            case Settled():
+                self._settled(event.tap, event.fate, event.count)
+            case SentLate():
+                self._late.observe(event.late_seconds)
+            case TapTimed():
+                self._tap.observe(event.seconds)
+            case QueueSeen():
+                queue = self._queue_name(event.queue)
+                self._queue.labels(queue).set(event.items)
+                self._capacity.labels(queue).set(event.capacity_items)
+            case TargetSeen():
+                self._up.labels(_target(event.target)).set(event.is_up)
+            case Found():
+                self._found(event.finding)
+            case Broke():
+                self._broken.inc()
+
+    def close(self) -> None:
+        """Nothing is buffered; the exporter is closed by whoever opened it."""
+
+    def _settled(self, tap: str, fate: Fate, count: int) -> None:
+        name = self._tap_name(tap)
+        for (
+            each
+        ) in Fate:  # all at zero from the first one on, so that the first drop is a rise and no new series
+            self._exchanges.labels(name, each.value).inc(count if each is fate else 0)
+
+    def _count_sent(self, event: Sent) -> None:
+        if is_unsent(event):
+            return
+        key = (_target(event.target), event.parcel)
+        series = self._reply_series.get(key)
+        if series is None:
+            labels = (key[0], key[1].value)
+            series = self._reply_series[key] = (self._sent.labels(*labels), self._reply.labels(*labels))
+        series[0].inc()
+        if isinstance(event.outcome, Reply):
+            series[1].observe(event.outcome.timing.total_seconds)
+
+    def _judged(self, trial: Trial) -> None:
+        expect = trial.expect or trial.judgement.expect
+        labels = (
+            self._endpoint(trial.endpoint),
+            self._mutator(trial.mutator or "none"),
+            expect.value if expect else "none",
+            trial.judgement.verdict.value,
+        )
+        if labels not in self._trial_series and len(self._trial_series) >= MAX_SERIES:
+            labels = ("other", "other", *labels[2:])
+        series = self._trial_series.get(labels)
+        if series is None:
+            series = self._trial_series[labels] = self._trials.labels(*labels)
+        series.inc()
+
+    def _found(self, finding: Finding) -> None:
+        severity = severity_of(finding.severity)
+        before, counted = self._seen.get(finding.id, (None, 0))
+        labels = (
+            self._endpoint(finding.endpoint),
+            self._kind(finding.kind),
+            severity.value,
+            self._fault(finding.fault),
+        )
+        self._divergences.labels(*labels).inc(
+            max(1, finding.count - counted), {"finding": clean(finding.id)[:_MAX_EXEMPLAR_CHARACTERS]}
+        )
+        self._seen[finding.id] = (severity, max(finding.count, counted + 1))
+        if before is not severity:
+            self._findings.labels(severity.value).inc()
+            if before is not None:
+                self._findings.labels(before.value).dec()
+
+
+class Exporter:
+    """Serves `registry` over HTTP from threads of its own; raises SinkError where it cannot listen.
+
+    Port 0 takes any free one; `port` tells which. Whoever opens it closes it.
+    """
+
+    def __init__(self, host: str, port: int, registry: CollectorRegistry) -> None:
+        try:
+            family, *_, address = getaddrinfo(host, port, type=SOCK_STREAM)[0]
+            server_class = type("_Server", (_Server,), {"address_family": family})
+            self._server: WSGIServer = make_server(
+                str(address[0]), port, make_wsgi_app(registry), server_class, handler_class=_Scrape
+            )
+        except (OSError, OverflowError) as error:
+            why = getattr(error, "strerror", None) or error
+            way_out = "choose another --metrics HOST:PORT (port 0: any)"
+            raise SinkError(f"cannot serve metrics on {host}:{port}: {why}; {way_out}") from error
+        self.host, self.port = host, self._server.server_port
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.1,), name="metrics", daemon=True
+        )
+        self._thread.start()
+
+    @property
+    def url(self) -> str:
+        """Where Prometheus scrapes."""
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/metrics"
+
+    def close(self) -> None:
+        """Stop serving and free the port."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+
+def clean(value: str) -> str:
+    """`value` as a label: valid UTF-8, without control characters, and short."""
+    text = value[:_MAX_LABEL_CHARACTERS]
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+class _Words:
+    """The first `limit` distinct words; all later ones are ``"other"``."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._words: dict[str, str] = {}
+
+    def __call__(self, word: str) -> str:
+        known = self._words.get(word)
+        if known is not None:
+            return known
+        if len(self._words) >= self._limit:
+            return "other"
+        known = self._words[word] = clean(word)
+        return known
+
+
+class _Server(ThreadingWSGIServer):
+    """Asks no name server at start, and takes a scraper that hangs up for what it is."""
+
+    def server_bind(self) -> None:
+        socketserver.TCPServer.server_bind(self)
+        host, self.server_port = self.server_address[:2]
+        self.server_name = str(host)
+        self.setup_environ()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A broken connection on this port is the scraper's affair."""
+
+
+class _Scrape(WSGIRequestHandler):
+    timeout = 10.0
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (the name that is overridden)
+        """A scrape is no news."""
+
+
+def _target(name: str) -> str:
+    return name if name in {"candidate", "baseline"} else "other"

@@ -1,0 +1,134 @@
+"""Records of a pcapng file, from pieces of it: several sections and interfaces, any time resolution.
+
+Format: draft-ietf-opsawg-pcapng. Blocks that hold no packets are read over.
+"""
+
+import struct
+from typing import NamedTuple
+
+from shadow.wire.pcap import Record
+
+MAX_BLOCK_BYTES = 33_554_432
+"""A longer block means that its length is garbage; also the most that is ever buffered."""
+
+_SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+_TIME_RESOLUTION, _TIME_OFFSET = 9, 14
+
+
+def is_pcapng(start: bytes) -> bool:
+    """Whether a file that starts with these bytes is a pcapng file."""
+    return start[:4] == b"\x0a\x0d\x0d\x0a"
+
+
+class _Interface(NamedTuple):
+    link: int
+    snap_bytes: int
+    unit_seconds: float
+    offset_seconds: int
+
+
+class PcapngReader:
+    """Reads one pcapng file. `fault` says what is wrong with it; nothing is read after that.
+
+    `stray_count` counts packets of interfaces that the file does not describe.
+    """
+
+    def __init__(self) -> None:
+        self.fault: str | None = None
+        self.stray_count = 0
+        self._buffer = b""
+        self._position = 0
+        self._order = "<"
+        self._has_section = False
+        self._interfaces: list[_Interface] = []
+        self._time = 0.0
+        """Of the last packet: simple packet blocks carry none of their own."""
+
+    def feed(self, piece: bytes) -> list[Record]:
+        """The records that `piece` completes, in file order."""
+        records: list[Record] = []
+        text = self._buffer + piece if self._buffer else piece
+        at = 0
+        while self.fault is None and len(text) - at >= 12:
+            length = self._block_bytes(text, at)
+            if length is None or at + length > len(text):
+                break
+            self._take_block(text[at : at + length], records)
+            at += length
+        self._buffer = text[at:] if self.fault is None else b""
+        self._position += at
+        return records
+
+    def finish(self) -> str | None:
+        """What is wrong or missing at the end of the file, or None."""
+        if self.fault is not None:
+            return self.fault
+        if not self._has_section:
+            return "ends inside its header"
+        return f"ends inside a block at byte {self._position}" if self._buffer else None
+
+    def _block_bytes(self, text: bytes, at: int) -> int | None:
+        """The length of the block at position `at`; None with a fault where there is none."""
+        if text[at : at + 4] == b"\x0a\x0d\x0d\x0a":
+            order = {b"\x4d\x3c\x2b\x1a": "<", b"\x1a\x2b\x3c\x4d": ">"}.get(text[at + 8 : at + 12])
+            if order is None:
+                return self._find_garbage(at)
+            self._order = order
+            self._has_section = True
+        elif not self._has_section:
+            return self._find_garbage(at)
+        length: int = struct.unpack_from(self._order + "I", text, at + 4)[0]
+        if length < 12 or length > MAX_BLOCK_BYTES:
+            return self._find_garbage(at)
+        return (length + 3) & ~3
+
+    def _find_garbage(self, at: int) -> int | None:
+        self.fault = f"has no block at byte {self._position + at}, but garbage"
+        return None
+
+    def _take_block(self, block: bytes, records: list[Record]) -> None:
+        order, size = self._order, len(block)
+        kind = struct.unpack_from(order + "I", block)[0]
+        if kind == _ENHANCED and size >= 32:
+            interface, high, low, captured, _ = struct.unpack_from(order + "IIIII", block, 8)
+            self._add(records, interface, high << 32 | low, block[28 : min(28 + captured, size - 4)])
+        elif kind == _SIMPLE and size >= 16 and self._interfaces:
+            snap = self._interfaces[0].snap_bytes or size
+            length = min(struct.unpack_from(order + "I", block, 8)[0], snap, size - 16)
+            records.append((self._time, self._interfaces[0].link, block[12 : 12 + length]))
+        elif kind == _INTERFACE and size >= 20:
+            self._interfaces.append(_interface(order, block))
+        elif kind == _PACKET and size >= 32:
+            interface, _, high, low, captured, _ = struct.unpack_from(order + "HHIIII", block, 8)
+            self._add(records, interface, high << 32 | low, block[28 : min(28 + captured, size - 4)])
+        elif kind == _SECTION:
+            self._interfaces = []
+        elif kind == _SIMPLE:
+            self.stray_count += 1
+
+    def _add(self, records: list[Record], interface: int, ticks: int, frame: bytes) -> None:
+        if interface >= len(self._interfaces):
+            self.stray_count += 1
+            return
+        link, _, unit, offset = self._interfaces[interface]
+        self._time = ticks * unit + offset
+        records.append((self._time, link, frame))
+
+
+def _interface(order: str, block: bytes) -> _Interface:
+    """The interface that an interface description block describes."""
+    link, _, snap = struct.unpack_from(order + "HHI", block, 8)
+    unit, offset = 1e-6, 0
+    at, end = 16, len(block) - 4
+    while at + 4 <= end:
+        code, length = struct.unpack_from(order + "HH", block, at)
+        value = block[at + 4 : min(at + 4 + length, end)]
+        if code == 0:
+            break
+        if code == _TIME_RESOLUTION and len(value) == 1:
+            exponent = value[0] & 0x7F
+            unit = 2.0**-exponent if value[0] & 0x80 else 10.0**-exponent
+        elif code == _TIME_OFFSET and len(value) == 8:
+            offset = struct.unpack(order + "q", value)[0]
+        at += 4 + ((length + 3) & ~3)
+    return _Interface(link, snap, unit, offset)

@@ -1,0 +1,89 @@
+"""Tags and tunnels: from one layer to the one inside it, and the network id that it travels under."""
+
+import struct
+from collections.abc import Callable
+
+from shadow.wire.link import Layer, by_version, ethernet, ppp
+
+type Inside = tuple[Layer | None, bytes]
+"""The layer inside, None where nothing is known to be, and the tag that this layer adds to the flow's key."""
+
+_VLAN_TYPES = (0x8100, 0x88A8, 0x9100, 0x9200)
+_VXLAN_PORTS = (4789, 8472)
+"""The registered port, and Linux' older one."""
+_GENEVE_PORT = 6081
+_GTP_PORT = 2152
+
+
+def through_ether_type(ether_type: int, frame: bytes, at: int) -> Inside:
+    """What is inside a layer that is not IP."""
+    if ether_type in _VLAN_TYPES:
+        tag, inner = struct.unpack_from("!HH", frame, at)
+        return (inner, at + 4), b"v%d" % (tag & 0xFFF)
+    read = _READERS.get(ether_type)
+    return (None if read is None else read(frame, at)), b""
+
+
+def through_gre(frame: bytes, at: int) -> Inside:
+    """What is inside GRE (RFC 2784, RFC 2890; version 1 is PPTP's, RFC 2637)."""
+    flags, ether_type = struct.unpack_from("!HH", frame, at)
+    at += 4
+    at += 4 * bool(flags & 0xC000) + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000)
+    if flags & 7 == 1:
+        at += 4 * bool(flags & 0x0080)
+    if ether_type == 0x88BE and not flags & 0x1000:
+        return ethernet(frame, at), b""  # ERSPAN type I has no header of its own
+    return (ether_type, at), b""
+
+
+def through_udp(frame: bytes, at: int) -> Inside:
+    """What is inside a datagram to a tunnel's port."""
+    port = int.from_bytes(frame[at + 2 : at + 4])
+    at += 8
+    if port in _VXLAN_PORTS:
+        return ethernet(frame, at + 8), b"x" + frame[at + 4 : at + 7]
+    if port == _GENEVE_PORT:
+        ether_type = int.from_bytes(frame[at + 2 : at + 4])
+        return (ether_type, at + 8 + (frame[at] & 0x3F) * 4), b"g" + frame[at + 4 : at + 7]
+    if port == _GTP_PORT and frame[at] >> 4 == 3 and frame[at + 1] == 0xFF:
+        return by_version(frame, _after_gtp_header(frame, at)), b""
+    return None, b""
+
+
+def _mpls(frame: bytes, at: int) -> Layer:
+    """The layer under a label stack (RFC 3032); four zero bits are a pseudowire's control word (RFC 4385)."""
+    while not frame[at + 2] & 1:
+        at += 4
+    at += 4
+    if frame[at] >> 4 == 0:
+        return ethernet(frame, at + 4)
+    return by_version(frame, at) if frame[at] >> 4 in (4, 6) else ethernet(frame, at)
+
+
+def _after_gtp_header(frame: bytes, at: int) -> int:
+    """The position after a GTP-U header and its extensions (3GPP TS 29.281 §5)."""
+    if not frame[at] & 7:
+        return at + 8
+    following, at = frame[at + 11] if frame[at] & 4 else 0, at + 12
+    while following:
+        size = frame[at] * 4 or 4
+        following, at = frame[at + size - 1], at + size
+    return at
+
+
+def _erspan3(frame: bytes, at: int) -> Layer:
+    """An optional platform header follows where the last bit of the header is set."""
+    return ethernet(frame, at + (20 if frame[at + 11] & 1 else 12))
+
+
+_READERS: dict[int, Callable[[bytes, int], Layer]] = {
+    0x22EB: _erspan3,
+    0x6558: ethernet,
+    0x8847: _mpls,
+    0x8848: _mpls,
+    0x880B: ppp,
+    0x8864: lambda frame, at: ppp(frame, at + 6),  # PPPoE session
+    0x88BE: lambda frame, at: ethernet(frame, at + 8),  # ERSPAN type II
+    0x88E7: lambda frame, at: ethernet(frame, at + 4),  # provider backbone bridge: instance tag, whole frame
+    0x8926: lambda frame, at: (int.from_bytes(frame[at + 4 : at + 6]), at + 6),  # VN-Tag
+}

@@ -1,0 +1,100 @@
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadow.config import Settings, json_schema, load, parse_address, parse_duration, parse_target
+from shadow.errors import ConfigError
+
+
+def test_file_is_read_and_options_win(tmp_path: Path) -> None:
+    file = tmp_path / "shadow.toml"
+    file.write_text('candidate = "http://a:1"\nseed = 3\n[noise]\nignore = ["header:x"]\nclock_drift_seconds = 9\n')
+    settings = load(file, {"seed": 4, "noise": {"ignore": ["status"]}})
+    assert (settings.candidate, settings.seed) == ("http://a:1", 4)
+    assert settings.noise.ignore == ("status",)
+    assert settings.noise.clock_drift_seconds == 9
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("cadidate = 'http://a'", r"unknown key 'cadidate', did you mean 'candidate'\?"),
+        ("[scope]\nexlude = []", r"unknown key 'exlude' in \[scope\], did you mean 'exclude'\?"),
+        ("zzz = 1", r"unknown key 'zzz'; known keys: allow_writes, baseline"),
+        ("[[identity]]\nname = 'a'\nroll = 'b'", r"unknown key 'roll' in \[identity\], did you mean 'role'\?"),
+        ("mutants = -1", r"expected `int` >= 0 .*\$\.mutants.*got -1"),
+        ("seed = 'x'", r"expected `int`, got `str`.*got 'x'"),
+        ("candidate = 'ftp://x'", r"candidate 'ftp://x' is no http or https URL"),
+        ("candidate = 'http://x:99999'", "candidate 'http://x:99999' is no URL"),
+        ("listen = '8080'", "listen '8080' is no HOST:PORT"),
+        ("duration = 'soon'", "duration 'soon' is no duration"),
+        ("rate = 'fast'", "rate 'fast' is not a positive number per second"),
+        ("rate = -1.0", "rate -1.0 is not a positive number"),
+        ("speed = 0", "speed 0 is not a positive number or 'max'"),
+        ("fail_on = 'hihg'", r"invalid enum value 'hihg'.*\$\.fail_on"),
+        ("session.by = 'user'", "session.by 'user' is not 'connection'"),
+        ("scope.sample = 0", r"`float` > 0.0 .*\$\.scope\.sample.*got 0"),
+        ("a = ", "is no TOML"),
+    ],
+)
+def test_wrong_settings_are_named_with_the_way_out(tmp_path: Path, text: str, message: str) -> None:
+    file = tmp_path / "shadow.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load(file, {})
+
+
+def test_missing_and_binary_files_are_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read configuration .*: No such file"):
+        load(tmp_path / "none.toml", {})
+    (tmp_path / "b.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigError, match="is no TOML"):
+        load(tmp_path / "b.toml", {})
+
+
+def test_every_key_has_a_default_and_stands_in_the_schema() -> None:
+    schema = json_schema()
+    keys = schema["$defs"]["Settings"]["properties"]
+    assert set(keys) == {field.encode_name for field in msgspec.structs.fields(Settings)}
+    assert json.dumps(schema)
+    assert load(None, {}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("30m", 1800.0), ("1h30m", 5400.0), ("500ms", 0.5), (90, 90.0), ("2", 2.0), ("1.5s", 1.5), ("1d", 86400.0)],
+)
+def test_durations(text: str | float, seconds: float) -> None:
+    assert parse_duration("duration", text) == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("url", "place"),
+    [
+        ("http://a", ("http", "a", 80, "")),
+        ("https://a/x/", ("https", "a", 443, "/x")),
+        ("http://[::1]:8080", ("http", "::1", 8080, "")),
+        ("localhost:9000", ("http", "localhost", 9000, "")),
+    ],
+)
+def test_target_urls(url: str, place: tuple[str, str, int, str]) -> None:
+    target = parse_target("candidate", url)
+    assert (target.scheme, target.host, target.port, target.path_prefix) == place
+
+
+def test_addresses() -> None:
+    assert parse_address("metrics", "127.0.0.1:0") == ("127.0.0.1", 0)
+    assert parse_address("metrics", "[::1]:80") == ("::1", 80)
+
+
+@given(st.text(max_size=20))
+def test_no_text_makes_the_small_parsers_raise_anything_else(text: str) -> None:
+    for parse in (parse_duration, parse_address, parse_target):
+        try:
+            parse("x", text)
+        except ConfigError as error:
+            assert repr(text) in str(error)

@@ -1,0 +1,66 @@
+import pytest
+
+from shadow.model import Exchange, Fate, Headers, Request
+from shadow.pipeline.scope import Scope, is_own, session_of
+
+
+def exchange(line: str = "GET /v1/x", session: str = "s", headers: Headers = (), protocol: str = "http") -> Exchange:
+    method, target = line.encode().split()
+    return Exchange(0, "test", session, 0.0, Request(method, target, headers=headers), protocol=protocol)
+
+
+def scope(include: tuple[str, ...] = (), exclude: tuple[str, ...] = (), sample: float = 1.0) -> Scope:
+    return Scope(include=include, exclude=exclude, sample=sample, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("include", "exclude", "line", "is_taken"),
+    [
+        ((), (), "GET /a", True),
+        (("GET *",), (), "GET /a/b?c=1", True),
+        (("GET *",), (), "POST /a", False),
+        (("* /v1/*",), (), "POST /v1/x", True),
+        ((), ("* /health",), "GET /health?deep=1", False),
+        (("GET *",), ("* /health",), "GET /health", False),
+    ],
+)
+def test_filters_speak_of_method_and_path(
+    include: tuple[str, ...], exclude: tuple[str, ...], line: str, *, is_taken: bool
+) -> None:
+    refusal = scope(include, exclude).refusal(exchange(line))
+    assert (refusal is None) == is_taken
+    assert is_taken or refusal is not None and refusal[0] is Fate.FILTERED
+
+
+def test_own_traffic_is_never_taken() -> None:
+    own = exchange(headers=((b"shadow-RUN", b"r1"),))
+    assert is_own(own.request)
+    assert scope().refusal(own) == (Fate.FILTERED, "sent by shadow itself")
+
+
+def test_other_protocols_are_told() -> None:
+    assert scope().refusal(exchange(protocol="dns")) == (Fate.FILTERED, "protocol dns is not replayed")
+
+
+def test_sampling_keeps_sessions_whole_and_takes_the_stated_share() -> None:
+    sampled = scope(sample=0.25)
+    fates = {n: [sampled.refusal(exchange(session=f"s{n}")) for _ in range(3)] for n in range(2000)}
+    assert all(len(set(each)) == 1 for each in fates.values())
+    taken = sum(each[0] is None for each in fates.values())
+    assert 420 < taken < 580
+    assert {each[0] for each in fates.values()} == {None, (Fate.SAMPLED_OUT, "session not in the sample")}
+
+
+@pytest.mark.parametrize(
+    ("by", "headers", "session"),
+    [
+        ("connection", ((b"X-User", b"u"),), "c1"),
+        ("header:X-User", ((b"x-user", b"u"),), "header:X-User=u"),
+        ("header:X-User", (), "c1"),
+        ("cookie:sid", ((b"Cookie", b"a=b; sid=42"),), "cookie:sid=42"),
+        ("cookie:sid", ((b"Cookie", b"a=b"),), "c1"),
+        ("identity", (), "c1"),
+    ],
+)
+def test_session_is_what_the_settings_say(by: str, headers: Headers, session: str) -> None:
+    assert session_of(exchange(session="c1", headers=headers), by, None) == session
