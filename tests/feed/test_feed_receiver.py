@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +57,14 @@ class _Tap:
     async def close(self) -> None:
         self.writer.close()
         await self.writer.wait_closed()
+
+
+def _mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def _exists(path: Path) -> bool:
+    return path.exists()
 
 
 async def _connected(path: Path) -> _Tap:
@@ -142,9 +150,9 @@ async def test_frames_cut_by_the_end_of_the_stream_are_not_told(path: Path, hear
 
 async def test_only_the_owner_can_reach_the_socket_and_it_goes_with_the_receiver(path: Path) -> None:
     async with receiving(path, _Heard().listener()):
-        assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
-    assert not path.exists()
+        assert _mode(path) == 0o600
+        assert _mode(path.parent) == 0o700
+    assert not _exists(path)
 
 
 async def test_the_socket_of_a_dead_pipeline_is_replaced(path: Path) -> None:
@@ -172,13 +180,18 @@ async def test_a_living_pipeline_keeps_its_socket(path: Path) -> None:
         await tap.close()
 
 
-async def test_a_file_that_is_no_socket_is_left_alone(path: Path) -> None:
+@pytest.fixture
+def file(path: Path) -> Iterator[Path]:
     path.parent.mkdir(mode=0o700)
     path.write_text("precious")
-    with pytest.raises(FeedError, match="is no socket"):
-        async with receiving(path, _Heard().listener()):
-            pass
+    yield path
     assert path.read_text() == "precious"
+
+
+async def test_a_file_that_is_no_socket_is_left_alone(file: Path) -> None:
+    with pytest.raises(FeedError, match="is no socket"):
+        async with receiving(file, _Heard().listener()):
+            pass
 
 
 async def test_a_folder_that_others_may_write_to_is_refused(path: Path) -> None:
@@ -213,18 +226,20 @@ async def test_receive_serves_until_it_is_stopped(path: Path) -> None:
         stop.set()
         assert await tap.receive() == []
         await tap.close()
-    assert not path.exists()
+    assert not _exists(path)
+
+
+async def _cancelled_once_it_listens(path: Path) -> None:
+    async with asyncio.timeout(None) as soon:
+
+        def ready() -> None:
+            soon.reschedule(asyncio.get_running_loop().time())
+
+        await receive(path, _Heard().listener(), stop=asyncio.Event(), ready=ready)
 
 
 async def test_a_cancelled_receiver_leaves_no_socket(path: Path) -> None:
-    listening = asyncio.Event()
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(None) as soon:
-
-            def ready() -> None:
-                listening.set()
-                soon.reschedule(asyncio.get_running_loop().time())
-
-            await receive(path, _Heard().listener(), stop=asyncio.Event(), ready=ready)
-    assert listening.is_set()
-    assert not path.exists()
+        await _cancelled_once_it_listens(path)
+    assert _exists(path.parent)
+    assert not _exists(path)
