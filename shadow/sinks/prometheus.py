@@ -184,7 +184,8 @@ class Exporter:
             why = getattr(error, "strerror", None) or error
             way_out = "choose another --metrics HOST:PORT (port 0: any)"
             raise SinkError(f"cannot serve metrics on {host}:{port}: {why}; {way_out}") from error
-        self.host, self.port = host, self._server.server_port
+        self.host = host
+        self.port: int = self._server.server_port
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.1,), name="metrics", daemon=True
         )

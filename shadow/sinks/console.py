@@ -1,0 +1,251 @@
+"""What a person sees of a run: progress meanwhile, the findings and the ledger at the end. Home of rich."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TextIO
+
+import msgspec
+from rich.box import SIMPLE_HEAD
+from rich.console import Console as Terminal
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from shadow.content.redaction import Redactor, redact_finding
+from shadow.model import Broke, Event, Finding, Found, Severity, StateChanged, TargetSeen
+from shadow.sinks._background import Background
+from shadow.sinks.ledger import Ledger, severity_of
+from shadow.sinks.lines import json_line
+
+_STYLES = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
+_RATE_SECONDS = 10.0
+"""The rate is that of the last seconds: after a pause the remaining time is right again soon."""
+_MAX_NOTES = 50
+
+
+class ConsoleSettings(msgspec.Struct, frozen=True):
+    """How much is shown, and how."""
+
+    is_quiet: bool = False
+    """Only the findings, and nothing where there are none."""
+    is_json: bool = False
+    """One JSON document on standard output at the end in place of the table."""
+    live_seconds: float = 0.25
+    plain_seconds: float = 10.0
+    """Between two progress lines where there is no terminal."""
+    max_findings: int = 50
+    """Shown in the table, the worst first; all are in the output folder."""
+    total_exchanges: int | None = None
+    """How many there will be, where that is known: gives the remaining time."""
+    duration_seconds: float | None = None
+    """How long the run may last, where that is limited."""
+
+
+class Console:
+    """Shows a run: progress and notes on `err`, findings and ledger on `out` when it is closed.
+
+    `ledger` must hear the same events. What hostile peers sent is redacted and escaped before it is shown.
+    """
+
+    def __init__(
+        self,
+        settings: ConsoleSettings,
+        ledger: Ledger,
+        summary: Callable[[], dict[str, Any]],
+        redactor: Redactor,
+        out: TextIO,
+        err: TextIO,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._summary = summary
+        self._redactor = redactor
+        self._out = out
+        self._clock = clock
+        self._started = clock()
+        self._ticks = deque([(self._started, 0)])
+        self._findings: dict[str, Finding] = {}
+        self._notes: deque[Text] = deque(maxlen=_MAX_NOTES)
+        self._broken = 0
+        self._terminal = _terminal(err)
+        self._live: Live | None = None
+        self._background: Background | None = None
+        if not settings.is_quiet:
+            self._open()
+
+    def hear(self, event: Event) -> None:
+        match event:
+            case Found():
+                if event.finding.id not in self._findings:
+                    self._note(_headline(redact_finding(self._redactor, event.finding)))
+                self._findings[event.finding.id] = event.finding
+            case TargetSeen():
+                state = "is up" if event.is_up else "is down"
+                self._note(_told(event.target, state, self._redactor.text(event.detail)))
+            case StateChanged():
+                self._note(_told("the run", f"is {event.state}", self._redactor.text(event.why)))
+            case Broke():
+                self._broken += 1
+                if self._broken <= 3:  # the same bug meets many exchanges
+                    error = self._redactor.text(event.error)
+                    self._note(_told(f"exchange {event.exchange}", "broke, please report", error))
+
+    def close(self) -> None:
+        """End the progress and show what was found, as the settings say."""
+        if self._background is not None:
+            self._background.close()
+        if self._live is not None:
+            self._live.stop()
+        findings = [redact_finding(self._redactor, finding) for finding in self._findings.values()]
+        findings.sort(
+            key=lambda finding: (-list(Severity).index(severity_of(finding.severity)), -finding.count)
+        )
+        try:
+            self._show(findings)
+        except BrokenPipeError:  # the reader has seen enough; what was found is in the output folder
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+
+    def progress(self) -> str:
+        """One line: what has been done, how fast, and how long it will take yet."""
+        now, captured = self._clock(), self._ledger.captured
+        self._ticks.append((now, captured))
+        while len(self._ticks) > 2 and now - self._ticks[0][0] > _RATE_SECONDS:
+            self._ticks.popleft()
+        then, before = self._ticks[0]
+        rate = (captured - before) / (now - then) if now > then else 0.0
+        parts = [
+            f"{captured:,} exchanges",
+            f"{rate:,.0f}/s",
+            f"{sum(self._ledger.sent.values()):,} sent",
+            f"{sum(self._ledger.findings.values()):,} findings",
+        ]
+        remaining = self._remaining_seconds(now, captured, rate)
+        return " · ".join(parts if remaining is None else [*parts, f"{_clock_time(remaining)} left"])
+
+    def _remaining_seconds(self, now: float, captured: int, rate: float) -> float | None:
+        remaining: list[float] = []
+        if self._settings.total_exchanges is not None and rate > 0:
+            remaining.append(max(0, self._settings.total_exchanges - captured) / rate)
+        if self._settings.duration_seconds is not None:
+            remaining.append(max(0.0, self._started + self._settings.duration_seconds - now))
+        return min(remaining, default=None)
+
+    def _open(self) -> None:
+        if self._terminal.is_terminal and not self._terminal.is_dumb_terminal:
+            self._live = Live(console=self._terminal, auto_refresh=False, transient=True)
+            self._live.start()
+        seconds = self._settings.live_seconds if self._live else self._settings.plain_seconds
+        self._background = Background("console", self._tell, seconds)
+
+    def _tell(self) -> None:
+        try:
+            while self._notes:
+                self._terminal.print(self._notes.popleft())
+            line = _fitting(self.progress(), self._terminal)
+            if self._live is None:
+                self._terminal.print(Text(line))
+            else:
+                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+        except OSError:  # the terminal is gone; the run is not
+            self._notes.clear()
+
+    def _note(self, note: Text) -> None:
+        if self._background is not None:
+            self._notes.append(note)
+            if self._live is None:
+                self._background.wake()
+
+    def _show(self, findings: list[Finding]) -> None:
+        if self._settings.is_json:
+            document = {
+                "summary": self._summary(),
+                "findings": [msgspec.structs.asdict(each) for each in findings],
+            }
+            self._out.write(json_line(document).decode())
+            self._out.flush()
+            return
+        terminal = _terminal(self._out)
+        if findings:
+            terminal.print(_table(findings[: self._settings.max_findings], terminal))
+        if len(findings) > self._settings.max_findings:
+            terminal.print(
+                Text(f"{len(findings) - self._settings.max_findings} more are in the output folder")
+            )
+        if not self._settings.is_quiet:
+            for line in _ledger_lines(self._summary(), self._ledger.broke):
+                terminal.print(Text(line))
+
+
+def shown(text: str, limit: int = 200) -> str:
+    """`text` fit for a terminal: control and invisible characters as escapes, at most `limit` characters."""
+    text = text if len(text) <= limit else text[: limit - 1] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _terminal(file: TextIO) -> Terminal:
+    """No markup, emoji or highlighting: captured text must look as it is. NO_COLOR is respected by rich."""
+    return Terminal(file=file, markup=False, emoji=False, highlight=False)
+
+
+def _fitting(text: str, terminal: Terminal) -> str:
+    """`text` in the terminal's encoding: what it lacks becomes escapes."""
+    return text.encode(terminal.encoding, "backslashreplace").decode(terminal.encoding)
+
+
+def _headline(finding: Finding) -> Text:
+    return Text.assemble(
+        (finding.severity.ljust(6), _STYLES[severity_of(finding.severity)]),
+        f" {shown(finding.fault, 20)} {shown(finding.title)} ({shown(finding.endpoint)})",
+    )
+
+
+def _told(who: str, what: str, why: str) -> Text:
+    return Text(f"{shown(who)} {what}" + (f": {shown(why)}" if why else ""))
+
+
+def _table(findings: list[Finding], terminal: Terminal) -> Table:
+    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, width=min(terminal.width, 120))
+    table.add_column("severity", width=8)
+    table.add_column("fault", max_width=16, overflow="fold")
+    table.add_column("finding", ratio=1, overflow="fold")
+    table.add_column("count", justify="right")
+    table.add_column("seen", justify="right")
+    for finding in findings:
+        places = ", ".join(finding.where[:3]) + (
+            f" +{len(finding.where) - 3}" if len(finding.where) > 3 else ""
+        )
+        lines = [
+            finding.title,
+            f"{finding.endpoint}  {places}",
+            f"by {finding.mutator}" if finding.mutator else "",
+        ]
+        table.add_row(
+            Text(shown(finding.severity, 8), _STYLES[severity_of(finding.severity)]),
+            Text(_fitting(shown(finding.fault, 40), terminal)),
+            Text("\n".join(_fitting(shown(line), terminal) for line in lines if line)),
+            Text(f"{finding.count}"),
+            Text(shown(finding.confirmed, 9)),
+        )
+    return table
+
+
+def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
+    ledger = summary["ledger"]
+    terms = " + ".join(
+        f"{name.replace('_', ' ')} {count:,}" for name, count in ledger.items() if name != "captured"
+    )
+    lines = [f"captured {ledger['captured']:,} = {terms}"]
+    lines += [
+        f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in summary[name].items())
+        for name in ("sent", "trials", "findings")
+    ]
+    return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
+
+
+def _clock_time(seconds: float) -> str:
+    minutes, left = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{left:02}" if hours else f"{minutes}:{left:02}"
