@@ -1,0 +1,79 @@
+"""Comparators: one file per kind of content. They only notice differences; the oracle alone judges them."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from comparators._body import Content, content
+from comparators._contract import Comparator, comparator
+from comparators.binary_body import binary_body
+from comparators.event_stream import event_stream
+from comparators.form_body import form_body
+from comparators.headers import headers
+from comparators.json_body import json_body
+from comparators.json_lines import json_lines
+from comparators.presence import presence
+from comparators.status import completeness, status
+from comparators.text_body import text_body
+from comparators.xml_body import xml_body
+from shadow.model import Difference, Response, field
+
+__all__ = ["CATALOG", "MAX_DIFFERENCES", "Comparator", "comparator", "compare"]
+
+CATALOG: tuple[Comparator, ...] = (
+    status,
+    completeness,
+    headers,
+    presence,
+    json_body,
+    json_lines,
+    event_stream,
+    xml_body,
+    form_body,
+    text_body,
+    binary_body,
+)
+"""In the order in which differences are told."""
+
+MAX_DIFFERENCES = 1000
+"""More than this many places say no more about the cause."""
+
+_OF_HEAD = (status, completeness, headers)
+_OF_BODY = {
+    Content.JSON: json_body,
+    Content.JSON_LINES: json_lines,
+    Content.EVENTS: event_stream,
+    Content.XML: xml_body,
+    Content.FORM: form_body,
+    Content.TEXT: text_body,
+    Content.BINARY: binary_body,
+}
+
+
+def compare(control: Response, other: Response) -> tuple[Difference, ...]:
+    """The places in which two answers differ, at most `MAX_DIFFERENCES`; `other` is what is in question.
+
+    The body of an answer that was recorded only in part is not compared.
+    """
+    if control == other:
+        return ()
+    found = [difference for member in _OF_HEAD for difference in member(control, other)]
+    if control.is_complete and other.is_complete and not _has_same_body(control, other):
+        found.extend(islice(_of_body(control, other), MAX_DIFFERENCES))
+    return tuple(found[:MAX_DIFFERENCES])
+
+
+def _of_body(control: Response, other: Response) -> Iterator[Difference]:
+    kind = content(control)
+    if kind is not content(other):
+        yield from presence(control, other)
+    elif member := _OF_BODY.get(kind):
+        yield from member(control, other)
+
+
+def _has_same_body(control: Response, other: Response) -> bool:
+    """Equal bytes under an equal coding need no closer look."""
+    return control.body == other.body and _coding(control) == _coding(other)
+
+
+def _coding(response: Response) -> bytes | None:
+    return field(response.headers, b"content-encoding") if response.body else None

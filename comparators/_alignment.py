@@ -1,0 +1,136 @@
+"""Which elements of two unequal arrays belong together, so that one insertion is one difference.
+
+DeepDiff finds the edits, but is handed only what is left once equal ends are cut off and elements are
+numbered by content: on whole documents it costs a hundred times the parsing.
+"""
+
+from collections.abc import Callable, Sequence
+from operator import ne
+from typing import Any
+
+import msgspec
+
+_MAX_WINDOW = 200
+"""Longest unequal middle that is handed to DeepDiff, whose cost grows with its square."""
+_IDENTITY_NAMES = ("id", "uuid", "_id", "key", "name", "code", "slug", "email", "address", "path", "title")
+_MAX_IDENTITY_NAMES = 24
+
+
+class Pairs(msgspec.Struct, frozen=True):
+    """Positions that belong together but may differ, and those without a partner."""
+
+    both: tuple[tuple[int, int], ...] = ()
+    missing: tuple[int, ...] = ()
+    """Positions in the left array."""
+    added: tuple[int, ...] = ()
+    """Positions in the right array."""
+    is_reordered: bool = False
+
+
+def aligned(left: list[Any], right: list[Any], canonical: Callable[[Any], bytes]) -> Pairs:
+    """How two arrays match; elements of equal `canonical` text are the same."""
+    if len(left) == len(right) and sum(map(ne, left, right)) <= 1:  # nothing can have moved
+        return Pairs(both=tuple((at, at) for at in range(len(left))))
+    ours, theirs = [canonical(item) for item in left], [canonical(item) for item in right]
+    if len(left) == len(right) and ours != theirs and sorted(ours) == sorted(theirs):
+        return Pairs(is_reordered=True)
+    return _by_identity(left, right) or _by_content(ours, theirs)
+
+
+def _by_identity(left: list[Any], right: list[Any]) -> Pairs | None:
+    """Objects matched by the member that names them best; None where no member does."""
+    if not (_are_objects(left) and _are_objects(right)):
+        return None
+    best: Pairs | None = None
+    for name in _candidates(left[0]):
+        found = _matched(left, right, name)
+        if found is not None and (best is None or len(found.both) > len(best.both)):
+            best = found
+        if best is not None and len(best.both) == min(len(left), len(right)):
+            break
+    return best
+
+
+def _are_objects(items: list[Any]) -> bool:
+    return bool(items) and all(isinstance(item, dict) for item in items)
+
+
+def _candidates(item: dict[str, Any]) -> list[str]:
+    named = [name for name in _IDENTITY_NAMES if name in item]
+    others = [name for name, value in item.items() if isinstance(value, str) and name not in named]
+    return (named + others)[:_MAX_IDENTITY_NAMES]
+
+
+def _matched(left: list[Any], right: list[Any], name: str) -> Pairs | None:
+    ours, theirs = _positions(left, name), _positions(right, name)
+    if ours is None or theirs is None:
+        return None
+    both = tuple((at, theirs[value]) for value, at in ours.items() if value in theirs)
+    if 2 * len(both) < min(len(left), len(right)) or not both:
+        return None
+    partners = [partner for _, partner in both]
+    return Pairs(
+        both=both,
+        missing=tuple(at for value, at in ours.items() if value not in theirs),
+        added=tuple(at for value, at in theirs.items() if value not in ours),
+        is_reordered=partners != sorted(partners),
+    )
+
+
+def _positions(items: list[Any], name: str) -> dict[str | int, int] | None:
+    """Position by the value of member `name`; None where not all have one of their own."""
+    found: dict[str | int, int] = {}
+    for at, item in enumerate(items):
+        value = item.get(name)
+        if not isinstance(value, str | int) or isinstance(value, bool) or value in found:
+            return None
+        found[value] = at
+    return found
+
+
+def _by_content(ours: list[bytes], theirs: list[bytes]) -> Pairs:
+    """Equal elements matched in order; what stands between them, position by position."""
+    head, tail = _common_ends(ours, theirs)
+    mine, other = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
+    if mine and other and set(mine) & set(other) and max(len(mine), len(other)) <= _MAX_WINDOW:
+        return _edits(mine, other, head)
+    shorter = min(len(mine), len(other))
+    return Pairs(
+        both=tuple((head + at, head + at) for at in range(shorter)),
+        missing=tuple(range(head + shorter, head + len(mine))),
+        added=tuple(range(head + shorter, head + len(other))),
+    )
+
+
+def _common_ends(ours: list[bytes], theirs: list[bytes]) -> tuple[int, int]:
+    shorter = min(len(ours), len(theirs))
+    head = 0
+    while head < shorter and ours[head] == theirs[head]:
+        head += 1
+    tail = 0
+    while tail < shorter - head and ours[-1 - tail] == theirs[-1 - tail]:
+        tail += 1
+    return head, tail
+
+
+def _edits(mine: Sequence[bytes], other: Sequence[bytes], offset: int) -> Pairs:
+    """The fewest edits that turn `mine` into `other`, by DeepDiff over one small integer per element."""
+    from deepdiff import DeepDiff  # noqa: PLC0415 - takes 0.8 s to import, and equal answers never need it
+
+    numbers = {text: number for number, text in enumerate(dict.fromkeys([*mine, *other]))}
+    tree = DeepDiff([numbers[text] for text in mine], [numbers[text] for text in other], view="tree")
+    return Pairs(
+        both=tuple(
+            sorted((_left(node, offset), _right(node, offset)) for node in tree.get("values_changed", ()))
+        ),
+        missing=tuple(sorted(_left(node, offset) for node in tree.get("iterable_item_removed", ()))),
+        added=tuple(sorted(_right(node, offset) for node in tree.get("iterable_item_added", ()))),
+    )
+
+
+def _left(node: Any, offset: int) -> int:
+    return offset + int(node.path(output_format="list")[-1])
+
+
+def _right(node: Any, offset: int) -> int:
+    return offset + int(node.path(output_format="list", use_t2=True)[-1])

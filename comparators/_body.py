@@ -1,0 +1,104 @@
+"""Which kind of content a response carries, and its bytes with content codings undone."""
+
+from enum import StrEnum
+
+import orjson
+
+from shadow.content.coding import undo
+from shadow.model import Response, field
+
+
+class Content(StrEnum):
+    """Kinds of content that are compared by different rules."""
+
+    EMPTY = "empty"
+    JSON = "json"
+    JSON_LINES = "json lines"
+    EVENTS = "event stream"
+    XML = "xml"
+    FORM = "form"
+    TEXT = "text"
+    BINARY = "binary"
+
+
+_BY_TYPE = {
+    "application/json": Content.JSON,
+    "text/json": Content.JSON,
+    "application/x-ndjson": Content.JSON_LINES,
+    "application/ndjson": Content.JSON_LINES,
+    "application/jsonl": Content.JSON_LINES,
+    "application/json-seq": Content.JSON_LINES,
+    "text/event-stream": Content.EVENTS,
+    "application/xml": Content.XML,
+    "text/xml": Content.XML,
+    "application/xhtml+xml": Content.XML,
+    "application/x-www-form-urlencoded": Content.FORM,
+    "application/javascript": Content.TEXT,
+    "application/yaml": Content.TEXT,
+    "application/toml": Content.TEXT,
+    "image/svg+xml": Content.XML,
+}
+_MAX_SNIFFED_BYTES = 4096
+_CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
+
+
+def unequal(control: Response, other: Response, wanted: Content) -> tuple[bytes, bytes] | None:
+    """Both plain bodies where each is of the `wanted` kind and they are not the same bytes, else None."""
+    left, right = plain(control), plain(other)
+    if left == right or _kind(control, left) is not wanted or _kind(other, right) is not wanted:
+        return None
+    return left, right
+
+
+def content(response: Response) -> Content:
+    """The kind of content of `response`: by the stated media type, else by its looks."""
+    return _kind(response, plain(response)) if response.body else Content.EMPTY
+
+
+def plain(response: Response) -> bytes:
+    """The body with its content codings undone as far as that works."""
+    coding = field(response.headers, b"content-encoding")
+    return undo(response.body, coding).body if coding else response.body
+
+
+def _kind(response: Response, body: bytes) -> Content:
+    if not body:
+        return Content.EMPTY
+    stated = _media_type(response)
+    if kind := _BY_TYPE.get(stated):
+        return kind
+    if stated.endswith("+json"):
+        return Content.JSON
+    if stated.endswith("+xml"):
+        return Content.XML
+    return _sniffed(body)
+
+
+def _media_type(response: Response) -> str:
+    value = field(response.headers, b"content-type") or b""
+    return value.partition(b";")[0].strip().lower().decode("latin-1")
+
+
+def _sniffed(body: bytes) -> Content:
+    if body.lstrip()[:1] in (b"{", b"[") and _is_json(body):
+        return Content.JSON
+    head = body[:_MAX_SNIFFED_BYTES]
+    if head.translate(None, _CONTROL_BYTES) != head:
+        return Content.BINARY
+    return Content.TEXT if _is_utf8(body) else Content.BINARY
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _is_utf8(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,107 @@
+"""JSON bodies."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+import orjson
+
+from comparators import _tree
+from comparators._body import Content, unequal
+from comparators._contract import comparator
+from shadow.model import Change, Difference, Response
+
+_LONG_NUMBER = b"0" * 17
+"""orjson reads an integer over 64 bits as a float and loses digits; such bodies take the slow parser."""
+_DIGITS_TO_ZERO = bytes(ord("0") if chr(char).isdigit() and char < 128 else ord(" ") for char in range(256))
+_MAX_INTEGER_DIGITS = 4000
+"""Python refuses to read integers of over 4300 digits; those are compared as text."""
+
+
+class Parsed(msgspec.Struct, frozen=True):
+    """A JSON document; `is_strict` is False where it is not valid (NaN, lone surrogates, and the like)."""
+
+    value: Any
+    is_strict: bool = True
+
+
+@comparator
+def json_body(control: Response, other: Response) -> Iterator[Difference]:
+    """Member order, white space and escapes mean nothing, nor does 1 against 1.0 (RFC 8259 §4, §6)."""
+    if bodies := unequal(control, other, Content.JSON):
+        yield from compared(*bodies)
+
+
+def compared(left: bytes, right: bytes, where: str = "body") -> Iterator[Difference]:
+    """Differences between two JSON texts; a text that is no JSON differs in type from one that is."""
+    is_exact = _has_long_number(left) or _has_long_number(right)
+    ours, theirs = parse(left, is_exact=is_exact), parse(right, is_exact=is_exact)
+    if ours is None or theirs is None:
+        if ours is not theirs:
+            yield Difference(where, Change.TYPE, _kind(ours), _kind(theirs))
+        else:
+            yield Difference(where, Change.VALUE, *_texts(left, right))
+        return
+    if ours.is_strict != theirs.is_strict:
+        yield Difference(f"{where}:syntax", Change.TYPE, _kind(ours), _kind(theirs))
+    yield from _values(ours, theirs, left, right, where)
+
+
+def parse(body: bytes, *, is_exact: bool = False) -> Parsed | None:
+    """`body` as JSON, or None. With `is_exact` no digit of long numbers and no duplicate member is lost."""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parsed_slowly(body, is_strict=False)
+    return _parsed_slowly(body, is_strict=True) if is_exact else Parsed(value)
+
+
+def _values(ours: Parsed, theirs: Parsed, left: bytes, right: bytes, where: str) -> Iterator[Difference]:
+    value, other = ours.value, theirs.value
+    mixes = left.count(b"true") != right.count(b"true") or left.count(b"false") != right.count(b"false")
+    if value != other or mixes:
+        yield from _tree.walk(value, other, f"{where}:$", is_exact=mixes)
+    elif left.count(b'":') != right.count(b'":'):  # equal as parsed, yet perhaps one has a member twice
+        slow, exact = _parsed_slowly(left, is_strict=True), _parsed_slowly(right, is_strict=True)
+        if slow is not None and exact is not None:
+            yield from _tree.walk(slow.value, exact.value, f"{where}:$")
+
+
+def _has_long_number(body: bytes) -> bool:
+    """Whether 17 digits follow each other anywhere; ten times faster than a regular expression."""
+    return _LONG_NUMBER in body.translate(_DIGITS_TO_ZERO)
+
+
+def _parsed_slowly(body: bytes, *, is_strict: bool) -> Parsed | None:
+    """By the standard library: exact integers, NaN, lone surrogates, and duplicate members kept apart."""
+    try:
+        value = json.loads(body, object_pairs_hook=_members, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return None
+    return Parsed(value, is_strict)
+
+
+def _integer(digits: str) -> int | str:
+    return int(digits) if len(digits) < _MAX_INTEGER_DIGITS else digits
+
+
+def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Members by name; a name's second value stands under ``name#2``, so that duplicates are seen."""
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        key, copy = name, 2
+        while key in found:
+            key, copy = f"{name}#{copy}", copy + 1
+        found[key] = value
+    return found
+
+
+def _kind(parsed: Parsed | None) -> str:
+    if parsed is None:
+        return "not json"
+    return "json" if parsed.is_strict else "json with errors"
+
+
+def _texts(left: bytes, right: bytes) -> tuple[str, str]:
+    return left[:256].decode("utf-8", "backslashreplace"), right[:256].decode("utf-8", "backslashreplace")
