@@ -207,7 +207,7 @@ def _told(who: str, what: str, why: str) -> Text:
 
 
 def _table(findings: list[Finding], terminal: Terminal) -> Table:
-    table = Table(box=SIMPLE_HEAD, padding=(0, 2, 0, 0), pad_edge=False, width=min(terminal.width, 120))
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, width=min(terminal.width, 120))
     table.add_column("severity", width=8)
     table.add_column("fault", max_width=16, overflow="fold")
     table.add_column("finding", ratio=1, overflow="fold")
@@ -219,7 +219,8 @@ def _table(findings: list[Finding], terminal: Terminal) -> Table:
         )
         lines = [
             finding.title,
-            f"{finding.endpoint}  {places}",
+            finding.endpoint,
+            places,
             f"by {finding.mutator}" if finding.mutator else "",
         ]
         table.add_row(
