@@ -149,7 +149,10 @@ class _GuardedResolver(AbstractResolver):
         self._target = target
 
     async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
+        self,
+        host: str,
+        port: int = 0,  # noqa: ARG002 - the target knows its port
+        family: socket.AddressFamily = socket.AF_UNSPEC,  # noqa: ARG002 - so do its addresses their family
     ) -> list[ResolveResult]:
         if host != _NAME:
             raise UnsafeError(f"{host!r} is not a configured target")
@@ -263,7 +266,7 @@ def _head(reply: aiohttp.ClientResponse) -> Response:
 
 
 def _no_reply(error: BaseException, clock: _Clock) -> NoReply:
-    """What `error` says about the target. The order matters: aiohttp's errors are of several kinds at once."""
+    """What `error` says about the target. The order matters: aiohttp's errors are of many kinds at once."""
     timing = clock.timing()
     text = str(error) or type(error).__name__
     match error:
