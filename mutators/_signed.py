@@ -36,6 +36,18 @@ class Signed(NamedTuple):
         headers = replaced(self.request.headers, self.name(part) or b"", value)
         return kept_signature(msgspec.structs.replace(self.request, headers=headers), what)
 
+    def own_signature(self) -> bytes | None:
+        """The request's valid signature; None where its key's secret is not known."""
+        return self._signature_of(self.signer.sign(self.request))
+
+    def signature_over(self, variant: Request) -> bytes | None:
+        """The signature of `variant` by the key it states; None where it would be the request's own too."""
+        value = self._signature_of(self.signer.sign(variant))
+        return None if value == self.own_signature() else value
+
+    def _signature_of(self, made: Request | None) -> bytes | None:
+        return field(made.headers, self.name("signature") or b"") if made else None
+
 
 def signed(request: Request, known: Known) -> Signed | None:
     """`request` as a signed one; None where it is not, and where the configuration lets anybody make it."""

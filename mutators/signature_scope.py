@@ -1,11 +1,12 @@
 """Signatures that are valid, but for something else: what is not covered by the signature shows here.
 
-The mutant stays the request that the service would accept; its signature is made over a variant that differs
-in one part. So nothing but the signature can be a reason to deny it, and a part that the service does not
-cover lets it pass. Where the scheme's own canonical string leaves a part out, both signatures are equal and
-there is nothing to expect.
+Mostly the mutant stays the request that the service would accept, and its signature is made over a variant
+that differs in one part. So nothing but the signature can be a reason to deny it, and a part that the service
+does not cover lets it pass. Where the scheme's own canonical string leaves a part out, both signatures are
+equal and there is nothing to expect.
 """
 
+import re
 from collections.abc import Callable
 from random import Random
 
@@ -14,42 +15,15 @@ import msgspec
 from mutators._contract import mutator
 from mutators._signed import Signed, kept_signature, replaced, signed
 from shadow.auth.canonical import path_of
-from shadow.model import Edit, Exchange, Expect, Known, Level, Request, field
+from shadow.model import Edit, Expect, Known, Level, Request, field
+
+_OVERRIDES = (b"x-original-url", b"x-rewrite-url", b"x-forwarded-uri")
+"""Fields by which proxies tell what was asked for, in lower case."""
+
+_VALUE_END = re.compile(rb'(?<=[:\[,=])\s*"[^"\\]*[A-Za-z0-9](?="\s*(?:[,}\]]|$))|(?<=[:\[,=])\s*-?[0-9]{2,}')
+"""Up to the last letter or digit of a string or number that is a value: keys are left alone."""
 
 type _Variant = Callable[[Request], Request]
-
-
-@mutator(level=Level.AUTH, expect=Expect.REJECT)
-def signature_of_other_request(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A signature binds one request: one made by the same key for another recorded request proves nothing
-    about this one (CWE-345)."""
-    it = signed(request, known)
-    if it is None:
-        return None
-    for other in _others(it, rng, known, is_own=True):
-        variant = _content_of(request, other.request)
-        value = _made_over(it, variant) or _recorded(it, other.request)
-        if value is not None and value != it.value:
-            return it.edit("signature", value, f"took the signature of {_title(other.request)}")
-    return None
-
-
-@mutator(level=Level.AUTH, expect=Expect.REJECT)
-def signature_of_other_principal(request: Request, rng: Random, known: Known) -> Edit | None:
-    """Every signing field of another principal's request, valid there, is a transplant here (CWE-345)."""
-    it = signed(request, known)
-    if it is None:
-        return None
-    names = it.signing_names()
-    for other in _others(it, rng, known, is_own=False):
-        donor = _valid_there(it, other.request)
-        if donor is None:
-            continue
-        own = tuple(pair for pair in request.headers if pair[0].lower() not in names)
-        taken = tuple(pair for pair in donor.headers if pair[0].lower() in names)
-        mutant = msgspec.structs.replace(request, headers=own + taken)
-        return kept_signature(mutant, f"took every signing field of {_title(other.request)}")
-    return None
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -113,6 +87,45 @@ def signature_for_other_body_end(request: Request, _rng: Random, known: Known) -
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
+def body_extended_after_signing(request: Request, _rng: Random, known: Known) -> Edit | None:
+    """A signed body's length is bound too, even by white space that a parser skips (RFC 9421 §7.2.8)."""
+    it = signed(request, known)
+    is_form = b"urlencoded" in (field(request.headers, b"content-type") or b"")
+    longer = request.body + (b"&_=1" if is_form else b" ")
+    return _after_signing(it, longer, "lengthened the body after signing") if request.body else None
+
+
+@mutator(level=Level.AUTH, expect=Expect.REJECT)
+def body_changed_after_signing(request: Request, rng: Random, known: Known) -> Edit | None:
+    """Whoever changes a signed body on the way changes what was signed, be it one letter (CWE-354)."""
+    places = [found.end() - 1 for found in _VALUE_END.finditer(request.body)]
+    if not places:
+        return None
+    at = rng.choice(places[-3:])  # late, for a digest may stop early
+    body = request.body[:at] + _neighbour(request.body[at : at + 1]) + request.body[at + 1 :]
+    return _after_signing(signed(request, known), body, f"changed the body's byte {at} after signing")
+
+
+@mutator(level=Level.AUTH, expect=Expect.REJECT)
+def signature_for_path_in_override(request: Request, _rng: Random, known: Known) -> Edit | None:
+    """The signature must be checked over the path that is served, not over one that a field such as
+    X-Original-URL claims (CWE-436)."""
+    path = path_of(request.target)
+    if not request.target.startswith(path) or any(key.lower() in _OVERRIDES for key, _ in request.headers):
+        return None
+    claimed = path.rstrip(b"/") + b"0" + request.target[len(path) :]
+    edit = _for_variant(
+        signed(request, known),
+        lambda it: msgspec.structs.replace(it, target=claimed),
+        "signed for the path that override fields claim",
+    )
+    if edit is None:
+        return None
+    headers = (*edit.request.headers, *((name, claimed) for name in _OVERRIDES))
+    return msgspec.structs.replace(edit, request=msgspec.structs.replace(edit.request, headers=headers))
+
+
+@mutator(level=Level.AUTH, expect=Expect.REJECT)
 def digest_of_other_body(request: Request, rng: Random, known: Known) -> Edit | None:
     """A stated digest must be checked against the body that came (RFC 9530 §6.3): digest and signature are
     both valid, and for another body."""
@@ -168,74 +181,21 @@ def _for_variant(it: Signed | None, vary: _Variant, what: str) -> Edit | None:
 def _with_signature_of(it: Signed, other: Request | None, what: str) -> Edit | None:
     """The request with the signature of `other`; None where it would be the request's own."""
     value = field(other.headers, it.name("signature") or b"") if other else None
-    return None if value is None or value == _own(it) else it.edit("signature", value, what)
+    return None if value is None or value == it.own_signature() else it.edit("signature", value, what)
 
 
-def _made_over(it: Signed, variant: Request) -> bytes | None:
-    """The signature of `variant` by the request's key, if it differs from that of the request."""
-    made = it.signer.sign(variant)
-    value = field(made.headers, it.name("signature") or b"") if made else None
-    return None if value == _own(it) else value
+def _after_signing(it: Signed | None, body: bytes, what: str) -> Edit | None:
+    """The request with another body under its own signature; None where the scheme does not cover it."""
+    if it is None or it.signature_over(msgspec.structs.replace(it.request, body=body)) is None:
+        return None
+    return kept_signature(msgspec.structs.replace(it.request, body=body), what)
 
 
-def _own(it: Signed) -> bytes | None:
-    """The request's own valid signature; None where the key's secret is not known."""
-    own = it.signer.sign(it.request)
-    return field(own.headers, it.name("signature") or b"") if own else None
-
-
-def _recorded(it: Signed, other: Request) -> bytes | None:
-    """The signature that `other` was recorded with, where the key's secret is not known to make one with."""
-    is_usable = _own(it) is None and _differs_throughout(it.request, other)
-    return field(other.headers, it.name("signature") or b"") if is_usable else None
-
-
-def _valid_there(it: Signed, other: Request) -> Request | None:
-    """`other` with a signature that holds for it and not for the request; None where there is none."""
-    fresh = _signed_alike(it, other)
-    if fresh is None:
-        return other if _differs_throughout(it.request, other) else None
-    here = it.signer.sign(it.request, key=it.signer.key_id(other))
-    name = it.name("signature") or b""
-    return None if here and field(here.headers, name) == field(fresh.headers, name) else fresh
-
-
-def _differs_throughout(request: Request, other: Request) -> bool:
-    """Whether any scheme that signs path or body tells the two apart."""
-    return path_of(request.target) != path_of(other.target) and request.body != other.body
-
-
-def _others(it: Signed, rng: Random, known: Known, *, is_own: bool) -> list[Exchange]:
-    """Recorded exchanges signed by the same key, or by others, that ask for something else; shuffled."""
-    asked = (it.request.method, it.request.target, it.request.body)
-    found = [
-        other
-        for other in known.others
-        if (key := it.signer.key_id(other.request)) is not None
-        and (key == it.key) is is_own
-        and (other.request.method, other.request.target, other.request.body) != asked
-    ]
-    rng.shuffle(found)
-    return found
-
-
-def _content_of(request: Request, other: Request) -> Request:
-    """`request` asking for what `other` asks for."""
-    return msgspec.structs.replace(request, method=other.method, target=other.target, body=other.body)
-
-
-def _signed_alike(it: Signed, other: Request) -> Request | None:
-    """`other` signed anew by its own key, at the time and with the nonce of the request."""
-    nonce = it.stated("nonce")
-    return it.signer.sign(
-        other, at=it.signer.stated_time(it.request), nonce=None if nonce is None else nonce.decode("latin-1")
-    )
+def _neighbour(letter: bytes) -> bytes:
+    """Another letter of the same kind; a digit stays a digit other than zero."""
+    return {b"9": b"1", b"z": b"a", b"Z": b"A"}.get(letter, bytes([letter[0] + 1]))
 
 
 def _changed(body: bytes, at: int) -> bytes:
     """`body` with another byte at `at`; an empty one becomes ``{}``."""
     return body[:at] + bytes([body[at] ^ 1]) + body[at + 1 :] if body else b"{}"
-
-
-def _title(request: Request) -> str:
-    return f"{request.method.decode('latin-1')} {path_of(request.target).decode('latin-1')}"[:80]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutators import signature, signature_scope, signing_key
+from mutators import signature, signature_scope, signature_transplant, signing_key
 from mutators._contract import Mutator
 from shadow.auth.algorithms import ALGORITHMS
 from shadow.auth.encoding import decode
@@ -40,7 +40,7 @@ def catalogue(*modules: ModuleType) -> dict[str, Mutator]:
     return {m.name: m for module in modules for m in vars(module).values() if isinstance(m, Mutator)}
 
 
-MUTATORS = catalogue(signature, signature_scope, signing_key)
+MUTATORS = catalogue(signature, signature_scope, signature_transplant, signing_key)
 
 
 def signed_request(
@@ -74,6 +74,7 @@ class Service:
 
     def __init__(self, *defects: str) -> None:
         self.defects = defects
+        self.heads: dict[bytes, bytes] = {}
 
     def one(self, request: Request, part: str) -> bytes | None:
         values = list(fields(request.headers, NAMES[part].lower().encode()))
@@ -101,11 +102,13 @@ class Service:
 
     def is_proven(self, request: Request, stated: dict[str, bytes]) -> bool:
         digest = hashlib.sha256(request.body).hexdigest().encode()
-        if "digest of the header" in self.defects:
+        trusted = self.heads.setdefault(stated["body_digest"], request.body[:32]) == request.body[:32]
+        if "digest of the header" in self.defects or ("first 32 bytes" in self.defects and trusted):
             digest = stated["body_digest"]
         elif stated["body_digest"] != digest:
             return False
-        path, _, query = request.target.partition(b"?")
+        claimed = field(request.headers, b"x-original-url") if "override" in self.defects else None
+        path, _, query = (claimed or request.target).partition(b"?")
         covered = {
             "method": request.method,
             "path": path,
@@ -196,6 +199,10 @@ def test_strict_service_rejects_every_mutant_that_must_be_rejected(name: str) ->
         (Service("missing signature"), "signature_dropped"),
         (Service("missing signature"), "unsigned"),
         (Service("digest of the header"), "digest_of_other_body"),
+        (Service("digest of the header"), "body_changed_after_signing"),
+        (Service("first 32 bytes"), "body_changed_after_signing"),
+        (Service("first 32 bytes"), "body_extended_after_signing"),
+        (Service("override"), "signature_for_path_in_override"),
         (Service("algorithm none"), "algorithm_none"),
         (Service("algorithm none"), "algorithm_none_unsigned"),
         (Service("prefix"), "signature_truncated"),
@@ -214,6 +221,7 @@ def test_strict_service_rejects_every_mutant_that_must_be_rejected(name: str) ->
     ids=lambda value: value if isinstance(value, str) else getattr(value, "part", None) or value.defects[0],
 )
 def test_defect_lets_a_mutant_through(service: Service, name: str) -> None:
+    assert all(service.accepts(request) for request in REQUESTS)
     assert any(service.accepts(edit.request) for edit in mutants(name, REQUESTS))
 
 
@@ -235,6 +243,8 @@ def test_signature_for_another_last_byte_is_sent_with_the_body_itself() -> None:
         ("signature_for_other_query", ("method", "path", "body_digest", "timestamp", "nonce", "host")),
         ("signature_for_other_body", ("method", "path", "query", "timestamp", "nonce", "host")),
         ("signature_for_other_body_end", ("method", "path", "query", "timestamp", "nonce", "host")),
+        ("body_extended_after_signing", ("method", "path", "query", "timestamp", "nonce", "host")),
+        ("body_changed_after_signing", ("method", "path", "query", "timestamp", "nonce", "host")),
         ("signature_for_other_host", ("method", "path", "query", "body_digest", "timestamp", "nonce")),
         ("signature_for_other_time", ("method", "path", "query", "body_digest", "nonce", "host")),
         ("signature_for_other_nonce", ("method", "path", "query", "body_digest", "timestamp", "host")),
@@ -248,6 +258,20 @@ def test_part_that_the_scheme_leaves_out_is_not_expected_to_be_covered(
     assert request is not None
     assert MUTATORS[name](request, Random(1), Known(signer=scheme)) is None
     assert MUTATORS[name](CREATE, Random(1), KNOWN) is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "changed"),
+    [
+        (b'{"a": "xyz"}', [b'{"a": "xya"}']),
+        (b'{"a": 19, "b": [true, 28]}', [b'{"a": 11, "b": [true, 28]}', b'{"a": 19, "b": [true, 29]}']),
+        (b'{"key": true, "c": 5}', []),
+        (b"a=12&b=", [b"a=13&b="]),
+    ],
+)
+def test_changed_body_still_means_something(body: bytes, changed: list[bytes]) -> None:
+    request = signed_request(b"POST", b"/v1/x", body=body)
+    assert {edit.request.body for edit in mutants("body_changed_after_signing", [request])} == set(changed)
 
 
 @pytest.mark.parametrize("name", MUTATORS)
