@@ -11,6 +11,8 @@ from shadow.model import Ending, Response, Wire
 from shadow.replay.guard import Address
 from shadow.wire.http1 import ResponseReader
 
+IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
+"""RFC 9110 §9.2.2: only these may be sent again when a kept connection turns out dead."""
 SURPLUS_BYTES_MAX = 65_536
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
 

@@ -14,7 +14,7 @@ from yarl import URL
 from shadow.errors import TargetError, UnsafeError
 from shadow.model import NoReply, Outcome, Reply, Request, Response, Silence, Timing
 from shadow.replay._contract import Sending, Target
-from shadow.replay.connection import tls_context
+from shadow.replay.connection import IDEMPOTENT, tls_context
 from shadow.replay.guard import Guard
 
 _NAME = "target.invalid"
@@ -26,6 +26,7 @@ _VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _NO_LENGTH_NEEDED = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE"))
 """aiohttp adds ``Content-Length: 0`` to an empty request with any other method."""
 _SKIPPED = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+_IDLE_SECONDS_MAX = 4.0  # many servers close theirs after 5
 _FIELD_BYTES_MAX = 262_144
 _READ_BYTES = 65_536
 
@@ -42,8 +43,8 @@ class HttpSettings(msgspec.Struct, frozen=True):
 class HttpTransport:
     """Sends to one target through aiohttp: no redirects, no cookies, no decoding, no field added.
 
-    It cannot tell trailers, nor bytes after the answer. A dead kept connection is tried again once by
-    aiohttp itself, for idempotent methods only.
+    It cannot tell trailers, nor bytes after the answer. Where a kept connection turns out dead, aiohttp sends
+    an idempotent request once more by itself; any other request always gets a new connection.
     """
 
     name = "aiohttp"
@@ -52,7 +53,8 @@ class HttpTransport:
         self.target = target
         self.settings = settings or HttpSettings()
         self._guard = guard
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        """By whether connections are kept; made when first needed, inside the loop."""
 
     def can_send(self, sending: Sending) -> bool:
         """Whether aiohttp puts exactly these bytes on the wire; see `is_sayable`."""
@@ -79,11 +81,11 @@ class HttpTransport:
 
     async def close(self) -> None:
         """Close every connection."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     async def _ask(self, request: Request, clock: "_Clock", answer: "_Answer") -> None:
-        session = self._session = self._session or self._new_session()
+        session = self._session(keeps_open=request.method in IDEMPOTENT)
         headers = [(name.decode("ascii"), value.decode("utf-8")) for name, value in request.headers]
         async with session.request(
             request.method.decode("ascii"),
@@ -105,20 +107,27 @@ class HttpTransport:
                     reply.close()
                     return
 
-    def _new_session(self) -> aiohttp.ClientSession:
+    def _session(self, *, keeps_open: bool) -> aiohttp.ClientSession:
+        if keeps_open not in self._sessions:
+            self._sessions[keeps_open] = self._new_session(keeps_open=keeps_open)
+        return self._sessions[keeps_open]
+
+    def _new_session(self, *, keeps_open: bool) -> aiohttp.ClientSession:
         is_tls = self.target.scheme == "https"
         tls: ssl.SSLContext | bool = tls_context(verify=self.settings.verify_tls) if is_tls else True
         connector = aiohttp.TCPConnector(
             resolver=_GuardedResolver(self._guard, self.target),
             use_dns_cache=False,
             limit=0,
+            # not force_close, which would add a Connection field
+            keepalive_timeout=_IDLE_SECONDS_MAX if keeps_open else 0.0,
             ssl=tls,
         )
         return aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=self.settings.connect_timeout_seconds),
+            timeout=aiohttp.ClientTimeout(total=None, connect=self.settings.connect_timeout_seconds),
             trace_configs=[_tracing()],
             max_line_size=_FIELD_BYTES_MAX,
             max_field_size=_FIELD_BYTES_MAX,

@@ -10,13 +10,10 @@ from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, NoReply, Outcome, Reply, Request, Silence, Wire
 from shadow.replay._contract import Sending, Target
 from shadow.replay.attempt import Attempt
-from shadow.replay.connection import Connection, connect, tls_context
+from shadow.replay.connection import IDEMPOTENT, Connection, connect, tls_context
 from shadow.replay.guard import Guard
 from shadow.replay.idle import IdleConnections
 from shadow.wire.http1 import serialise_request
-
-IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
-"""RFC 9110 §9.2.2: only these may be sent again when a kept connection turns out dead."""
 
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CLEAN_HEAD = re.compile(
@@ -178,7 +175,9 @@ def is_self_contained(request: Request, payload: bytes) -> bool:
     for the beginning of the next request, nor the next request for its rest.
     """
     head_end = payload.find(b"\r\n\r\n") + 4
-    if _CLEAN_HEAD.fullmatch(payload, 0, head_end) is None or request.method == b"CONNECT":
+    if payload.count(b"\n", 0, head_end) != len(request.headers) + 2 or request.method == b"CONNECT":
+        return False
+    if _CLEAN_HEAD.fullmatch(payload, 0, head_end) is None:
         return False
     lengths: list[bytes] = []
     codings: list[bytes] = []
