@@ -106,6 +106,8 @@ _SHAPES = tuple(
         rb"://[^/\s:@]{0,256}:([^/\s@]{1,256})@",  # the password in a URL
     )
 )
+_MAX_PASSES = 5
+"""A mask may close what it stands in, so that more shows as secret; text without secrets takes one pass."""
 _MAX_DEPTH = 100
 """Values nested deeper are left out: a recursive walk must not meet the interpreter's limit."""
 
@@ -171,14 +173,11 @@ class Redactor:
         def mask(secret: bytes) -> bytes:
             return self.mask(secret, keeps_length=keeps_length)
 
-        lowered = raw.lower()
-        if any(hint in lowered for hint in self._hints):
-            raw = self._fields(raw, mask)
-            raw = self._json(raw, mask)
-            for opener, value in _PAIRS:
-                raw = self._pairs(raw, opener, value, mask)
-        for shape in self._shapes:
-            raw = shape.sub(lambda found: _within(found, min(1, found.re.groups), mask), raw)
+        for _ in range(_MAX_PASSES):
+            clean = self._pass(raw, mask)
+            if clean == raw:
+                break
+            raw = clean
         return raw
 
     def fields(self, headers: Headers) -> Headers:
@@ -217,6 +216,17 @@ class Redactor:
         Base64 text is looked into, pairs of ``[name, value]`` are taken for header fields.
         """
         return self._value(value, 0, is_secret=False)
+
+    def _pass(self, raw: bytes, mask: _Mask) -> bytes:
+        lowered = raw.lower()
+        if any(hint in lowered for hint in self._hints):
+            raw = self._fields(raw, mask)
+            raw = self._json(raw, mask)
+            for opener, value in _PAIRS:
+                raw = self._pairs(raw, opener, value, mask)
+        for shape in self._shapes:
+            raw = shape.sub(lambda found: _within(found, min(1, found.re.groups), mask), raw)
+        return raw
 
     def _value(self, value: Any, depth: int, *, is_secret: bool) -> Any:
         if depth > _MAX_DEPTH:
