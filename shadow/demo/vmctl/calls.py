@@ -41,9 +41,10 @@ class Call:
         for name, value in _parameters(self.request.raw_path):
             if name not in checks:
                 continue
+            if value is None or name in values:
+                faults.append((f"query:{name}", "must be given once, in UTF-8"))
+                continue
             try:
-                if value is None or name in values:
-                    raise Invalid("must be given once, in UTF-8")
                 values[name] = checks[name](value)
             except Invalid as error:
                 faults.append((f"query:{name}", str(error)))

@@ -18,7 +18,7 @@ _UNPRINTED = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 _UNPRINTED_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
-class Invalid(Exception):
+class Invalid(Exception):  # noqa: N818 - says what the value is
     """The value is not acceptable; the message says why."""
 
 

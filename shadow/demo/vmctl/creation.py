@@ -21,7 +21,7 @@ def create_instance(service: Service, owner: str, values: Mapping[str, Any]) -> 
         " max_price_hour, price_hour, version, created_at, updated_at)"
         " VALUES (?, ?, ?, 'BUILDING', ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
         *(instance, owner, name, *size, values["image"], values["formfile"], values.get("max_price_hour")),
-        *(price_hour(*size, service.bugs), now, now),
+        *(price_hour(service.bugs, *size), now, now),
     )
     write_tags(service, instance, values.get("tags", []))
     share_with_team(service, instance, owner)
@@ -42,8 +42,8 @@ def share_with_team(service: Service, instance: str, owner: str) -> None:
     service.store.run(
         "INSERT INTO grants SELECT ?, member.address, member.role, ? FROM accounts AS member"
         " JOIN accounts AS owner ON owner.address = ? AND owner.tenant = member.tenant"
-        f" WHERE member.role IN {GRANTED}",
-        *(instance, service.clock.now(), owner),
+        " WHERE member.role IN (?, ?, ?)",
+        *(instance, service.clock.now(), owner, *GRANTED),
     )
 
 

@@ -49,8 +49,8 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
         response = await _refusal(service, request, problem, request_id)
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
-        problem = Problem(error.status, _CODES.get(error.status, "refused"), error.reason.lower(), allow)
-        response = await _refusal(service, request, problem, request_id)
+        translated = Problem(error.status, _CODES.get(error.status, "refused"), error.reason.lower(), allow)
+        response = await _refusal(service, request, translated, request_id)
     except ConnectionError:  # nobody is there to be answered
         if request.transport is not None:
             request.transport.abort()
@@ -69,7 +69,9 @@ async def metrics(request: web.Request) -> web.Response:
     """The process's own counters, as Prometheus text."""
     service = request.app[SERVICE]
     lines = ["# TYPE vmctl_answers_total counter"]
-    lines += [f'vmctl_answers_total{{status="{status}"}} {n}' for status, n in sorted(service.counted.items())]
+    lines += [
+        f'vmctl_answers_total{{status="{status}"}} {n}' for status, n in sorted(service.counted.items())
+    ]
     lines += [
         "# TYPE process_resident_memory_bytes gauge",
         f"process_resident_memory_bytes {_resident_bytes()}",
@@ -79,9 +81,7 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(text="\n".join(lines) + "\n")
 
 
-async def _refusal(
-    service: Service, request: web.Request, problem: Problem, request_id: str
-) -> web.Response:
+async def _refusal(service: Service, request: web.Request, problem: Problem, request_id: str) -> web.Response:
     if service.bugs.has("B48"):
         service.refused.append((await request.read()).ljust(_REFUSED_BYTES, b"\0"))
     if service.bugs.has("B42") and problem.status in (404, 409):

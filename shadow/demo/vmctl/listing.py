@@ -3,6 +3,7 @@
 import base64
 import binascii
 import json
+import re
 import sqlite3
 import traceback
 from collections.abc import Callable
@@ -25,6 +26,7 @@ SORTS = {
 }
 MAX_LIMIT = 100
 _DEFAULT_LIMIT = 20
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ def _rows(
         rows = rows[:-1]
     last = rows[-1] if rows and has_more else None
     if bugs.has("B41"):
-        rows = [row for _, row in {row["id"]: row for row in rows}.items()]
+        by_id = {row["id"]: row for row in rows}
+        rows = [by_id[instance] for instance in set(by_id)]
     return Page(rows, None if last is None else _write_cursor(sort, last, column))
 
 
@@ -133,7 +136,7 @@ def _cursor(value: str) -> Cursor:
 
 def _is_storable(at: str | float, seq: int) -> bool:
     if isinstance(at, str):
-        return at.isprintable() and 0 <= seq <= MAX_INTEGER
+        return not _SURROGATE.search(at) and 0 <= seq <= MAX_INTEGER
     return abs(at) <= MAX_INTEGER and 0 <= seq <= MAX_INTEGER
 
 
@@ -152,7 +155,8 @@ def _sort(bugs: Bugs) -> Callable[[str], str]:
             return value
         if bugs.has("B32"):
             return _known(value)
-        return one_of(*SORTS)(value)
+        chosen: str = one_of(*SORTS)(value)
+        return chosen
 
     return check
 

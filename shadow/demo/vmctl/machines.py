@@ -32,7 +32,7 @@ _GIB_HOUR = Decimal("0.00435")
 _DISK_GB_HOUR = Decimal("0.00011")
 _CENT_OF_CENT = Decimal("0.0001")
 _WORDS = re.compile(r"(?:[^!<>]+[-. ]?)+\Z")
-_WORDS_CHARACTERS = 27
+_WORDS_CHARACTERS = 29
 
 
 def members(bugs: Bugs) -> dict[str, Member]:
@@ -94,7 +94,7 @@ def formfile(bugs: Bugs) -> Check:
     return check
 
 
-def price_hour(vcpus: int, memory_mb: int, disk_gb: int, bugs: Bugs) -> str:
+def price_hour(bugs: Bugs, vcpus: int, memory_mb: int, disk_gb: int) -> str:
     """Price of one hour, to a hundredth of a cent."""
     exact = vcpus * _VCPU_HOUR + Decimal(memory_mb) / 1024 * _GIB_HOUR + disk_gb * _DISK_GB_HOUR
     return str(exact.quantize(_CENT_OF_CENT, ROUND_DOWN if bugs.has("B37") else ROUND_HALF_UP))

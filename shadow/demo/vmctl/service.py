@@ -41,6 +41,7 @@ class Service:
     """Set and replaced at each happening; whoever waits takes the present one first."""
     verified_heads: dict[str, bytes] = field(default_factory=dict)
     refused: list[bytes] = field(default_factory=list)
+    timers: set[asyncio.TimerHandle] = field(default_factory=set)
     counted: dict[int, int] = field(default_factory=dict)
     """Answers by status."""
 
@@ -58,10 +59,22 @@ class Service:
     def later(self, effect: Callable[[], None], *, delay_seconds: float = 0.0) -> None:
         """Run `effect` once the present request is answered, or `delay_seconds` later."""
         loop = asyncio.get_running_loop()
-        if delay_seconds:
-            loop.call_later(delay_seconds, effect)
-        else:
+        if not delay_seconds:
             loop.call_soon(effect)
+            return
+
+        def due() -> None:
+            self.timers.discard(timer)
+            effect()
+
+        timer = loop.call_later(delay_seconds, due)
+        self.timers.add(timer)
+
+    def close(self) -> None:
+        """What was to be done later is not done any more; the database is closed."""
+        for timer in self.timers:
+            timer.cancel()
+        self.store.close()
 
 
 def make_service(settings: VmctlSettings) -> Service:

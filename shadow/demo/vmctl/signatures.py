@@ -14,7 +14,7 @@ _RECOVERABLE_BYTES = 65
 
 
 def canonical(
-    method: bytes, target: bytes, timestamp: bytes, nonce: bytes, digest: bytes, host: bytes
+    method: bytes, target: bytes, *, timestamp: bytes, nonce: bytes, digest: bytes, host: bytes
 ) -> bytes:
     """The signed string: method, path, sorted query, timestamp, nonce, body digest, host, one a line."""
     path, _, query = target.partition(b"?")
@@ -47,7 +47,7 @@ def _is_right_ed25519(verifier: bytes, signature: bytes, message: bytes) -> bool
 
 
 def _is_right_recoverable(verifier: bytes, signature: bytes, message: bytes) -> bool:
-    """r, s, recovery id over the message's SHA-256; a high s is refused, for it can be made from a low one."""
+    """r, s, recovery id over the message's SHA-256. A high s is refused: anyone can make one of a low s."""
     if len(signature) != _RECOVERABLE_BYTES or signature[64] > 3:
         return False
     if int.from_bytes(signature[32:64]) > _CURVE_ORDER // 2:
