@@ -22,6 +22,8 @@ class RequestHead(NamedTuple):
     version: bytes
     headers: Headers
     length: int
+    asks_upgrade: bool
+    """Whether what follows may be another protocol's: after CONNECT, or with an Upgrade field."""
 
 
 class ResponseHead(NamedTuple):
@@ -64,11 +66,13 @@ def parse_request_head(text: bytes) -> RequestHead | str:
     if match is None:
         return f"not a request line: {lines[0][:80]!r}"
     headers = parse_fields(lines, 1)
-    length = _announced_length(text, headers)
+    lower = text.lower()
+    length = _announced_length(lower, headers)
     if isinstance(length, str):
         return length
     method, target, version = match.groups()
-    return RequestHead(method, target, version, headers, length)
+    asks_upgrade = method == b"CONNECT" or b"\nupgrade:" in lower
+    return RequestHead(method, target, version, headers, length, asks_upgrade)
 
 
 def parse_response_head(text: bytes) -> ResponseHead | str:
@@ -78,7 +82,7 @@ def parse_response_head(text: bytes) -> ResponseHead | str:
     if match is None:
         return f"not a status line: {lines[0][:80]!r}"
     headers = parse_fields(lines, 1)
-    length = _announced_length(text, headers)
+    length = _announced_length(text.lower(), headers)
     if isinstance(length, str):
         return length
     version, status, reason = match.groups()
@@ -109,12 +113,11 @@ def parse_fields(lines: list[bytes], first: int = 0) -> Headers:
     return tuple(found)
 
 
-def _announced_length(text: bytes, headers: Headers) -> int | str:
+def _announced_length(lower: bytes, headers: Headers) -> int | str:
     """What the fields say of the body: its length, CHUNKED, UNSTATED, or why that cannot be told.
 
-    Searching the whole head first is far cheaper than looking at each name.
+    Searching the whole head (`lower`, in lower case) first is far cheaper than looking at each name.
     """
-    lower = text.lower()
     if b"\ntransfer-encoding" in lower:
         codings = b",".join(_values(headers, b"transfer-encoding")).lower().split(b",")
         last = codings[-1].strip()

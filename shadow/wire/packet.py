@@ -39,7 +39,7 @@ class Dissector:
         self.malformed_count = 0
 
     def segment(self, link: int, frame: bytes) -> Segment | None:
-        """The TCP segment in `frame`, None where there is none. Checksums are often bad, and not looked at."""
+        """The TCP segment in `frame`, or None. Checksums are often bad, and not looked at."""
         if link == _ETHERNET and len(frame) >= 54:
             # Most frames by far; every step of the general way would cost more than all of this.
             kind, version, total, fragment, protocol, seq, ack, offset, flags = _TCP_OVER_IPV4.unpack_from(

@@ -1,0 +1,107 @@
+"""From captured frames to exchanges: packets, reassembly and pairing put together."""
+
+from collections.abc import Callable, Container
+
+from shadow.model import Exchange, Fate, Settled
+from shadow.wire.packet import Dissector, FlowKey, flow_ends
+from shadow.wire.pairing import Limits, Link, Pairing
+from shadow.wire.tcp import Bounds, Reassembler
+
+
+class Extraction:
+    """Takes frames in captured order, and leaves exchanges in `found` as they complete.
+
+    What was seen but could not be parsed as an exchange is a `Settled` with fate UNPARSED. The caller empties
+    `found` as it likes.
+    """
+
+    def __init__(
+        self,
+        tap: str,
+        begin: Callable[[float], int],
+        *,
+        ports: Container[int] | None = None,
+        limits: Limits | None = None,
+        bounds: Bounds | None = None,
+        kept_bytes: int = 536_870_912,
+    ) -> None:
+        """`begin` gives the index of the exchange whose request begins at the given Unix time.
+
+        `kept_bytes` bounds what all unfinished exchanges keep together.
+        """
+        self.found: list[Exchange | Settled] = []
+        self.connection_count = 0
+        self._tap = tap
+        self._limits = limits or Limits()
+        self._ledger = _Ledger(tap, begin, self.found, kept_bytes)
+        self._dissector = Dissector(ports)
+        self._reassembler = Reassembler(self._open, bounds)
+
+    def take(self, time: float, link: int, frame: bytes) -> None:
+        """Takes a frame of link type `link`, captured at Unix time `time`."""
+        segment = self._dissector.segment(link, frame)
+        if segment is not None:
+            self._reassembler.take(segment, time)
+
+    def finish(self) -> None:
+        """The capture has ended."""
+        self._reassembler.finish()
+
+    @property
+    def gap_bytes(self) -> int:
+        """How many bytes of HTTP connections were not captured."""
+        return self._reassembler.gap_bytes
+
+    @property
+    def other_bytes(self) -> int:
+        """Payload of TCP connections, or of parts of them, that was no HTTP/1."""
+        return self._ledger.other_bytes + self._reassembler.skipped_bytes
+
+    @property
+    def unread(self) -> tuple[int, str]:
+        """How many responses could not be parsed, and why the first could not."""
+        return self._ledger.unread_count, self._ledger.unread_why
+
+    @property
+    def unknown_links(self) -> set[int]:
+        """Link types of frames that could not be read."""
+        return self._dissector.unknown_links
+
+    def _open(self, key: FlowKey, is_whole: bool) -> Pairing:
+        self.connection_count += 1
+        source, source_port, target, target_port = flow_ends(key)
+        sides = (_authority(source, source_port), _authority(target, target_port))
+        return Pairing(Link(self._tap, sides, self.connection_count, is_whole), self._ledger, self._limits)
+
+
+class _Ledger:
+    """What the conversations of one capture found, in the sense of `shadow.wire.pairing.Listener`."""
+
+    def __init__(
+        self, tap: str, begin: Callable[[float], int], found: list[Exchange | Settled], room_bytes: int
+    ) -> None:
+        self.begin = begin
+        self.found = found.append
+        self.other_bytes = 0
+        self.unread_count = 0
+        self.unread_why = ""
+        self._tap = tap
+        self._room_bytes = room_bytes
+
+    def unparsed(self, why: str) -> None:
+        self.found(Settled(self._tap, Fate.UNPARSED, 1, why))
+
+    def unread(self, why: str) -> None:
+        self.unread_count += 1
+        self.unread_why = self.unread_why or why
+
+    def passed(self, count: int) -> None:
+        self.other_bytes += count
+
+    def keep(self, count: int) -> bool:
+        self._room_bytes -= count
+        return self._room_bytes >= 0
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,98 @@
+"""The first bytes of a connection: whether they are HTTP/1, and who is the client."""
+
+from enum import Enum
+
+from shadow.wire.http1_head import looks_like_request
+
+type Piece = tuple[int, bytes | None, float, int, int]
+"""Side, payload, time, sequence and acknowledgement number. Payload None is a gap, its size in place of the
+sequence number."""
+
+_MAX_HELD_BYTES = 65_536
+_MAX_MISSES = 32
+"""After so many segments without HTTP, a connection that was seen from its start is something else."""
+_HOPELESS = (b"\x16\x03", b"SSH-", b"PRI * HTTP/2")
+"""TLS, SSH and HTTP/2: nothing that follows will be HTTP/1."""
+_PROXY_V1 = b"PROXY "
+_PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
+
+
+class Speaker(Enum):
+    """What some bytes of one side tell about it."""
+
+    CLIENT = "client"
+    SERVER = "server"
+    UNSURE = "unsure"
+    """More bytes are needed."""
+    OTHER = "other"
+    """Neither a request nor a response begins here; one may later."""
+    HOPELESS = "hopeless"
+
+
+def speaker(text: bytes) -> Speaker:
+    """Who sends `text`, bytes of one side from the start of a segment on."""
+    start = text.lstrip(b"\r\n") if text[:1] in (b"\r", b"\n") else text
+    if start.startswith(_HOPELESS):
+        return Speaker.HOPELESS
+    if start.startswith(b"HTTP/"):
+        return Speaker.SERVER
+    looks = looks_like_request(start)
+    if looks:
+        return Speaker.CLIENT
+    return Speaker.UNSURE if looks is None and len(start) <= _MAX_HELD_BYTES else Speaker.OTHER
+
+
+class Opening:
+    """Waits until either side says something that tells who is the client."""
+
+    def __init__(self, *, is_whole: bool) -> None:
+        """`is_whole` where the connection is seen from its first byte."""
+        self._is_whole = is_whole
+        self._held: list[Piece] = []
+        self._starts = [b"", b""]
+        self._misses = 0
+        self.client: int | None = None
+        self.is_hopeless = False
+        self.skipped_bytes = 0
+
+    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> list[Piece]:
+        """The pieces to read, in order, once it is known who is the client; until then none."""
+        start = self._starts[side] + payload
+        if not self._starts[side]:
+            header = _proxy_header_bytes(payload)
+            start, payload, seq = start[header:], payload[header:], seq + header
+        match speaker(start):
+            case Speaker.CLIENT:
+                self.client = side
+            case Speaker.SERVER:
+                self.client = 1 - side
+            case Speaker.UNSURE:
+                self._starts[side] = start
+                self._held.append((side, payload, time, seq, ack))
+                return []
+            case found:
+                self._miss(side, len(start), is_hopeless=found is Speaker.HOPELESS)
+                return []
+        return [*self._held, (side, payload, time, seq, ack)]
+
+    def skip(self, side: int) -> None:
+        """Bytes of `side` are missing."""
+        self._is_whole = False
+        self._miss(side, len(self._starts[side]), is_hopeless=False)
+
+    def _miss(self, side: int, count: int, *, is_hopeless: bool) -> None:
+        self._misses += 1
+        self.skipped_bytes += count
+        self._starts[side] = b""
+        self._held = [piece for piece in self._held if piece[0] != side]
+        self.is_hopeless = self._is_whole and (is_hopeless or self._misses > _MAX_MISSES)
+
+
+def _proxy_header_bytes(text: bytes) -> int:
+    """How many bytes of `text` are a PROXY protocol header (versions 1 and 2), 0 without one."""
+    if text.startswith(_PROXY_V1):
+        return text.find(b"\n", 0, 110) + 1
+    if text.startswith(_PROXY_V2) and len(text) >= 16:
+        size = 16 + int.from_bytes(text[14:16])
+        return size if len(text) >= size else 0
+    return 0

@@ -1,0 +1,502 @@
+"""From the bytes of both sides of one connection to its exchanges.
+
+Requests wait in the order in which they were sent, and each response answers the first of them. Where bytes
+of a request are missing, the exchange is unparsed; where bytes of a response are, it is cut, or None when its
+head is among them. After a gap the next message is looked for at the start of a segment. A response after a gap
+is that of the request which acknowledged all before it; where that does not tell, it is paired with none.
+"""
+
+from collections import deque
+from typing import Protocol
+
+import msgspec
+
+from shadow.model import Exchange, Request, Response
+from shadow.wire.http1 import MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestReader, ResponseReader
+from shadow.wire.opening import Opening, Piece, Speaker, speaker
+from shadow.wire.tcp import End
+
+_MASK = 0xFFFF_FFFF
+_MAX_HELD_BYTES = 1_048_576
+_MAX_UNANSWERED = 1024
+"""More requests than this do not wait for responses: that side is not in the capture."""
+
+_NOT_CAPTURED = "bytes of the request were not captured"
+_CUT = "the connection ended inside the request"
+_TOO_LONG = "the request is longer than may be kept"
+_NO_REQUEST = "a response without its request"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What is kept of one message."""
+
+    max_head_bytes: int = MAX_HEAD_BYTES
+    max_body_bytes: int = MAX_BODY_BYTES
+
+
+class Listener(Protocol):
+    """Hears what conversations found."""
+
+    def begin(self, time: float) -> int:
+        """A request began at Unix time `time`; the index of its exchange."""
+        ...
+
+    def found(self, exchange: Exchange) -> None: ...
+
+    def unparsed(self, why: str) -> None:
+        """What should have been an exchange could not be parsed as one."""
+        ...
+
+    def unread(self, why: str) -> None:
+        """A response could not be parsed; its exchange has none, or a cut one."""
+        ...
+
+    def passed(self, count: int) -> None:
+        """`count` bytes were no HTTP."""
+        ...
+
+    def keep(self, count: int) -> bool:
+        """`count` more bytes of unfinished exchanges are kept, fewer where negative; False when too many."""
+        ...
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Which connection it is: both sides as ``host:port``, a number of its own, and the tap that saw it."""
+
+    tap: str
+    sides: tuple[str, str]
+    number: int
+    is_whole: bool = True
+    """Whether it is seen from its first byte."""
+
+
+class _Asked:
+    """A request that was begun, and what is known of its exchange."""
+
+    __slots__ = (
+        "ack", "answered_at", "index", "is_answered", "is_settled", "kept_bytes", "method", "request",
+        "response", "seq", "time", "why",
+    )  # fmt: skip
+
+    def __init__(self, index: int, time: float, seq: int, ack: int) -> None:
+        self.index = index
+        self.time = time
+        self.seq = seq
+        self.ack = ack
+        self.method = b""
+        self.request: Request | None = None
+        self.response: Response | None = None
+        self.answered_at: float | None = None
+        self.is_answered = False
+        self.is_settled = False
+        self.kept_bytes = 0
+        self.why = ""
+        """Why it cannot be an exchange; empty where it may."""
+
+
+class Pairing:
+    """One connection's conversation over HTTP/1, in the sense of `shadow.wire.tcp.Conversation`."""
+
+    def __init__(self, link: Link, listener: Listener, limits: Limits | None = None) -> None:
+        self._link = link
+        self._listener = listener
+        self._limits = limits or Limits()
+        self._opening = Opening(is_whole=link.is_whole)
+        self._client: int | None = None
+        self._asked: deque[_Asked] = deque()
+        """Requests whose head was read and whose response is not complete."""
+        self._asking: _Asked | None = None
+        """The request that is being read."""
+        self._requests: RequestReader | None = None
+        self._answering: _Asked | None = None
+        """What the response that is being read answers."""
+        self._responses: ResponseReader | None = None
+        self._client_seq: int | None = None
+        """The sequence number after the client's last byte that was read."""
+        self._held: tuple[list[Piece], list[Piece]] = ([], [])
+        """By side: the client's after a request that may switch protocols; the server's before its own."""
+        self._held_bytes = 0
+        self._is_client_lost = False
+        """The next request must be looked for: bytes before it are missing, or no HTTP."""
+        self._is_server_lost = False
+        self._is_order_sure = True
+        """False once a gap may have hidden a request."""
+        self._is_answer_lost = False
+        """A gap may have hidden responses, so that the next one need not answer the first request."""
+        self._may_switch = False
+        self._may_hold = True
+        self._is_over = False
+        self._ended: dict[int, End] = {}
+
+    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> bool:
+        if self._client is None:
+            self._open(side, payload, time, seq, ack)
+        elif side == self._client:
+            self._take_client(payload, time, seq, ack)
+        else:
+            self._take_server(payload, time, seq, ack)
+        return not self._is_over
+
+    def skip(self, side: int, count: int, time: float) -> bool:
+        if self._client is None:
+            self._opening.skip(side)
+            self._is_order_sure = False
+        elif side == self._client:
+            self._skip_client(count, time)
+        else:
+            self._skip_server(count, time)
+        return not self._is_over
+
+    def end(self, side: int, how: End) -> None:
+        self._ended[side] = how
+        if self._client is None:
+            if len(self._ended) == 2:
+                self._listener.passed(self._opening.skipped_bytes)
+        elif side == self._client:
+            self._cut_request(_CUT)
+        elif not self._held[side]:
+            self._end_response(how)
+        if self._client is not None and len(self._ended) == 2:
+            self._settle_rest(self._ended[1 - self._client])
+
+    def _open(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> None:
+        pieces = self._opening.take(side, payload, time, seq, ack)
+        self._client = self._opening.client
+        if self._opening.is_hopeless:
+            self._listener.passed(self._opening.skipped_bytes)
+            self._is_over = True
+        self._replay(pieces)
+
+    def _replay(self, pieces: list[Piece]) -> None:
+        for side, payload, time, seq, ack in pieces:
+            if self._is_over:
+                return
+            if payload is None:
+                self.skip(side, seq, time)
+            else:
+                self.take(side, payload, time, seq, ack)
+
+    def _take_client(self, payload: bytes, time: float, seq: int, ack: int) -> None:
+        while payload:
+            if self._may_switch:
+                self._hold((self._client or 0, payload, time, seq, ack))
+                return
+            reader = self._requests
+            if reader is None:
+                if self._is_client_lost and speaker(payload) is not Speaker.CLIENT:
+                    self._listener.passed(len(payload))
+                    seq += len(payload)
+                    break
+                self._is_client_lost = False
+                limits = self._limits
+                reader = RequestReader(
+                    max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes
+                )
+                self._requests = reader
+            request = reader.feed(payload)
+            self._follow_request(reader, time, seq, ack)
+            seq += len(payload) - len(reader.surplus)
+            if request is None:
+                self._keep(self._asking, len(payload))
+                if reader.error is not None:
+                    self._cut_request(reader.error)
+                break
+            payload = reader.surplus
+            self._complete_request(request, reader)
+        self._client_seq = seq & _MASK
+        if self._held[1 - (self._client or 0)]:
+            self._release(1 - (self._client or 0))
+
+    def _follow_request(self, reader: RequestReader, time: float, seq: int, ack: int) -> None:
+        """Notices where a request begins, and where its head is complete."""
+        if self._asking is None and reader.has_begun:
+            self._asking = _Asked(self._listener.begin(time), time, seq & _MASK, ack)
+        asking = self._asking
+        if asking is not None and not asking.method:
+            head = reader.head
+            if head is not None:
+                asking.method = head.method
+                self._await_answer(asking)
+
+    def _await_answer(self, asking: _Asked) -> None:
+        if not asking.is_answered and asking not in self._asked:
+            self._asked.append(asking)
+            if len(self._asked) > _MAX_UNANSWERED:
+                self._settle(self._asked.popleft())
+
+    def _complete_request(self, request: Request, reader: RequestReader) -> None:
+        asking = self._asking
+        assert asking is not None
+        self._asking = self._requests = None
+        if reader.is_cut and not asking.why:
+            asking.why = _TOO_LONG
+        asking.request = request
+        self._keep(asking, len(request.body) - asking.kept_bytes)
+        head = reader.head
+        self._may_switch = head is not None and head.asks_upgrade and not asking.is_answered
+        if asking.is_answered:
+            self._settle(asking)
+
+    def _cut_request(self, why: str) -> None:
+        """The request that is being read cannot be read to its end; the next one must be looked for."""
+        asking, self._asking, self._requests = self._asking, None, None
+        self._is_client_lost = True
+        if asking is None:
+            return
+        asking.why = asking.why or why
+        if asking.is_answered:
+            self._settle(asking)
+        else:
+            self._await_answer(asking)
+
+    def _skip_client(self, count: int, time: float) -> None:
+        client = self._client or 0
+        self._is_order_sure = False
+        if self._may_switch:
+            self._hold((client, None, time, count, 0))
+            return
+        reader, asking = self._requests, self._asking
+        if self._client_seq is not None:
+            self._client_seq = (self._client_seq + count) & _MASK
+        if reader is None or asking is None or not reader.skip(count):
+            self._cut_request(_NOT_CAPTURED)
+        else:
+            asking.why = _NOT_CAPTURED
+            request = reader.completed()
+            if request is not None:
+                self._complete_request(request, reader)
+        self._release(1 - client)
+
+    def _take_server(self, payload: bytes, time: float, seq: int, ack: int) -> None:
+        server = 1 - (self._client or 0)
+        if self._held[server]:
+            self._hold((server, payload, time, seq, ack))
+            return
+        while payload:
+            reader = self._responses
+            if reader is None:
+                payload, seq = _without_blank_lines(payload, seq)
+                if not b"HTTP/".startswith(payload[:5]):
+                    self._lose_responses(len(payload))
+                    return
+                if not payload:
+                    return
+                answering = self._match(seq & _MASK, ack)
+                if answering is None:
+                    self._hold((server, payload, time, seq, ack))
+                    return
+                reader = self._begin_response(answering)
+            response = reader.feed(payload)
+            if reader.has_begun and self._answering is not None and self._answering.answered_at is None:
+                self._answering.answered_at = time
+            if response is None:
+                self._keep(self._answering, len(payload))
+                if reader.error is not None:
+                    self._listener.unread(reader.error)
+                    self._cut_response()
+                return
+            seq += len(payload) - len(reader.surplus)
+            payload = reader.surplus
+            self._complete_response(response)
+            if reader.is_tunnel:
+                self._switch(reader.method, (server, payload, time, seq, ack))
+                return
+            self._stay()
+
+    def _begin_response(self, answering: _Asked) -> ResponseReader:
+        limits = self._limits
+        self._is_server_lost = False
+        self._answering = answering
+        self._responses = reader = ResponseReader(
+            answering.method, max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes
+        )
+        return reader
+
+    def _match(self, seq: int, ack: int) -> _Asked | None:
+        """What the response that begins at `seq` answers; None where that is still to be read.
+
+        A response that answers nothing gets a request of its own, which says so.
+        """
+        asked = self._asked
+        if self._is_order_sure and asked:
+            return asked[0]
+        possible = [each for each in asked if _is_after(ack, each.seq)] if asked else []
+        if not self._is_answer_lost and possible:
+            return possible[0]
+        if not possible:
+            return self._match_nothing(ack)
+        exact = [each for each in possible if each.ack == seq] or (possible if len(possible) == 1 else [])
+        if not exact:
+            for each in possible:
+                self._asked.remove(each)
+                self._settle(each)
+            return _nobody("")
+        while asked[0] is not exact[0]:
+            self._settle(asked.popleft())
+        self._is_answer_lost = False
+        return exact[0]
+
+    def _match_nothing(self, ack: int) -> _Asked | None:
+        is_behind = self._client_seq is None or _is_after(ack, self._client_seq)
+        if is_behind and self._may_hold:
+            return None
+        if self._asking is not None and not is_behind:
+            self._await_answer(self._asking)  # an early answer, such as 408, to a head that is not complete
+            return self._asking
+        return _nobody(_NO_REQUEST)
+
+    def _complete_response(self, response: Response | None) -> None:
+        answering, self._answering, self._responses = self._answering, None, None
+        assert answering is not None
+        if self._asked and self._asked[0] is answering:
+            self._asked.popleft()
+        elif answering in self._asked:
+            self._asked.remove(answering)
+        answering.response = response
+        answering.is_answered = True
+        if answering.request is not None or answering.why:
+            self._settle(answering)
+
+    def _cut_response(self) -> None:
+        """The response cannot be read to its end; the next one must be looked for."""
+        if self._responses is not None:
+            self._complete_response(self._responses.cut())
+        self._is_server_lost = self._is_answer_lost = True
+        self._is_order_sure = False
+        self._stay()
+
+    def _stay(self) -> None:
+        """The request that might have switched protocols was answered otherwise: the client goes on."""
+        if self._may_switch and not self._asked:
+            self._may_switch = False
+            self._release(self._client or 0)
+
+    def _lose_responses(self, count: int) -> None:
+        """Bytes came where a response should begin, and are none."""
+        if not self._is_server_lost:
+            self._listener.unread("bytes after a response that are no response")
+            self._is_server_lost = self._is_answer_lost = True
+            self._is_order_sure = False
+        self._listener.passed(count)
+
+    def _skip_server(self, count: int, time: float) -> None:
+        server = 1 - (self._client or 0)
+        if self._held[server]:
+            self._hold((server, None, time, count, 0))
+            return
+        reader = self._responses
+        if reader is None or not reader.skip(count):
+            self._cut_response()
+            return
+        response = reader.completed()
+        if response is not None:
+            self._complete_response(response)
+            self._stay()
+
+    def _end_response(self, how: End) -> None:
+        reader = self._responses
+        if reader is not None:
+            self._complete_response(reader.finish() if how is End.CLOSED else reader.cut())
+
+    def _switch(self, method: bytes, rest: Piece) -> None:
+        """What follows is another protocol's; inside a CONNECT tunnel it may be HTTP again."""
+        held = list(self._held[self._client or 0])
+        self._held[self._client or 0].clear()
+        self._may_switch = False
+        if method != b"CONNECT":
+            self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
+            self._settle_rest(End.CLOSED)
+            self._is_over = True
+            return
+        self._client = self._client_seq = None
+        self._opening = Opening(is_whole=True)
+        self._replay([*held, rest] if rest[1] else held)
+
+    def _hold(self, piece: Piece) -> None:
+        self._held[piece[0]].append(piece)
+        self._held_bytes += len(piece[1] or b"")
+        if self._held_bytes > _MAX_HELD_BYTES:
+            self._may_switch = self._may_hold = False
+            self._release(piece[0])
+
+    def _release(self, side: int) -> None:
+        """Reads what was held of `side`, as far as that can be read now."""
+        held = list(self._held[side])
+        if not held:
+            return
+        self._held[side].clear()
+        self._held_bytes -= sum(len(piece[1] or b"") for piece in held)
+        for at, (_, payload, time, seq, ack) in enumerate(held):
+            if self._is_over:
+                return
+            if payload is None:
+                self.skip(side, seq, time)
+            else:
+                self.take(side, payload, time, seq, ack)
+            if self._held[side]:
+                self._held[side].extend(held[at + 1 :])
+                self._held_bytes += sum(len(piece[1] or b"") for piece in held[at + 1 :])
+                return
+
+    def _settle_rest(self, how: End) -> None:
+        """Nothing more will come."""
+        self._may_hold = self._may_switch = False
+        client = self._client or 0
+        self._release(client)
+        self._release(1 - client)
+        self._cut_request(_CUT)
+        self._end_response(how)
+        while self._asked:
+            self._settle(self._asked.popleft())
+
+    def _settle(self, asked: _Asked) -> None:
+        """Tells the listener what became of a request, once."""
+        self._listener.keep(-asked.kept_bytes)
+        asked.kept_bytes = 0
+        if asked.is_settled:
+            return
+        asked.is_settled = True
+        if asked.why:
+            self._listener.unparsed(asked.why)
+        elif asked.request is not None:
+            self._listener.found(self._exchange(asked, asked.request))
+
+    def _exchange(self, asked: _Asked, request: Request) -> Exchange:
+        client, link = self._client or 0, self._link
+        live = link.sides[1 - client]
+        latency = None
+        if asked.response is not None and asked.answered_at is not None:
+            latency = max(asked.answered_at - asked.time, 0.0)
+        session = f"{link.sides[client]}>{live}#{link.number}"
+        return Exchange(asked.index, link.tap, session, asked.time, request, asked.response, latency, live)
+
+    def _keep(self, asked: _Asked | None, count: int) -> None:
+        """Counts what an unfinished exchange keeps; where all keep too much, this one keeps no more."""
+        if asked is None or not count:
+            return
+        asked.kept_bytes += count
+        if not self._listener.keep(count) and count > 0:
+            for reader in (self._requests, self._responses):
+                if reader is not None:
+                    reader.skip(0)
+
+
+def _nobody(why: str) -> _Asked:
+    """Stands for the request of a response that answers none; with no reason given it leaves no trace."""
+    nobody = _Asked(-1, 0.0, 0, 0)
+    nobody.method = b"GET"
+    nobody.is_settled = not why
+    nobody.why = why or "paired with none"
+    return nobody
+
+
+def _without_blank_lines(payload: bytes, seq: int) -> tuple[bytes, int]:
+    if payload[:1] not in (b"\r", b"\n"):
+        return payload, seq
+    rest = payload.lstrip(b"\r\n")
+    return rest, seq + len(payload) - len(rest)
+
+
+def _is_after(seq: int, other: int) -> bool:
+    """Whether `seq` is after `other`, modulo 2^32."""
+    return 0 < (seq - other) & _MASK < 0x8000_0000
