@@ -325,10 +325,13 @@ def redact_exchange(redactor: Redactor, exchange: Exchange) -> Exchange:
 
 
 def redact_finding(redactor: Redactor, finding: Finding) -> Finding:
-    """`finding` with the secrets in its texts and messages masked; its id and places stay."""
+    """`finding` with the secrets in its texts, places and messages masked; its id stays."""
     return msgspec.structs.replace(
         finding,
         title=redactor.text(finding.title),
+        endpoint=redactor.text(finding.endpoint),
+        endpoints=tuple(map(redactor.text, finding.endpoints)),
+        where=tuple(map(redactor.text, finding.where)),
         why=redactor.text(finding.why),
         edits=tuple(map(redactor.text, finding.edits)),
         control=redactor.value(finding.control),

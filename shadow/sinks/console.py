@@ -4,7 +4,9 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, TextIO
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any, NoReturn, TextIO
 
 import msgspec
 from rich.box import SIMPLE_HEAD
@@ -106,7 +108,8 @@ class Console:
         try:
             self._show(findings)
         except BrokenPipeError:  # the reader has seen enough; what was found is in the output folder
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
+            with Path(os.devnull).open("wb") as nowhere:
+                os.dup2(nowhere.fileno(), self._out.fileno())
 
     def progress(self) -> str:
         """One line: what has been done, how fast, and how long it will take yet."""
@@ -144,7 +147,7 @@ class Console:
         try:
             while self._notes:
                 self._terminal.print(self._notes.popleft())
-            line = _fitting(self.progress(), self._terminal)
+            line = self.progress()
             if self._live is None:
                 self._terminal.print(Text(line))
             else:
@@ -185,25 +188,29 @@ def shown(text: str, limit: int = 200) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
+class _Terminal(Terminal):
+    """Where rich would end the process once the reader is gone, the error goes to whoever writes."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        raise  # noqa: PLE0704 (rich calls this while it deals with the BrokenPipeError)
+
+
 def _terminal(file: TextIO) -> Terminal:
     """No markup, emoji or highlighting: captured text must look as it is. NO_COLOR is respected by rich."""
-    return Terminal(file=file, markup=False, emoji=False, highlight=False)
-
-
-def _fitting(text: str, terminal: Terminal) -> str:
-    """`text` in the terminal's encoding: what it lacks becomes escapes."""
-    return text.encode(terminal.encoding, "backslashreplace").decode(terminal.encoding)
+    if isinstance(file, TextIOWrapper):
+        file.reconfigure(errors="backslashreplace")  # what the encoding lacks is shown as an escape
+    return _Terminal(file=file, markup=False, emoji=False, highlight=False)
 
 
 def _headline(finding: Finding) -> Text:
     return Text.assemble(
-        (finding.severity.ljust(6), _STYLES[severity_of(finding.severity)]),
+        (shown(finding.severity, 8).ljust(6), _STYLES[severity_of(finding.severity)]),
         f" {shown(finding.fault, 20)} {shown(finding.title)} ({shown(finding.endpoint)})",
     )
 
 
 def _told(who: str, what: str, why: str) -> Text:
-    return Text(f"{shown(who)} {what}" + (f": {shown(why)}" if why else ""))
+    return Text(f"{shown(who)} {shown(what)}" + (f": {shown(why)}" if why else ""))
 
 
 def _table(findings: list[Finding], terminal: Terminal) -> Table:
@@ -225,8 +232,8 @@ def _table(findings: list[Finding], terminal: Terminal) -> Table:
         ]
         table.add_row(
             Text(shown(finding.severity, 8), _STYLES[severity_of(finding.severity)]),
-            Text(_fitting(shown(finding.fault, 40), terminal)),
-            Text("\n".join(_fitting(shown(line), terminal) for line in lines if line)),
+            Text(shown(finding.fault, 40)),
+            Text("\n".join(shown(line) for line in lines if line)),
             Text(f"{finding.count}"),
             Text(shown(finding.confirmed, 9)),
         )

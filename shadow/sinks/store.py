@@ -69,6 +69,8 @@ class StoreSettings(msgspec.Struct, frozen=True):
     """Different trials, and different findings, that wait at most; more are counted in `lost`."""
     max_occurrences: int = 10_000
     """Kept of one finding; its `count` goes on."""
+    busy_seconds: float = 5.0
+    """Waited for a reader that has locked the file."""
 
 
 class Store:
@@ -99,7 +101,9 @@ class Store:
         self._endpoints: dict[int, str] = {}
         self._stored: dict[str, set[int]] = {}
         try:
-            self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+            self._database = sqlite3.connect(
+                path, timeout=settings.busy_seconds, check_same_thread=False, isolation_level=None
+            )
             self._database.executescript(_SCHEMA)
         except sqlite3.Error as error:
             way_out = "free space, grant access or choose another --out"
