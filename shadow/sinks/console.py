@@ -19,7 +19,7 @@ from shadow.content.redaction import Redactor, redact_finding
 from shadow.model import Broke, Event, Finding, Found, Severity, StateChanged, TargetSeen
 from shadow.sinks._background import Background
 from shadow.sinks.ledger import Ledger, severity_of
-from shadow.sinks.lines import json_line
+from shadow.sinks.lines import finding_line, json_line
 
 _STYLES = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
 _RATE_SECONDS = 10.0
@@ -33,7 +33,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
     is_quiet: bool = False
     """Only the findings, and nothing where there are none."""
     is_json: bool = False
-    """One JSON document on standard output at the end in place of the table."""
+    """JSON lines in place of the table: the findings, and the summary last."""
     live_seconds: float = 0.25
     plain_seconds: float = 10.0
     """Between two progress lines where there is no terminal."""
@@ -163,11 +163,8 @@ class Console:
 
     def _show(self, findings: list[Finding]) -> None:
         if self._settings.is_json:
-            document = {
-                "summary": self._summary(),
-                "findings": [msgspec.structs.asdict(each) for each in findings],
-            }
-            self._out.write(json_line(document).decode())
+            lines = [*map(finding_line, findings), json_line(self._summary())]
+            self._out.write(b"".join(lines).decode())
             self._out.flush()
             return
         terminal = _terminal(self._out)

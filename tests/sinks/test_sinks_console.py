@@ -120,10 +120,10 @@ def test_what_peers_sent_is_escaped_and_redacted(finding: Callable[..., Finding]
         title=HOSTILE,
         endpoint=HOSTILE,
         where=(HOSTILE,),
-        mutator=HOSTILE,
-        fault=HOSTILE,
-        confirmed=HOSTILE,
-        severity=HOSTILE,
+        mutator="\x1b[31m",
+        fault="\x1b[31m",
+        confirmed="\x1b[31m",
+        severity="\x1b[31m",
     )
     watched.hear(
         Found(hostile),
@@ -145,13 +145,13 @@ def test_shown_text_is_printable_and_short(text: str) -> None:
     assert len(shown(text, 10)) <= 100
 
 
-def test_json_mode_writes_one_document(finding: Callable[..., Finding]) -> None:
+def test_json_mode_writes_the_findings_and_then_the_summary(finding: Callable[..., Finding]) -> None:
     watched = Watched(is_json=True)
     watched.hear(Settled("pcap", Fate.REPLAYED, 3), Found(finding(title=HOSTILE)))
     watched.console.close()
-    document = json.loads(watched.out.getvalue())
-    assert document["summary"]["ledger"]["captured"] == 3
-    assert [each["id"] for each in document["findings"]] == ["f1"]
+    found, summary = map(json.loads, watched.out.getvalue().splitlines())
+    assert (found["id"], found["where"]) == ("f1", ["status"])
+    assert summary["ledger"]["captured"] == 3
     assert "hunter2" not in watched.out.getvalue()
 
 
