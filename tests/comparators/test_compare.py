@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from comparators import CATALOG, MAX_DIFFERENCES, compare
 from shadow.model import Change, Difference, Headers, Response
@@ -315,9 +316,7 @@ responses = st.builds(
 
 @given(responses)
 def test_an_answer_never_differs_from_itself(response: Response) -> None:
-    again = Response(
-        response.status, headers=tuple(reversed(response.headers[::-1])), body=bytes(bytearray(response.body))
-    )
+    again = replace(response, reason=b"in other words")
     assert compare(response, again) == ()
 
 

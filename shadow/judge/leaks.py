@@ -1,0 +1,91 @@
+"""What an answer's body gives away: stack traces, database errors, refusals under a 200, broken JSON."""
+
+import re
+
+import orjson
+
+from shadow.content.coding import undo
+from shadow.model import Response, field
+
+_SCANNED_BYTES = 256 * 1024
+_GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
+"""A GraphQL answer holds nothing besides (specification §7.1)."""
+_LEAKS: dict[str, re.Pattern[bytes]] = {
+    "a stack trace": re.compile(
+        rb"Traceback \(most recent call last\)|File \\?\"[^\"\r\n]{1,200}\\?\", line \d+, in "
+        rb"|(?:\n|\\n|>)\s*at [\w$.<>]+\([\w$]+\.(?:java|kt|scala|groovy):\d+\)"
+        rb"|(?:\n|\\n)\s*at [^\r\n(]{1,120} \((?:/|file:|node:)[^\r\n)]{1,200}:\d+:\d+\)"
+        rb"|goroutine \d+ \[running\]|thread '[^'\r\n]{1,80}' panicked at"
+        rb"|(?:\n|\\n)\s*at [\w.`<>]+\([^)\r\n]{0,200}\) in [^\r\n]{1,200}:line \d+"
+        rb"|<b>(?:Fatal|Parse) error</b>:|\.rb:\d+:in [`']"
+    ),
+    "a database error": re.compile(
+        rb"sqlite3?\.(?:Operational|Integrity|Programming)Error|near \\?\"[^\"\r\n]{0,80}\\?\": syntax error"
+        rb"|unrecognized token: |You have an error in your SQL syntax|ORA-\d{5}:"
+        rb"|syntax error at or near \\?\"|SQLSTATE\[|PG::\w+Error|psycopg2?\.errors"
+        rb"|Unclosed quotation mark after"
+        rb"|MongoServerError|com\.mysql\.jdbc|org\.postgresql\.util\.PSQLException"
+    ),
+}
+
+
+def leak(answer: Response, control: Response | None) -> str | None:
+    """What kind of inner detail `answer` shows that `control` does not; None for nothing."""
+    body = _plain(answer)
+    for what, pattern in _LEAKS.items():
+        if pattern.search(body) and not (control is not None and pattern.search(_plain(control))):
+            return what
+    return None
+
+
+def is_invalid_json(answer: Response, control: Response | None) -> bool:
+    """Whether `answer` says that it is JSON and is not, while the control's JSON is sound."""
+    if not _is_broken_json(answer):
+        return False
+    return control is None or not _is_broken_json(control)
+
+
+def is_error_in_200(answer: Response) -> bool:
+    """Whether a successful status carries a refusal: GraphQL errors without data, or a JSON-RPC error."""
+    body = answer.body
+    if not (b'"errors"' in body or (b'"error"' in body and b'"jsonrpc"' in body)):
+        return False
+    try:
+        value = orjson.loads(_plain(answer))
+    except orjson.JSONDecodeError:
+        return False
+    if not isinstance(value, dict):
+        return False
+    if value.get("jsonrpc") == "2.0" and isinstance(value.get("error"), dict):
+        return True
+    return (
+        isinstance(value.get("errors"), list)
+        and bool(value["errors"])
+        and not value.get("data")
+        and _is_only(value)
+    )
+
+
+def _is_only(value: dict[str, object]) -> bool:
+    """GraphQL answers hold nothing besides (specification §7.1)."""
+    return value.keys() <= {"errors", "data", "extensions"}
+
+
+def _is_broken_json(response: Response) -> bool:
+    kind = (field(response.headers, b"content-type") or b"").partition(b";")[0].strip().lower()
+    if not (kind == b"application/json" or kind.endswith(b"+json")) or not response.is_complete:
+        return False
+    body = _plain(response, limit_bytes=None)
+    if not body:
+        return False  # HEAD, 304 and 204 carry none
+    try:
+        orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return True
+    return False
+
+
+def _plain(response: Response, limit_bytes: int | None = _SCANNED_BYTES) -> bytes:
+    coding = field(response.headers, b"content-encoding")
+    body = undo(response.body, coding).body if coding else response.body
+    return body[:limit_bytes]

@@ -1,0 +1,233 @@
+"""What differs between two answers of the same release, and so says nothing about the candidate.
+
+Known from the first request on: values of one volatile kind (timestamps in one form, ids, tokens, own
+addresses). Learned: places whose scalar value, or array order, drifted between answers of the live release.
+Nothing that is learned ever forgives a missing or added field, a changed type or an array's length.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from math import comb
+
+import msgspec
+
+from shadow.errors import ConfigError
+from shadow.judge.places import is_within, name, template
+from shadow.judge.shapes import is_alike
+from shadow.model import Change, Difference
+
+
+class Witness(StrEnum):
+    """Which two answers were compared."""
+
+    LIVE_RELEASE = "live release"
+    """Baseline against live, or against its own repeat: what differs here is noise."""
+    CANDIDATE_REPEAT = "candidate repeat"
+    """Candidate against its own repeat: counts as noise only where no baseline is known."""
+    CANDIDATE = "candidate"
+    """Candidate against live or baseline: how often a place differs that is under suspicion."""
+
+
+class NoiseSettings(msgspec.Struct, frozen=True):
+    """How noise is told from regressions."""
+
+    ignore: tuple[str, ...] = ()
+    """Places that never count, as ``"body:$.items[].seen_at"`` or ``"header:x-node"``; ``*`` is any text."""
+    own: tuple[str, ...] = ()
+    """Addresses of live, candidate and baseline, as ``host:port``."""
+    window_seconds: float | None = None
+    """How far timestamps of live and shadow may lie apart; None for any distance, as captures need."""
+    significance: float = 0.01
+    """How unlikely chance must be before a drifting place counts as a regression nevertheless.
+
+    Shared out over an endpoint's drifting places: many raise no more false alarms than one.
+    """
+    half_life_comparisons: int = 500
+    """After so many comparisons of an endpoint an observation counts half."""
+    min_clean_orders: int = 3
+    """Comparisons without reordering before a reordered array of scalars counts."""
+    max_places: int = 20_000
+    """Places remembered; beyond, new ones are not learned."""
+
+
+class Forgiven(msgspec.Struct, frozen=True):
+    """One place whose differences were not counted, and why."""
+
+    endpoint: str
+    where: str
+    why: str
+    count: int
+
+
+class _Tally:
+    """Decaying counts of one endpoint: comparisons, and differences by (pattern, change)."""
+
+    __slots__ = ("compared", "differed")
+
+    def __init__(self) -> None:
+        self.compared = 0.0
+        self.differed: dict[tuple[str, Change], float] = {}
+
+    def add(self, keys: Collection[tuple[str, Change]], keep: float, room: int) -> int:
+        """Count one comparison; the number of places that are new."""
+        before = len(self.differed)
+        self.compared = self.compared * keep + 1
+        for key in self.differed:
+            self.differed[key] *= keep
+        for key in keys:
+            if key in self.differed or len(self.differed) - before < room:
+                self.differed[key] = self.differed.get(key, 0.0) + 1
+        return len(self.differed) - before
+
+    def seen(self, key: tuple[str, Change]) -> float:
+        return self.differed.get(key, 0.0)
+
+
+class Noise:
+    """What is known of noise, by endpoint and place. One for a run; not for use by several threads."""
+
+    def __init__(self, settings: NoiseSettings | None = None) -> None:
+        self._settings = settings or NoiseSettings()
+        self._tallies: dict[tuple[str, Witness], _Tally] = {}
+        self._forgiven: dict[tuple[str, str, str], int] = {}
+        self._places = 0
+        self._has_baseline = False
+        self._ignored = tuple(_pattern(text) for text in self._settings.ignore)
+
+    def observe(self, endpoint: str, differences: Iterable[Difference], witness: Witness) -> None:
+        """Learn from one comparison, be there differences or not; these come unfiltered.
+
+        Answers of different status tell nothing of noise and are passed over.
+        """
+        differences = tuple(differences)
+        if any(each.where == "status" for each in differences):
+            return
+        self._has_baseline |= witness is Witness.LIVE_RELEASE
+        keys = {(template(each.where), each.change) for each in differences if each.change in _LEARNED}
+        tally = self._tallies.setdefault((endpoint, witness), _Tally())
+        keep = 0.5 ** (1 / self._settings.half_life_comparisons)
+        self._places += tally.add(keys, keep, self._settings.max_places - self._places)
+
+    def forgives(self, endpoint: str, difference: Difference, *, window_seconds: float | None = None) -> bool:
+        """Whether `difference` is noise. `window_seconds` stands in for the settings' where it is given."""
+        why = self._reason(endpoint, difference, window_seconds)
+        if why is None:
+            return False
+        key = (endpoint, template(difference.where), why)
+        if key in self._forgiven or len(self._forgiven) < self._settings.max_places:
+            self._forgiven[key] = self._forgiven.get(key, 0) + 1
+        return True
+
+    def without(
+        self, endpoint: str, differences: Iterable[Difference], *, window_seconds: float | None = None
+    ) -> tuple[Difference, ...]:
+        """`differences` that are no noise."""
+        return tuple(
+            each for each in differences if not self.forgives(endpoint, each, window_seconds=window_seconds)
+        )
+
+    def forgiven(self) -> tuple[Forgiven, ...]:
+        """Everything that was not counted, most frequent first."""
+        found = (Forgiven(*key, count) for key, count in self._forgiven.items())
+        return tuple(sorted(found, key=lambda each: (-each.count, each.endpoint, each.where)))
+
+    def _reason(self, endpoint: str, difference: Difference, window_seconds: float | None) -> str | None:
+        where = template(difference.where)
+        if any(_matches(where, pattern) for pattern in self._ignored):
+            return "ignored by the settings"
+        if difference.change is Change.VALUE and difference.where != "status":
+            if self._is_volatile(difference, window_seconds):
+                return "volatile kind of value"
+            if self._is_drifting(endpoint, (where, Change.VALUE)):
+                return "drifts at the live release"
+        if difference.change is Change.ORDER and self._is_unordered(endpoint, where, difference):
+            return "array without order"
+        return None
+
+    def _is_volatile(self, difference: Difference, window_seconds: float | None) -> bool:
+        if _is_opaque_cookie(difference):
+            return True
+        window = self._settings.window_seconds if window_seconds is None else window_seconds
+        return is_alike(
+            difference.left,
+            difference.right,
+            name(difference.where),
+            window_seconds=window,
+            own=self._settings.own,
+        )
+
+    def _is_drifting(self, endpoint: str, key: tuple[str, Change]) -> bool:
+        """Whether the place drifts at the live release, and hardly more often at the candidate."""
+        noise = self._noise(endpoint)
+        drifted = noise.seen(key)
+        if drifted < _MIN_DRIFT:
+            return False
+        suspect = self._tallies.get((endpoint, Witness.CANDIDATE))
+        if suspect is None:
+            return True
+        places = sum(1 for place in noise.differed.values() if place >= _MIN_DRIFT)
+        chance = _fisher(suspect.seen(key), suspect.compared, drifted, noise.compared)
+        return chance >= self._settings.significance / places
+
+    def _is_unordered(self, endpoint: str, where: str, difference: Difference) -> bool:
+        noise = self._noise(endpoint)
+        if noise.seen((where, Change.ORDER)) >= _MIN_DRIFT:
+            return True
+        if not self._has_baseline or not _holds_scalars(difference.left):
+            return False
+        return noise.compared < self._settings.min_clean_orders
+
+    def _noise(self, endpoint: str) -> _Tally:
+        witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        return self._tallies.get((endpoint, witness)) or _NOTHING_SEEN
+
+
+_LEARNED = frozenset({Change.VALUE, Change.ORDER})
+_MIN_DRIFT = 0.25
+"""An observation counts until it has decayed to this: two half-lives."""
+_MIN_OPAQUE_CHARS = 16
+_MAX_FISHER = 100
+_NOTHING_SEEN = _Tally()
+
+
+def _pattern(text: str) -> str:
+    """`text` as a pattern of places. One that would silence a whole kind of finding is refused."""
+    pattern = (f"body:{text}" if text.startswith("$") else text).replace("[*]", "[]")
+    part, colon, rest = pattern.partition(":")
+    is_broad = not rest.strip("*?$.[]{}") if colon else part not in ("status", "surplus")
+    if part not in ("body", "header", "trailer", "status", "surplus") or is_broad:
+        raise ConfigError(
+            f"ignore = {text!r} is no place or covers too much;"
+            " name one such as 'header:x-node' or 'body:$.items[].seen_at'"
+        )
+    return pattern.lower() if part in ("header", "trailer") else pattern
+
+
+def _matches(where: str, pattern: str) -> bool:
+    """The place itself, or one below it. Brackets are literal, as ``[]`` stands for array positions."""
+    return is_within(where, pattern) or ("*" in pattern and fnmatchcase(where, pattern.replace("[", "[[]")))
+
+
+def _is_opaque_cookie(difference: Difference) -> bool:
+    where = difference.where
+    if not where.startswith("header:set-cookie[") or not where.endswith("]"):
+        return False
+    values = (difference.left, difference.right)
+    return all(isinstance(value, str) and len(value) >= _MIN_OPAQUE_CHARS for value in values)
+
+
+def _holds_scalars(value: object) -> bool:
+    return isinstance(value, Sequence) and not any(isinstance(item, dict | list) for item in value)
+
+
+def _fisher(hits: float, tries: float, noise_hits: float, noise_tries: float) -> float:
+    """Fisher's exact test, one-sided: the chance of so many hits or more if both sides drift alike."""
+    scale = min(1.0, _MAX_FISHER / max(tries, noise_tries, 1.0))
+    ours, all_ours = round(hits * scale), max(1, round(tries * scale))
+    theirs, all_theirs = max(1, round(noise_hits * scale)), max(1, round(noise_tries * scale))
+    ours, theirs = min(ours, all_ours), min(theirs, all_theirs)
+    total = ours + theirs
+    ways = comb(all_ours + all_theirs, total)
+    most = min(total, all_ours)
+    return sum(comb(all_ours, k) * comb(all_theirs, total - k) for k in range(ours, most + 1)) / ways

@@ -1,0 +1,57 @@
+"""Places in answers as patterns: array positions and identifiers taken out, so that like places are one."""
+
+import re
+
+_INDEX = re.compile(r"\[\d+\]")
+_ENTRY = re.compile(r"\{[^}]*\}")
+_KEY = re.compile(r"""\.([^.\[\]{}]+)|\["((?:[^"\\]|\\.)*)"\]""")
+_ID = re.compile(
+    r"[0-9]+"
+    r"|[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
+    r"|(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}"
+    r"|[A-Za-z]{1,8}[-_:]?(?=[0-9A-Za-z]*[0-9])[0-9A-Za-z]{6,}"
+    r"|.*[0-9].*[0-9].*[0-9].*[0-9].*[0-9].*",
+    re.DOTALL,
+)
+"""Numbers, UUIDs, hexadecimal, prefixed random ids, and whatever holds five digits or more."""
+_LAST_NAME = re.compile(r"""(?:\.|\[")?([^.\[\]{}":]+)"?\]?(?:\[\d*\])*$""")
+_TRAILING_INDEXES = re.compile(r"(\[\d*\])+$")
+
+
+def template(where: str) -> str:
+    """`where` with array positions as ``[]`` and members that are identifiers as ``.{id}``."""
+    if where == "status":
+        return where
+    pattern = _INDEX.sub("[]", where)
+    if "{" in pattern:
+        pattern = _ENTRY.sub(".{id}", pattern)
+    if not where.startswith("body:$"):
+        return pattern
+    return _KEY.sub(_without_id, pattern)
+
+
+def is_within(where: str, outer: str) -> bool:
+    """Whether place (or pattern) `where` is `outer` itself or stands below it."""
+    if where == outer:
+        return True
+    if outer == "body":
+        return where.startswith("body:")
+    return where.startswith(outer) and where[len(outer)] in ".[{"
+
+
+def name(where: str) -> str:
+    """The innermost member or field name: ``"price"`` of ``"body:$.items[3].price"``; "" at the top."""
+    found = _LAST_NAME.search(where)
+    return found[1] if found else ""
+
+
+def parent(where: str) -> str:
+    """The place of the object or field that holds `where`; `where` itself at the top."""
+    bare = _TRAILING_INDEXES.sub("", where)
+    cut = max(bare.rfind("."), bare.rfind('["'), bare.rfind("{"))
+    return bare[:cut] if cut > 0 else where
+
+
+def _without_id(found: re.Match[str]) -> str:
+    key = found[1] if found[1] is not None else found[2]
+    return ".{id}" if key != "{id}" and _ID.fullmatch(key) else found[0]

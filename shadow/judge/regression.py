@@ -1,0 +1,169 @@
+"""Judges an original by three witnesses: the live answer, the baseline's and the candidate's."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from shadow.judge.oracle import classify
+from shadow.judge.places import is_within, template
+from shadow.judge.severity import severity
+from shadow.model import (
+    AnswerClass,
+    Change,
+    Difference,
+    Judgement,
+    NoReply,
+    Outcome,
+    Reply,
+    Response,
+    Silence,
+    Verdict,
+)
+
+NEAR_SECONDS = 300.0
+"""Baseline and candidate are asked at the same moment; clocks and queues differ by less than this."""
+
+type Compare = Callable[[Response, Response], tuple[Difference, ...]]
+"""Differences of (expected, other); ``comparators.compare``."""
+
+type Same = Callable[[object, object], bool]
+"""Whether a shadow value stands for a live value: an id that was given anew."""
+
+
+class Forgives(Protocol):
+    """Whether a difference is noise; ``Noise.forgives`` for one endpoint."""
+
+    def __call__(self, difference: Difference, *, window_seconds: float | None = None) -> bool: ...
+
+
+class Witnesses(msgspec.Struct, frozen=True):
+    """What became of one original request."""
+
+    live: Response
+    candidate: Outcome
+    baseline: Outcome | None = None
+    """None without a baseline."""
+
+
+def judge_original(witnesses: Witnesses, *, compare: Compare, forgives: Forgives, same: Same) -> Judgement:
+    """FAILED with the differences that are the candidate's own; UNDECIDED where it could not be asked."""
+    if classify(witnesses.candidate) is AnswerClass.DOWN:
+        return Judgement(Verdict.UNDECIDED, "the candidate was not reached")
+    found = regressions(witnesses, compare=compare, forgives=forgives, same=same)
+    if not found:
+        return Judgement(Verdict.PASSED)
+    fault = _fault(witnesses, found)
+    return Judgement(
+        Verdict.FAILED, _why(witnesses, found), None, fault, severity(fault, found), differences=found
+    )
+
+
+def regressions(
+    witnesses: Witnesses, *, compare: Compare, forgives: Forgives, same: Same
+) -> tuple[Difference, ...]:
+    """Differences that only the candidate shows; a changed status first, if there is one.
+
+    With a baseline: the candidate differs from both others in a place where these agree. What the baseline
+    shows as well is drift of the environment. Without one: what differs from live and is no noise.
+    """
+    baseline = witnesses.baseline
+    if baseline is None or classify(baseline) is AnswerClass.DOWN:
+        found = _against_live(witnesses, compare, forgives, same)
+    else:
+        found = _against_both(witnesses, baseline, compare, forgives, same)
+    return tuple(sorted(found, key=lambda each: each.where != "status"))
+
+
+def _against_live(witnesses: Witnesses, compare: Compare, forgives: Forgives, same: Same) -> list[Difference]:
+    differences = _between(Reply(witnesses.live), witnesses.candidate, compare)
+    return [each for each in differences if not _stands_for(each, same) and not forgives(each)]
+
+
+def _against_both(
+    witnesses: Witnesses, baseline: Outcome, compare: Compare, forgives: Forgives, same: Same
+) -> list[Difference]:
+    live = Reply(witnesses.live)
+    apart = [
+        each
+        for each in _between(baseline, witnesses.candidate, compare)
+        if not forgives(each, window_seconds=NEAR_SECONDS)
+    ]
+    if not apart:
+        return []
+    unequal = [each for each in _between(live, baseline, compare) if not _stands_for(each, same)]
+    drift = [each for each in unequal if not forgives(each)]
+    drift_in_time = [each for each in unequal if not forgives(each, window_seconds=NEAR_SECONDS)]
+    from_live = _between(live, witnesses.candidate, compare)
+    exact = {(each.where, each.change): each for each in from_live}
+    places = {template(each.where) for each in from_live}
+    found = []
+    for each in apart:
+        seen = exact.get((each.where, each.change))
+        if template(each.where) not in places or (seen is not None and _stands_for(seen, same)):
+            continue
+        is_shifted_in_time = forgives(each)
+        if not _is_drift(each, drift_in_time if is_shifted_in_time else drift):
+            found.append(seen or each)
+    return found
+
+
+def _is_drift(difference: Difference, drift: list[Difference]) -> bool:
+    """Whether the baseline departs from live in the same place and way, or in a part that holds the place."""
+    place = template(difference.where)
+    for each in drift:
+        other = template(each.where)
+        if place == other and (each.change is difference.change or each.change is not Change.VALUE):
+            return True
+        if other == "status" or (
+            place != other and is_within(place, other) and each.change is not Change.VALUE
+        ):
+            return True
+    return False
+
+
+def _between(expected: Outcome, other: Outcome, compare: Compare) -> tuple[Difference, ...]:
+    match expected, other:
+        case Reply(), Reply():
+            return compare(expected.response, other.response) + _surplus(expected, other)
+        case NoReply(), NoReply():
+            return () if classify(expected) is classify(other) else (_status(expected, other),)
+        case _:
+            return (_status(expected, other),)
+
+
+def _surplus(expected: Reply, other: Reply) -> tuple[Difference, ...]:
+    """Bytes after the end of the answer, such as a body after HEAD: the next answer's reader stumbles."""
+    if other.surplus and not expected.surplus:
+        return (Difference("surplus", Change.ADDED, None, f"{len(other.surplus)} bytes after the answer"),)
+    return ()
+
+
+def _status(expected: Outcome, other: Outcome) -> Difference:
+    return Difference("status", Change.VALUE, _shown(expected), _shown(other))
+
+
+def _shown(outcome: Outcome) -> int | str:
+    return outcome.response.status if isinstance(outcome, Reply) else outcome.why.value.replace("_", " ")
+
+
+def _stands_for(difference: Difference, same: Same) -> bool:
+    return difference.change is Change.VALUE and same(difference.left, difference.right)
+
+
+def _fault(witnesses: Witnesses, found: tuple[Difference, ...]) -> str:
+    match witnesses.candidate:
+        case NoReply(why=Silence.TIMED_OUT):
+            return "hang"
+        case NoReply():
+            return "crash"
+        case Reply() if found[0].where == "status" and classify(witnesses.candidate) is AnswerClass.BROKEN:
+            return "F100"
+    return "framing" if all(each.where == "surplus" for each in found) else "regression"
+
+
+def _why(witnesses: Witnesses, found: tuple[Difference, ...]) -> str:
+    others = "live" if witnesses.baseline is None else "live and the baseline"
+    places = sorted({template(each.where) for each in found})
+    more = f" and {len(places) - 3} more" if len(places) > 3 else ""
+    return f"the candidate differs from {others} at {', '.join(places[:3])}{more}"

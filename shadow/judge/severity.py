@@ -1,0 +1,68 @@
+"""How bad a finding is, as tables."""
+
+from collections.abc import Iterable
+
+from shadow.model import Change, Difference, Severity
+
+OF_FAULT: dict[str, Severity] = {
+    "F100": Severity.HIGH,
+    "F103": Severity.HIGH,
+    "F104": Severity.HIGH,
+    "F200": Severity.HIGH,
+    "F203": Severity.HIGH,
+    "F206": Severity.HIGH,
+    "F209": Severity.HIGH,
+    "auth-bypass": Severity.HIGH,
+    "crash": Severity.HIGH,
+    "framing": Severity.MEDIUM,
+    "hang": Severity.HIGH,
+    "illegal-transition": Severity.HIGH,
+    "invalid-json": Severity.MEDIUM,
+    "left-trace": Severity.HIGH,
+    "metamorphic": Severity.MEDIUM,
+    "mutation-regression": Severity.MEDIUM,
+    "race": Severity.HIGH,
+    "unhealthy": Severity.HIGH,
+    "validation": Severity.MEDIUM,
+}
+"""By WFC code or our own name. A fault that is not here is as bad as its differences."""
+
+OF_CHANGE: dict[Change, Severity] = {
+    Change.MISSING: Severity.HIGH,
+    Change.TYPE: Severity.HIGH,
+    Change.VALUE: Severity.MEDIUM,
+    Change.LENGTH: Severity.MEDIUM,
+    Change.ORDER: Severity.MEDIUM,
+    Change.ADDED: Severity.LOW,
+}
+_RANKS = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
+
+
+def severity(fault: str, differences: Iterable[Difference] = (), *, is_on_both: bool = False) -> Severity:
+    """By the fault where the table knows it, else by the worst difference.
+
+    What the live release does too (`is_on_both`) is no reason to stop a release: one step less.
+    """
+    found = OF_FAULT.get(fault)
+    if found is None:
+        found = max(
+            (of_difference(each) for each in differences), key=_RANKS.__getitem__, default=Severity.MEDIUM
+        )
+    return Severity.MEDIUM if is_on_both and found is Severity.HIGH else found
+
+
+def of_difference(difference: Difference) -> Severity:
+    """Fields of the message head weigh less than the body; a status that changed its class weighs most."""
+    if difference.where == "status":
+        return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    found = OF_CHANGE[difference.change]
+    is_in_head = difference.where.startswith(("header:", "trailer:"))
+    return Severity.MEDIUM if is_in_head and found is Severity.HIGH else found
+
+
+def is_at_least(found: Severity, limit: Severity) -> bool:
+    return _RANKS[found] >= _RANKS[limit]
+
+
+def _hundreds(status: object) -> object:
+    return status // 100 if isinstance(status, int) else status

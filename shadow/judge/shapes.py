@@ -1,0 +1,190 @@
+"""What kind of thing a value is: a timestamp, an id, a token. Two of one kind may mean the same."""
+
+import re
+from collections.abc import Collection
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import pairwise
+from typing import Any
+
+import msgspec
+
+_ISO = re.compile(
+    r"(?P<date>\d{4}-\d\d-\d\d)(?P<join>[T t])(?P<clock>\d\d:\d\d:\d\d)"
+    r"(?:(?P<point>[.,])(?P<fraction>\d{1,9}))?"
+    r" ?(?P<zone>Z|z|[+-]\d\d:?\d\d|UTC)?"
+)
+_BASIC = re.compile(r"(\d{8})T(\d{6})Z")
+_HTTP_DATE = re.compile(
+    r"[A-Z][a-z]{2}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d (?P<zone>GMT|UTC|[+-]\d{4})"
+)
+_JWT = re.compile(r"(eyJ[0-9A-Za-z_-]{8,})\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*")
+_TOKEN = re.compile(r"(?P<prefix>(?:[A-Za-z0-9]{1,16}[-_:.]){0,3})(?P<random>[0-9A-Za-z]{8,})")
+_BASE64 = re.compile(r"(?=.*[a-z])(?=.*[A-Z])(?=.*[0-9])[0-9A-Za-z_+/-]{20,}={0,2}")
+_EARLIEST, _LATEST = 946_684_800, 4_102_444_800
+"""2000 and 2100: a number outside is no time of an answer."""
+
+_VOLATILE_NAMES = re.compile(
+    r".*(request|trace|correlation|span|invocation|event|message|session|transaction)[-_]?id"
+    r"|.*nonce|.*etag|.*csrf.*|.*xsrf.*|jti|rid|reqid"
+    r"|.*(took|elapsed|uptime|latency|response[-_]?time|processing[-_]?time)([-_]?(ms|us|ns|s|secs?|seconds|millis))?",
+)
+_ID_NAMES = re.compile(r"_?id|.*[_-]id|[a-z]+[a-z0-9]*Id|location|content-location|href|self|next|prev")
+_TIME_NAMES = re.compile(
+    r".*([_-]at|time|timestamp|date|expires|expiry|created|updated|modified|[_-]on)|ts|exp|iat|nbf|.*At|now"
+)
+_DIGITS = re.compile(r"\d+")
+_MIN_LOWER_CHARS, _MIN_MIXED_CHARS = 12, 10
+"""Shorter runs of letters and digits are often names that people chose ("m5large2x")."""
+_IN_TEXT = re.compile(
+    r"(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
+    r"|(?P<UUID>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})"
+    r"|(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
+    r"|(?P<http>[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT)"
+    r"|(?P<jwt>eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*)"
+    r"|(?P<hex>(?<![0-9A-Za-z])(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}(?![0-9A-Za-z]))"
+)
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """A timestamp and the way in which it is written."""
+
+    at: float
+    """Unix time in seconds; without a stated zone, UTC is taken."""
+    form: str
+
+
+def moment(value: Any, name: str = "") -> Moment | None:
+    """`value` as a timestamp, or None. A number counts where its `name` speaks of time."""
+    if isinstance(value, int | float):
+        return _from_number(value) if _TIME_NAMES.fullmatch(name) else None
+    if not isinstance(value, str) or not 15 <= len(value) <= 40:
+        return None
+    try:
+        return _from_text(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def token_shape(text: str) -> str | None:
+    """What two random tokens of one source share: prefix, alphabet and length; None for anything else.
+
+    A text counts as random only when letters and digits are mixed as no word or version number mixes them.
+    """
+    if found := _JWT.fullmatch(text):
+        return f"jwt:{found[1]}"
+    if found := _TOKEN.fullmatch(text):
+        random = found["random"]
+        if _looks_random(random) and not (_is_long_mixed(random) and not found["prefix"]):
+            return f"{_DIGITS.sub('0', found['prefix'])}{_alphabet(random)}:{len(random)}"
+    if _BASE64.fullmatch(text) and _turns(text) >= 3:
+        return "base64"
+    return None
+
+
+def is_alike(left: Any, right: Any, name: str, *, window_seconds: float | None, own: Collection[str]) -> bool:
+    """Whether two unequal scalars are as good as equal: of one kind that differs from answer to answer.
+
+    `name` is the member's or field's own. Two timestamps must be written in one form and, unless
+    `window_seconds` is None, lie that close together. `own` holds the targets' addresses (``host:port``).
+    """
+    ours, theirs = moment(left, name), moment(right, name)
+    if ours is not None and theirs is not None:
+        is_near = window_seconds is None or abs(ours.at - theirs.at) <= window_seconds
+        return ours.form == theirs.form and is_near
+    if isinstance(left, str) and isinstance(right, str):
+        return ours is None and theirs is None and _are_alike_texts(left, right, name, own)
+    if isinstance(left, str) or isinstance(right, str):
+        return False
+    is_id = isinstance(left, int) and isinstance(right, int) and _ID_NAMES.fullmatch(name)
+    return bool(is_id or _VOLATILE_NAMES.fullmatch(name.lower()))
+
+
+def masked(text: str, own: Collection[str] = ()) -> str:
+    """`text` with own addresses, ids, tokens and timestamps replaced by what kind of thing they are."""
+    for address in sorted(own, key=len, reverse=True):
+        text = text.replace(address, "<own>")
+    return _IN_TEXT.sub(_mask, text)
+
+
+def _are_alike_texts(left: str, right: str, name: str, own: Collection[str]) -> bool:
+    if _VOLATILE_NAMES.fullmatch(name.lower()):
+        return bool(left) == bool(right)
+    if (shape := token_shape(left)) is not None and shape == token_shape(right):
+        return True
+    ours, theirs = masked(left, own), masked(right, own)
+    if _ID_NAMES.fullmatch(name):  # counted up, as in "vm-41" or "/v1/orders/41"
+        ours, theirs = _DIGITS.sub("0", ours), _DIGITS.sub("0", theirs)
+    return ours == theirs
+
+
+def _from_number(value: float) -> Moment | None:
+    if _EARLIEST <= value <= _LATEST:
+        return Moment(float(value), "seconds")
+    if _EARLIEST <= value / 1000 <= _LATEST:
+        return Moment(value / 1000, "milliseconds")
+    return None
+
+
+def _from_text(text: str) -> Moment | None:
+    if found := _ISO.fullmatch(text):
+        return _from_iso(found)
+    if _BASIC.fullmatch(text):
+        return Moment(datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp(), "basic")
+    if found := _HTTP_DATE.fullmatch(text):
+        return Moment(
+            parsedate_to_datetime(text).timestamp(), f"http:{text[7]}:{text[-4:].strip(' 0123456789')}"
+        )
+    return None
+
+
+def _from_iso(found: re.Match[str]) -> Moment:
+    fraction = found["fraction"] or ""
+    zone = found["zone"] or ""
+    text = (
+        f"{found['date']}T{found['clock']}.{fraction[:6] or '0'}{'Z' if zone in ('z', 'UTC', '') else zone}"
+    )
+    thirds = -(-len(fraction) // 3)  # writers that trim zeros give 4 to 6 digits for microseconds
+    offset = "offset" if zone[:1] in "+-" and zone else zone
+    colon = ":" if ":" in zone else ""
+    form = f"iso:{found['join']}:{found['point'] or ''}{thirds}:{offset}{colon}"
+    return Moment(datetime.fromisoformat(text).timestamp(), form)
+
+
+def _looks_random(text: str) -> bool:
+    """Letters and digits mixed as no word, version or size mixes them."""
+    alphabet = _alphabet(text)
+    if alphabet in ("hex", "HEX"):
+        return text.isalnum() and not text.isdigit() and not text.isalpha()
+    shortest = _MIN_MIXED_CHARS if alphabet == "mixed" else _MIN_LOWER_CHARS
+    return len(text) >= shortest and _turns(text) >= 3
+
+
+def _is_long_mixed(text: str) -> bool:
+    """Whether this may be base64 of something whose length varies."""
+    return len(text) >= 20 and _alphabet(text) == "mixed"
+
+
+def _turns(text: str) -> int:
+    """How often a digit and something else follow each other."""
+    return sum(before.isdigit() != after.isdigit() for before, after in pairwise(text))
+
+
+def _alphabet(text: str) -> str:
+    if all(char in "0123456789abcdef" for char in text):
+        return "hex"
+    if all(char in "0123456789ABCDEF" for char in text):
+        return "HEX"
+    return "upper" if text.upper() == text else "lower" if text.lower() == text else "mixed"
+
+
+def _mask(found: re.Match[str]) -> str:
+    text = found[0]
+    match found.lastgroup:
+        case "iso":
+            stated = moment(text)
+            return f"<{stated.form}>" if stated else text
+        case "hex":
+            return f"<hex:{len(text)}>"
+        case kind:
+            return f"<{kind}>"
