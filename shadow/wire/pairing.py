@@ -2,7 +2,7 @@
 
 Requests wait in the order in which they were sent, and each response answers the first of them. Where bytes
 of a request are missing, the exchange is unparsed; where bytes of a response are, it is cut, or None when its
-head is among them. After a gap the next message is looked for at the start of a segment. A response after a gap
+head is among them. After a gap the next message is looked for at the start of a segment. A response after it
 is that of the request which acknowledged all before it; where that does not tell, it is paired with none.
 """
 

@@ -1,0 +1,213 @@
+"""Exchanges as JSON lines, written and read. `docs/output.md` describes the keys.
+
+Text that is no UTF-8 is written as Latin-1; `latin1` then names it, so that reading gives the same bytes.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from shadow.model import Exchange, Fate, Headers, Request, Response, Settled
+from shadow.taps.source import Source
+
+TAP = "jsonl"
+
+
+class _Message(msgspec.Struct):
+    headers: list[tuple[str, str]] = []
+    version: str = "HTTP/1.1"
+    body: bytes = b""
+    trailers: list[tuple[str, str]] = []
+    latin1: list[str | int] = []
+
+
+class _Request(_Message, kw_only=True):
+    method: str
+    target: str
+
+
+class _Response(_Message, kw_only=True):
+    status: int
+    reason: str = ""
+    is_complete: bool = True
+
+
+class _Line(msgspec.Struct):
+    request: _Request
+    index: int = 0
+    tap: str = TAP
+    session: str = ""
+    seen_at: float = 0.0
+    response: _Response | None = None
+    latency_seconds: float | None = None
+    live: str = ""
+    protocol: str = "http"
+
+
+_DECODER = msgspec.json.Decoder(_Line)
+_FIRST_KEY = re.compile(
+    rb'\{\s*"(index|tap|session|seen_at|request|response|latency_seconds|live|protocol)"\s*:'
+)
+_ENCODER = msgspec.json.Encoder()
+
+
+def is_jsonl(start: bytes) -> bool:
+    """Whether a file that starts with these bytes is lines of exchanges."""
+    return _FIRST_KEY.match(start.lstrip()) is not None
+
+
+def encode(exchange: Exchange) -> bytes:
+    """`exchange` as one line, with its line end."""
+    line: dict[str, Any] = {
+        "index": exchange.index,
+        "tap": exchange.tap,
+        "session": exchange.session,
+        "seen_at": exchange.seen_at,
+        "request": _encoded_request(exchange.request),
+        "response": None if exchange.response is None else _encoded_response(exchange.response),
+        "latency_seconds": exchange.latency_seconds,
+    }
+    if exchange.live:
+        line["live"] = exchange.live
+    if exchange.protocol != "http":
+        line["protocol"] = exchange.protocol
+    return _ENCODER.encode(line) + b"\n"
+
+
+def decode(line: bytes) -> Exchange | str:
+    """The exchange in `line`, or why there is none."""
+    try:
+        seen = _DECODER.decode(line)
+    except (msgspec.DecodeError, UnicodeError) as error:
+        return f"not an exchange: {error}"
+    response = None if seen.response is None else _decoded_response(seen.response)
+    return Exchange(
+        seen.index,
+        seen.tap,
+        seen.session,
+        seen.seen_at,
+        _decoded_request(seen.request),
+        response,
+        seen.latency_seconds,
+        seen.live,
+        seen.protocol,
+    )
+
+
+def read(source: Source) -> Iterator[Exchange | Settled]:
+    """The exchanges of one file in file order, with the indexes they have there."""
+    rest = b""
+    number = 0
+    for piece in source.pieces():
+        lines = (rest + piece).split(b"\n")
+        rest = lines.pop()
+        for line in lines:
+            number += 1
+            if line.strip():
+                yield _exchange_or_why(line, number)
+    if rest.strip():
+        found = _exchange_or_why(rest, number + 1)
+        if isinstance(found, Settled):
+            source.notice("ends inside a line; the exchanges before it were read")
+        else:
+            yield found
+
+
+def _exchange_or_why(line: bytes, number: int) -> Exchange | Settled:
+    found = decode(line)
+    return Settled(TAP, Fate.UNPARSED, 1, f"line {number}: {found}") if isinstance(found, str) else found
+
+
+def _encoded_request(request: Request) -> dict[str, Any]:
+    latin1: list[str | int] = []
+    line: dict[str, Any] = {
+        "method": _text(request.method, "method", latin1),
+        "target": _text(request.target, "target", latin1),
+        "version": _text(request.version, "version", latin1),
+    }
+    return _with_message(line, request, latin1)
+
+
+def _encoded_response(response: Response) -> dict[str, Any]:
+    latin1: list[str | int] = []
+    line: dict[str, Any] = {"status": response.status, "reason": _text(response.reason, "reason", latin1)}
+    if response.version != b"HTTP/1.1":
+        line["version"] = _text(response.version, "version", latin1)
+    if not response.is_complete:
+        line["is_complete"] = False
+    return _with_message(line, response, latin1)
+
+
+def _with_message(
+    line: dict[str, Any], message: Request | Response, latin1: list[str | int]
+) -> dict[str, Any]:
+    line["headers"] = [
+        (_text(name, at, latin1), _text(value, at, latin1))
+        for at, (name, value) in enumerate(message.headers)
+    ]
+    line["body"] = message.body
+    if message.trailers:
+        line["trailers"] = [
+            (_text(name, "trailers", latin1), _text(value, "trailers", latin1))
+            for name, value in message.trailers
+        ]
+    if latin1:
+        line["latin1"] = sorted(set(latin1), key=str)
+    return line
+
+
+def _text(value: bytes, place: str | int, latin1: list[str | int]) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        latin1.append(place)
+        return value.decode("latin-1")
+
+
+def _decoded_request(seen: _Request) -> Request:
+    named = set(seen.latin1)
+    return Request(
+        _bytes(seen.method, "method", named),
+        _bytes(seen.target, "target", named),
+        _bytes(seen.version, "version", named),
+        _headers(seen, named),
+        seen.body,
+        _trailers(seen, named),
+    )
+
+
+def _decoded_response(seen: _Response) -> Response:
+    named = set(seen.latin1)
+    return Response(
+        seen.status,
+        _bytes(seen.reason, "reason", named),
+        _bytes(seen.version, "version", named),
+        _headers(seen, named),
+        seen.body,
+        _trailers(seen, named),
+        seen.is_complete,
+    )
+
+
+def _headers(seen: _Message, named: set[str | int]) -> Headers:
+    return tuple(
+        (_bytes(name, at, named), _bytes(value, at, named)) for at, (name, value) in enumerate(seen.headers)
+    )
+
+
+def _trailers(seen: _Message, named: set[str | int]) -> Headers:
+    return tuple(
+        (_bytes(name, "trailers", named), _bytes(value, "trailers", named)) for name, value in seen.trailers
+    )
+
+
+def _bytes(text: str, place: str | int, named: set[str | int]) -> bytes:
+    """The bytes that `_text` made `text` of. In a named place, what is no Latin-1 was UTF-8 all the same."""
+    if place in named:
+        try:
+            return text.encode("latin-1")
+        except UnicodeEncodeError:
+            return text.encode()
+    return text.encode("utf-8", "surrogatepass")

@@ -1,0 +1,38 @@
+"""Captures, pcap and pcapng: frames of one file, or of several merged by time."""
+
+from collections.abc import Iterator
+from heapq import merge
+
+from shadow.taps.source import Source
+from shadow.wire.pcap import PcapReader, Record, is_pcap
+from shadow.wire.pcapng import PcapngReader, is_pcapng
+
+TAP = "pcap"
+
+
+def is_capture(start: bytes) -> bool:
+    """Whether a file that starts with these bytes is a capture."""
+    return is_pcap(start) or is_pcapng(start)
+
+
+def records(source: Source) -> Iterator[list[Record]]:
+    """The frames of one file in file order, as many at a time as became available."""
+    reader = PcapReader() if is_pcap(source.peek(4)) else PcapngReader()
+    for piece in source.pieces():
+        yield reader.feed(piece)
+        if reader.fault is not None:
+            break
+    source.close()
+    cut = reader.finish()
+    if cut is not None:
+        source.notice(f"{cut}; the frames before it were read")
+
+
+def merged(sources: list[Source]) -> Iterator[Record]:
+    """The frames of several files, in order of time; each file in itself stays in file order."""
+    return merge(*(_flat(source) for source in sources), key=lambda record: record[0])
+
+
+def _flat(source: Source) -> Iterator[Record]:
+    for batch in records(source):
+        yield from batch
