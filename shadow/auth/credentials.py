@@ -49,6 +49,22 @@ def stripped(request: Request, signer: Signs | None, also: Iterable[bytes] = ())
     return msgspec.structs.replace(request, target=_without_parameters(request.target), headers=headers)
 
 
+def only_credential(
+    request: Request, name: bytes, value: bytes, signer: Signs | None, also: Iterable[bytes] = ()
+) -> Request:
+    """`request` with `value` in the first field called `name` (lower case) and no credential besides."""
+    kept, is_placed = [], False
+    bare = stripped(request, signer, also)
+    left = set(bare.headers)
+    for key, old in request.headers:
+        if key.lower() == name and not is_placed:
+            kept.append((key, value))
+            is_placed = True
+        elif key.lower() != name and (key, old) in left:
+            kept.append((key, old))
+    return msgspec.structs.replace(bare, headers=tuple(kept))
+
+
 def authorization(headers: Headers) -> tuple[bytes, bytes] | None:
     """Scheme in lower case and credential of the first Authorization field; None where there is none."""
     value = next(fields(headers, b"authorization"), None)

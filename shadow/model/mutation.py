@@ -114,6 +114,8 @@ class Step(msgspec.Struct, frozen=True):
     """What differs from the recorded exchange; empty for one sent as recorded."""
     wire: Wire | None = None
     signs_again: bool = True
+    same_as: int | None = None
+    """Position of an earlier step that is sent again byte for byte, as it left: same signature and nonce."""
 
 
 class Script(msgspec.Struct, frozen=True):

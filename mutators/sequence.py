@@ -1,0 +1,131 @@
+"""Recorded sessions in another order: steps left out, repeated, swapped, out of turn.
+
+Which orders a service allows is its own affair, so most of these only expect it to survive, and the baseline
+tells whether the candidate decides alike.
+"""
+
+from itertools import pairwise
+from random import Random
+
+from mutators._contract import Session, session_mutator
+from mutators._session import (
+    MAX_TRIES,
+    again,
+    idempotency_key,
+    needed,
+    script,
+    successful_writes,
+    writes_by_resource,
+)
+from shadow.model import Expect, Level, Script
+
+_RUN_STEPS = 8
+"""How much of a long life of one resource is looked at."""
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+def step_dropped(session: Session, rng: Random) -> Script | None:
+    """A client that forgets a step gets a clean refusal or an answer, never a crash (WFC F100)."""
+    steps = successful_writes(session)
+    rng.shuffle(steps)
+    at = next((at for at in steps[:MAX_TRIES] if needed(session, at)), None)
+    if at is None:
+        return None
+    dropped = rng.choice(needed(session, at))
+    before = [position for position in needed(session, at) if position != dropped]
+    what = f"left out {_title(session, dropped)}"
+    return script(session, before, [again(session, at, what)], what, rng)
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+def step_repeated(session: Session, rng: Random) -> Script | None:
+    """A client that repeats a step, not knowing that it arrived, gets a clean answer (RFC 9110 §9.2.2)."""
+    at = _one_of(
+        [at for at in successful_writes(session) if idempotency_key(session[at].request) is None], rng
+    )
+    if at is None:
+        return None
+    what = f"repeated {_title(session, at)}"
+    return script(session, [*needed(session, at), at], [again(session, at, what)], what, rng)
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+def steps_swapped(session: Session, rng: Random) -> Script | None:
+    """Two steps in the wrong order are a client's mistake, and the service's to refuse cleanly (WFC F100)."""
+    pairs = _neighbours(session)
+    if not pairs:
+        return None
+    first, second = rng.choice(pairs)
+    before = [position for position in needed(session, second) if position != first]
+    what = f"swapped {_title(session, first)} and {_title(session, second)}"
+    then = [again(session, second, "sent too early"), again(session, first, "sent too late")]
+    return script(session, before, then, what, rng)
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+def step_out_of_turn(session: Session, rng: Random) -> Script | None:
+    """An action that was fine in one state is asked for in another: an illegal transition is refused, not
+    crashed on (WFC F100)."""
+    following = set(_neighbours(session))
+    pairs = [
+        (after, at)
+        for steps in writes_by_resource(session)
+        for after in steps[-_RUN_STEPS:]
+        for at in steps[-_RUN_STEPS:]
+        if after != at and (after, at) not in following
+    ]
+    if not pairs:
+        return None
+    after, at = rng.choice(pairs)
+    what = f"sent {_title(session, at)} right after {_title(session, after)}"
+    return script(session, [*needed(session, after), after], [again(session, at, what)], what, rng)
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+def steps_reversed(session: Session, rng: Random) -> Script | None:
+    """A whole lifecycle backwards meets every state with the wrong action (WFC F100)."""
+    runs = [steps[-_RUN_STEPS:] for steps in writes_by_resource(session) if len(steps) > 1]
+    if not runs:
+        return None
+    run = rng.choice(runs)
+    what = f"sent {len(run)} steps backwards, from {_title(session, run[-1])}"
+    then = [again(session, at, "sent in reverse order") for at in reversed(run)]
+    return script(session, needed(session, run[0]), then, what, rng)
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+def started_in_the_middle(session: Session, rng: Random) -> Script | None:
+    """A client that lost its beginning speaks of things never made: not found, and no crash (WFC F100)."""
+    steps = successful_writes(session)
+    starts = steps.copy()
+    rng.shuffle(starts)
+    at = next((at for at in starts[:MAX_TRIES] if needed(session, at)), None)
+    if at is None:
+        return None
+    then = [again(session, one, "sent without what led to it") for one in steps if one >= at][:_RUN_STEPS]
+    return script(session, [], then, f"started at {_title(session, at)}", rng)
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+def deleted_twice(session: Session, rng: Random) -> Script | None:
+    """DELETE is idempotent in its effect; the second may say not found, but must not fail (RFC 9110
+    §9.2.2)."""
+    at = _one_of([at for at in successful_writes(session) if session[at].request.method == b"DELETE"], rng)
+    if at is None:
+        return None
+    what = f"sent {_title(session, at)} twice"
+    return script(session, [*needed(session, at), at], [again(session, at, what)], what, rng)
+
+
+def _one_of(positions: list[int], rng: Random) -> int | None:
+    return rng.choice(positions) if positions else None
+
+
+def _neighbours(session: Session) -> list[tuple[int, int]]:
+    """Pairs of successful writes that follow one another on one resource."""
+    return [pair for steps in writes_by_resource(session) for pair in pairwise(steps)]
+
+
+def _title(session: Session, at: int) -> str:
+    request = session[at].request
+    return f"{request.method.decode('latin-1')} {request.target.partition(b'?')[0].decode('latin-1')}"[:80]
