@@ -210,9 +210,8 @@ def _breakage(evidence: Evidence, answer: AnswerClass) -> str | None:
         return "hang"
     if answer is AnswerClass.BROKEN:
         return "crash" if isinstance(evidence.answer, NoReply) else "F100"
-    if _is_silent(evidence.answer) and isinstance(evidence.control, Reply):
-        return None if evidence.expect is Expect.REJECT and evidence.level is Level.BYTES else "crash"
-    return None
+    is_crash = _is_silent(evidence.answer) and isinstance(evidence.control, Reply)
+    return "crash" if is_crash and evidence.level not in WIRE_LEVELS else None
 
 
 def _leaked(evidence: Evidence) -> Judgement | None:

@@ -77,7 +77,7 @@ def token_shape(text: str) -> str | None:
         random = found["random"]
         if _looks_random(random) and not (_is_long_mixed(random) and not found["prefix"]):
             return f"{_DIGITS.sub('0', found['prefix'])}{_alphabet(random)}:{len(random)}"
-    if _BASE64.fullmatch(text) and _turns(text) >= 3:
+    if _BASE64.fullmatch(text) and (_turns(text) >= 3 or text.startswith("eyJ") or text.endswith("=")):
         return "base64"
     return None
 

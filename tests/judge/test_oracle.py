@@ -1,0 +1,232 @@
+"""The oracle's table: what each expectation makes of each outcome."""
+
+import json
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from shadow.judge.oracle import POLICY, Evidence, aftermath, classify, judge
+from shadow.model import (
+    AnswerClass,
+    Change,
+    Difference,
+    Expect,
+    Level,
+    NoReply,
+    Outcome,
+    Reply,
+    Response,
+    Severity,
+    Silence,
+    Verdict,
+)
+
+JSON = ((b"Content-Type", b"application/json"),)
+
+
+def reply(status: int, body: bytes = b"{}") -> Reply:
+    return Reply(Response(status, headers=JSON, body=body))
+
+
+OK, NO, BOOM = reply(200), reply(400), reply(500)
+HUNG, CLOSED, DOWN, GARBAGE = (
+    NoReply(Silence.TIMED_OUT),
+    NoReply(Silence.CLOSED),
+    NoReply(Silence.REFUSED),
+    NoReply(Silence.MALFORMED),
+)
+GONE = Difference("body:$.a", Change.MISSING, 1, None)
+
+
+def evidence(
+    expect: Expect = Expect.SURVIVE,
+    level: Level = Level.BODY,
+    answer: Outcome = OK,
+    control: Outcome = OK,
+    **more: Any,
+) -> Evidence:
+    return Evidence(expect=expect, level=level, answer=answer, control=control, **more)
+
+
+def both(answer: Outcome, control: Outcome = OK) -> dict[str, Outcome]:
+    return {"baseline_answer": answer, "baseline_control": control}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "expected"),
+    [
+        (reply(200), AnswerClass.SUCCESS),
+        (reply(101), AnswerClass.SUCCESS),
+        (reply(302), AnswerClass.REDIRECT),
+        (reply(404), AnswerClass.REJECTED),
+        (reply(501), AnswerClass.REJECTED),
+        (reply(505), AnswerClass.REJECTED),
+        (reply(500), AnswerClass.BROKEN),
+        (reply(503), AnswerClass.BROKEN),
+        (CLOSED, AnswerClass.REJECTED),
+        (NoReply(Silence.RESET), AnswerClass.REJECTED),
+        (HUNG, AnswerClass.HUNG),
+        (GARBAGE, AnswerClass.BROKEN),
+        (DOWN, AnswerClass.DOWN),
+        (NoReply(Silence.UNSENT), AnswerClass.DOWN),
+        (reply(200, b'{"errors":[{"message":"no"}],"data":null}'), AnswerClass.REJECTED),
+        (reply(200, b'{"jsonrpc":"2.0","id":1,"error":{"code":-32601}}'), AnswerClass.REJECTED),
+        (reply(200, b'{"errors":[],"items":[]}'), AnswerClass.SUCCESS),
+        (reply(200, b'{"errors":[1],"items":[]}'), AnswerClass.SUCCESS),
+    ],
+)
+def test_an_outcome_falls_in_one_class(outcome: Outcome, expected: AnswerClass) -> None:
+    assert classify(outcome) is expected
+
+
+@pytest.mark.parametrize(
+    ("given", "verdict", "fault"),
+    [
+        pytest.param(evidence(answer=OK), "passed", "", id="survive: ok"),
+        pytest.param(evidence(answer=NO), "passed", "", id="survive: rejected"),
+        pytest.param(evidence(answer=BOOM), "failed", "F100", id="survive: 5xx"),
+        pytest.param(evidence(answer=BOOM, **both(BOOM)), "failed", "F100", id="survive: 5xx on both"),
+        pytest.param(evidence(answer=BOOM, control=BOOM), "undecided", "", id="survive: control is broken"),
+        pytest.param(evidence(answer=HUNG), "failed", "hang", id="survive: hang"),
+        pytest.param(evidence(answer=CLOSED), "failed", "crash", id="survive: closed"),
+        pytest.param(evidence(answer=CLOSED, control=CLOSED), "passed", "", id="survive: always closed"),
+        pytest.param(evidence(answer=GARBAGE), "failed", "crash", id="survive: no http"),
+        pytest.param(evidence(answer=DOWN), "undecided", "", id="survive: down"),
+        pytest.param(evidence(level=Level.FRAMING, answer=CLOSED), "passed", "", id="framing may close"),
+        pytest.param(evidence(level=Level.FRAMING, answer=HUNG), "undecided", "", id="framing may wait"),
+        pytest.param(
+            evidence(level=Level.FRAMING, answer=HUNG, **both(NO)), "failed", "hang", id="framing hang is news"
+        ),
+        pytest.param(
+            evidence(level=Level.FRAMING, answer=HUNG, **both(HUNG)), "undecided", "", id="framing hang on both"
+        ),
+        pytest.param(evidence(level=Level.FRAMING, answer=BOOM), "failed", "F100", id="framing 5xx"),
+        pytest.param(
+            evidence(answer=reply(400, b'{"e":"Traceback (most recent call last):"}')), "failed", "F209", id="trace"
+        ),
+        pytest.param(
+            evidence(answer=reply(400, b'{"e":"sqlite3.OperationalError: near \\"x\\": syntax error"}')),
+            "failed", "F209", id="sql error",
+        ),
+        pytest.param(
+            evidence(answer=reply(200, b'["goroutine 1 [running]"]'), control=reply(200, b'["goroutine 7 [running]"]')),
+            "passed", "", id="trace that the control shows too",
+        ),
+        pytest.param(evidence(answer=reply(200, b'{"a":NaN}')), "failed", "invalid-json", id="nan echoed"),
+        pytest.param(evidence(Expect.REJECT, answer=NO), "passed", "", id="reject: rejected"),
+        pytest.param(evidence(Expect.REJECT, answer=OK), "failed", "validation", id="reject: accepted"),
+        pytest.param(evidence(Expect.REJECT, Level.AUTH, OK), "failed", "auth-bypass", id="reject: bypass"),
+        pytest.param(evidence(Expect.REJECT, Level.PERMISSION, OK), "failed", "F206", id="reject: permission"),
+        pytest.param(
+            evidence(Expect.REJECT, Level.SEQUENCE, OK), "failed", "illegal-transition", id="reject: sequence"
+        ),
+        pytest.param(evidence(Expect.REJECT, Level.FRAMING, OK), "failed", "framing", id="reject: framing"),
+        pytest.param(evidence(Expect.REJECT, Level.FRAMING, CLOSED), "passed", "", id="reject: framing closed"),
+        pytest.param(
+            evidence(Expect.REJECT, Level.FRAMING, CLOSED, **both(NO)), "passed", "", id="reject: framing closed or 400"
+        ),
+        pytest.param(
+            evidence(Expect.REJECT, Level.BODY, CLOSED, **both(NO)), "failed", "crash", id="reject: body closed"
+        ),
+        pytest.param(
+            evidence(Expect.REJECT, Level.FRAMING, OK, **both(OK)), "passed", "", id="reject: lenient on both"
+        ),
+        pytest.param(
+            evidence(Expect.REJECT, Level.AUTH, OK, **both(OK)), "failed", "auth-bypass", id="reject: bypass on both"
+        ),
+        pytest.param(evidence(Expect.REJECT, answer=OK, control=NO), "undecided", "", id="reject: control fails"),
+        pytest.param(evidence(Expect.REJECT, answer=NO, control=NO), "passed", "", id="reject: both rejected"),
+        pytest.param(evidence(Expect.REJECT, answer=BOOM), "failed", "F100", id="reject: 5xx"),
+        pytest.param(evidence(Expect.REJECT, answer=NO, trace=(GONE,)), "failed", "left-trace", id="reject: trace"),
+        pytest.param(evidence(Expect.SAME), "passed", "", id="same: same"),
+        pytest.param(evidence(Expect.SAME, answer=NO), "failed", "metamorphic", id="same: other class"),
+        pytest.param(evidence(Expect.SAME, answer=NO, **both(NO)), "passed", "", id="same: quirk of both"),
+        pytest.param(evidence(Expect.SAME, answer=reply(429)), "undecided", "", id="same: throttled"),
+        pytest.param(evidence(Expect.SAME, differences=(GONE,)), "failed", "metamorphic", id="same: differs"),
+        pytest.param(
+            evidence(Expect.SAME, differences=(GONE,), baseline_differences=(GONE,)), "passed", "", id="same: quirk"
+        ),
+        pytest.param(
+            evidence(Expect.SAME, answer=NO, control=reply(404), differences=(GONE,)), "passed", "", id="same: both no"
+        ),
+        pytest.param(evidence(Expect.AGREE, answer=OK, **both(NO)), "failed", "mutation-regression", id="laxer"),
+        pytest.param(evidence(Expect.AGREE, answer=NO, **both(OK)), "failed", "mutation-regression", id="stricter"),
+        pytest.param(evidence(Expect.AGREE, answer=NO, **both(reply(501))), "passed", "", id="two rejections agree"),
+        pytest.param(evidence(Expect.AGREE, answer=NO, **both(CLOSED)), "passed", "", id="silence is rejection"),
+        pytest.param(evidence(Expect.AGREE, answer=NO, **both(BOOM)), "passed", "", id="candidate is better"),
+        pytest.param(evidence(Expect.AGREE, answer=NO, **both(OK, NO)), "passed", "", id="controls disagree"),
+        pytest.param(evidence(Expect.AGREE, answer=NO, **both(DOWN)), "passed", "", id="baseline down"),
+        pytest.param(evidence(Expect.AGREE, answer=reply(429), **both(OK)), "passed", "", id="throttled"),
+        pytest.param(
+            evidence(Expect.SURVIVE, across=(GONE,), **both(OK)), "failed", "mutation-regression", id="other answer"
+        ),
+        pytest.param(evidence(Expect.ONCE, burst=(OK, NO, NO)), "passed", "", id="once: one"),
+        pytest.param(evidence(Expect.ONCE, burst=(OK, OK, NO)), "failed", "race", id="once: two"),
+        pytest.param(
+            evidence(Expect.ONCE, burst=(OK, OK, NO), same_answer_is_one=True), "passed", "", id="once: equal answers"
+        ),
+        pytest.param(
+            evidence(Expect.ONCE, burst=(OK, reply(200, b"[]")), same_answer_is_one=True), "failed", "race", id="once: two effects"
+        ),
+        pytest.param(
+            evidence(Expect.ONCE, burst=(OK, OK), baseline_burst=(OK, OK)), "passed", "", id="once: two on both"
+        ),
+        pytest.param(
+            evidence(Expect.ONCE, burst=(OK, OK), baseline_burst=(OK, NO)), "failed", "race", id="once: baseline has one"
+        ),
+        pytest.param(evidence(Expect.ONCE, burst=(NO, NO)), "undecided", "", id="once: none"),
+        pytest.param(
+            evidence(Expect.ONCE, burst=(NO, NO), baseline_burst=(OK, NO)), "failed", "race", id="once: none any more"
+        ),
+        pytest.param(evidence(Expect.ONCE, burst=(OK, BOOM)), "failed", "F100", id="once: 5xx"),
+    ],
+)  # fmt: skip
+def test_the_verdict_follows_the_table(given: Evidence, verdict: str, fault: str) -> None:
+    judgement = judge(given)
+    assert (judgement.verdict, judgement.fault) == (verdict, fault)
+    assert judgement.why
+
+
+def test_every_expectation_has_a_rule() -> None:
+    assert set(POLICY) == set(Expect)
+
+
+def test_what_the_live_release_does_too_is_said_and_weighs_less() -> None:
+    news, old = judge(evidence(answer=BOOM, **both(NO))), judge(evidence(answer=BOOM, **both(BOOM)))
+    assert (news.severity, old.severity) == (Severity.HIGH, Severity.MEDIUM)
+    assert "live release" in old.why
+    assert "live release" not in news.why
+
+
+def test_a_failed_expectation_is_named_even_when_the_mutator_had_another() -> None:
+    assert judge(evidence(Expect.REJECT, answer=BOOM)).expect is Expect.SURVIVE
+    assert judge(evidence(Expect.SURVIVE, answer=OK, **both(NO))).expect is Expect.AGREE
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "baseline", "verdict"),
+    [
+        (OK, OK, None, Verdict.PASSED),
+        (OK, reply(429), None, Verdict.FAILED),
+        (OK, reply(429), reply(429), Verdict.PASSED),
+        (OK, reply(429), OK, Verdict.FAILED),
+        (OK, HUNG, OK, Verdict.FAILED),
+        (BOOM, HUNG, OK, Verdict.PASSED),
+    ],
+)
+def test_a_candidate_must_stay_well(
+    before: Outcome, after: Outcome, baseline: Outcome | None, verdict: Verdict
+) -> None:
+    assert aftermath(before, after, baseline).verdict is verdict
+
+
+@pytest.mark.parametrize("level", list(Level))
+@pytest.mark.parametrize("expect", list(Expect))
+def test_equal_answers_everywhere_never_fail_unless_they_must_be_rejected(
+    expect: Expect, level: Level
+) -> None:
+    answer = Reply(Response(404, headers=JSON, body=json.dumps({"error": "no"}).encode()))
+    given = evidence(expect, level, answer, answer, burst=(answer,), **both(answer, answer))
+    assert judge(given).verdict is not Verdict.FAILED
+    assert judge(replace(given, baseline_answer=None, baseline_control=None)).verdict is not Verdict.FAILED
