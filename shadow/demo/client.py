@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import hmac
+import io
 import json
 import time
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from urllib.parse import urlencode
 import aiohttp
 from coincurve import PrivateKey
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from multidict import CIMultiDict
 from yarl import URL
 
 from shadow.demo.principals import ED25519, SECP256K1, Key
@@ -26,7 +28,7 @@ _PATIENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One request. `document` becomes a JSON body; `body` is sent as it is."""
+    """One request. `document` becomes a JSON body, `body` is sent as it is; `headers` come last, and win."""
 
     method: str
     path: str
@@ -85,17 +87,18 @@ class Client:
 
         Raises aiohttp.ClientError or TimeoutError where no answer comes.
         """
-        headers = {"Accept": "application/json"}
+        headers = CIMultiDict({"Accept": "application/json"})
         if ask.content:
             headers["Content-Type"] = "application/json"
         if key is not None:
-            headers |= self.signing_fields(ask, key)
-        headers |= dict(ask.headers)
+            headers.update(self.signing_fields(ask, key))
+        headers.update(CIMultiDict(ask.headers))
         url = URL(self._base + ask.target, encoded=True)
+        content = io.BytesIO(ask.content) if ask.content else None
         async with (
             asyncio.timeout(_PATIENCE_SECONDS),
             self._session.request(
-                ask.method, url, data=ask.content or None, headers=headers, allow_redirects=False
+                ask.method, url, data=content, headers=headers, allow_redirects=False
             ) as response,
         ):
             body = await response.read()

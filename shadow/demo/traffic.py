@@ -5,11 +5,11 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
-from typing import Literal
 
 from shadow.demo.client import Client
 from shadow.demo.principals import principals
 from shadow.demo.visits import VISITS, Cast, Log, Strange, Visit
+from shadow.demo.vmctl.settings import ClockKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ async def drive(
     sessions: int,
     concurrency: int = 4,
     host_header: str | None = None,
-    clock: Literal["real", "fixed"] = "real",
+    clock: ClockKind = "real",
 ) -> TrafficSummary:
     """Run `sessions` sessions, `concurrency` at a time, each on its own kept-alive connection.
 

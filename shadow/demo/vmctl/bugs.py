@@ -88,6 +88,6 @@ def _parse(text: str) -> frozenset[str]:
     for bug in ids:
         if bug not in BUGS:
             raise ConfigError(
-                f"bugs: unknown id {bug!r}{nearest(bug, BUGS)}; give 'all', 'none', or ids from B01 to B55"
+                f"bugs: unknown id {bug!r}{nearest(bug, BUGS)} (give 'all', 'none', or ids from B01 to B55)"
             )
     return frozenset(ids)

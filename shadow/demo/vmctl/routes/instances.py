@@ -37,8 +37,7 @@ async def listed(call: Call) -> web.StreamResponse:
     found = page(call)
     items = [view(service, row) for row in found.rows]
     if service.bugs.has("B47"):
-        rows = service.store.all("SELECT * FROM instances")
-        items = [item for item in items for row in rows if item["id"] == row["id"]]
+        items = [item for item in items if any(row["id"] == item["id"] for row in _everything(call))]
     response = answer(service, {"items": items, "next_cursor": found.next_cursor})
     if service.settings.release == "candidate":
         response.enable_chunked_encoding()
@@ -118,6 +117,10 @@ def _write(call: Call, row: sqlite3.Row, values: dict[str, Any]) -> None:
     )
     if "tags" in values:
         write_tags(call.service, row["id"], values["tags"])
+
+
+def _everything(call: Call) -> list[sqlite3.Row]:
+    return call.service.store.all("SELECT * FROM instances")
 
 
 def _check_unchanged(call: Call, row: sqlite3.Row) -> None:

@@ -20,7 +20,7 @@ from shadow.demo.vmctl.machines import (
 from shadow.demo.vmctl.permissions import instance_for
 from shadow.demo.vmctl.problems import Unprocessable, not_found
 
-_COOLING = {"STARTED": "PAUSED", "PAUSED": "PAUSED"}
+_COOLING = {"STARTED": "PAUSED"}
 _SIZES = ("vcpus", "memory_mb", "disk_gb")
 
 

@@ -1,0 +1,51 @@
+"""Traffic: what sessions do, who answers as expected, and that the seed alone decides it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shadow.demo.traffic import TrafficSummary, drive
+from shadow.demo.vmctl.settings import ClockKind
+from tests.demo.conftest import SEED, Serving
+
+
+async def _drive(
+    serving: Serving, sessions: int, seed: int = SEED, clock: ClockKind = "real", **settings: Any
+) -> TrafficSummary:
+    async with serving(clock=clock, **settings) as ground:
+        return await drive(f"http://127.0.0.1:{ground.port}", seed=seed, sessions=sessions, clock=clock)
+
+
+@pytest.mark.parametrize("release", ["stable", "candidate"])
+async def test_every_session_goes_as_expected_without_bugs(serving: Serving, release: str) -> None:
+    summary = await _drive(serving, 40, release=release)
+    assert summary.unexpected == ()
+    assert summary.sessions == 40
+    assert summary.requests > 300
+    assert 0.12 < summary.refused_share < 0.28
+
+
+async def test_the_seed_decides_the_traffic(serving: Serving, tmp_path: Path) -> None:
+    first = await _drive(serving, 24, db=tmp_path / "first.db", clock="fixed")
+    second = await _drive(serving, 24, db=tmp_path / "second.db", clock="fixed")
+    assert first == second
+
+
+async def test_traffic_under_another_seed_is_refused_and_says_so(serving: Serving) -> None:
+    summary = await _drive(serving, 3, seed=SEED + 1)
+    assert len(summary.unexpected) == 3
+    assert set(summary.by_status) == {200, 401} or set(summary.by_status) == {401}
+
+
+async def test_traffic_without_a_service_says_so() -> None:
+    summary = await drive("http://127.0.0.1:9", seed=SEED, sessions=2)
+    assert summary.requests == 0
+    assert all("ClientConnectorError" in line for line in summary.unexpected)
+
+
+async def test_a_release_with_bugs_is_driven_to_the_end(serving: Serving) -> None:
+    async with serving("B22", "B42", "B44", "B45", release="candidate") as ground:
+        summary = await drive(f"http://127.0.0.1:{ground.port}", seed=SEED, sessions=16)
+    assert any("instead of" in line for line in summary.unexpected)
+    assert summary.requests > 60
