@@ -1,0 +1,26 @@
+"""What goes into the shadow environment, and what comes back. `http` is heavy, so it is imported by name."""
+
+from shadow.replay._contract import Sending, Target, Transport
+from shadow.replay.breaker import Breaker, BreakerSettings, Circuit
+from shadow.replay.guard import RUN_FIELD, TRIAL_FIELD, Guard, GuardSettings, is_own
+from shadow.replay.pacer import Pace, Pacer, due_seconds
+from shadow.replay.raw import RawSettings, RawTransport
+
+__all__ = [
+    "RUN_FIELD",
+    "TRIAL_FIELD",
+    "Breaker",
+    "BreakerSettings",
+    "Circuit",
+    "Guard",
+    "GuardSettings",
+    "Pace",
+    "Pacer",
+    "RawSettings",
+    "RawTransport",
+    "Sending",
+    "Target",
+    "Transport",
+    "due_seconds",
+    "is_own",
+]
