@@ -14,6 +14,7 @@ from mitmproxy import exceptions
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
 from mitmproxy.master import Master
 from mitmproxy.options import Options
+from mitmproxy.proxy import server_hooks
 from mitmproxy.utils import asyncio_utils
 
 from shadow.errors import TapError
@@ -84,6 +85,22 @@ async def run_proxy(
             await master.done()
 
 
+class _Closer:
+    """Closes what mitmproxy 12 forgets: a live connection that ends while an event of its client is handled.
+
+    Its writer would stay open until the garbage collector comes by, and a busy proxy run out of files.
+    """
+
+    def __init__(self, front: proxyserver.Proxyserver) -> None:
+        self._front = front
+
+    def server_disconnected(self, ended: server_hooks.ServerConnectionHookData) -> None:
+        connection = self._front.connections.get(ended.client.id)
+        io = None if connection is None else connection.transports.get(ended.server)
+        if io is not None and io.writer is not None:
+            io.writer.close()
+
+
 def _options(settings: ProxySettings, folder: str) -> Options:
     return Options(
         mode=[f"reverse:{settings.live}"],
@@ -105,7 +122,8 @@ def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings
     needs_tls = settings.certificate_path or urlsplit(settings.live).scheme == "https"
     try:
         # The tap comes first, to see messages before DisableH2C edits them.
-        master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, next_layer.NextLayer())
+        master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, _Closer(front))
+        master.addons.add(next_layer.NextLayer())
         if needs_tls:
             master.addons.add(tlsconfig.TlsConfig())
         master.options.update(
@@ -132,14 +150,22 @@ async def _listen(front: proxyserver.Proxyserver, settings: ProxySettings) -> tu
 
 
 async def _drain(front: proxyserver.Proxyserver, tap: MitmTap, grace_seconds: float) -> None:
-    """Free the port, wait for the requests under way, close the connections."""
+    """Free the port, wait for the requests under way, close the connections once they are written out."""
     await front.servers.update([])
     await _until(lambda: tap.open_count == 0, grace_seconds)
+    writers = []
     for connection in tuple(front.connections.values()):
+        writers += [io.writer for io in connection.transports.values() if io.writer is not None]
         client = connection.transports.get(connection.client)
         if client is not None and client.handler is not None:
             client.handler.cancel("the proxy stops")
     await _until(lambda: not front.connections, _CLOSE_SECONDS)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_CLOSE_SECONDS):
+            for writer in writers:
+                with suppress(OSError):
+                    await writer.wait_closed()
+    await asyncio.sleep(0)  # those that closed by themselves are let go in the loop's next round
 
 
 async def _until(holds: Callable[[], bool], timeout_seconds: float) -> None:

@@ -105,12 +105,12 @@ class MitmTap:
         sight = flow.metadata.get(_SIGHT)
         try:
             step(flow, sight)
+            if sight is not None:
+                sight.spent_seconds += perf_counter() - began
+                if sight.is_over:
+                    self._taker.time(sight.spent_seconds)
         except Exception:  # noqa: BLE001 - an addon that raises must not touch live traffic
             self._break(flow)
-        if sight is not None:
-            sight.spent_seconds += perf_counter() - began
-            if sight.is_over:
-                self._taker.time(sight.spent_seconds)
 
     def _begin(self, flow: http.HTTPFlow, _: "_Sight | None") -> None:
         fields = flow.request.data.headers.fields
