@@ -13,6 +13,9 @@ from shadow.auth.credentials import stripped
 from shadow.auth.identity import allows, as_identity, is_anonymous, is_public, owner_of
 from shadow.model import Edit, Exchange, Expect, Identity, Known, Level, Request
 
+_OBJECT = re.compile(rb'\s*\{\s*"')
+"""The beginning of a JSON object with a member."""
+
 
 @mutator(level=Level.PERMISSION, expect=Expect.REJECT)
 def as_anonymous(request: Request, _rng: Random, known: Known) -> Edit | None:
@@ -116,6 +119,23 @@ def body_id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit
     put, taken = rng.choice(own), rng.choice(theirs)
     body = _quoted(put).sub(lambda found: found.group(0).replace(put, taken), request.body)
     return Edit(msgspec.structs.replace(request, body=body), "put an id of another tenant's into the body")
+
+
+@mutator(level=Level.PERMISSION, expect=Expect.AGREE)
+def body_id_added(request: Request, rng: Random, known: Known) -> Edit | None:
+    """A body may be refused or read without its surplus id, but both versions must do the same: one that
+    follows it to another tenant's resource does not (CWE-639)."""
+    owner = known.owner
+    is_object = _OBJECT.match(request.body) is not None and b'"id"' not in request.body
+    if owner is None or not is_object or not writes(request) or resource_of(request) is None:
+        return None
+    theirs = sorted({one for other in _of_strangers(owner, known) for one in ids_of(other.request)})
+    if not theirs:
+        return None
+    taken = rng.choice(theirs)
+    member = taken if taken.isdigit() else b'"' + taken + b'"'
+    body = b'{"id": ' + member + b", " + request.body.lstrip()[1:].lstrip()
+    return Edit(msgspec.structs.replace(request, body=body), "added another tenant's id to the body")
 
 
 def _as_one_of(identities: list[Identity], request: Request, known: Known) -> Edit | None:
