@@ -4,10 +4,38 @@ from importlib.metadata import entry_points
 from types import ModuleType
 
 from mutators import (
+    body_length,
+    chunking,
+    content_coding,
+    cookie,
+    field_syntax,
+    form_body,
+    graphql,
+    header,
+    identity,
+    injection,
     json_spelling,
     json_structure,
     json_syntax,
     json_values,
+    jsonrpc,
+    lifecycle,
+    method,
+    multipart_body,
+    network,
+    query,
+    race,
+    raw_bytes,
+    sequence,
+    signature,
+    signature_scope,
+    signature_transplant,
+    signing_key,
+    start_line,
+    target,
+    token,
+    transfer_coding,
+    xml_body,
 )
 from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
 from shadow.errors import ConfigError
@@ -17,20 +45,53 @@ _MODULES: tuple[ModuleType, ...] = (
     json_structure,
     json_values,
     json_syntax,
+    form_body,
+    multipart_body,
+    xml_body,
+    graphql,
+    jsonrpc,
+    content_coding,
+    raw_bytes,
+    injection,
+    method,
+    target,
+    query,
+    header,
+    cookie,
+    start_line,
+    field_syntax,
+    body_length,
+    transfer_coding,
+    chunking,
+    network,
+    signature,
+    signature_scope,
+    signature_transplant,
+    signing_key,
+    token,
+    identity,
+    sequence,
+    lifecycle,
+    race,
 )
 
 
-def members[M: (Mutator, SessionMutator)](module: ModuleType, kind: type[M]) -> tuple[M, ...]:
-    """The mutators of one kind that `module` itself defines, in the order of its text."""
-    found = ((name, member) for name, member in vars(module).items() if isinstance(member, kind))
-    return tuple(member for name, member in found if member.name == name)
+def members(module: ModuleType) -> tuple[Mutator | SessionMutator, ...]:
+    """The mutators that `module` itself defines, of both kinds, in the order of its text."""
+    found: list[Mutator | SessionMutator] = []
+    for name, member in vars(module).items():
+        if isinstance(member, Mutator | SessionMutator) and member.name == name:
+            found.append(member)
+    return tuple(found)
 
 
-CATALOG: tuple[Mutator, ...] = tuple(member for module in _MODULES for member in members(module, Mutator))
-"""Every mutator of one request, in the order of the list above."""
+_MEMBERS = tuple(member for module in _MODULES for member in members(module))
+
+CATALOG: tuple[Mutator, ...] = tuple(one for one in _MEMBERS if isinstance(one, Mutator))
+"""Every mutator of one request, in the order of the modules above."""
 
 SESSION_CATALOG: tuple[SessionMutator, ...] = tuple(
-    member for module in _MODULES for member in members(module, SessionMutator)
+    one for one in _MEMBERS if isinstance(one, SessionMutator)
 )
 """Every mutator of a session."""
 
@@ -42,7 +103,7 @@ def load_plugins(group: str = "shadow.mutators") -> tuple[tuple[Mutator, ...], t
     """
     singles: list[Mutator] = []
     sessions: list[SessionMutator] = []
-    taken = {known.name for known in (*CATALOG, *SESSION_CATALOG)}
+    taken = {one.name for one in _MEMBERS}
     for point in sorted(entry_points(group=group)):
         try:
             offered = point.load()
@@ -70,7 +131,7 @@ def _offered(thing: object) -> tuple[Mutator | SessionMutator, ...]:
     if isinstance(thing, Mutator | SessionMutator):
         return (thing,)
     if isinstance(thing, ModuleType):
-        return (*members(thing, Mutator), *members(thing, SessionMutator))
+        return members(thing)
     return ()
 
 

@@ -54,8 +54,8 @@ def replaced(
 def rewritten(
     request: Request, document: Document, text: bytes, what: str, node: Node | None = None
 ) -> Edit | None:
-    """An edit with `text` as the JSON body, unless it is the text there was; `what` ends with the node's
-    path.
+    """An edit with `text` as the JSON body, unless it is the text there was; `what` ends with the
+    node's path.
     """
     if text == document.text:
         return None

@@ -75,8 +75,9 @@ def is_signed(request: Request, known: Known) -> bool:
 
 def lines_of(request: Request) -> tuple[list[bytes], bytes]:
     """(start line and field lines without line ends, framed body) of the request as it would be sent."""
-    head, _, body = serialise_request(request).partition(b"\r\n\r\n")
-    return head.split(b"\r\n"), body
+    start = b"%b %b %b" % (request.method, request.target, request.version)
+    lines = [start, *(b"%b: %b" % line for line in request.headers)]
+    return lines, serialise_request(request)[len(joined(lines, b"")) :]
 
 
 def joined(lines: Sequence[bytes], body: bytes, end: bytes = b"\r\n") -> bytes:

@@ -169,8 +169,8 @@ def inserted(text: str, piece: str, rng: Random) -> str:
 
 
 def near_miss(text: str, rng: Random) -> str | None:
-    """Something that is almost, or at the edge of, the format that `text` has; None where it has none we
-    know.
+    """Something that is almost, or at the edge of, the format that `text` has; None where it has none
+    we know.
     """
     for shape, name in _LOOKS:
         if len(text) <= 2_000 and shape.fullmatch(text):
@@ -198,8 +198,8 @@ def neighbour(text: str, rng: Random) -> str:
 
 
 def long_run(text: str, rng: Random) -> str:
-    """A run that makes backtracking patterns slow: one or two characters of `text`'s kind, then one that
-    fits none.
+    """A run that makes backtracking patterns slow: one or two characters of `text`'s kind, then one
+    that fits none.
     """
     seed = text[:1] or "a"
     unit = rng.choice(
@@ -210,8 +210,8 @@ def long_run(text: str, rng: Random) -> str:
 
 
 def other_form(text: str, rng: Random) -> str | None:
-    """`text` in another Unicode normal form (UAX 15); with an accent put on its first letter where it has
-    none.
+    """`text` in another Unicode normal form (UAX 15); with an accent put on its first letter where it
+    has none.
     """
     forms = [
         form for name in ("NFC", "NFD", "NFKC", "NFKD") if (form := unicodedata.normalize(name, text)) != text

@@ -96,8 +96,8 @@ def add_many_json_members(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def duplicate_json_key(request: Request, rng: Random) -> Edit | None:
-    """With a name twice the receiver's behaviour is unpredictable (RFC 8259 §4), so releases must agree on
-    it.
+    """With a name twice the receiver's behaviour is unpredictable (RFC 8259 §4), so releases must agree
+    on it.
     """
     document = document_of(request)
     found = [node for node in document.nodes if node.key_start >= 0] if document else []
@@ -180,8 +180,8 @@ def nest_json_value(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def swap_json_values(request: Request, rng: Random) -> Edit | None:
-    """Two members' values exchanged may break what holds between them (start before end): denied or not,
-    clean.
+    """Two members' values exchanged may break what holds between them (start before end): denied or
+    not, clean.
     """
     document = document_of(request)
     found = [node for node in nodes(document, OBJECTS) if len(node.children) > 1] if document else []

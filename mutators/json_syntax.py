@@ -66,8 +66,8 @@ def surplus_after_json(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def loosen_json_grammar(request: Request, rng: Random) -> Edit | None:
-    """Trailing commas, comments, single quotes and bare keys: a parser may take extensions (RFC 8259 §9) or
-    refuse.
+    """Trailing commas, comments, single quotes and bare keys: a parser may take extensions (RFC 8259
+    §9) or refuse.
     """
     document = document_of(request)
     if document is None or document.root.kind not in {Kind.OBJECT, Kind.ARRAY}:

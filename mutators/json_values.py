@@ -62,16 +62,16 @@ def oversize_json_integer(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def extreme_json_float(request: Request, rng: Random) -> Edit | None:
-    """Numbers that doubles cannot hold (1e400) or hold oddly (-0) are legal JSON (RFC 8259 §6): taken or
-    denied.
+    """Numbers that doubles cannot hold (1e400) or hold oddly (-0) are legal JSON (RFC 8259 §6): taken
+    or denied.
     """
     return replaced(request, rng, NUMBERS, lambda _, __: rng.choice(_FLOATS), "set to an extreme float:")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def unjson_number(request: Request, rng: Random) -> Edit | None:
-    """NaN, Infinity and the like are no JSON (RFC 8259 §6); parsers may take extensions (§9), but must not
-    echo them.
+    """NaN, Infinity and the like are no JSON (RFC 8259 §6); parsers may take extensions (§9), but must
+    not echo them.
     """
     return replaced(
         request, rng, NUMBERS, lambda _, __: rng.choice(_NOT_NUMBERS), "set to what is no JSON number:"
@@ -101,8 +101,8 @@ def flip_json_boolean(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def surrogate_in_json(request: Request, rng: Random) -> Edit | None:
-    """A lone surrogate fits the JSON grammar but no Unicode text (RFC 8259 §8.2): taken or denied, never a
-    crash.
+    """A lone surrogate fits the JSON grammar but no Unicode text (RFC 8259 §8.2): taken or denied,
+    never a crash.
     """
     piece = rng.choice(strings.LONE_SURROGATES)
     return string_edit(
@@ -151,16 +151,16 @@ def lengthen_json_text(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def shorten_json_text(request: Request, rng: Random) -> Edit | None:
-    """A string cut short, down to one character, is denied or taken: readers of fixed headers break here
-    (CWE-125).
+    """A string cut short, down to one character, is denied or taken: readers of fixed headers break
+    here (CWE-125).
     """
     return string_edit(request, rng, lambda text: text[: rng.choice((1, 2, 3, len(text) // 2))], "cut short:")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def slow_pattern_in_json(request: Request, rng: Random) -> Edit | None:
-    """A long run before a misfit makes a backtracking pattern exponential (CWE-1333): the answer must not
-    hang.
+    """A long run before a misfit makes a backtracking pattern exponential (CWE-1333): the answer must
+    not hang.
     """
     return string_edit(request, rng, lambda text: strings.long_run(text, rng), "put a slow run into")
 
@@ -176,8 +176,8 @@ def format_in_json(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def near_miss_in_json(request: Request, rng: Random) -> Edit | None:
-    """Almost a date, UUID, address, URL or name: denied, or taken, but parsed without a crash (RFC 3339,
-    9562, 5321).
+    """Almost a date, UUID, address, URL or name: denied, or taken, but parsed without a crash (RFC
+    3339, 9562, 5321).
     """
     return string_edit(
         request, rng, lambda text: strings.near_miss(text, rng), "put an almost valid format into"
@@ -186,16 +186,16 @@ def near_miss_in_json(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def neighbour_in_json(request: Request, rng: Random) -> Edit | None:
-    """Beside a value of an enumeration lies none: denied, or matched leniently, never a crash (CATS enum
-    fuzzers).
+    """Beside a value of an enumeration lies none: denied, or matched leniently, never a crash (CATS
+    enum fuzzers).
     """
     return string_edit(request, rng, lambda text: strings.neighbour(text, rng), "put a neighbour into")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def recorded_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A value that traffic showed in the same place is one that the service knows; any clean answer will
-    do.
+    """A value that traffic showed in the same place is one that the service knows; any clean answer
+    will do.
     """
     document = document_of(request)
     found = nodes(document, SCALARS) if document else []
@@ -232,8 +232,8 @@ def foreign_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
 
 
 def _as_json(value: str, node: Node) -> bytes | None:
-    """`value` as raw JSON of the node's type: it may be recorded as JSON text or as plain text; None if it
-    fits none.
+    """`value` as raw JSON of the node's type: it may be recorded as JSON text or as plain text; None if
+    it fits none.
     """
     raw = value.encode("utf-8", "surrogatepass")
     parsed = json.parse(raw) if len(raw) <= 4_096 else None

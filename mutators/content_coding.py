@@ -1,0 +1,96 @@
+"""Content codings: bodies packed, mislabelled, cut short, and blown up (RFC 9110 §8.4)."""
+
+from functools import cache
+from random import Random
+
+from mutators._contract import mutator
+from mutators._message import with_headers
+from shadow.content.coding import gzip, redo
+from shadow.content.entity import content_encoding, entity, with_raw_body
+from shadow.model import Edit, Expect, Headers, Level, Request, without_field
+
+_CODINGS = (b"gzip", b"deflate", b"br", b"zstd")
+_BOMB_BYTES = 32 * 1024 * 1024
+"""What the bomb unpacks to: far beyond any sensible body limit, harmless to a server that has the memory."""
+
+
+@mutator(level=Level.BODY, expect=Expect.SAME)
+def repack_body(request: Request, rng: Random) -> Edit | None:
+    """A coding is undone to the same bytes, however hard the packer tried (RFC 1952 §2.3.1)."""
+    if content_encoding(request.headers) not in {b"gzip", b"x-gzip"}:
+        return None
+    body = entity(request)
+    packed = gzip(body, rng.choice((0, 1, 9))) if body else b""
+    return (
+        Edit(with_raw_body(request, packed), "packed the body anew")
+        if packed not in {b"", request.body}
+        else None
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def pack_body(request: Request, rng: Random) -> Edit | None:
+    """A coding that the server takes leaves the meaning; one that it does not is answered 415 (RFC 9110
+    §8.4).
+    """
+    coding = rng.choice((*_CODINGS, b"x-gzip", b"gzip, gzip", b"identity"))
+    packed = redo(request.body, coding) if request.body and not content_encoding(request.headers) else None
+    return (
+        None if packed is None else _coded(request, coding, packed, f"packed the body by {coding.decode()}")
+    )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def break_packed_body(request: Request, rng: Random) -> Edit | None:
+    """Packed bytes cut short or changed cannot be undone: 400 or 415 (RFC 9110 §15.5.1), never a crash."""
+    if not request.body or content_encoding(request.headers):
+        return None
+    coding = rng.choice(_CODINGS)
+    packed = redo(request.body, coding) or b""
+    at = rng.randrange(len(packed))
+    flipped = packed[:at] + bytes([packed[at] ^ (1 << rng.randrange(8))]) + packed[at + 1 :]
+    broken = rng.choice(
+        (packed[:-1], packed[: len(packed) // 2], packed[:1], flipped, packed + b"\xff" * 8, packed[::-1])
+    )
+    return _coded(request, coding, broken, f"broke the body packed by {coding.decode()}")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def mislabel_coding(request: Request, rng: Random) -> Edit | None:
+    """A body that is not in the coding it claims: 400 or 415 (RFC 9110 §8.4, §15.5.16), never a crash."""
+    if not request.body or content_encoding(request.headers):
+        return None
+    coding = rng.choice(
+        (*_CODINGS, b"x-shadow", b"compress", b"gzip, x-shadow", b"*", b"gzip" + b", gzip" * 50)
+    )
+    return _coded(request, coding, request.body, f"claimed the coding {coding[:30].decode()}")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def unlabel_coding(request: Request, _rng: Random) -> Edit | None:
+    """Packed bytes that do not say so are no text: 400, or stored as they are, never a crash."""
+    if not request.body or not content_encoding(request.headers):
+        return None
+    headers = without_field(request.headers, b"content-encoding")
+    return Edit(with_headers(request, headers), "left out Content-Encoding")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def send_zip_bomb(request: Request, rng: Random) -> Edit | None:
+    """A small body that unpacks to 32 MB is refused (413, 415), and never unpacked without a limit
+    (CWE-409).
+    """
+    if not request.body or content_encoding(request.headers):
+        return None
+    coding = rng.choice((b"gzip", b"deflate", b"br", b"zstd", b"gzip, gzip"))
+    return _coded(request, coding, _bomb(coding), f"sent a {coding.decode()} bomb of {_BOMB_BYTES} bytes")
+
+
+@cache  # five codings; packing takes a tenth of a second
+def _bomb(coding: bytes) -> bytes:
+    return redo(b" " * _BOMB_BYTES, coding) or b""
+
+
+def _coded(request: Request, coding: bytes, body: bytes, what: str) -> Edit:
+    headers: Headers = (*request.headers, (b"Content-Encoding", coding))
+    return Edit(with_raw_body(request, body, headers), what)
