@@ -7,6 +7,7 @@ from shadow.wire.http1_head import (
     RequestHead,
     ResponseHead,
     head_end,
+    last_transfer_coding,
     parse_request_head,
     parse_response_head,
 )
@@ -35,8 +36,7 @@ def serialise_response(response: Response) -> bytes:
 
 def is_chunked(headers: Headers) -> bool:
     """Whether the last transfer coding is chunked."""
-    codings = [value for name, value in headers if name.strip().lower() == b"transfer-encoding"]
-    return bool(codings) and codings[-1].lower().rsplit(b",", 1)[-1].strip() == b"chunked"
+    return last_transfer_coding(headers) == b"chunked"
 
 
 class RequestReader:

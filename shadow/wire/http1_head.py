@@ -7,8 +7,8 @@ from shadow.model import Headers
 
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+) (.+) (HTTP/[01]\.\d)[ \t]*", re.DOTALL)
 _STATUS_LINE = re.compile(rb"(HTTP/[0-9]\.[0-9])[ \t]+([0-9]{3})(?: (.*))?", re.DOTALL)
-_LENGTH = re.compile(rb"[0-9]{1,18}")
-"""Digits alone (RFC 9110 §8.6); 18 of them stay within 64 bits."""
+_LENGTH = re.compile(rb"0*[0-9]{1,18}")
+"""Digits alone (RFC 9110 §8.6); 18 that count stay within 64 bits."""
 
 CHUNKED = -1
 UNSTATED = -2
@@ -113,18 +113,25 @@ def parse_fields(lines: list[bytes], first: int = 0) -> Headers:
     return tuple(found)
 
 
+def last_transfer_coding(headers: Headers) -> bytes | None:
+    """The last transfer coding in lower case, None where there is none.
+
+    ``identity`` is read over, as RFC 2616 meant it: where it is written, other codings still apply.
+    """
+    codings = b",".join(_values(headers, b"transfer-encoding")).lower().split(b",")
+    named = [coding for each in codings if (coding := each.strip()) not in (b"", b"identity")]
+    return named[-1] if named else None
+
+
 def _announced_length(lower: bytes, headers: Headers) -> int | str:
     """What the fields say of the body: its length, CHUNKED, UNSTATED, or why that cannot be told.
 
     Searching the whole head (`lower`, in lower case) first is far cheaper than looking at each name.
     """
     if b"\ntransfer-encoding" in lower:
-        codings = b",".join(_values(headers, b"transfer-encoding")).lower().split(b",")
-        last = codings[-1].strip()
-        if last == b"chunked":
-            return CHUNKED
-        if last not in (b"", b"identity"):
-            return UNSTATED
+        coding = last_transfer_coding(headers)
+        if coding is not None:
+            return CHUNKED if coding == b"chunked" else UNSTATED
     if b"\ncontent-length" not in lower:
         return UNSTATED
     lengths = {part.strip() for value in _values(headers, b"content-length") for part in value.split(b",")}

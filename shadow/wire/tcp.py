@@ -66,7 +66,7 @@ class _Half:
 
     __slots__ = (
         "ack", "conversation", "fin", "hole_packets", "hole_time", "is_finished", "isn", "next_seq", "peer",
-        "position", "side", "time", "waiting", "waiting_bytes",
+        "position", "resumes_at", "side", "time", "waiting", "waiting_bytes",
     )  # fmt: skip
 
     def __init__(self, side: int) -> None:
@@ -82,6 +82,8 @@ class _Half:
         self.fin: int | None = None
         """The position at which the direction ends, once its FIN was seen."""
         self.is_finished = False
+        self.resumes_at = -1
+        """After a reset, the sequence number of the next byte that was not sent yet."""
         self.waiting: list[tuple[int, int, bytes, float, int, int]] = []
         """A heap: position, order of arrival, payload, time, ack, bytes lost after the payload."""
         self.waiting_bytes = 0
@@ -111,6 +113,11 @@ class Reassembler:
         """Takes the next captured segment, seen at Unix time `time`."""
         key, seq, ack, flags, payload, lost = segment
         half = self._halves.get(key)
+        if half is not None and seq == half.resumes_at and payload and not flags & (SYN | RST):
+            self._forget_both(
+                key
+            )  # whoever sent RST goes on all the same: packets were captured out of order
+            half = None
         if half is None:
             if flags & RST or not (payload or lost or flags & SYN) or key == reverse(key):
                 return
@@ -165,7 +172,7 @@ class Reassembler:
         if flags & SYN:
             if not _continues(half, seq):
                 self._end(key, half, End.LOST)
-                del self._halves[key], self._halves[reverse(key)]
+                self._forget_both(key)
                 half = self._open(key, is_whole=True)
                 half.time = time
             half.isn = seq
@@ -289,6 +296,8 @@ class Reassembler:
 
     def _finish_half(self, half: _Half, how: End) -> None:
         half.is_finished = True
+        if how is End.RESET and half.next_seq is not None:
+            half.resumes_at = half.next_seq
         half.next_seq = -1  # no segment continues here
         if half.conversation is not None:
             half.conversation.end(half.side, how)
@@ -338,6 +347,9 @@ class Reassembler:
 
     def _forget(self, key: FlowKey, half: _Half) -> None:
         self._end(key, half, End.LOST)
+        self._forget_both(key)
+
+    def _forget_both(self, key: FlowKey) -> None:
         del self._halves[key], self._halves[reverse(key)]
 
 

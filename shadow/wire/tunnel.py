@@ -11,7 +11,11 @@ type Inside = tuple[Layer | None, bytes]
 _VLAN_TYPES = (0x8100, 0x88A8, 0x9100, 0x9200)
 _VXLAN_PORTS = (4789, 8472)
 """The registered port, and Linux' older one."""
+_VXLAN_GPE_PORT = 4790
+_GPE_TYPES = {1: 0x0800, 2: 0x86DD, 3: 0x6558, 5: 0x8847}
 _GENEVE_PORT = 6081
+_GRE_PORT = 4754
+"""RFC 8086."""
 _GTP_PORT = 2152
 
 
@@ -42,6 +46,10 @@ def through_udp(frame: bytes, at: int) -> Inside:
     at += 8
     if port in _VXLAN_PORTS:
         return ethernet(frame, at + 8), b"x" + frame[at + 4 : at + 7]
+    if port == _VXLAN_GPE_PORT:
+        return (_GPE_TYPES.get(frame[at + 3], -1), at + 8), b"x" + frame[at + 4 : at + 7]
+    if port == _GRE_PORT:
+        return through_gre(frame, at)
     if port == _GENEVE_PORT:
         ether_type = int.from_bytes(frame[at + 2 : at + 4])
         return (ether_type, at + 8 + (frame[at] & 0x3F) * 4), b"g" + frame[at + 4 : at + 7]
