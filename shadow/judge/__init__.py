@@ -1,0 +1,41 @@
+"""The judge: what differs for a reason, what that means, and which cause it has. Pure."""
+
+from shadow.judge.causes import Causes, Record, Sighting
+from shadow.judge.fingerprint import Cause, causes_of, signature
+from shadow.judge.minimise import Shrinking, minimised, shrink
+from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
+from shadow.judge.oracle import Evidence, aftermath, classify, judge
+from shadow.judge.places import template
+from shadow.judge.regression import Witnesses, judge_original, regressions
+from shadow.judge.report import finding, message
+from shadow.judge.reproduce import curl
+from shadow.judge.severity import is_at_least, severity_of
+
+__all__ = [
+    "Cause",
+    "Causes",
+    "Evidence",
+    "Forgiven",
+    "Noise",
+    "NoiseSettings",
+    "Record",
+    "Shrinking",
+    "Sighting",
+    "Witness",
+    "Witnesses",
+    "aftermath",
+    "causes_of",
+    "classify",
+    "curl",
+    "finding",
+    "is_at_least",
+    "judge",
+    "judge_original",
+    "message",
+    "minimised",
+    "regressions",
+    "severity_of",
+    "shrink",
+    "signature",
+    "template",
+]

@@ -6,7 +6,7 @@ import msgspec
 
 from shadow.judge import leaks
 from shadow.judge.places import template
-from shadow.judge.severity import severity
+from shadow.judge.severity import severity_of
 from shadow.model import (
     AnswerClass,
     Difference,
@@ -305,5 +305,5 @@ def _failed(
 ) -> Judgement:
     if is_on_both:
         why += "; the live release does the same"
-    found = severity(fault, differences, is_on_both=is_on_both)
+    found = severity_of(fault, differences, is_on_both=is_on_both)
     return Judgement(Verdict.FAILED, why, expect, fault, found, differences)

@@ -7,7 +7,7 @@ import msgspec
 
 from shadow.judge.oracle import classify
 from shadow.judge.places import is_within, template
-from shadow.judge.severity import severity
+from shadow.judge.severity import severity_of
 from shadow.model import (
     AnswerClass,
     Change,
@@ -55,7 +55,7 @@ def judge_original(witnesses: Witnesses, *, compare: Compare, forgives: Forgives
         return Judgement(Verdict.PASSED)
     fault = _fault(witnesses, found)
     return Judgement(
-        Verdict.FAILED, _why(witnesses, found), None, fault, severity(fault, found), differences=found
+        Verdict.FAILED, _why(witnesses, found), None, fault, severity_of(fault, found), differences=found
     )
 
 

@@ -38,7 +38,7 @@ OF_CHANGE: dict[Change, Severity] = {
 _RANKS = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
 
 
-def severity(fault: str, differences: Iterable[Difference] = (), *, is_on_both: bool = False) -> Severity:
+def severity_of(fault: str, differences: Iterable[Difference] = (), *, is_on_both: bool = False) -> Severity:
     """By the fault where the table knows it, else by the worst difference.
 
     What the live release does too (`is_on_both`) is no reason to stop a release: one step less.

@@ -49,7 +49,7 @@ def evidence(
     return Evidence(expect=expect, level=level, answer=answer, control=control, **more)
 
 
-def both(answer: Outcome, control: Outcome = OK) -> dict[str, Outcome]:
+def both(answer: Outcome, control: Outcome = OK) -> dict[str, Any]:
     return {"baseline_answer": answer, "baseline_control": control}
 
 
@@ -96,92 +96,159 @@ def test_an_outcome_falls_in_one_class(outcome: Outcome, expected: AnswerClass) 
         pytest.param(evidence(level=Level.FRAMING, answer=CLOSED), "passed", "", id="framing may close"),
         pytest.param(evidence(level=Level.FRAMING, answer=HUNG), "undecided", "", id="framing may wait"),
         pytest.param(
-            evidence(level=Level.FRAMING, answer=HUNG, **both(NO)), "failed", "hang", id="framing hang is news"
+            evidence(level=Level.FRAMING, answer=HUNG, **both(NO)),
+            "failed",
+            "hang",
+            id="framing hang is news",
         ),
         pytest.param(
-            evidence(level=Level.FRAMING, answer=HUNG, **both(HUNG)), "undecided", "", id="framing hang on both"
+            evidence(level=Level.FRAMING, answer=HUNG, **both(HUNG)),
+            "undecided",
+            "",
+            id="framing hang on both",
         ),
         pytest.param(evidence(level=Level.FRAMING, answer=BOOM), "failed", "F100", id="framing 5xx"),
         pytest.param(
-            evidence(answer=reply(400, b'{"e":"Traceback (most recent call last):"}')), "failed", "F209", id="trace"
+            evidence(answer=reply(400, b'{"e":"Traceback (most recent call last):"}')),
+            "failed",
+            "F209",
+            id="trace",
         ),
         pytest.param(
             evidence(answer=reply(400, b'{"e":"sqlite3.OperationalError: near \\"x\\": syntax error"}')),
-            "failed", "F209", id="sql error",
+            "failed",
+            "F209",
+            id="sql error",
         ),
         pytest.param(
-            evidence(answer=reply(200, b'["goroutine 1 [running]"]'), control=reply(200, b'["goroutine 7 [running]"]')),
-            "passed", "", id="trace that the control shows too",
+            evidence(
+                answer=reply(200, b'["goroutine 1 [running]"]'),
+                control=reply(200, b'["goroutine 7 [running]"]'),
+            ),
+            "passed",
+            "",
+            id="trace that the control shows too",
         ),
         pytest.param(evidence(answer=reply(200, b'{"a":NaN}')), "failed", "invalid-json", id="nan echoed"),
         pytest.param(evidence(Expect.REJECT, answer=NO), "passed", "", id="reject: rejected"),
         pytest.param(evidence(Expect.REJECT, answer=OK), "failed", "validation", id="reject: accepted"),
         pytest.param(evidence(Expect.REJECT, Level.AUTH, OK), "failed", "auth-bypass", id="reject: bypass"),
-        pytest.param(evidence(Expect.REJECT, Level.PERMISSION, OK), "failed", "F206", id="reject: permission"),
+        pytest.param(
+            evidence(Expect.REJECT, Level.PERMISSION, OK), "failed", "F206", id="reject: permission"
+        ),
         pytest.param(
             evidence(Expect.REJECT, Level.SEQUENCE, OK), "failed", "illegal-transition", id="reject: sequence"
         ),
         pytest.param(evidence(Expect.REJECT, Level.FRAMING, OK), "failed", "framing", id="reject: framing"),
-        pytest.param(evidence(Expect.REJECT, Level.FRAMING, CLOSED), "passed", "", id="reject: framing closed"),
         pytest.param(
-            evidence(Expect.REJECT, Level.FRAMING, CLOSED, **both(NO)), "passed", "", id="reject: framing closed or 400"
+            evidence(Expect.REJECT, Level.FRAMING, CLOSED), "passed", "", id="reject: framing closed"
         ),
         pytest.param(
-            evidence(Expect.REJECT, Level.BODY, CLOSED, **both(NO)), "failed", "crash", id="reject: body closed"
+            evidence(Expect.REJECT, Level.FRAMING, CLOSED, **both(NO)),
+            "passed",
+            "",
+            id="reject: framing closed or 400",
+        ),
+        pytest.param(
+            evidence(Expect.REJECT, Level.BODY, CLOSED, **both(NO)),
+            "failed",
+            "crash",
+            id="reject: body closed",
         ),
         pytest.param(
             evidence(Expect.REJECT, Level.FRAMING, OK, **both(OK)), "passed", "", id="reject: lenient on both"
         ),
         pytest.param(
-            evidence(Expect.REJECT, Level.AUTH, OK, **both(OK)), "failed", "auth-bypass", id="reject: bypass on both"
+            evidence(Expect.REJECT, Level.AUTH, OK, **both(OK)),
+            "failed",
+            "auth-bypass",
+            id="reject: bypass on both",
         ),
-        pytest.param(evidence(Expect.REJECT, answer=OK, control=NO), "undecided", "", id="reject: control fails"),
-        pytest.param(evidence(Expect.REJECT, answer=NO, control=NO), "passed", "", id="reject: both rejected"),
+        pytest.param(
+            evidence(Expect.REJECT, answer=OK, control=NO), "undecided", "", id="reject: control fails"
+        ),
+        pytest.param(
+            evidence(Expect.REJECT, answer=NO, control=NO), "passed", "", id="reject: both rejected"
+        ),
         pytest.param(evidence(Expect.REJECT, answer=BOOM), "failed", "F100", id="reject: 5xx"),
-        pytest.param(evidence(Expect.REJECT, answer=NO, trace=(GONE,)), "failed", "left-trace", id="reject: trace"),
+        pytest.param(
+            evidence(Expect.REJECT, answer=NO, trace=(GONE,)), "failed", "left-trace", id="reject: trace"
+        ),
         pytest.param(evidence(Expect.SAME), "passed", "", id="same: same"),
         pytest.param(evidence(Expect.SAME, answer=NO), "failed", "metamorphic", id="same: other class"),
         pytest.param(evidence(Expect.SAME, answer=NO, **both(NO)), "passed", "", id="same: quirk of both"),
         pytest.param(evidence(Expect.SAME, answer=reply(429)), "undecided", "", id="same: throttled"),
         pytest.param(evidence(Expect.SAME, differences=(GONE,)), "failed", "metamorphic", id="same: differs"),
         pytest.param(
-            evidence(Expect.SAME, differences=(GONE,), baseline_differences=(GONE,)), "passed", "", id="same: quirk"
+            evidence(Expect.SAME, differences=(GONE,), baseline_differences=(GONE,)),
+            "passed",
+            "",
+            id="same: quirk",
         ),
         pytest.param(
-            evidence(Expect.SAME, answer=NO, control=reply(404), differences=(GONE,)), "passed", "", id="same: both no"
+            evidence(Expect.SAME, answer=NO, control=reply(404), differences=(GONE,)),
+            "passed",
+            "",
+            id="same: both no",
         ),
-        pytest.param(evidence(Expect.AGREE, answer=OK, **both(NO)), "failed", "mutation-regression", id="laxer"),
-        pytest.param(evidence(Expect.AGREE, answer=NO, **both(OK)), "failed", "mutation-regression", id="stricter"),
-        pytest.param(evidence(Expect.AGREE, answer=NO, **both(reply(501))), "passed", "", id="two rejections agree"),
-        pytest.param(evidence(Expect.AGREE, answer=NO, **both(CLOSED)), "passed", "", id="silence is rejection"),
+        pytest.param(
+            evidence(Expect.AGREE, answer=OK, **both(NO)), "failed", "mutation-regression", id="laxer"
+        ),
+        pytest.param(
+            evidence(Expect.AGREE, answer=NO, **both(OK)), "failed", "mutation-regression", id="stricter"
+        ),
+        pytest.param(
+            evidence(Expect.AGREE, answer=NO, **both(reply(501))), "passed", "", id="two rejections agree"
+        ),
+        pytest.param(
+            evidence(Expect.AGREE, answer=NO, **both(CLOSED)), "passed", "", id="silence is rejection"
+        ),
         pytest.param(evidence(Expect.AGREE, answer=NO, **both(BOOM)), "passed", "", id="candidate is better"),
         pytest.param(evidence(Expect.AGREE, answer=NO, **both(OK, NO)), "passed", "", id="controls disagree"),
         pytest.param(evidence(Expect.AGREE, answer=NO, **both(DOWN)), "passed", "", id="baseline down"),
         pytest.param(evidence(Expect.AGREE, answer=reply(429), **both(OK)), "passed", "", id="throttled"),
         pytest.param(
-            evidence(Expect.SURVIVE, across=(GONE,), **both(OK)), "failed", "mutation-regression", id="other answer"
+            evidence(Expect.SURVIVE, across=(GONE,), **both(OK)),
+            "failed",
+            "mutation-regression",
+            id="other answer",
         ),
         pytest.param(evidence(Expect.ONCE, burst=(OK, NO, NO)), "passed", "", id="once: one"),
         pytest.param(evidence(Expect.ONCE, burst=(OK, OK, NO)), "failed", "race", id="once: two"),
         pytest.param(
-            evidence(Expect.ONCE, burst=(OK, OK, NO), same_answer_is_one=True), "passed", "", id="once: equal answers"
+            evidence(Expect.ONCE, burst=(OK, OK, NO), same_answer_is_one=True),
+            "passed",
+            "",
+            id="once: equal answers",
         ),
         pytest.param(
-            evidence(Expect.ONCE, burst=(OK, reply(200, b"[]")), same_answer_is_one=True), "failed", "race", id="once: two effects"
+            evidence(Expect.ONCE, burst=(OK, reply(200, b"[]")), same_answer_is_one=True),
+            "failed",
+            "race",
+            id="once: two effects",
         ),
         pytest.param(
-            evidence(Expect.ONCE, burst=(OK, OK), baseline_burst=(OK, OK)), "passed", "", id="once: two on both"
+            evidence(Expect.ONCE, burst=(OK, OK), baseline_burst=(OK, OK)),
+            "passed",
+            "",
+            id="once: two on both",
         ),
         pytest.param(
-            evidence(Expect.ONCE, burst=(OK, OK), baseline_burst=(OK, NO)), "failed", "race", id="once: baseline has one"
+            evidence(Expect.ONCE, burst=(OK, OK), baseline_burst=(OK, NO)),
+            "failed",
+            "race",
+            id="once: baseline has one",
         ),
         pytest.param(evidence(Expect.ONCE, burst=(NO, NO)), "undecided", "", id="once: none"),
         pytest.param(
-            evidence(Expect.ONCE, burst=(NO, NO), baseline_burst=(OK, NO)), "failed", "race", id="once: none any more"
+            evidence(Expect.ONCE, burst=(NO, NO), baseline_burst=(OK, NO)),
+            "failed",
+            "race",
+            id="once: none any more",
         ),
         pytest.param(evidence(Expect.ONCE, burst=(OK, BOOM)), "failed", "F100", id="once: 5xx"),
     ],
-)  # fmt: skip
+)
 def test_the_verdict_follows_the_table(given: Evidence, verdict: str, fault: str) -> None:
     judgement = judge(given)
     assert (judgement.verdict, judgement.fault) == (verdict, fault)

@@ -1,0 +1,82 @@
+"""Every cause seen in a run, each once, with all that showed it."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from shadow.judge.fingerprint import Cause, causes_of
+from shadow.model import Trial
+
+MAX_CAUSES = 5000
+"""Beyond, a run has gone wrong in a way that more findings do not explain."""
+MAX_EXCHANGES = 10_000
+MAX_ENDPOINTS = 200
+MAX_PLACES = 50
+
+
+class Record(msgspec.Struct):
+    """What has shown one cause so far; lists are bounded, the count is not."""
+
+    cause: Cause
+    count: int = 0
+    exchanges: dict[int, None] = {}
+    endpoints: dict[str, None] = {}
+    mutators: dict[str, None] = {}
+    where: dict[str, None] = {}
+
+    def add(self, trial: Trial, cause: Cause) -> None:
+        self.count += 1
+        _keep(self.exchanges, trial.exchange, MAX_EXCHANGES)
+        _keep(self.endpoints, trial.endpoint, MAX_ENDPOINTS)
+        if trial.mutator is not None:
+            _keep(self.mutators, trial.mutator, MAX_ENDPOINTS)
+        for place in cause.where:
+            _keep(self.where, place, MAX_PLACES)
+
+
+class Sighting(msgspec.Struct, frozen=True):
+    """One cause that a trial showed."""
+
+    cause: Cause
+    record: Record
+    is_new: bool
+
+
+class Causes:
+    """Merges occurrences of one cause. One for a run."""
+
+    def __init__(self) -> None:
+        self._records: dict[str, Record] = {}
+        self.overflowed = 0
+        """Occurrences of causes that were beyond the limit."""
+
+    def __len__(self) -> int:
+        return len(self._records)
+
+    def add(self, trial: Trial) -> tuple[Sighting, ...]:
+        """The causes that `trial`, a failed one, shows, with what is known of each, this time included."""
+        return tuple(self._sightings(trial))
+
+    def record(self, cause_id: str) -> Record | None:
+        return self._records.get(cause_id)
+
+    def forget(self, cause_id: str) -> None:
+        """Take a cause back that could not be confirmed; when it is seen again it is new again."""
+        self._records.pop(cause_id, None)
+
+    def _sightings(self, trial: Trial) -> Iterator[Sighting]:
+        for cause in causes_of(trial):
+            record = self._records.get(cause.id)
+            is_new = record is None
+            if record is None:
+                if len(self._records) >= MAX_CAUSES:
+                    self.overflowed += 1
+                    continue
+                record = self._records[cause.id] = Record(cause)
+            record.add(trial, cause)
+            yield Sighting(cause, record, is_new)
+
+
+def _keep[T](kept: dict[T, None], item: T, limit: int) -> None:
+    if len(kept) < limit:
+        kept[item] = None

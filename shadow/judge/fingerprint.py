@@ -1,0 +1,122 @@
+"""Which cause a failed trial shows: a key that is the same for the same cause in every run."""
+
+from hashlib import sha256
+from typing import Any
+
+import msgspec
+import orjson
+
+from shadow.content.coding import undo
+from shadow.judge.oracle import classify
+from shadow.judge.places import template
+from shadow.judge.roots import Root, roots
+from shadow.judge.shapes import masked
+from shadow.model import AnswerClass, Difference, Kind, NoReply, Outcome, Response, Trial, field
+
+_BREAKAGES = frozenset({"F100", "hang", "crash"})
+_EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
+"""Faults of a part that all endpoints share: one per mutator, wherever it shows."""
+_TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
+"""Members of an error body that say which error it is."""
+_MAX_TEXT_CHARS = 120
+_MAX_MEMBERS, _MAX_ITEMS = 40, 5
+
+
+class Cause(msgspec.Struct, frozen=True):
+    """What one finding is about."""
+
+    id: str
+    key: tuple[str, ...]
+    what: str
+    """The change in words; empty where the fault says it all."""
+    differences: tuple[Difference, ...] = ()
+
+    @property
+    def where(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(template(each.where) for each in self.differences))
+
+
+def causes_of(trial: Trial) -> tuple[Cause, ...]:
+    """The causes that `trial`, a failed one, shows: one per root of an original, one of a mutant."""
+    if trial.kind is not Kind.REGRESSION:
+        differences = trial.judgement.differences
+        return (_cause(_mutant_key(trial), "", differences),)
+    found = roots(trial.judgement.differences)
+    return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
+
+
+def signature(outcome: Outcome | None) -> str:
+    """What is lasting about an answer: its status and the kind of error in it; ids, times and texts left out."""
+    if outcome is None:
+        return "none"
+    if isinstance(outcome, NoReply):
+        return outcome.why.value
+    response = outcome.response
+    body = undo(response.body, field(response.headers, b"content-encoding")).body
+    return f"{response.status} {_body_signature(response, body)}"
+
+
+def _original_key(trial: Trial, root: Root) -> tuple[str, ...]:
+    """A broken answer belongs to its endpoint; all else is one cause wherever it shows."""
+    if trial.judgement.fault in _BREAKAGES and root.key[0] == "status":
+        return ("original", trial.judgement.fault, trial.endpoint, signature(trial.answer))
+    return ("original", *root.key)
+
+
+def _mutant_key(trial: Trial) -> tuple[str, ...]:
+    """Many mutators run into one crash, so a breakage is known by where it happens and what is answered."""
+    fault, mutator = trial.judgement.fault, trial.mutator or ""
+    places = sorted({template(each.where) for each in trial.judgement.differences})
+    if fault in _BREAKAGES:
+        return (fault, trial.endpoint, signature(trial.answer))
+    if fault in _EVERYWHERE:
+        return (fault, mutator, *places)
+    match fault:
+        case "F209":
+            return (fault, trial.judgement.why)
+        case "invalid-json" | "unhealthy":
+            return (fault, trial.endpoint)
+        case "mutation-regression" if trial.answer is not None and trial.baseline is not None:
+            ours, theirs = classify(trial.answer), classify(trial.baseline)
+            refusal = trial.answer if ours is AnswerClass.REJECTED else trial.baseline
+            told = signature(refusal) if ours is not theirs else ""
+            return (fault, trial.endpoint, ours.value, theirs.value, told, *places)
+    return (fault, mutator, trial.endpoint)
+
+
+def _cause(key: tuple[str, ...], what: str, differences: tuple[Difference, ...]) -> Cause:
+    return Cause(
+        sha256("\x1f".join(key).encode("utf-8", "backslashreplace")).hexdigest()[:12], key, what, differences
+    )
+
+
+def _body_signature(response: Response, body: bytes) -> str:
+    if not response.status >= 400:
+        return ""
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _text_signature(body.decode("utf-8", "backslashreplace"))
+    return ",".join(sorted(_members(value, "body:$")))[: _MAX_TEXT_CHARS * 4]
+
+
+def _members(value: Any, path: str) -> set[str]:
+    """Names of all members, with the values of those that say which error it is."""
+    found: set[str] = set()
+    if isinstance(value, list):
+        for item in value[:_MAX_ITEMS]:
+            found |= _members(item, f"{path}[]")
+    elif isinstance(value, dict):
+        for key, inner in list(value.items())[:_MAX_MEMBERS]:
+            found |= _members(inner, f"{path}.{key}")
+            if key in _TELLING and isinstance(inner, str):
+                found.add(f"{template(path)}.{key}={_text_signature(inner)}")
+    else:
+        found.add(template(path))
+    return found
+
+
+def _text_signature(text: str) -> str:
+    """The first words without digits or ids."""
+    head = masked(text[:_MAX_TEXT_CHARS].split("\n", 1)[0])
+    return "".join("0" if char.isdigit() else char for char in head)

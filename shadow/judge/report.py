@@ -1,0 +1,149 @@
+"""A finding, made of the trial that shows its cause best."""
+
+from base64 import b64encode
+from typing import Any
+
+from shadow.content.coding import undo
+from shadow.judge.causes import Sighting
+from shadow.judge.fingerprint import Cause
+from shadow.judge.oracle import classify
+from shadow.judge.reproduce import curl
+from shadow.judge.severity import severity_of
+from shadow.model import Finding, Kind, NoReply, Outcome, Request, Trial, field
+
+MAX_BODY_BYTES = 4096
+_MAX_TITLE_CHARS = 160
+
+_TITLES: dict[str, str] = {
+    "F100": "server error",
+    "F206": "access that the permissions deny",
+    "F209": "inner details in the answer",
+    "auth-bypass": "bad credentials or signature accepted",
+    "crash": "connection dropped without an answer",
+    "framing": "malformed framing accepted",
+    "hang": "no answer in time",
+    "illegal-transition": "illegal step accepted",
+    "invalid-json": "answer is stated to be JSON and is not",
+    "left-trace": "rejected request changed the state",
+    "metamorphic": "answer changed by an edit without meaning",
+    "mutation-regression": "answered otherwise than by the live release",
+    "race": "not exactly one of simultaneous requests succeeded",
+    "unhealthy": "unwell after mutants",
+    "validation": "invalid request accepted",
+}
+
+
+def finding(
+    trial: Trial,
+    sighting: Sighting,
+    *,
+    confirmed: str = "",
+    request: Request | None = None,
+    is_exact: bool = True,
+    origin: str = "",
+) -> Finding:
+    """The finding that `trial` shows under `sighting`.
+
+    `request` is what was sent, minimised if it was; with `is_exact` False it cannot be said by curl (raw wire
+    bytes), and only ``raw_base64`` tells it. `origin` is the candidate's, as ``"http://host:port"``.
+    """
+    judgement, record, cause = trial.judgement, sighting.record, sighting.cause
+    fault = judgement.fault or "regression"
+    expect = trial.expect or judgement.expect
+    shown = cause.differences if trial.kind is Kind.REGRESSION else judgement.differences
+    return Finding(
+        id=cause.id,
+        kind=trial.kind.value,
+        fault=fault,
+        severity=(severity_of(fault, shown) if trial.kind is Kind.REGRESSION else judgement.severity).value,
+        title=_title(trial, cause, fault)[:_MAX_TITLE_CHARS],
+        endpoint=next(iter(record.endpoints), trial.endpoint),
+        where=tuple(record.where) or ("status",),
+        mutator=trial.mutator,
+        edits=trial.edits,
+        expect=(judgement.expect or expect).value if (judgement.expect or expect) else "same",
+        why=_why(trial, cause, record.mutators),
+        exchanges=tuple(sorted(record.exchanges)),
+        count=record.count,
+        control=message(trial.control),
+        answer=message(trial.answer),
+        baseline=message(trial.baseline),
+        confirmed=confirmed,
+        reproduce={
+            "curl": curl(request, origin) if request is not None and is_exact else None,
+            "raw_base64": b64encode(trial.sent).decode(),
+            "seed": trial.seed,
+        },
+        endpoints=tuple(record.endpoints),
+    )
+
+
+def message(outcome: Outcome | None) -> dict[str, Any] | None:
+    """`outcome` as JSON: class, status, header pairs, and the body's first bytes, decoded where they are text."""
+    if outcome is None:
+        return None
+    if isinstance(outcome, NoReply):
+        return {"class": classify(outcome).value, "silence": outcome.why.value, "detail": outcome.detail}
+    response = outcome.response
+    body = undo(response.body, field(response.headers, b"content-encoding")).body
+    shown: dict[str, Any] = {
+        "class": classify(outcome).value,
+        "status": response.status,
+        "headers": [[str(name, "latin-1"), str(value, "latin-1")] for name, value in response.headers],
+        "body_bytes": len(response.body),
+    }
+    cut = body[:MAX_BODY_BYTES]
+    text = _text(cut)
+    shown |= {"body_base64": b64encode(cut).decode()} if text is None else {"body": text}
+    if outcome.surplus:
+        shown["surplus_base64"] = b64encode(outcome.surplus[:MAX_BODY_BYTES]).decode()
+    return shown
+
+
+def _text(body: bytes) -> str | None:
+    """`body` as text, a character cut in two at its end left out; None where it is none."""
+    for cut in range(4):
+        try:
+            text = body[: len(body) - cut].decode()
+        except UnicodeDecodeError:
+            continue
+        return None if "\x00" in text else text
+    return None
+
+
+def _title(trial: Trial, cause: Cause, fault: str) -> str:
+    if trial.kind is Kind.REGRESSION and cause.differences:
+        place = cause.where[0]
+        if fault in ("hang", "crash", "F100") and place == "status":
+            return f"{_TITLES[fault]} on {trial.endpoint}: {cause.what}"
+        return f"{_place(place)}: {cause.what} ({trial.endpoint})"
+    by = f" ({trial.mutator})" if trial.mutator else ""
+    return f"{_TITLES.get(fault, fault)} on {trial.endpoint}{by}"
+
+
+def _place(where: str) -> str:
+    part, _, rest = where.partition(":")
+    match part:
+        case "header" | "trailer":
+            return f"{part} {rest}"
+        case "body" if rest.startswith("$."):
+            return f"field {rest[2:]}"
+        case "body":
+            return "body" if rest in ("", "$") else f"body {rest}"
+    return where
+
+
+def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
+    why = trial.judgement.why
+    if trial.kind is Kind.REGRESSION and cause.differences:
+        first = cause.differences[0]
+        why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
+        if trial.baseline is not None:
+            why += "; the baseline agrees with live"
+    others = [name for name in mutators if name != trial.mutator]
+    return f"{why}; also seen by {', '.join(others[:8])}" if others else why
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= 80 else text[:80] + "…"

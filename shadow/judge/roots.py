@@ -1,0 +1,116 @@
+"""Differences of one answer gathered by root: what is told once, and what merely follows from it."""
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from shadow.judge.places import is_within, name, parent, template
+from shadow.judge.shapes import moment
+from shadow.model import Change, Difference
+
+_PLACELESS = frozenset({"timestamp form", "unicode form"})
+"""Written by one serialiser for all fields: wherever it shows, the cause is one."""
+_ERROR_OBJECTS = frozenset({"error", "errors", "fault", "problem"})
+_MAX_ROUNDING_DIGITS = 10
+
+
+class Root(msgspec.Struct, frozen=True):
+    """Differences that have one cause."""
+
+    key: tuple[str, ...]
+    """Equal in every run and for every endpoint that shows the same cause."""
+    what: str
+    """The change in words: ``"missing"``, ``"rounded"``, ``"200 to 500"``."""
+    differences: tuple[Difference, ...]
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(template(each.where) for each in self.differences))
+
+
+def roots(differences: Sequence[Difference]) -> tuple[Root, ...]:
+    """The roots of one answer's differences. A changed status, or kind of body, explains the rest."""
+    status = [each for each in differences if each.where == "status"]
+    if status:
+        codes = (str(status[0].left), str(status[0].right))
+        return (Root(("status", *codes), " to ".join(codes), tuple(status)),)
+    gathered: dict[tuple[str, ...], list[Difference]] = {}
+    for each in _causes(differences):
+        gathered.setdefault(_key(each), []).append(each)
+    return tuple(Root(key, words(found[0]), tuple(found)) for key, found in gathered.items())
+
+
+def words(difference: Difference) -> str:
+    """The change of one place in words."""
+    left, right = difference.left, difference.right
+    if difference.change is Change.TYPE:
+        return f"{_kind(left)} to {_kind(right)}"
+    if difference.change is not Change.VALUE:
+        return difference.change.value
+    if isinstance(left, str) and isinstance(right, str):
+        return _text_words(left, right, name(difference.where))
+    if isinstance(left, int | float) and isinstance(right, int | float) and _is_rounded(left, right):
+        return "rounded"
+    return "value"
+
+
+def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
+    """Differences that do not follow from another one."""
+    of_body = [each for each in differences if each.where in ("body", "body:syntax", "body:end")]
+    arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
+    for each in differences:
+        if of_body and each is not of_body[0] and each.where.startswith(("body", "header:content-type")):
+            continue
+        if not any(_follows(each, array) for array in arrays):
+            yield each
+
+
+def _follows(difference: Difference, array: str) -> bool:
+    """Whether it is an element that came or went with the array's length, or a value moved by it."""
+    where = difference.where
+    if where == array or not is_within(where, array):
+        return False
+    is_element = template(where) == template(array) + "[]"
+    return difference.change in (Change.VALUE, Change.LENGTH, Change.ORDER) or is_element
+
+
+def _key(difference: Difference) -> tuple[str, ...]:
+    what = words(difference)
+    if what in _PLACELESS:
+        return (what,)
+    detail = what if what == "letter case" else difference.change.value
+    return (_relative(difference.where), detail)
+
+
+def _relative(where: str) -> str:
+    """The place within the innermost item of a list, so that it is one alone and listed."""
+    pattern = template(where)
+    if name(parent(pattern)).lower() in _ERROR_OBJECTS:
+        pattern = parent(pattern)
+    if not pattern.startswith("body:$"):
+        return pattern
+    _, found, within = pattern.rpartition("[].")
+    return f"body:{within}" if found else pattern.replace("body:$.", "body:", 1)
+
+
+def _kind(value: object) -> str:
+    kinds = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
+    return "null" if value is None else kinds[type(value)]
+
+
+def _text_words(left: str, right: str, at: str) -> str:
+    ours, theirs = moment(left, at), moment(right, at)
+    if (ours.form if ours else None) != (theirs.form if theirs else None):
+        return "timestamp form"
+    if left.casefold() == right.casefold():
+        return "letter case"
+    if unicodedata.normalize("NFC", left) == unicodedata.normalize("NFC", right):
+        return "unicode form"
+    if left.split() == right.split():
+        return "white space"
+    return "time" if ours is not None else "value"
+
+
+def _is_rounded(left: float, right: float) -> bool:
+    return any(round(left, digits) == right for digits in range(_MAX_ROUNDING_DIGITS))
