@@ -8,7 +8,8 @@ from random import Random
 
 from shadow.demo.client import Client
 from shadow.demo.principals import principals
-from shadow.demo.visits import VISITS, Cast, Log, Strange, Visit
+from shadow.demo.scripts import SCRIPTS
+from shadow.demo.visits import Cast, Log, Strange, Visit
 from shadow.demo.vmctl.settings import ClockKind
 
 
@@ -63,7 +64,7 @@ async def _work(
     cast = Cast(*principals(seed))
     for number in numbers:
         dice = Random(f"vmctl:traffic:{seed}:{number}")
-        script = VISITS[number] if number < len(VISITS) else dice.choice(VISITS)
+        script = SCRIPTS[number] if number < len(SCRIPTS) else dice.choice(SCRIPTS)
         nonces = Random(f"vmctl:nonces:{seed}:{number}") if is_fixed else None
         async with Client(base_url, host=host, dice=nonces) as client:
             try:

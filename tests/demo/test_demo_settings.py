@@ -1,13 +1,18 @@
 """The settings: bugs by name, principals by seed, and the configuration that a user of Shadow would write."""
 
+import time
 import tomllib
 
+import msgspec
 import pytest
 
+from shadow.auth.scheme import CanonicalScheme, SigningSettings
 from shadow.demo.principals import ALGORITHMS, principals
 from shadow.demo.settings import shadow_config
 from shadow.demo.vmctl import BUGS, parse_bugs
 from shadow.errors import ConfigError
+from shadow.model import Request
+from tests.demo.conftest import SEED, Serving
 
 
 @pytest.mark.parametrize(
@@ -56,3 +61,22 @@ def test_the_configuration_names_every_key_and_identity() -> None:
     assert [one["name"] for one in written["identity"]] == [one.name for one in known]
     assert {one["key"] for one in written["identity"]} <= {key["id"] for key in written["signing"]["keys"]}
     assert written["signing"]["separator"] == "\n"
+
+
+@pytest.mark.parametrize("method", [b"GET", b"POST"])
+async def test_the_service_accepts_what_is_signed_by_the_configuration(
+    serving: Serving, method: bytes
+) -> None:
+    scheme = CanonicalScheme(msgspec.convert(tomllib.loads(shadow_config(SEED))["signing"], SigningSettings))
+    async with serving() as ground:
+        host = f"127.0.0.1:{ground.port}".encode()
+        for key in (*scheme.keys(), *scheme.revoked_keys()):
+            target = b"/v1/instances?sort=name&limit=2&x=%7e" if method == b"GET" else b"/v1/tokens"
+            request = Request(method, target, headers=((b"Host", host), (b"Connection", b"close")))
+            signed = scheme.sign(request, key=key, at=time.time(), nonce=f"nonce-{key}")
+            assert signed is not None
+            lines = b"".join(name + b": " + value + b"\r\n" for name, value in signed.headers)
+            answer = await ground.raw(method + b" " + target + b" HTTP/1.1\r\n" + lines + b"\r\n")
+            assert answer.split()[1] == (
+                b"401" if key in scheme.revoked_keys() else {b"GET": b"200"}.get(method, b"201")
+            )

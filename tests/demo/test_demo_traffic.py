@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from shadow.demo.traffic import TrafficSummary, drive
+from shadow.demo.vmctl import BUGS
 from shadow.demo.vmctl.settings import ClockKind
 from tests.demo.conftest import SEED, Serving
 
@@ -45,7 +46,16 @@ async def test_traffic_without_a_service_says_so() -> None:
 
 
 async def test_a_release_with_bugs_is_driven_to_the_end(serving: Serving) -> None:
-    async with serving("B22", "B42", "B44", "B45", release="candidate") as ground:
+    async with serving("B42", "B44", "B45", release="candidate") as ground:
         summary = await drive(f"http://127.0.0.1:{ground.port}", seed=SEED, sessions=16)
     assert any("instead of" in line for line in summary.unexpected)
     assert summary.requests > 60
+
+
+_PLAIN = {*(f"B{number}" for number in range(35, 47))}
+
+
+async def test_traffic_alone_shows_no_bug_that_needs_a_mutant(serving: Serving) -> None:
+    async with serving(*(set(BUGS) - _PLAIN), release="candidate") as ground:
+        summary = await drive(f"http://127.0.0.1:{ground.port}", seed=SEED, sessions=40)
+    assert summary.unexpected == ()

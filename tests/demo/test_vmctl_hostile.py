@@ -1,4 +1,4 @@
-"""The stable release answers anything at all without breaking."""
+"""Releases without bugs answer anything at all without breaking."""
 
 import asyncio
 import json
@@ -83,15 +83,15 @@ type Action = Callable[[Ground], Awaitable[Any]]
 type Run = Callable[[Action], Any]
 
 
-@pytest.fixture
-def run(serving: Serving) -> Iterator[Run]:
-    """Runs a coroutine function of a ground where a stable service is served, in a loop of its own."""
+@pytest.fixture(params=["stable", "candidate"])
+def run(serving: Serving, request: pytest.FixtureRequest) -> Iterator[Run]:
+    """Runs a coroutine function of a ground where a service without bugs is served, in a loop of its own."""
     loop = asyncio.new_event_loop()
     grounds: list[Ground] = []
     is_ready, is_over = threading.Event(), asyncio.Event()
 
     async def hold() -> None:
-        async with serving() as ground:
+        async with serving(release=request.param) as ground:
             grounds.append(ground)
             is_ready.set()
             await is_over.wait()

@@ -44,13 +44,14 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
     service = request.app[SERVICE]
     request_id = service.chance.new_id()
     try:
+        await request.read()  # even what no route wants, so that the connection can be used again
         response = await handler(request)
     except Problem as problem:
-        response = await _refusal(service, request, problem, request_id)
+        response = _refusal(service, request, problem, request_id)
     except web.HTTPException as error:
         allow = {"Allow": error.headers["Allow"]} if "Allow" in error.headers else {}
         translated = Problem(error.status, _CODES.get(error.status, "refused"), error.reason.lower(), allow)
-        response = await _refusal(service, request, translated, request_id)
+        response = _refusal(service, request, translated, request_id)
     except ConnectionError:  # nobody is there to be answered
         if request.transport is not None:
             request.transport.abort()
@@ -81,9 +82,10 @@ async def metrics(request: web.Request) -> web.Response:
     return web.Response(text="\n".join(lines) + "\n")
 
 
-async def _refusal(service: Service, request: web.Request, problem: Problem, request_id: str) -> web.Response:
+def _refusal(service: Service, request: web.Request, problem: Problem, request_id: str) -> web.Response:
     if service.bugs.has("B48"):
-        service.refused.append((await request.read()).ljust(_REFUSED_BYTES, b"\0"))
+        head = f"{request.method} {request.raw_path} {request.headers}"
+        service.refused.append(head.encode("utf-8", "replace").ljust(_REFUSED_BYTES, b"\0"))
     if service.bugs.has("B42") and problem.status in (404, 409):
         if problem.status == 404:
             return answer(service, None)
