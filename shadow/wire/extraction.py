@@ -27,7 +27,7 @@ class Extraction:
     ) -> None:
         """`begin` gives the index of the exchange whose request begins at the given Unix time.
 
-        `kept_bytes` bounds what all unfinished exchanges keep together.
+        `kept_bytes` bounds what all unfinished exchanges keep together, give or take a segment of each.
         """
         self.found: list[Exchange | Settled] = []
         self.connection_count = 0

@@ -120,7 +120,7 @@ class Pairing:
         """The next request must be looked for: bytes before it are missing, or no HTTP."""
         self._is_server_lost = False
         self._is_order_sure = True
-        """False once a gap may have hidden a request."""
+        """False where a gap may have hidden a request, or bytes were held: until sides are matched again."""
         self._is_answer_lost = False
         """A gap may have hidden responses, so that the next one need not answer the first request."""
         self._may_switch = False
@@ -283,6 +283,7 @@ class Pairing:
                     return
                 answering = self._match(seq & _MASK, ack)
                 if answering is None:
+                    self._is_order_sure = False
                     self._hold((server, payload, time, seq, ack))
                     return
                 reader = self._begin_response(answering)
@@ -322,6 +323,7 @@ class Pairing:
             return asked[0]
         possible = [each for each in asked if _is_after(ack, each.seq)] if asked else []
         if not self._is_answer_lost and possible:
+            self._is_order_sure = True
             return possible[0]
         if not possible:
             return self._match_nothing(ack)
@@ -334,6 +336,7 @@ class Pairing:
         while asked[0] is not exact[0]:
             self._settle(asked.popleft())
         self._is_answer_lost = False
+        self._is_order_sure = True
         return exact[0]
 
     def _match_nothing(self, ack: int) -> _Asked | None:
