@@ -1,0 +1,144 @@
+"""Every link layer, tag and tunnel leads to the same TCP segment."""
+
+import struct
+
+import pytest
+
+from bench.capture import ethernet, ip, tcp
+from shadow.wire.packet import Dissector, flow_ends, reverse
+
+TCP = tcp(1234, 80, 7, 9, 24, b"payload")
+IP4 = ip("10.1.2.3", "10.4.5.6", 6, TCP)
+IP6 = ip("2001:db8::1", "2001:db8::2", 6, TCP)
+FRAME = ethernet(IP4)
+
+
+def udp(port: int, payload: bytes) -> bytes:
+    return ip("1.1.1.1", "2.2.2.2", 17, struct.pack("!HHHH", 5555, port, 8 + len(payload), 0) + payload)
+
+
+def gre(flags: int, kind: int, payload: bytes) -> bytes:
+    return ethernet(ip("1.1.1.1", "2.2.2.2", 47, struct.pack("!HH", flags, kind) + payload))
+
+
+LINKS = {
+    "ethernet": (1, FRAME),
+    "null little": (0, b"\x02\0\0\0" + IP4),
+    "null big": (0, b"\0\0\0\x02" + IP4),
+    "null IPv6": (0, b"\x1e\0\0\0" + IP6),
+    "loop": (108, b"\0\0\0\x02" + IP4),
+    "raw": (101, IP4),
+    "raw 12": (12, IP6),
+    "IPv4": (228, IP4),
+    "IPv6": (229, IP6),
+    "cooked": (113, b"\0" * 14 + b"\x08\0" + IP4),
+    "cooked 2": (276, b"\x86\xdd" + b"\0" * 18 + IP6),
+    "PPP": (9, b"\xff\x03\x00\x21" + IP4),
+    "wireless": (105, b"\x08\x01" + b"\0" * 22 + b"\xaa\xaa\x03\0\0\0\x08\0" + IP4),
+    "radiotap": (
+        127,
+        b"\0\0\x08\0" + b"\0" * 4 + b"\x88\x01" + b"\0" * 24 + b"\xaa\xaa\x03\0\0\0\x08\0" + IP4,
+    ),
+    "netfilter log": (239, b"\x02\0\0\0" + struct.pack("<HH", 4 + len(IP4), 9) + IP4),
+    "SNAP": (1, b"\0" * 12 + struct.pack("!H", 8 + len(IP4)) + b"\xaa\xaa\x03\0\0\0\x08\0" + IP4),
+    "MPLS": (1, b"\0" * 12 + b"\x88\x47" + b"\0\x01\x00\x40" + b"\0\x01\x01\x40" + IP4),
+    "MPLS pseudowire": (1, b"\0" * 12 + b"\x88\x47" + b"\0\x01\x01\x40" + b"\0\0\0\0" + FRAME),
+    "PPPoE": (1, b"\0" * 12 + b"\x88\x64\x11\0\0\x01" + struct.pack("!H", 2 + len(IP4)) + b"\0\x21" + IP4),
+    "backbone bridge": (1, b"\0" * 12 + b"\x88\xe7" + b"\0" * 4 + FRAME),
+    "GRE": (1, gre(0, 0x0800, IP4)),
+    "GRE with everything": (1, gre(0xB000, 0x86DD, b"\0" * 12 + IP6)),
+    "GRE Ethernet": (1, gre(0, 0x6558, FRAME)),
+    "PPTP": (1, gre(0x3081, 0x880B, b"\0" * 12 + b"\xff\x03\x00\x21" + IP4)),
+    "ERSPAN I": (1, gre(0, 0x88BE, FRAME)),
+    "ERSPAN II": (1, gre(0x1000, 0x88BE, b"\0" * 12 + FRAME)),
+    "ERSPAN III": (1, gre(0x1000, 0x22EB, b"\0" * 16 + FRAME)),
+    "ERSPAN III platform": (1, gre(0x1000, 0x22EB, b"\0" * 15 + b"\x01" + b"\0" * 8 + FRAME)),
+    "IP in IP": (1, ethernet(ip("1.1.1.1", "2.2.2.2", 4, IP4))),
+    "IPv6 in IPv4": (1, ethernet(ip("1.1.1.1", "2.2.2.2", 41, IP6))),
+    "IPv4 in IPv6": (1, ethernet(ip("::1", "::2", 4, IP4), is_ipv6=True)),
+    "GTP": (1, ethernet(udp(2152, b"\x30\xff" + b"\0" * 6 + IP4))),
+    "GRE over UDP": (1, ethernet(udp(4754, b"\0\0\x08\0" + IP4))),
+    "hop-by-hop options": (
+        1,
+        ethernet(ip("2001:db8::1", "2001:db8::2", 0, b"\x06\0" + b"\0" * 6 + TCP), b"", True),
+    ),
+    "IP options": (1, ethernet(b"\x46\0" + struct.pack("!H", 24 + len(TCP)) + IP4[4:20] + b"\x01" * 4 + TCP)),
+    "padding": (1, FRAME + b"padding"),
+    "no length (offload)": (101, IP4[:2] + b"\0\0" + IP4[4:]),
+}
+TAGGED = {
+    "VLAN": (ethernet(IP4, b"\x81\x00\x20\x05"), b"v5"),
+    "QinQ": (ethernet(IP4, b"\x88\xa8\x00\x07\x81\x00\x00\x09"), b"v7v9"),
+    "VXLAN": (ethernet(udp(4789, b"\x08\0\0\0\0\0\x2a\0" + FRAME)), b"x\0\0\x2a"),
+    "VXLAN GPE": (ethernet(udp(4790, b"\x0c\0\0\x03\0\0\x2a\0" + FRAME)), b"x\0\0\x2a"),
+    "Geneve": (ethernet(udp(6081, b"\x01\0\x65\x58\0\0\x07\0" + b"\0" * 4 + FRAME)), b"g\0\0\x07"),
+}
+
+
+@pytest.mark.parametrize(("link", "frame"), LINKS.values(), ids=LINKS)
+def test_segment_is_found_under_every_layer(link: int, frame: bytes) -> None:
+    segment = Dissector().segment(link, frame)
+    assert segment is not None
+    (ends, tags), *rest = segment
+    assert rest == [7, 9, 24, b"payload", 0]
+    assert tags == b""
+    assert flow_ends((ends, tags)) in (
+        ("10.1.2.3", 1234, "10.4.5.6", 80),
+        ("2001:db8::1", 1234, "2001:db8::2", 80),
+    )
+
+
+@pytest.mark.parametrize(("frame", "tags"), TAGGED.values(), ids=TAGGED)
+def test_tags_are_part_of_the_flow(frame: bytes, tags: bytes) -> None:
+    segment = Dissector().segment(1, frame)
+    assert segment is not None
+    assert segment[0][1] == tags
+    assert segment[4] == b"payload"
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pytest.param(FRAME[:-4], id="fast way"),
+        pytest.param(ethernet(IP4, b"\x81\x00\x00\x05")[:61], id="general way"),
+    ],
+)
+def test_bytes_that_were_not_captured_are_counted(frame: bytes) -> None:
+    frame = frame[: frame.index(b"pay") + 3]
+    segment = Dissector().segment(1, frame)
+    assert segment is not None
+    assert segment[4:] == (b"pay", 4)
+
+
+@pytest.mark.parametrize("size", range(0, 54, 3))
+def test_frame_cut_inside_its_headers_is_no_segment(size: int) -> None:
+    assert Dissector().segment(1, FRAME[:size]) is None
+
+
+def test_unknown_link_types_are_told() -> None:
+    dissector = Dissector()
+    assert dissector.segment(999, FRAME) is None
+    assert dissector.unknown_links == {999}
+
+
+def test_nesting_without_end_is_given_up() -> None:
+    frame = b"\0" * 12 + b"\x81\x00\0\x01" * 500 + b"\x08\0" + IP4
+    assert Dissector().segment(1, frame) is None
+
+
+def test_reverse_of_a_key_is_the_other_direction() -> None:
+    segment = Dissector().segment(1, FRAME)
+    assert segment is not None
+    assert flow_ends(reverse(segment[0])) == ("10.4.5.6", 80, "10.1.2.3", 1234)
+    assert reverse(reverse(segment[0])) == segment[0]
+
+
+def test_fragments_are_forgotten_when_there_are_too_many() -> None:
+    dissector = Dissector()
+    for number in range(3000):
+        head = (
+            struct.pack("!BBHHHBBH", 0x45, 0, 28, number, 0x2000, 64, 6, 0)
+            + b"\x01\x01\x01\x01\x02\x02\x02\x02"
+        )
+        assert dissector.segment(101, head + b"fragment") is None
+    assert len(dissector._fragments._waiting) <= 1024
