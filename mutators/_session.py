@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from random import Random
-from uuid import UUID
 
 import msgspec
 
@@ -44,13 +42,11 @@ def script(
     before: Iterable[int],
     then: Sequence[Step],
     what: str,
-    rng: Random,
     *,
     is_burst: bool = False,
 ) -> Script | None:
     """The recorded steps `before` in their order, each a success that is needed, and `then`, which is judged.
 
-    An Idempotency-Key is renewed alike in all steps, or else the service would answer for an earlier run.
     None when the script would be too long.
     """
     first = [Step(session[position].request, position) for position in sorted(set(before))]
@@ -61,7 +57,7 @@ def script(
         one if one.same_as is None else msgspec.structs.replace(one, same_as=one.same_as + shift)
         for one in then
     ]
-    steps = tuple(_with_fresh_keys([*first, *moved], rng))
+    steps = (*first, *moved)
     return Script(steps, tuple(range(shift, len(steps))), what, needs=tuple(range(shift)), is_burst=is_burst)
 
 
@@ -124,19 +120,3 @@ def _names(request: Request) -> set[bytes]:
         *(value for _, value in cookies(request.headers) if len(value) >= 6),
         *({bearer[1]} if bearer and len(bearer[1]) >= 6 else ()),
     }
-
-
-def _with_fresh_keys(steps: Iterable[Step], rng: Random) -> Iterable[Step]:
-    fresh: dict[bytes, bytes] = {}
-    for step in steps:
-        key = idempotency_key(step.request)
-        if key is None:
-            yield step
-            continue
-        if key not in fresh:
-            fresh[key] = str(UUID(int=rng.getrandbits(128), version=4)).encode()
-        headers = tuple(
-            (name, fresh[key] if name.lower() == b"idempotency-key" else value)
-            for name, value in step.request.headers
-        )
-        yield msgspec.structs.replace(step, request=msgspec.structs.replace(step.request, headers=headers))

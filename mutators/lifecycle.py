@@ -41,7 +41,7 @@ def read_after_delete(session: Session, rng: Random) -> Script | None:
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT)
-def read_after_failed_create(session: Session, rng: Random) -> Script | None:
+def read_after_failed_create(session: Session, rng: Random, known: Known) -> Script | None:
     """A create that was refused leaves nothing to read under the name it asked for (WFC F104)."""
     failed = [
         at
@@ -61,14 +61,13 @@ def read_after_failed_create(session: Session, rng: Random) -> Script | None:
     return script(
         session,
         needed(session, at),
-        [again(session, at, "is refused"), Step(read, at, "read what was refused")],
+        [again(session, at, "is refused"), Step(_signed_again(read, known), at, "read what was refused")],
         f"read {path_of(create.target).decode('latin-1')!r} after its refused create",
-        rng,
     )
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT)
-def transition_denied_before(session: Session, rng: Random) -> Script | None:
+def transition_denied_before(session: Session, rng: Random, known: Known) -> Script | None:
     """An action that this session shows refused with 409 after a certain other one, and never allowed after
     it, is illegal in that state for every resource of the kind (RFC 9110 §15.5.10)."""
     denied, allowed = _transitions(session)
@@ -88,7 +87,9 @@ def transition_denied_before(session: Session, rng: Random) -> Script | None:
     what = (
         f"sent {request.method.decode('latin-1')} {path_of(request.target).decode('latin-1')}, refused before"
     )
-    return script(session, [*needed(session, after), after], [Step(request, after, what)], what, rng)
+    return script(
+        session, [*needed(session, after), after], [Step(_signed_again(request, known), after, what)], what
+    )
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SAME)
@@ -100,7 +101,7 @@ def idempotency_key_replayed(session: Session, rng: Random) -> Script | None:
         return None
     at = rng.choice(keyed)
     what = "sent twice with one Idempotency-Key"
-    return script(session, [*needed(session, at), at], [again(session, at, what)], what, rng)
+    return script(session, [*needed(session, at), at], [again(session, at, what)], what)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SAME)
@@ -115,9 +116,7 @@ def put_twice(session: Session, rng: Random) -> Script | None:
     if not puts:
         return None
     at = rng.choice(puts)
-    return script(
-        session, [*needed(session, at), at], [again(session, at, "put twice")], "sent a PUT twice", rng
-    )
+    return script(session, [*needed(session, at), at], [again(session, at, "put twice")], "sent a PUT twice")
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT)
@@ -138,7 +137,7 @@ def replayed_request(session: Session, rng: Random, known: Known) -> Script | No
     at = rng.choice(usable)
     before = [*needed(session, at), at]
     verbatim = Step(session[at].request, at, "the same bytes again", signs_again=False, same_as=-1)
-    return script(session, before, [verbatim], "sent a signed request twice, byte for byte", rng)
+    return script(session, before, [verbatim], "sent a signed request twice, byte for byte")
 
 
 def _after_delete(session: Session, rng: Random, *, is_read: bool) -> Script | None:
@@ -158,7 +157,7 @@ def _after_delete(session: Session, rng: Random, *, is_read: bool) -> Script | N
     before = {*needed(session, deleted), *needed(session, at), deleted}
     gone = path_of(session[deleted].request.target).decode("latin-1")
     what = f"sent {session[at].request.method.decode('latin-1')} after {gone!r} was deleted"
-    return script(session, before, [again(session, at, what)], what, rng)
+    return script(session, before, [again(session, at, what)], what)
 
 
 def _is_final(session: Session, at: int) -> bool:
@@ -189,6 +188,11 @@ def _uses_before(session: Session, deleted: int, *, is_read: bool) -> list[int]:
         and not (one.request.method == b"PUT" and path_of(one.request.target) == path)  # makes it anew
         and not _REVIVING.search(path_of(one.request.target)[len(path) :])
     ]
+
+
+def _signed_again(request: Request, known: Known) -> Request:
+    """`request` with a signature of its own: one that does not fit would be taken for a stranger's."""
+    return (known.signer.sign(request) if known.signer else None) or request
 
 
 def _is_within(request: Request, path: bytes) -> bool:

@@ -48,7 +48,7 @@ def conflicting_at_once(session: Session, rng: Random) -> Script | None:
     rng.shuffle(both)
     before = [at for at in needed(session, second) if at < first or _is_elsewhere(session, at, first)]
     then = [again(session, at, "sent at the same moment as the other") for at in both]
-    return script(session, before, then, "sent two changes of one resource at once", rng, is_burst=True)
+    return script(session, before, then, "sent two changes of one resource at once", is_burst=True)
 
 
 def _copies(session: Session, positions: list[int], rng: Random) -> Script | None:
@@ -58,7 +58,7 @@ def _copies(session: Session, positions: list[int], rng: Random) -> Script | Non
     at = rng.choice(positions)
     count = rng.randint(2, 8)
     then = [again(session, at, f"one of {count} at once")] * count
-    return script(session, needed(session, at), then, f"sent {count} copies at once", rng, is_burst=True)
+    return script(session, needed(session, at), then, f"sent {count} copies at once", is_burst=True)
 
 
 def _may_be_refused_again(request: Request) -> bool:

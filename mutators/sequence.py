@@ -31,10 +31,11 @@ def step_dropped(session: Session, rng: Random) -> Script | None:
     at = next((at for at in steps[:MAX_TRIES] if needed(session, at)), None)
     if at is None:
         return None
-    dropped = rng.choice(needed(session, at))
-    before = [position for position in needed(session, at) if position != dropped]
-    what = f"left out {_title(session, dropped)}"
-    return script(session, before, [again(session, at, what)], what, rng)
+    steps = [*needed(session, at), at]
+    place = rng.randrange(len(steps) - 1)
+    what = f"left out {_title(session, steps[place])}"
+    then = [again(session, each, what) for each in steps[place + 1 :]]
+    return script(session, steps[:place], then, what)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
@@ -46,7 +47,7 @@ def step_repeated(session: Session, rng: Random) -> Script | None:
     if at is None:
         return None
     what = f"repeated {_title(session, at)}"
-    return script(session, [*needed(session, at), at], [again(session, at, what)], what, rng)
+    return script(session, [*needed(session, at), at], [again(session, at, what)], what)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
@@ -59,7 +60,7 @@ def steps_swapped(session: Session, rng: Random) -> Script | None:
     before = [position for position in needed(session, second) if position != first]
     what = f"swapped {_title(session, first)} and {_title(session, second)}"
     then = [again(session, second, "sent too early"), again(session, first, "sent too late")]
-    return script(session, before, then, what, rng)
+    return script(session, before, then, what)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
@@ -78,7 +79,7 @@ def step_out_of_turn(session: Session, rng: Random) -> Script | None:
         return None
     after, at = rng.choice(pairs)
     what = f"sent {_title(session, at)} right after {_title(session, after)}"
-    return script(session, [*needed(session, after), after], [again(session, at, what)], what, rng)
+    return script(session, [*needed(session, after), after], [again(session, at, what)], what)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
@@ -90,7 +91,7 @@ def steps_reversed(session: Session, rng: Random) -> Script | None:
     run = rng.choice(runs)
     what = f"sent {len(run)} steps backwards, from {_title(session, run[-1])}"
     then = [again(session, at, "sent in reverse order") for at in reversed(run)]
-    return script(session, needed(session, run[0]), then, what, rng)
+    return script(session, needed(session, run[0]), then, what)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
@@ -103,7 +104,7 @@ def started_in_the_middle(session: Session, rng: Random) -> Script | None:
     if at is None:
         return None
     then = [again(session, one, "sent without what led to it") for one in steps if one >= at][:_RUN_STEPS]
-    return script(session, [], then, f"started at {_title(session, at)}", rng)
+    return script(session, [], then, f"started at {_title(session, at)}")
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
@@ -114,7 +115,7 @@ def deleted_twice(session: Session, rng: Random) -> Script | None:
     if at is None:
         return None
     what = f"sent {_title(session, at)} twice"
-    return script(session, [*needed(session, at), at], [again(session, at, what)], what, rng)
+    return script(session, [*needed(session, at), at], [again(session, at, what)], what)
 
 
 def _one_of(positions: list[int], rng: Random) -> int | None:
