@@ -95,8 +95,8 @@ def pcap(packets: Iterable[Packet], *, order: str = "<", nano: bool = False, lin
     unit = 1_000_000_000 if nano else 1_000_000
     parts = [struct.pack(order + "IHHiIII", magic, 2, 4, 0, 0, 262144, link)]
     for time, frame in packets:
-        ticks = round(time * unit)
-        parts += [struct.pack(order + "IIII", ticks // unit, ticks % unit, len(frame), len(frame)), frame]
+        seconds, ticks = int(time), min(round(time % 1 * unit), unit - 1)
+        parts += [struct.pack(order + "IIII", seconds, ticks, len(frame), len(frame)), frame]
     return b"".join(parts)
 
 

@@ -12,12 +12,12 @@ MAX_FRAME_BYTES = 16_777_216
 """A longer record means that its header is garbage: the largest real segments are below 1 MiB."""
 
 _MAGICS = {
-    b"\xd4\xc3\xb2\xa1": ("<", 1e-6, 16),
-    b"\xa1\xb2\xc3\xd4": (">", 1e-6, 16),
-    b"\x4d\x3c\xb2\xa1": ("<", 1e-9, 16),
-    b"\xa1\xb2\x3c\x4d": (">", 1e-9, 16),
-    b"\x34\xcd\xb2\xa1": ("<", 1e-6, 24),
-    b"\xa1\xb2\xcd\x34": (">", 1e-6, 24),
+    b"\xd4\xc3\xb2\xa1": ("<", 1_000_000, 16),
+    b"\xa1\xb2\xc3\xd4": (">", 1_000_000, 16),
+    b"\x4d\x3c\xb2\xa1": ("<", 1_000_000_000, 16),
+    b"\xa1\xb2\x3c\x4d": (">", 1_000_000_000, 16),
+    b"\x34\xcd\xb2\xa1": ("<", 1_000_000, 24),
+    b"\xa1\xb2\xcd\x34": (">", 1_000_000, 24),
 }
 _FILE_HEADER_BYTES = 24
 
@@ -34,7 +34,7 @@ class PcapReader:
         self.fault: str | None = None
         self._buffer = b""
         self._record: struct.Struct | None = None
-        self._unit_seconds = 0.0
+        self._per_second = 1
         self._header_bytes = 0
         self._link = 0
         self._position = 0
@@ -72,19 +72,15 @@ class PcapReader:
         if known is None:
             self.fault = f"begins with {text[:4]!r}, which is no pcap"
             return 0
-        order, self._unit_seconds, self._header_bytes = known
+        order, self._per_second, self._header_bytes = known
         self._record = struct.Struct(order + "IIII")
         self._link = struct.unpack_from(order + "I", text, 20)[0] & 0xFFFF  # above: frame check sequence
         return _FILE_HEADER_BYTES
 
     def _take_records(self, text: bytes, at: int, records: list[Record]) -> int:
         assert self._record is not None
-        unpack, header, unit, link = (
-            self._record.unpack_from,
-            self._header_bytes,
-            self._unit_seconds,
-            self._link,
-        )
+        unpack, per_second = self._record.unpack_from, self._per_second
+        header, link = self._header_bytes, self._link
         last = len(text) - header
         while at <= last:
             seconds, fraction, captured, _ = unpack(text, at)
@@ -93,6 +89,6 @@ class PcapReader:
                 if captured > MAX_FRAME_BYTES:
                     self.fault = f"has no record at byte {self._position + at}, but garbage"
                 break
-            records.append((seconds + fraction * unit, link, text[at + header : end]))
+            records.append((seconds + fraction / per_second, link, text[at + header : end]))
             at = end
         return at

@@ -23,7 +23,7 @@ def is_pcapng(start: bytes) -> bool:
 class _Interface(NamedTuple):
     link: int
     snap_bytes: int
-    unit_seconds: float
+    per_second: int
     offset_seconds: int
 
 
@@ -110,15 +110,15 @@ class PcapngReader:
         if interface >= len(self._interfaces):
             self.stray_count += 1
             return
-        link, _, unit, offset = self._interfaces[interface]
-        self._time = ticks * unit + offset
+        link, _, per_second, offset = self._interfaces[interface]
+        self._time = ticks / per_second + offset
         records.append((self._time, link, frame))
 
 
 def _interface(order: str, block: bytes) -> _Interface:
     """The interface that an interface description block describes."""
     link, _, snap = struct.unpack_from(order + "HHI", block, 8)
-    unit, offset = 1e-6, 0
+    per_second, offset = 1_000_000, 0
     at, end = 16, len(block) - 4
     while at + 4 <= end:
         code, length = struct.unpack_from(order + "HH", block, at)
@@ -127,8 +127,8 @@ def _interface(order: str, block: bytes) -> _Interface:
             break
         if code == _TIME_RESOLUTION and len(value) == 1:
             exponent = value[0] & 0x7F
-            unit = 2.0**-exponent if value[0] & 0x80 else 10.0**-exponent
+            per_second = (2 if value[0] & 0x80 else 10) ** exponent
         elif code == _TIME_OFFSET and len(value) == 8:
             offset = struct.unpack(order + "q", value)[0]
         at += 4 + ((length + 3) & ~3)
-    return _Interface(link, snap, unit, offset)
+    return _Interface(link, snap, per_second, offset)

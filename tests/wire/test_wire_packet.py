@@ -110,7 +110,7 @@ def test_bytes_that_were_not_captured_are_counted(frame: bytes) -> None:
     assert segment[4:] == (b"pay", 4)
 
 
-@pytest.mark.parametrize("size", range(0, 54, 3))
+@pytest.mark.parametrize("size", range(0, 48, 3))
 def test_frame_cut_inside_its_headers_is_no_segment(size: int) -> None:
     assert Dissector().segment(1, FRAME[:size]) is None
 
