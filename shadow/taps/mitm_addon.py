@@ -171,7 +171,7 @@ class MitmTap:
             seen_at=request.timestamp_start,
             request=Request(
                 request.method,
-                request.path,
+                _target(request),
                 request.http_version,
                 _with_host(sight.fields, request),
                 _body(request.content, sight.request_body),
@@ -312,9 +312,18 @@ def _fields(headers: http.Headers | None) -> Headers:
     return () if headers is None else headers.fields
 
 
+def _target(request: http.RequestData) -> bytes:
+    """The target as it was sent: some clients send HTTP/1 the whole URL."""
+    if request.authority and request.http_version.startswith(b"HTTP/1"):
+        return b"%s://%s%s" % (request.scheme, request.authority, request.path)
+    return request.path
+
+
 def _with_host(fields: Headers, request: http.RequestData) -> Headers:
     """`fields`, with HTTP/2's ``:authority`` as the Host field that HTTP/1 would have had."""
-    if not request.authority or any(name.lower() == b"host" for name, _ in fields):
+    if not request.authority or request.http_version.startswith(b"HTTP/1"):
+        return fields
+    if any(name.lower() == b"host" for name, _ in fields):
         return fields
     return ((b"host", request.authority), *fields)
 

@@ -242,6 +242,36 @@ async def test_a_chunked_request_is_captured_without_its_framing() -> None:
     assert exchange.request.body == b"abcde"
 
 
+async def test_trailers_do_not_stop_live_traffic() -> None:
+    seen: list[bytes] = []
+    taken = _Taken()
+    head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n"
+    async with _live(_answers(head + b"X-Sum: 1\r\n\r\n", seen)) as port, _proxied(taken, port) as proxy:
+        answer = await proxy.ask(
+            b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+            b"2\r\nhi\r\n0\r\nX-Sum: 2\r\n\r\n"
+        )
+        exchange = await taken.exchange()
+    assert answer == head + b"\r\n"
+    assert seen[0].endswith(b"\r\n\r\n2\r\nhi\r\n0\r\n\r\n")
+    assert exchange.request.body == b"hi"
+    assert exchange.response is not None
+    assert (exchange.response.body, exchange.response.is_complete) == (b"ok", True)
+
+
+@pytest.mark.parametrize(
+    "target", [b"http://other.example:81/p?q", b"*", b"//double", b"/?", b"/a%2Fb;c"], ids=repr
+)
+async def test_a_target_is_passed_and_captured_as_sent(target: bytes) -> None:
+    seen: list[bytes] = []
+    taken = _Taken()
+    async with _live(_answers(_OK, seen)) as port, _proxied(taken, port) as proxy:
+        await proxy.ask(b"OPTIONS %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % target)
+        exchange = await taken.exchange()
+    assert seen[0].startswith(b"OPTIONS %s HTTP/1.1\r\nHost: a\r\n" % target)
+    assert (exchange.request.target, exchange.request.headers[0]) == (target, (b"Host", b"a"))
+
+
 async def test_fields_that_the_proxy_consumes_are_still_captured() -> None:
     taken = _Taken()
     async with _live(_answers(_OK)) as port, _proxied(taken, port) as proxy:
