@@ -283,7 +283,7 @@ class Pairing:
                     return
                 answering = self._match(seq & _MASK, ack)
                 if answering is None:
-                    self._is_order_sure = False
+                    self._is_order_sure &= self._link.is_whole
                     self._hold((server, payload, time, seq, ack))
                     return
                 reader = self._begin_response(answering)
