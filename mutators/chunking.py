@@ -8,7 +8,7 @@ from shadow.model import Edit, Ending, Expect, Level, Request, Wire
 from shadow.wire.http1 import is_chunked
 
 _CHUNKED = b"Transfer-Encoding: chunked"
-_EXTENSIONS = (b";a", b";a=b", b';a="b"', b";a=1;b=2", b' ; a = "\\""', b";" + b"a" * 200)
+_EXTENSIONS = (b";a", b";a=b", b';a="b"', b";a=1;b=2", b';a="\\""', b";" + b"a" * 200)
 _TRAILERS = (b"X-Shadow-Trailer: 1\r\n", b"Content-MD5: AAAAAAAAAAAAAAAAAAAAAA==\r\n")
 _BAD_SIZES = (b"0_1", b"+1", b"-1", b"0x1", b"1zz", b"", b" ", b"g", b"1.0", b"\xef\xbc\x91", b"1,1")
 
@@ -94,6 +94,7 @@ def odd_chunk_syntax(request: Request, rng: Random) -> Edit | None:
             ("bare LF after", size + b"\n" + body + b"\n0\n\n"),
             ("a bare CR in", size + b"\r\rX" + body + b"\r\n0\r\n\r\n"),
             ("no line end after the data of", size + b"\r\n" + body + b"0\r\n\r\n"),
+            ("white space round the extension of", size + b" ; a = 1\r\n" + body + b"\r\n0\r\n\r\n"),
             ("surplus data beyond", size + b"\r\n" + body + b"XX\r\n0\r\n\r\n"),
             ("a LF extension on", size + b";a\nb\r\n" + body + b"\r\n0\r\n\r\n"),
             ("a size beyond 64 bits on", b"1" + b"0" * 16 + size + b"\r\n" + body + b"\r\n0\r\n\r\n"),

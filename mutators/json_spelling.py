@@ -20,14 +20,12 @@ def reorder_json_keys(request: Request, rng: Random) -> Edit | None:
     Objects in which a name occurs twice are left alone: there the order decides.
     """
     document = document_of(request)
-    if document is None:
-        return None
-    holders = [
-        node for node in nodes(document, OBJECTS) if len(node.children) > 1 and _is_unique(document, node)
-    ]
-    if not holders:
+    holders = [node for node in nodes(document, OBJECTS) if len(node.children) > 1] if document else []
+    if document is None or not holders:
         return None
     holder = rng.choice(holders)
+    if not _is_unique(document, holder):
+        return None
     order = list(range(len(holder.children)))
     rng.shuffle(order)
     if order == sorted(order):

@@ -28,6 +28,8 @@ _BEYOND = (
     *(b"340282366920938463463374607431768211456", b"1" + b"0" * 100, b"-1" + b"0" * 400, b"9" * 4_301),
 )
 """Over int64, uint64, exact doubles, 128 bits, and CPython's limit of 4 300 digits."""
+_TRIES = 8
+"""How many values are looked up before giving up; a path costs some microseconds."""
 _NOT_NUMBERS = (
     b"NaN",
     b"Infinity",
@@ -201,14 +203,14 @@ def recorded_in_json(request: Request, rng: Random, known: Known) -> Edit | None
     found = nodes(document, SCALARS) if document else []
     if document is None or not found:
         return None
-    node = rng.choice(found)
-    seen = known.values.get("body:" + json.path(document, node)) or known.values.get(
-        "body:" + json.place(document, node)
-    )
-    raw = _as_json(rng.choice(seen), node) if seen else None
-    if raw is None:
-        return None
-    return rewritten(request, document, json.replace(document, node, raw), "put a recorded value into", node)
+    for node in rng.sample(found, min(len(found), _TRIES)):
+        seen = _seen(document, node, known)
+        raw = _as_json(rng.choice(seen), node) if seen else None
+        if raw is not None and raw != document.raw(node):
+            return rewritten(
+                request, document, json.replace(document, node, raw), "put a recorded value into", node
+            )
+    return None
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -229,6 +231,12 @@ def foreign_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
     return rewritten(
         request, document, json.replace(document, node, raw), f"put a value of {place} into", node
     )
+
+
+def _seen(document: Document, node: Node, known: Known) -> tuple[str, ...]:
+    """What traffic showed in the same place, array positions told apart or not."""
+    exact = known.values.get("body:" + json.path(document, node))
+    return exact or known.values.get("body:" + json.place(document, node), ())
 
 
 def _as_json(value: str, node: Node) -> bytes | None:

@@ -2,12 +2,16 @@
 client).
 """
 
+import re
+from itertools import islice
 from random import Random
 
 from mutators._contract import mutator
 from shadow.model import Edit, Ending, Expect, Level, Request, Wire
 from shadow.wire.http1 import serialise_request
 
+_LINE_END = re.compile(rb"\r\n")
+_CONTINUATION = re.compile(rb"[\x80-\xbf]")
 _MAX_SEGMENTS = 2_048
 """A segment each for a usual request; the rest of a larger one leaves whole, so that it takes no minutes."""
 
@@ -24,7 +28,7 @@ def byte_per_segment(request: Request, _rng: Random) -> Edit | None:
 def split_line_end(request: Request, rng: Random) -> Edit | None:
     """TCP is a byte stream (RFC 9293 §3.4): a segment may end between CR and LF."""
     text = serialise_request(request)
-    ends = [at + 1 for at in range(len(text) - 1) if text[at : at + 2] == b"\r\n"][:200]
+    ends = [found.start() + 1 for found in islice(_LINE_END.finditer(text), 200)]
     cuts = sorted(rng.sample(ends, rng.randint(1, min(3, len(ends)))))
     return _sliced(request, _cut(text, cuts), f"split {len(cuts)} line ends between CR and LF", 0.01)
 
@@ -43,7 +47,7 @@ def split_head_from_body(request: Request, rng: Random) -> Edit | None:
 def split_inside_character(request: Request, rng: Random) -> Edit | None:
     """A segment may end inside a UTF-8 sequence (RFC 9293 §3.4): decoding is not the network's affair."""
     text = serialise_request(request)
-    inside = [at for at in range(1, min(len(text), 100_000)) if text[at] & 0xC0 == 0x80]
+    inside = [found.start() for found in islice(_CONTINUATION.finditer(text), 1_000) if found.start()]
     if not inside:
         return None
     return _sliced(request, _cut(text, [rng.choice(inside)]), "split a UTF-8 sequence", 0.01)

@@ -88,11 +88,10 @@ def encode_unreserved(request: Request, rng: Random, known: Known) -> Edit | Non
 @mutator(level=Level.TARGET, expect=Expect.SAME)
 def flip_hex_case(request: Request, _rng: Random, known: Known) -> Edit | None:
     """The hexadecimal digits of a percent-encoding are case-insensitive (RFC 3986 §2.1, §6.2.2.1)."""
-    _, path, _ = split_target(request.target)
-    flipped = _TRIPLET.sub(lambda found: found[0].swapcase(), path)
-    if flipped == path or is_signed(request, known):
+    flipped = _TRIPLET.sub(lambda found: found[0].swapcase(), request.target)
+    if flipped == request.target or is_signed(request, known):
         return None
-    return _edit(request, flipped, "flipped the case of percent-encodings")
+    return Edit(with_target(request, flipped), "flipped the case of percent-encodings")
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
