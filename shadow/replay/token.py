@@ -1,0 +1,115 @@
+"""Which values a service makes up to name things, and what kind of thing a key or a path names."""
+
+import re
+from functools import lru_cache
+
+TOKEN_CHARS_MAX = 8192
+"""Longer than any JWT that a header carries."""
+
+_ALPHABET = re.compile(r"[A-Za-z0-9._~+/=:%|@!$-]+", re.ASCII)
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
+_ID_KEY = re.compile(
+    r"(?i:(?:.*[_.-])?(?:ids?|uuids?|guids?|tokens?|cursors?|sid|nonce|csrf|xsrf|secret|etag|handle))"
+    r"|.*[a-z0-9](?:Ids?|IDs?|Uuids?|UUIDs?|Guids?|Tokens?|Cursors?|Nonce|Secret|Etag)"
+    r"|(?:.*[_.-])?(?:session|continuation|confirmation)(?:[_.-]?(?:key|code))?"
+)
+_NOT_MADE_UP = re.compile(
+    r"\d{4}-\d\d(?:-\d\d)?(?:[T ].*)?"  # dates and times
+    r"|\d{1,2}:\d\d(?::\d\d(?:\.\d+)?)?Z?"
+    r"|[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?"  # numbers
+    r"|[+-]?\d+(?:\.\d+)?[A-Za-z%]{1,5}(?:/[a-z]+)?"  # quantities
+    r"|P(?:\d+[YMWD])*(?:T(?:\d+(?:\.\d+)?[HMS])+)?"  # durations
+    r"|v?\d+(?:\.\d+)+(?:[-+.][A-Za-z0-9.]+)?"  # versions, IPv4
+    r"|(?:[0-9a-fA-F]{0,4}:){2,7}[0-9a-fA-F]{0,4}"  # IPv6
+    r"|(?:text|application|image|audio|video|multipart|font|message)/.*",
+)
+_PREFIX = re.compile(r"(?:[A-Za-z]+[-_:.|])+(?=.)")
+_WORD = re.compile(r"[A-Z]?[a-z]{6,}|[A-Z]{7,}|[a-z]{7,}")
+_HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
+_RUN = re.compile(r"[A-Za-z]+|[0-9]+")
+_ID_SUFFIX = re.compile(
+    r"(?i:(?:^|[_.-])(?:ids?|uuids?|guids?|ref))$|(?<=[a-z0-9])(?:Ids?|IDs?|Uuids?|UUIDs?|Guids?|Ref)$"
+)
+_WRAPPERS = frozenset(
+    {"data", "item", "result", "record", "list", "value", "entry", "edge", "node", "attribute", "hit"}
+    | {"payload", "response", "content", "object", "resource"}
+)
+"""Keys that hold things of any kind, so that they say nothing about the kind."""
+
+
+@lru_cache(maxsize=4096)
+def is_id_key(key: str) -> bool:
+    """Whether a member, parameter or cookie called `key` holds an identifier or a token."""
+    return _ID_KEY.fullmatch(key) is not None
+
+
+@lru_cache(maxsize=16_384)
+def is_token(text: str, *, has_id_key: bool = False) -> bool:
+    """Whether `text` was made up by a machine so that it can stand for one thing alone, wherever it stands.
+
+    Words, numbers, dates, quantities, addresses, versions and names of algorithms are not. Under a key that
+    announces an identifier the look matters less: six characters with a digit will do.
+    """
+    if not 6 <= len(text) <= TOKEN_CHARS_MAX or _ALPHABET.fullmatch(text) is None:
+        return False
+    if _UUID.fullmatch(text):
+        return True
+    if has_id_key:
+        return any(map(str.isdigit, text)) and not _is_date(text)
+    if is_plain(text):
+        return False
+    core = _PREFIX.sub("", text, count=1)
+    return _is_random(core if len(core) >= 6 else text, is_prefixed=core != text)
+
+
+def is_plain(text: str) -> bool:
+    """Whether `text` is a date, number, quantity, version, address or media type, and so names nothing."""
+    return _NOT_MADE_UP.fullmatch(text) is not None
+
+
+def kind_of_key(key: str) -> str:
+    """What a key names: ``"instance"`` for instance_id, instanceId, instances; empty for a bare id."""
+    return _singular(_ID_SUFFIX.sub("", key))
+
+
+def kind_of_word(word: str) -> str:
+    """The same for a segment of a path or a wrapping key; empty where it names no kind."""
+    if not word or not word[0].isalpha() or is_token(word):
+        return ""
+    kind = _singular(word)
+    return "" if kind in _WRAPPERS else kind
+
+
+def kind_of_path(segments: list[str]) -> str:
+    """What kind of thing a path is about: that of its last word, so ``/v1/instances/7`` → instance."""
+    return next((kind for kind in map(kind_of_word, reversed(segments)) if kind), "")
+
+
+def _is_date(text: str) -> bool:
+    return len(text) >= 8 and text[4:5] == "-" and text[7:8] in ("-", "") and text[:4].isdigit()
+
+
+def _is_random(text: str, *, is_prefixed: bool) -> bool:
+    digits = sum(map(str.isdigit, text))
+    if digits == len(text):
+        return is_prefixed  # bare digits may be an amount or a time
+    if _HEX.fullmatch(text) and digits:
+        return len(text) >= 8 or is_prefixed
+    if _WORD.search(text) and len(text) < 32:
+        return False
+    if not digits:
+        upper = sum(map(str.isupper, text))
+        return len(text) >= 20 and 5 <= upper <= len(text) - 5 and not _WORD.search(text)
+    runs = len(_RUN.findall(text))
+    return runs >= 4 and len(text) >= (6 if is_prefixed else 12)
+
+
+def _singular(word: str) -> str:
+    word = re.sub(r"[^a-z0-9]", "", word.lower())
+    if word.endswith("ies") and len(word) > 4:
+        return word[:-3] + "y"
+    if word.endswith(("sses", "xes", "ches", "shes")):
+        return word[:-2]
+    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        return word[:-1]
+    return word
