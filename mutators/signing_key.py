@@ -6,6 +6,7 @@ from mutators._contract import mutator
 from mutators._signed import Signed, kept_signature, signed
 from shadow.auth.encoding import written
 from shadow.auth.identity import is_public
+from shadow.auth.jwt import bearer_jwt
 from shadow.model import Edit, Expect, Known, Level, Request, field
 
 _DAY_SECONDS = 86_400
@@ -18,7 +19,7 @@ _NEAR_SECONDS = (30, 120, 290, 310, 600, 890, 910, 3_590, 3_610)
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
 def expired_timestamp(request: Request, rng: Random, known: Known) -> Edit | None:
     """A validly signed request that states a time days ago is a replay (RFC 9421 §7.2.2, RFC 7519 §4.1.4)."""
-    return _signed_at(request, known, -rng.choice(_FAR_SECONDS))
+    return _signed_at(request, known, -rng.choice(_FAR_SECONDS) - _lifetime_seconds(request))
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -133,6 +134,15 @@ def _signed_at(request: Request, known: Known, offset_seconds: int) -> Edit | No
     at = known.signer.stated_time(request)
     made = None if at is None else known.signer.sign(request, at=at + offset_seconds)
     return None if made is None else kept_signature(made, f"signed {offset_seconds:+d} s from now")
+
+
+def _lifetime_seconds(request: Request) -> int:
+    """How long after its stated time the request's bearer token may still be valid; 0 without one."""
+    token = bearer_jwt(request.headers)
+    expiry, issued = (token.claims.get(name) for name in ("exp", "iat")) if token else (None, None)
+    if isinstance(expiry, int | float) and isinstance(issued, int | float) and abs(expiry - issued) < 1e12:
+        return int(max(0, expiry - issued))
+    return 0 if token is None else _FAR_SECONDS[-1]
 
 
 def _is_signed(request: Request, known: Known) -> bool:

@@ -12,6 +12,7 @@ from random import Random
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from mutators._contract import mutator
+from mutators._signed import signed
 from shadow.auth.basic import read_basic, write_basic
 from shadow.auth.credentials import CREDENTIAL_FIELDS, credential_names, only_credential
 from shadow.auth.identity import is_public
@@ -94,7 +95,7 @@ def jwt_key_id_of_empty_file(request: Request, rng: Random, known: Known) -> Edi
 @mutator(level=Level.AUTH, expect=Expect.AGREE)
 def credential_spoiled(request: Request, rng: Random, known: Known) -> Edit | None:
     """Whether this request needs its credential is not known, but both versions must be of one mind."""
-    if known.owner is not None or (known.signer is not None and known.signer.key_id(request) is not None):
+    if known.owner is not None or signed(request, known) is not None:
         return None
     names = credential_names(request)
     if not names:
@@ -110,8 +111,7 @@ def _owned(spoil: _Spoil, request: Request, rng: Random, known: Known) -> Edit |
     """The request with its owner's credential spoiled and any other credential gone; None where no
     configured identity owns it, where it is signed, and where anybody may make it."""
     owner = known.owner
-    is_signed = known.signer is not None and known.signer.key_id(request) is not None
-    if owner is None or is_signed or is_public(request, known.identities):
+    if owner is None or signed(request, known) is not None or is_public(request, known.identities):
         return None
     own = {name.lower() for name, _ in owner.headers} or {b"authorization"}
     names = [name for name in own if name in CREDENTIAL_FIELDS or len(own) == 1]

@@ -11,6 +11,8 @@ from shadow.auth.credentials import cookies, stripped
 from shadow.auth.jwt import bearer_jwt
 from shadow.model import Headers, Identity, Request, Signs, field
 
+_NO_NONCE = "0" * 32
+
 
 def owner_of(request: Request, identities: Sequence[Identity], signer: Signs | None) -> Identity | None:
     """The identity whose credentials `request` carries; None where no configured one is recognised.
@@ -29,8 +31,8 @@ def owner_of(request: Request, identities: Sequence[Identity], signer: Signs | N
 def as_identity(request: Request, identity: Identity, signer: Signs | None) -> Request | None:
     """`request` with every credential replaced by those of `identity`; None where it cannot be made so.
 
-    Stated time and nonce are kept. A request that stated none gets time 0 and nonce "0": sign it again,
-    by the clock, before sending it. An identity without key and fields is anonymous.
+    Stated time and nonce are kept. A request that stated none gets time 0 and a nonce of zeros: sign it
+    again, by the clock, before sending it. An identity without key and fields is anonymous.
     """
     key = signer.key_id(request) if signer else None
     bare = stripped(request, signer, [name for name, _ in identity.headers])
@@ -41,7 +43,7 @@ def as_identity(request: Request, identity: Identity, signer: Signs | None) -> R
         return None
     at = signer.stated_time(request)
     nonce = _stated_nonce(request, signer)
-    return signer.sign(clothed, key=identity.key, at=0.0 if at is None else at, nonce=nonce or "0")
+    return signer.sign(clothed, key=identity.key, at=0.0 if at is None else at, nonce=nonce or _NO_NONCE)
 
 
 def is_anonymous(identity: Identity) -> bool:

@@ -25,7 +25,8 @@ KEY_PAIR_ALGORITHMS = (
     "ES512",
     "EdDSA",
 )
-TOKEN_ALGORITHMS = (*HMAC_DIGESTS, *KEY_PAIR_ALGORITHMS)
+REPEATABLE_ALGORITHMS = (*HMAC_DIGESTS, "RS256", "RS384", "RS512", "EdDSA")
+"""Those that always make the same signature of the same message (RFC 8017 §8.2, RFC 8032)."""
 
 
 class Jwt(NamedTuple):
@@ -70,8 +71,12 @@ def signed_jwt(header: dict[str, Any], claims: dict[str, Any], key: bytes) -> Jw
 
     `key` is the secret of an HMAC, or a private key in PEM.
     """
-    token = unsigned_jwt(header, claims)
-    signature = _signature(str(header.get("alg")), key, token.signing_input)
+    return resigned_jwt(unsigned_jwt(header, claims), key)
+
+
+def resigned_jwt(token: Jwt, key: bytes) -> Jwt | None:
+    """`token` as it was encoded, with the signature that `key` makes; None where `key` does not fit."""
+    signature = _signature(str(token.header.get("alg")), key, token.signing_input)
     return None if signature is None else token._replace(signature=encode(signature, "base64url"))
 
 

@@ -1,36 +1,16 @@
 """Canonical-string signing schemes as the configuration describes them, and the signer that follows one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import msgspec
 
 from shadow.auth.algorithms import ALGORITHMS
 from shadow.auth.canonical import body_digest, reader
 from shadow.auth.encoding import ENCODINGS, decode, encode
+from shadow.auth.keys import SigningKey, check_keys, one_of, secrets_of
 from shadow.auth.stamp import TIMESTAMP_FORMATS, read_time, write_time
-from shadow.errors import ConfigError, nearest
+from shadow.errors import ConfigError
 from shadow.model import Headers, Request, field
-
-SECRET_ENCODINGS = ("hex", "base64", "utf-8")
-STATUSES = ("active", "revoked")
-
-
-class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One ``[[signing.keys]]``: a key that the service knows, and whether it must still accept it."""
-
-    id: str
-    algorithm: str = "hmac-sha256"
-    secret: str = ""
-    """The secret as text in `secret_encoding`; for ed25519 and secp256k1 the private key's 32 bytes."""
-    secret_env: str = ""
-    """Name of the environment variable that holds the secret instead."""
-    secret_file: str = ""
-    """Path of the file that holds the secret instead."""
-    secret_encoding: str = "hex"  # noqa: S105 - the name of an encoding
-    status: str = "active"
-
-    def __repr__(self) -> str:
-        return f"SigningKey(id={self.id!r}, algorithm={self.algorithm!r}, status={self.status!r})"
 
 
 class SigningSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -64,7 +44,7 @@ class CanonicalScheme:
         self._names = _names(settings)
         self._readers = tuple(reader(part, self._names) for part in settings.canonical)
         self._keys = {key.id: key for key in settings.keys}
-        self._secrets = _secrets(settings.keys, secrets or {})
+        self._secrets = secrets_of(settings.keys, secrets or {})
 
     def key_id(self, request: Request) -> str | None:
         if field(request.headers, self._at("signature")) is None:
@@ -189,51 +169,13 @@ def _names(settings: SigningSettings) -> dict[str, str]:
 def _check(settings: SigningSettings) -> None:
     if not settings.signature:
         raise ConfigError("signing.signature is empty; name the header that carries the signature")
-    _one_of("signing.timestamp_format", settings.timestamp_format, TIMESTAMP_FORMATS)
-    _one_of("signing.signature_encoding", settings.signature_encoding, ENCODINGS)
+    one_of("signing.timestamp_format", settings.timestamp_format, TIMESTAMP_FORMATS)
+    one_of("signing.signature_encoding", settings.signature_encoding, ENCODINGS)
     for part, name in _names(settings).items():
         if not name.isascii() or any(letter in name for letter in ": \t\r\n"):
             raise ConfigError(f"signing.{part} is {name!r}, which is no header name; use letters and hyphens")
-    ids = [key.id for key in settings.keys]
-    for key in settings.keys:
-        _one_of(f"algorithm of signing key {key.id!r}", key.algorithm, ALGORITHMS)
-        _one_of(f"secret_encoding of signing key {key.id!r}", key.secret_encoding, SECRET_ENCODINGS)
-        _one_of(f"status of signing key {key.id!r}", key.status, STATUSES)
-        if ids.count(key.id) > 1:
-            raise ConfigError(f"signing.keys names {key.id!r} twice; give each key an id of its own")
+    check_keys("signing.keys", settings.keys, ALGORITHMS)
     if not settings.key_id and sum(key.status == "active" for key in settings.keys) > 1:
         raise ConfigError(
             "signing.keys has several active keys, but signing.key_id names no header to tell which"
         )
-
-
-def _one_of(key: str, value: str, choices: Iterable[str]) -> None:
-    valid = tuple(choices)
-    if value not in valid:
-        raise ConfigError(f"{key} is {value!r}, which is none of {', '.join(valid)}{nearest(value, valid)}")
-
-
-def _secrets(keys: Iterable[SigningKey], resolved: Mapping[str, str]) -> dict[str, bytes]:
-    """The usable secrets by key id. Raises ConfigError, which never quotes a secret."""
-    found = {}
-    for key in keys:
-        text = resolved.get(key.id, key.secret).rstrip("\r\n")  # a file ends in a line break
-        if not text:
-            continue
-        secret = _decoded(text, key.secret_encoding)
-        if secret is None:
-            raise ConfigError(
-                f"secret of signing key {key.id!r} is not {key.secret_encoding}; set secret_encoding"
-            )
-        if flaw := ALGORITHMS[key.algorithm].flaw(secret):
-            raise ConfigError(f"secret of signing key {key.id!r} {flaw} for {key.algorithm}")
-        found[key.id] = secret
-    return found
-
-
-def _decoded(text: str, secret_encoding: str) -> bytes | None:
-    return (
-        text.encode()
-        if secret_encoding == SECRET_ENCODINGS[-1]
-        else decode(text.strip().encode(), secret_encoding)
-    )

@@ -10,12 +10,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
 from shadow.auth.basic import read_basic, write_basic
 from shadow.auth.credentials import credential_names, only_credential, stripped
 from shadow.auth.encoding import ENCODINGS, Written, decode, encode, written
 from shadow.auth.identity import allows, as_identity, is_public, owner_of
 from shadow.auth.jwt import bearer_jwt, read_jwt, signed_jwt, unsigned_jwt
-from shadow.auth.scheme import CanonicalScheme, SigningKey, SigningSettings
 from shadow.model import Headers, Identity, Request, field
 
 SECRET = b"a secret of thirty-two bytes or so"

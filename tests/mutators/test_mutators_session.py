@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mutators import lifecycle, race, sequence
 from mutators._contract import SessionMutator
 from mutators._session import MAX_STEPS, needed
-from shadow.auth.scheme import CanonicalScheme, SigningKey, SigningSettings
+from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
 from shadow.model import Exchange, Expect, Known, Request, Response, Script, field
 
 MUTATORS = {

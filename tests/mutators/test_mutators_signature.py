@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from mutators import signature, signature_scope, signature_transplant, signing_key
 from mutators._contract import Mutator
+from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
 from shadow.auth.algorithms import ALGORITHMS
 from shadow.auth.encoding import decode
-from shadow.auth.scheme import CanonicalScheme, SigningKey, SigningSettings
 from shadow.model import Edit, Exchange, Expect, Identity, Known, Request, field, fields
 
 NOW = 1_700_000_000
