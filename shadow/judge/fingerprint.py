@@ -46,7 +46,7 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
 
 
 def signature(outcome: Outcome | None) -> str:
-    """What is lasting about an answer: its status and the kind of error in it; ids, times and texts left out."""
+    """What is lasting about an answer: its status and the kind of error in it, without ids and times."""
     if outcome is None:
         return "none"
     if isinstance(outcome, NoReply):

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
-import orjson
 from msgspec.structs import replace
 
 from shadow.model import Headers, Request, field
@@ -74,15 +73,15 @@ def _fewer_queries(request: Request) -> Iterator[Request]:
 
 
 def _fewer_members(request: Request) -> Iterator[Request]:
-    """JSON bodies with one member or element less, outermost first."""
+    """JSON bodies with one member or element less, outermost first; lone surrogates and long numbers kept."""
     if not request.body or field(request.headers, b"content-encoding"):
         return
     try:
-        value = orjson.loads(request.body)
-    except orjson.JSONDecodeError:
+        value = json.loads(request.body)
+    except (ValueError, RecursionError):
         return
     for simpler in _simpler(value):
-        yield _with_body(request, json.dumps(simpler, ensure_ascii=False, separators=(",", ":")).encode())
+        yield _with_body(request, json.dumps(simpler, separators=(",", ":")).encode())
 
 
 def _simpler(value: Any) -> Iterator[Any]:
@@ -121,8 +120,8 @@ def _fewer_bytes(request: Request) -> Iterator[Request]:
 
 def _is_json(body: bytes) -> bool:
     try:
-        orjson.loads(body)
-    except orjson.JSONDecodeError:
+        json.loads(body)
+    except (ValueError, RecursionError):
         return False
     return True
 

@@ -176,7 +176,7 @@ class Noise:
             return True
         if not self._has_baseline or not _holds_scalars(difference.left):
             return False
-        return noise.compared < self._settings.min_clean_orders
+        return round(noise.compared) < self._settings.min_clean_orders
 
     def _noise(self, endpoint: str) -> _Tally:
         witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT

@@ -3,7 +3,7 @@
 import re
 
 _INDEX = re.compile(r"\[\d+\]")
-_ENTRY = re.compile(r"\{[^}]*\}")
+_ENTRY = re.compile(r"\.?\{[^}]*\}")
 _KEY = re.compile(r"""\.([^.\[\]{}]+)|\["((?:[^"\\]|\\.)*)"\]""")
 _ID = re.compile(
     r"[0-9]+"

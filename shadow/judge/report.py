@@ -9,7 +9,7 @@ from shadow.judge.fingerprint import Cause
 from shadow.judge.oracle import classify
 from shadow.judge.reproduce import curl
 from shadow.judge.severity import severity_of
-from shadow.model import Finding, Kind, NoReply, Outcome, Request, Trial, field
+from shadow.model import Expect, Finding, Kind, NoReply, Outcome, Request, Trial, field
 
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
@@ -49,7 +49,7 @@ def finding(
     """
     judgement, record, cause = trial.judgement, sighting.record, sighting.cause
     fault = judgement.fault or "regression"
-    expect = trial.expect or judgement.expect
+    expect = judgement.expect or trial.expect or Expect.SAME
     shown = cause.differences if trial.kind is Kind.REGRESSION else judgement.differences
     return Finding(
         id=cause.id,
@@ -61,7 +61,7 @@ def finding(
         where=tuple(record.where) or ("status",),
         mutator=trial.mutator,
         edits=trial.edits,
-        expect=(judgement.expect or expect).value if (judgement.expect or expect) else "same",
+        expect=expect.value,
         why=_why(trial, cause, record.mutators),
         exchanges=tuple(sorted(record.exchanges)),
         count=record.count,
@@ -79,7 +79,7 @@ def finding(
 
 
 def message(outcome: Outcome | None) -> dict[str, Any] | None:
-    """`outcome` as JSON: class, status, header pairs, and the body's first bytes, decoded where they are text."""
+    """`outcome` as JSON: class, status, header pairs, the first bytes of the body as text or base64."""
     if outcome is None:
         return None
     if isinstance(outcome, NoReply):

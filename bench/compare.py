@@ -1,0 +1,106 @@
+"""What comparing two answers costs: ours beside plain DeepDiff over the parsed bodies, in one run.
+
+Each case is timed in turn by both, several rounds, and the fastest of each is shown: the machine's speed
+changes over time, and nothing but noise makes a run slower than its fastest.
+
+Run it as ``python bench/compare.py [--rounds 5]``. Exits with 1 where a goal is missed.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable
+from time import perf_counter
+from typing import Any
+
+import orjson
+from deepdiff import DeepDiff
+
+from comparators import compare
+from shadow.model import Headers, Response
+
+_SECONDS_PER_ROUND = 0.2
+_GOALS = {"equal bytes": 5e-6, "equal as parsed, 2 kB": 60e-6, "one leaf in 91 kB": 3e-3}
+"""Seconds, from what the pipeline can spend on one answer at a thousand a second and core."""
+
+
+def item(number: int) -> dict[str, Any]:
+    """A member of a list as an API would send it, about 180 bytes."""
+    return {
+        "id": f"i-{number:06d}",
+        "name": f"vm {number}",
+        "status": "STARTED",
+        "vcpus": 4,
+        "memory_mb": 2048,
+        "price": 1.25 * number,
+        "tags": ["a", "b"],
+        "active": True,
+        "created_at": "2024-01-01T00:00:00Z",
+    }
+
+
+def page(count: int) -> dict[str, Any]:
+    return {"items": [item(number) for number in range(count)], "next": None}
+
+
+def answer(value: Any, stamp: bytes = b"1") -> Response:
+    headers: Headers = (
+        (b"Content-Type", b"application/json"),
+        (b"Date", stamp),
+        (b"X-Request-Id", stamp),
+        (b"ETag", b'"1"'),
+        (b"Vary", b"Accept-Encoding"),
+    )
+    return Response(200, headers=headers, body=orjson.dumps(value))
+
+
+def cases() -> dict[str, tuple[Response, Response]]:
+    small, large = page(12), page(560)
+    turned = {"next": None, "items": [dict(reversed(each.items())) for each in small["items"]]}
+    leaf, shorter = page(560), page(560)
+    leaf["items"][280]["price"] = 0
+    del shorter["items"][100]
+    return {
+        "equal bytes": (answer(small), answer(small)),
+        "equal body, other head": (answer(small), answer(small, b"2")),
+        "equal as parsed, 2 kB": (answer(small), answer(turned, b"2")),
+        "one leaf in 91 kB": (answer(large), answer(leaf, b"2")),
+        "one item gone in 91 kB": (answer(large), answer(shorter, b"2")),
+        "every id new in 91 kB": (
+            answer(large),
+            answer({**large, "items": [{**each, "id": f"x-{each['id']}"} for each in large["items"]]}, b"2"),
+        ),
+    }
+
+
+def plainly(control: Response, other: Response) -> object:
+    return DeepDiff(orjson.loads(control.body), orjson.loads(other.body))
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Seconds of one call, over as many as fit in a round; at least one."""
+    calls, started = 0, perf_counter()
+    while calls == 0 or perf_counter() - started < _SECONDS_PER_ROUND:
+        run()
+        calls += 1
+    return (perf_counter() - started) / calls
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    print(f"{'case':26}{'bytes':>8}{'found':>7}{'ours':>12}{'DeepDiff':>12}{'goal':>12}")
+    missed = 0
+    for name, (control, other) in cases().items():
+        ours = min(seconds(lambda: compare(control, other)) for _ in range(rounds))  # noqa: B023 - called at once
+        theirs = min(seconds(lambda: plainly(control, other)) for _ in range(min(rounds, 2)))  # noqa: B023
+        goal = _GOALS.get(name)
+        missed += goal is not None and ours > goal
+        found = len(compare(control, other))
+        shown = "" if goal is None else f"{goal * 1e6:.0f} µs"
+        print(f"{name:26}{len(control.body):8}{found:7}{ours * 1e6:9.1f} µs{theirs * 1e6:9.0f} µs{shown:>12}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,181 @@
+"""Noise: what is learned, what may never be, and what is listed afterwards."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shadow.errors import ConfigError
+from shadow.judge.noise import Noise, NoiseSettings, Witness
+from shadow.model import Change, Difference
+
+EP = "GET /v1/x/{id}"
+
+
+def value(where: str = "body:$.load", left: Any = 1, right: Any = 2) -> Difference:
+    return Difference(where, Change.VALUE, left, right)
+
+
+def learned(
+    drifted: int, clean: int, witness: Witness = Witness.LIVE_RELEASE, *, noise: Noise | None = None
+) -> Noise:
+    noise = noise or Noise()
+    for _ in range(clean):
+        noise.observe(EP, (), witness)
+    for _ in range(drifted):
+        noise.observe(EP, (value(),), witness)
+    return noise
+
+
+def test_a_place_that_drifts_at_the_live_release_is_noise() -> None:
+    noise = Noise()
+    assert not noise.forgives(EP, value())
+    noise.observe(EP, (value(),), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, value(left=7, right=9))
+    assert not noise.forgives("GET /other", value())
+    assert not noise.forgives(EP, value("body:$.other"))
+
+
+def test_array_positions_and_ids_share_what_was_learned() -> None:
+    noise = Noise()
+    noise.observe(EP, (value("body:$.items[3].load"), value("body:$.by_id.4711.load")), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, value("body:$.items[9].load"))
+    assert noise.forgives(EP, value("body:$.by_id.815.load"))
+
+
+@pytest.mark.parametrize("change", [Change.MISSING, Change.ADDED, Change.TYPE, Change.LENGTH])
+def test_structure_is_never_learned_to_be_noise(change: Change) -> None:
+    noise = Noise()
+    difference = Difference("body:$.load", change, 1, None)
+    for _ in range(50):
+        noise.observe(EP, (difference, value()), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, value())
+    assert not noise.forgives(EP, difference)
+
+
+def test_a_status_is_never_noise_and_teaches_nothing() -> None:
+    noise = Noise()
+    for _ in range(9):
+        noise.observe(EP, (Difference("status", Change.VALUE, 200, 404), value()), Witness.LIVE_RELEASE)
+    assert not noise.forgives(EP, Difference("status", Change.VALUE, 200, 404))
+    assert not noise.forgives(EP, value())
+
+
+@pytest.mark.parametrize(
+    ("drifted", "clean", "suspect_drifted", "suspect_clean", "is_forgiven"),
+    [
+        pytest.param(1, 0, 1, 0, True, id="nothing to tell them apart yet"),
+        pytest.param(1, 29, 30, 0, False, id="once against always"),
+        pytest.param(15, 15, 17, 13, True, id="about as often"),
+        pytest.param(5, 95, 60, 40, False, id="twelve times as often"),
+        pytest.param(30, 0, 30, 0, True, id="always on both"),
+    ],
+)
+def test_a_candidate_that_drifts_far_more_often_is_not_forgiven(
+    drifted: int, clean: int, suspect_drifted: int, suspect_clean: int, is_forgiven: bool
+) -> None:
+    noise = learned(drifted, clean)
+    learned(suspect_drifted, suspect_clean, Witness.CANDIDATE, noise=noise)
+    assert noise.forgives(EP, value()) is is_forgiven
+
+
+def test_what_was_seen_once_fades() -> None:
+    noise = Noise(NoiseSettings(half_life_comparisons=10))
+    noise.observe(EP, (value(),), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, value())
+    learned(0, 25, noise=noise)
+    assert not noise.forgives(EP, value())
+
+
+def test_the_candidate_cannot_excuse_itself_where_there_is_a_baseline() -> None:
+    noise = learned(5, 0, Witness.CANDIDATE_REPEAT)
+    assert noise.forgives(EP, value())
+    noise.observe(EP, (), Witness.LIVE_RELEASE)
+    assert not noise.forgives(EP, value())
+
+
+def test_an_array_of_scalars_counts_as_ordered_once_it_was_seen_to_keep_its_order() -> None:
+    order = Difference("body:$.tags", Change.ORDER, ["a", "b"], ["b", "a"])
+    noise = learned(0, 2)
+    assert noise.forgives(EP, order)
+    noise.observe(EP, (), Witness.LIVE_RELEASE)
+    assert not noise.forgives(EP, order)
+    noise.observe(EP, (order,), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, order)
+
+
+def test_an_array_of_objects_counts_as_ordered_at_once() -> None:
+    order = Difference("body:$.items", Change.ORDER, [{"a": 1}, {"a": 2}], [{"a": 2}, {"a": 1}])
+    noise = learned(0, 1)
+    assert not noise.forgives(EP, order)
+    noise.observe(EP, (order,), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, order)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "where"),
+    [
+        ("body:$.items[].load", "body:$.items[4].load"),
+        ("$.items[*].load", "body:$.items[4].load"),
+        ("body:$.meta", "body:$.meta.host"),
+        ("body:$.*.host", "body:$.meta.host"),
+        ("header:x-node", "header:x-node"),
+        ("header:X-Node", "header:x-node"),
+        ("header:vary", "header:vary[origin]"),
+        ("status", "status"),
+    ],
+)
+@pytest.mark.parametrize("change", list(Change))
+def test_an_ignored_place_never_counts(pattern: str, where: str, change: Change) -> None:
+    noise = Noise(NoiseSettings(ignore=(pattern,)))
+    assert noise.forgives(EP, Difference(where, change, 1, None))
+    assert not noise.forgives(EP, Difference("body:$.price", Change.MISSING, 1, None))
+
+
+@pytest.mark.parametrize("pattern", ["*", "body", "body:$", "$", "body:$.*", "header:*", "price", ""])
+def test_a_pattern_that_covers_too_much_is_refused(pattern: str) -> None:
+    with pytest.raises(ConfigError, match="ignore ="):
+        Noise(NoiseSettings(ignore=(pattern,)))
+
+
+def test_what_was_forgiven_is_listed() -> None:
+    noise = learned(1, 0)
+    noise.forgives(EP, value())
+    noise.forgives(EP, value())
+    noise.forgives(EP, value("body:$.request_id", "a", "b"))
+    assert [(each.where, each.why, each.count) for each in noise.forgiven()] == [
+        ("body:$.load", "drifts at the live release", 2),
+        ("body:$.request_id", "volatile kind of value", 1),
+    ]
+
+
+def test_memory_is_bounded() -> None:
+    noise = Noise(NoiseSettings(max_places=10))
+    for number in range(40):
+        noise.observe(
+            EP, (value(f"body:$.field{chr(97 + number % 26)}{chr(97 + number // 26)}"),), Witness.LIVE_RELEASE
+        )
+    assert noise.forgives(EP, value("body:$.fieldaa"))
+    assert not noise.forgives(EP, value("body:$.fieldza"))
+
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=60)
+places = st.text('ab.$[]{}0123:"\\', max_size=20)
+differences = st.builds(
+    Difference,
+    where=places.map("body:$".__add__) | places | places.map("header:".__add__),
+    change=st.sampled_from(Change),
+    left=scalars | st.lists(scalars, max_size=2),
+    right=scalars | st.lists(scalars, max_size=2),
+)
+
+
+@given(st.lists(differences, max_size=6), differences)
+def test_no_difference_is_too_odd_to_judge(seen: list[Difference], asked: Difference) -> None:
+    noise = Noise()
+    noise.observe(EP, seen, Witness.LIVE_RELEASE)
+    if asked.change in (Change.MISSING, Change.ADDED, Change.TYPE, Change.LENGTH):
+        assert not noise.forgives(EP, asked)
+    else:
+        assert noise.forgives(EP, asked) in (True, False)
