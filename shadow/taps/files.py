@@ -43,13 +43,13 @@ class Recording:
         self._limits = limits
         self._captures: list[Source] = []
         self._others: list[tuple[Source, _Reader]] = []
-        for path in paths:
-            source = Source(str(path), self.notices)
-            reader = _recognise(source)
-            if reader is None:
-                self._captures.append(source)
-            else:
-                self._others.append((source, reader))
+        try:
+            for path in paths:
+                self._add(Source(str(path), self.notices))
+        except TapError:
+            for source in [*self._captures, *(source for source, _ in self._others)]:
+                source.close()
+            raise
 
     def __iter__(self) -> Iterator[Item]:
         if not self._others:
@@ -59,6 +59,13 @@ class Recording:
             yield from reader(source)
         else:
             yield from self._merged()
+
+    def _add(self, source: Source) -> None:
+        reader = _recognise(source)
+        if reader is None:
+            self._captures.append(source)
+        else:
+            self._others.append((source, reader))
 
     def _extracted(self) -> Iterator[Item]:
         """The exchanges of the captures."""

@@ -1,0 +1,313 @@
+"""Files of any kind become one stream of exchanges, with its notices."""
+
+import gzip
+import io
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.capture import Talk, pcap, pcapng
+from shadow.errors import TapError
+from shadow.model import Exchange, Fate, Headers, Request, Response, Settled
+from shadow.taps import gor, jsonl
+from shadow.taps.files import Recording
+from shadow.wire.http1 import serialise_request
+
+AT = 1_700_000_000.0
+
+
+def talk(path: str, at: float = AT, port: int = 40000) -> Talk:
+    asked = f"GET {path} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
+    return Talk(("10.0.0.1", port), at=at).open().say(0, asked).say(1, b"HTTP/1.1 204 \r\n\r\n")
+
+
+def line(path: str, at: float, index: int = 0) -> bytes:
+    return jsonl.encode(Exchange(index, "sniff", "s", at, Request(b"GET", path.encode())))
+
+
+def har(*entries: object) -> bytes:
+    return json.dumps({"log": {"version": "1.2", "entries": entries}}).encode()
+
+
+def entry(url: str, started: str = "2023-11-14T22:13:20.500Z", **more: object) -> dict[str, object]:
+    return {"startedDateTime": started, "request": {"method": "GET", "url": url}, **more}
+
+
+def record(kind: int, name: str, time: int, text: bytes) -> bytes:
+    return f"{kind} {name} {time} 0\n".encode() + text + "\n🐵🙈🙉\n".encode()
+
+
+def write(folder: Path, name: str, text: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(text)
+    return path
+
+
+def targets(recording: Recording) -> list[tuple[int, bytes]]:
+    found = [each for each in recording if isinstance(each, Exchange)]
+    return sorted((each.index, each.request.target) for each in found)
+
+
+FORMATS = {
+    "pcap": pcap(talk("/x").packets),
+    "pcapng": pcapng(talk("/x").packets),
+    "jsonl": line("/x", AT),
+    "har": har(entry("http://h/x")),
+    "gor": record(1, "a1", 17, b"GET /x HTTP/1.1\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+@pytest.mark.parametrize("text", FORMATS.values(), ids=FORMATS)
+def test_format_is_recognised_by_content_whatever_the_name(tmp_path: Path, text: bytes, packed: bool) -> None:
+    path = write(tmp_path, "traffic.txt", gzip.compress(text) if packed else text)
+    recording = Recording([path])
+    assert targets(recording) == [(0, b"/x")]
+    assert recording.notices == []
+
+
+def test_standard_input_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with io.TextIOWrapper(io.BufferedReader(io.BytesIO(FORMATS["pcap"]))) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        assert targets(Recording(["-"])) == [(0, b"/x")]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        pytest.param(b"", "is empty", id="empty"),
+        pytest.param(b"root:x:0:0:", "begins with b'root:x:0:0:'", id="text"),
+        pytest.param(b'{"a": 1}', "begins with", id="other JSON"),
+        pytest.param(gzip.compress(b"hello"), "begins with b'hello'", id="gzip of text"),
+    ],
+)
+def test_file_that_is_no_capture_is_named_with_what_is_accepted(
+    tmp_path: Path, text: bytes, found: str
+) -> None:
+    path = write(tmp_path, "traffic.pcap", text)
+    with pytest.raises(TapError) as raised:
+        Recording([path])
+    message = str(raised.value)
+    assert str(path) in message
+    assert found in message
+    assert "pcapng" in message
+    assert "\n" not in message
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TapError, match=r"cannot read '.*/gone': No such file"):
+        Recording([tmp_path / "gone"])
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "gzip"])
+def test_cut_capture_gives_what_it_holds_and_one_line_about_the_rest(tmp_path: Path, packed: bool) -> None:
+    text = FORMATS["pcap"] + pcap(talk("/y", port=2).packets)[24:-5]
+    path = write(tmp_path, "cut", gzip.compress(text)[:-12] if packed else text)
+    recording = Recording([path])
+    assert (0, b"/x") in targets(recording)
+    assert recording.notices
+    assert all(str(path) in notice for notice in recording.notices)
+
+
+def test_several_captures_are_merged_by_time(tmp_path: Path) -> None:
+    late, early = talk("/late", AT + 5), talk("/early", AT, port=2)
+    paths = [write(tmp_path, "1", pcap(late.packets)), write(tmp_path, "2", pcapng(early.packets))]
+    assert targets(Recording(paths)) == [(0, b"/early"), (1, b"/late")]
+
+
+def test_connection_that_spans_two_files_is_one(tmp_path: Path) -> None:
+    packets = talk("/x").packets
+    paths = [write(tmp_path, "b", pcap(packets[4:])), write(tmp_path, "a", pcap(packets[:4]))]
+    (found,) = list(Recording(paths))
+    assert isinstance(found, Exchange)
+    assert found.response is not None
+
+
+def test_indexes_count_over_files_of_different_kinds(tmp_path: Path) -> None:
+    paths = [
+        write(tmp_path, "1", line("/third", AT + 9, 4) + line("/last", AT + 99, 7)),
+        write(tmp_path, "2", pcap(talk("/second").packets)),
+        write(tmp_path, "3", har(entry("http://h/first", "2023-11-14T22:13:19Z"))),
+    ]
+    assert [target for _, target in targets(Recording(paths))] == [b"/first", b"/second", b"/third", b"/last"]
+    assert [index for index, _ in targets(Recording(paths))] == [0, 1, 2, 3]
+
+
+def test_single_file_of_lines_keeps_its_indexes(tmp_path: Path) -> None:
+    path = write(tmp_path, "1", line("/b", 2.0, 9) + line("/a", 1.0, 3))
+    assert targets(Recording([path])) == [(3, b"/a"), (9, b"/b")]
+
+
+def test_index_is_given_when_the_request_begins_and_not_when_it_ends(tmp_path: Path) -> None:
+    slow, quick = talk("/slow", AT), talk("/quick", AT + 0.0035, port=2)
+    slow.packets[4:] = [(time + 60, frame) for time, frame in slow.packets[4:]]
+    path = write(tmp_path, "1", pcap(sorted(slow.packets + quick.packets)))
+    assert [each.request.target for each in Recording([path]) if isinstance(each, Exchange)] == [
+        b"/quick",
+        b"/slow",
+    ]
+    assert targets(Recording([path])) == [(0, b"/slow"), (1, b"/quick")]
+
+
+def test_exchanges_leave_as_they_complete(tmp_path: Path) -> None:
+    read, write_end = _pipe()
+    with read, write_end:
+        write_end.write(FORMATS["pcap"])
+        write_end.flush()
+        items = iter(Recording([f"/dev/fd/{read.fileno()}"]))
+        found = next(items)
+    assert isinstance(found, Exchange)
+
+
+def test_other_traffic_is_a_notice_and_not_unparsed(tmp_path: Path) -> None:
+    mail = Talk(server=("10.0.0.2", 25)).open().say(1, b"220 hello\r\n")
+    recording = Recording([write(tmp_path, "1", pcap(mail.packets))])
+    assert list(recording) == []
+    assert recording.notices == ["skipped 11 bytes of TCP payload that are no HTTP/1"]
+
+
+def test_only_wanted_ports_are_read(tmp_path: Path) -> None:
+    path = write(tmp_path, "1", FORMATS["pcap"])
+    assert targets(Recording([path], ports=(81,))) == []
+    assert targets(Recording([path], ports=(80,))) == [(0, b"/x")]
+
+
+EXCHANGE = Exchange(
+    3,
+    "pcap",
+    "10.0.0.1:1>10.0.0.2:80#1",
+    1_700_000_000.123,
+    Request(b"POST", b"/\xff?\xc3\xa9", headers=((b"A", b"\xe9"), (b"a", b"\xc3\xa9")), body=b"\0\xff"),
+    Response(200, b"O\xe9", b"HTTP/1.0", ((b"X", b""),), b"body", ((b"T", b"\x80"),), is_complete=False),
+    0.004,
+    "10.0.0.2:80",
+)
+
+
+def test_line_of_an_exchange_is_as_documented() -> None:
+    request = Request(b"GET", b"/v1/x?y=1", headers=((b"Host", b"h"),), body=b"hi")
+    exchange = Exchange(0, "pcap", "s", 1.5, request, Response(200, b"OK"), 0.004)
+    assert json.loads(jsonl.encode(exchange)) == {
+        "index": 0,
+        "tap": "pcap",
+        "session": "s",
+        "seen_at": 1.5,
+        "request": {
+            "method": "GET",
+            "target": "/v1/x?y=1",
+            "version": "HTTP/1.1",
+            "headers": [["Host", "h"]],
+            "body": "aGk=",
+        },
+        "response": {"status": 200, "reason": "OK", "headers": [], "body": ""},
+        "latency_seconds": 0.004,
+    }
+
+
+def test_line_gives_back_the_same_exchange_byte_for_byte() -> None:
+    assert jsonl.decode(jsonl.encode(EXCHANGE)) == EXCHANGE
+
+
+def test_damaged_line_is_unparsed_and_a_cut_one_a_notice(tmp_path: Path) -> None:
+    text = line("/a", 1.0) + b'{"index": "no"}\n' + line("/b", 2.0, 1)[:-20]
+    recording = Recording([write(tmp_path, "1", text)])
+    items = list(recording)
+    assert isinstance(items[0], Exchange)
+    assert isinstance(items[1], Settled)
+    assert (items[1].fate, items[1].why[:20]) == (Fate.UNPARSED, "line 2: not an excha")
+    assert len(items) == 2
+    assert "ends inside a line" in recording.notices[0]
+
+
+def test_har_entry_becomes_an_exchange(tmp_path: Path) -> None:
+    seen = entry(
+        "https://h.example:8443/p?q=1#f",
+        response={
+            "status": 200,
+            "statusText": "OK",
+            "headers": [
+                {"name": "Content-Encoding", "value": "gzip"},
+                {"name": "Content-Length", "value": "999"},
+                {"name": "Set-Cookie", "value": "a=b"},
+            ],
+            "content": {"text": "aGVsbG8=", "encoding": "base64", "size": 5},
+        },
+        timings={"send": 1.0, "wait": 9.0},
+    )
+    seen["request"] = {
+        "method": "POST",
+        "url": seen["request"]["url"],  # type: ignore[index]
+        "headers": [{"name": ":authority", "value": "h.example:8443"}, {"name": "X", "value": "é"}],
+        "postData": {"mimeType": "text/plain", "text": "ä"},
+    }
+    (found,) = list(Recording([write(tmp_path, "1", har(seen))]))
+    assert isinstance(found, Exchange)
+    headers: Headers = ((b"Host", b"h.example:8443"), (b"X", b"\xc3\xa9"), (b"Content-Length", b"2"))
+    assert found.request == Request(b"POST", b"/p?q=1", headers=headers, body=b"\xc3\xa4")
+    assert found.response == Response(
+        200, b"OK", headers=((b"Content-Length", b"5"), (b"Set-Cookie", b"a=b")), body=b"hello"
+    )
+    assert (found.seen_at, found.latency_seconds, found.live) == (1_700_000_000.5, 0.01, "h.example:8443")
+
+
+def test_har_entries_that_are_no_exchanges_are_unparsed(tmp_path: Path) -> None:
+    text = har(entry("data:text/plain,x"), {"request": 5}, entry("http://h/ok", response={"status": 0}))
+    found = list(Recording([write(tmp_path, "1", text)]))
+    assert [each.response for each in found if isinstance(each, Exchange)] == [None]
+    assert sum(isinstance(each, Settled) for each in found) == 2
+
+
+def test_damaged_har_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = write(tmp_path, "1", har(entry("http://h/x"))[:-3])
+    with pytest.raises(TapError, match=f"'{path}' is no HAR file"):
+        list(Recording([path]))
+
+
+def test_gor_requests_are_paired_with_the_live_answers_by_id(tmp_path: Path) -> None:
+    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
+    text = (
+        record(1, "a1", 1_000_000_000, b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
+        + record(1, "b2", 2_000_000_000, b"GET /b HTTP/1.1\r\n\r\n")
+        + record(3, "a1", 2_000_000_000, b"HTTP/1.1 500 No\r\n\r\n")
+        + record(2, "a1", 1_500_000_000, answer)
+        + record(1, "c3", 3_000_000_000, b"nonsense")
+    )
+    items = list(Recording([write(tmp_path, "1", text)]))
+    found = [each for each in items if isinstance(each, Exchange)]
+    assert [(each.index, each.request.target, each.response and each.response.body) for each in found] == [
+        (0, b"/a", b"hi"),
+        (1, b"/b", None),
+    ]
+    assert (found[0].seen_at, found[0].latency_seconds, found[0].live) == (1.0, 0.5, "h")
+    assert [each.why for each in items if isinstance(each, Settled)] == ["the request is cut"]
+
+
+def test_gor_records_written_are_read_back(tmp_path: Path) -> None:
+    request = Request(b"POST", b"/g", headers=((b"Content-Length", b"3"),), body="🐵".encode()[:3])
+    response = Response(200, b"OK", headers=((b"Content-Length", b"2"),), body=b"ok")
+    exchange = Exchange(0, "pcap", "s", 12.0, request, response, 0.25)
+    (found,) = list(Recording([write(tmp_path, "1", gor.encode(exchange))]))
+    assert isinstance(found, Exchange)
+    assert (found.request, found.response) == (request, response)
+    assert (found.seen_at, found.latency_seconds) == (12.0, 0.25)
+
+
+def test_gor_sessions_follow_credentials_without_showing_them(tmp_path: Path) -> None:
+    texts = [
+        serialise_request(Request(b"GET", b"/", headers=((b"Authorization", secret),)))
+        for secret in (b"Bearer one", b"Bearer two", b"Bearer one")
+    ]
+    text = b"".join(record(1, f"a{at}", at, each) for at, each in enumerate(texts))
+    sessions = [
+        each.session for each in Recording([write(tmp_path, "1", text)]) if isinstance(each, Exchange)
+    ]
+    assert sessions[0] == sessions[2] != sessions[1]
+    assert "one" not in sessions[0]
+
+
+def _pipe() -> tuple[io.FileIO, io.BufferedWriter]:
+    import os
+
+    read, write_end = os.pipe()
+    return io.FileIO(read), os.fdopen(write_end, "wb")
