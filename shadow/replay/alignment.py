@@ -17,7 +17,7 @@ def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[
 
     Certain are those that share an identifier already known, those whose other values are all equal and
     occur once in either list, and the single elements of lists of one. Of the rest, alike ones are paired in
-    their order, then by position where the lists are equally long; that is a guess.
+    their order, then what is left in its order where the lists are equally long; that is a guess.
     """
     if max(len(live), len(shadow)) > _ELEMENTS_MAX:
         return
@@ -29,8 +29,8 @@ def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[
         for at, other_at, is_certain in match:
             yield mine.pop(at), its.pop(other_at), is_certain
     if len(live) == len(shadow):
-        for at in mine.keys() & its.keys():
-            yield mine[at], its[at], False
+        for one, other in zip(mine.values(), its.values(), strict=True):
+            yield one, other, False
 
 
 def _by_identifier(live: dict[int, Any], shadow: dict[int, Any], known: Known) -> list[tuple[int, int, bool]]:

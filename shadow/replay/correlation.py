@@ -115,7 +115,7 @@ class Correlation:
         key = (evidence.kind, evidence.live)
         if key in scope.made and not evidence.is_told:
             return
-        if not evidence.is_sure and (key in scope.values or key in self._shared):
+        if not evidence.is_sure and self._knows(scope, evidence):
             return
         limit = self.settings.values_max
         _put(scope.values, key, evidence.shadow, scope.capacity)
@@ -124,6 +124,11 @@ class Correlation:
         _put(self._pairs, pair, speaks or self._pairs.get(pair, False), limit)
         if is_shared and not (evidence.kind or "").startswith(_OWN_KINDS):
             _put(self._shared, key, evidence.shadow, limit)
+
+    def _knows(self, scope: "_Scope", evidence: Evidence) -> bool:
+        """Whether the live value is known already, under its kind or by itself."""
+        keys = ((evidence.kind, evidence.live), (None, evidence.live))
+        return any(key in scope.values or key in self._shared for key in keys)
 
     def _same_parts(self, live: str, shadow: str) -> bool:
         """Whether two texts are built alike, of parts that are equal or correspond: URLs, prefixed ids."""

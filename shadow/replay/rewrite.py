@@ -26,6 +26,7 @@ _UUID = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-
 _JSON_TOKEN = re.compile(
     rb'("[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+")(\s*+:)?|(?<![\w.+-])(-?[0-9]++)(?![\w.+-])', re.DOTALL
 )
+_BARE = re.compile(rb"[A-Za-z0-9._~!$'()*,;:@/-]*")
 _RUN = re.compile(r"[A-Za-z0-9._~+/=:%|@!$&?#-]{6,}", re.ASCII)
 
 
@@ -68,6 +69,13 @@ def rewrite(request: Request, lookup: Lookup, aim: Aim) -> Request:
     return changed if swapped == content else replace_body(changed, swapped)
 
 
+def _written(new: str, old_raw: bytes, old: str) -> bytes:
+    """`new` as it stands in a URL: as it is where the old text did too, else percent-encoded throughout."""
+    raw = new.encode("utf-8", "surrogateescape")
+    was_bare = old.encode("utf-8", "surrogateescape") == old_raw
+    return raw if was_bare and _BARE.fullmatch(raw) else encode(raw)
+
+
 class _Swap:
     """Exchanges the values of one request."""
 
@@ -108,7 +116,7 @@ class _Swap:
         if b"\0" in content:
             return content
         text = content.decode("latin-1")
-        return _RUN.sub(lambda run: self._pieces(run[0]), self._aim(text)).encode("latin-1", "replace")
+        return _RUN.sub(lambda run: self._piece(run[0], 0), self._aim(text)).encode("latin-1", "replace")
 
     def text(self, text: str, kind: str) -> str:
         """One value, which may be or hold a name of a thing of `kind` (empty where nothing says so)."""
@@ -173,7 +181,7 @@ class _Swap:
             found = self._lookup.find(text, f"path:{kind}")
         if found is None:
             found = self._pieces(text)
-        return raw if found == text else encode(found.encode("utf-8", "surrogateescape"))
+        return raw if found == text else _written(found, raw, text)
 
     def _pair(self, pair: bytes) -> bytes:
         raw_name, mark, raw = pair.partition(b"=")
@@ -184,7 +192,7 @@ class _Swap:
         swapped = self.text(text, self._kind_under(key))
         if swapped == text:
             return pair
-        return raw_name + mark + encode(swapped.encode("utf-8", "surrogateescape"))
+        return raw_name + mark + _written(swapped, raw, text)
 
     def _crumb(self, crumb: bytes) -> bytes:
         name, mark, raw = crumb.partition(b"=")
