@@ -75,6 +75,7 @@ _OPEN_JSON = re.compile(rb'"([^"\\\r\n]{1,64})"\s{0,64}:\s{0,64}(?=["\d\[{-])')
 _JSON_LEAF = re.compile(rb'"((?:[^"\\]|\\.)*)(?:"(\s{0,64}:)?|\\?\Z)|-?\d[\d.eE+-]*|[\[\]{}]', re.DOTALL)
 _FIELD = re.compile(rb"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64}):[ \t]*"), re.compile(rb"([^\r\n'\"]+)")
 _FORM = re.compile(rb"(?:\A|(?<=&))([^=&]{1,256})="), re.compile(rb"([^&#]*)")
+_CODING = re.compile(rb"(?im)^content-encoding[ \t]*:[ \t]*([^\r\n]+?)[ \t]*\r?$")
 _PAIRS = (
     # JSON within a JSON string
     (re.compile(rb'\\"([^"\\]{1,64})\\"\s{0,64}:\s{0,64}\\"'), re.compile(rb'(.*?)(?=\\"|\Z)', re.DOTALL)),
@@ -96,16 +97,26 @@ _PAIRS = (
 )
 """How a name opens a value, and the value: its one group is the secret."""
 _SHAPES = tuple(
-    re.compile(shape, re.DOTALL)
-    for shape in (
-        rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}",  # JWS, JWE: RFC 7515, 7516
-        rb"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY[A-Z ]{0,16}-----.*?(?:-----END [A-Z0-9 ]{0,64}-----|\Z)",
-        rb"(?<![A-Za-z0-9_])(?:gh[pousr]_[A-Za-z0-9]{20,}|xox[abprs]-[A-Za-z0-9-]{10,})",
-        rb"(?<![A-Za-z0-9_])(?:AIza[A-Za-z0-9_-]{35}|[sr]k_(?:live|test)_[A-Za-z0-9]{10,}|A[KS]IA[A-Z0-9]{16})",
-        rb"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{8,}=*)",
-        rb"://[^/\s:@]{0,256}:([^/\s@]{1,256})@",  # the password in a URL
+    (literal, re.compile(shape, re.DOTALL))
+    for literal, shape in (
+        (b"eyJ", rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}"),  # RFC 7515, RFC 7516
+        (
+            b"PRIVATE KEY",
+            rb"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY[A-Z ]{0,16}-----.*?(?:-----END [A-Z0-9 ]{0,64}-----|\Z)",
+        ),
+        (b"gh", rb"(?<![A-Za-z0-9_])gh[pousr]_[A-Za-z0-9]{20,}"),
+        (b"xox", rb"(?<![A-Za-z0-9_])xox[abprs]-[A-Za-z0-9-]{10,}"),
+        (b"AIza", rb"(?<![A-Za-z0-9_])AIza[A-Za-z0-9_-]{35}"),
+        (b"k_", rb"(?<![A-Za-z0-9_])[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
+        (b"IA", rb"(?<![A-Za-z0-9_])A[KS]IA[A-Z0-9]{16}"),
+        (b"earer", rb"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{8,}=*)"),
+        (b"EARER", rb"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{8,}=*)"),
+        (b"://", rb"://[^/\s:@]{0,256}:([^/\s@]{1,256})@"),  # the password in a URL
     )
 )
+"""Secrets known by how they look, each with a literal that it cannot be without: saves most searches."""
+_MAX_KNOWN_FIELD_BYTES = 256
+"""Most fields say the same in every message: those are looked through once."""
 _MAX_PASSES = 5
 """A mask may close what it stands in, so that more shows as secret; text without secrets takes one pass."""
 _MAX_DEPTH = 100
@@ -132,7 +143,7 @@ class Redactor:
 
     def __init__(self, settings: RedactionSettings, key: bytes) -> None:
         self._key = key[:32]
-        self._shapes = (*_SHAPES, *map(_compiled, settings.patterns))
+        self._shapes = (*_SHAPES, *((b"", _compiled(pattern)) for pattern in settings.patterns))
         whole = _WHOLE | {_plain_name(name) for name in settings.names}
         kept = _OPEN | {_plain_name(name) for name in settings.keep}
         self._hints = _HINTS if not settings.names else (b"",)
@@ -142,7 +153,12 @@ class Redactor:
             plain = _plain_name(name.decode("latin-1"))
             return plain not in kept and (plain in whole or plain.endswith(_ENDS))
 
+        @lru_cache(maxsize=4096)
+        def clean_field(value: bytes) -> bytes:
+            return self.raw(value)
+
         self._is_secret = is_secret
+        self._clean_field = clean_field
 
     def mask(self, secret: bytes, *, keeps_length: bool = False) -> bytes:
         """``b"<redacted:1a2b3c>"``; what is masked already, or empty, stays as it is.
@@ -186,7 +202,9 @@ class Redactor:
 
     def field(self, name: bytes, value: bytes) -> bytes:
         """The value of one header field, masked where it is or holds a secret."""
-        return _masked_field(name, value, self.mask) if self._is_secret(name) else self.raw(value)
+        if self._is_secret(name):
+            return _masked_field(name, value, self.mask)
+        return self._clean_field(value) if len(value) <= _MAX_KNOWN_FIELD_BYTES else self.raw(value)
 
     def target(self, target: bytes) -> bytes:
         """A request target with the secrets of its query masked."""
@@ -224,8 +242,9 @@ class Redactor:
             raw = self._json(raw, mask)
             for opener, value in _PAIRS:
                 raw = self._pairs(raw, opener, value, mask)
-        for shape in self._shapes:
-            raw = shape.sub(lambda found: _within(found, min(1, found.re.groups), mask), raw)
+        for literal, shape in self._shapes:
+            if literal in raw:
+                raw = shape.sub(lambda found: _within(found, min(1, found.re.groups), mask), raw)
         return raw
 
     def _value(self, value: Any, depth: int, *, is_secret: bool) -> Any:
@@ -257,10 +276,20 @@ class Redactor:
             return self.mask(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
         plain = _unbase64(text)
         if plain is not None:
-            clean = self.raw(plain, keeps_length=True)
+            clean = self._exact(plain)
             if clean != plain:
                 return b64encode(clean).decode()
         return self.text(text)
+
+    def _exact(self, raw: bytes) -> bytes:
+        """Bytes as sent, masked in their length. A coded body that holds or may hold a secret goes whole."""
+        head, blank, body = raw.partition(b"\r\n\r\n")
+        coding = _CODING.search(head)
+        if coding and body:
+            undone = undo(body, coding[1])
+            if undone.fault is not None or self.raw(undone.body) != undone.body:
+                body = self.mask(body, keeps_length=True)
+        return self.raw(head + blank + body, keeps_length=True)
 
     def _names_secret(self, key: object) -> bool:
         return isinstance(key, str) and self._is_secret(_utf8(key)[:256])
@@ -315,6 +344,7 @@ def redact_exchange(redactor: Redactor, exchange: Exchange) -> Exchange:
     request, response = exchange.request, exchange.response
     return msgspec.structs.replace(
         exchange,
+        session=redactor.text(exchange.session),
         request=msgspec.structs.replace(
             _message(redactor, request),
             method=redactor.raw(request.method),

@@ -146,10 +146,10 @@ class Console:
     def _tell(self) -> None:
         try:
             while self._notes:
-                self._terminal.print(self._notes.popleft())
+                self._terminal.print(self._notes.popleft(), soft_wrap=True)
             line = self.progress()
             if self._live is None:
-                self._terminal.print(Text(line))
+                self._terminal.print(Text(line), soft_wrap=True)
             else:
                 self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
         except OSError:  # the terminal is gone; the run is not
@@ -176,7 +176,7 @@ class Console:
             )
         if not self._settings.is_quiet:
             for line in _ledger_lines(self._summary(), self._ledger.broke):
-                terminal.print(Text(line))
+                terminal.print(Text(line), soft_wrap=not terminal.is_terminal)
 
 
 def shown(text: str, limit: int = 200) -> str:

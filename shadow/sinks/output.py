@@ -16,7 +16,7 @@ from shadow.content.redaction import Redactor, redact_exchange, redact_finding
 from shadow.model import Event, Exchange, Fate, Finding, Found, Settled
 from shadow.sinks._background import Background
 from shadow.sinks.folder import Folder, unwritable
-from shadow.sinks.lines import exchange_line, finding_line
+from shadow.sinks.lines import finding_line
 
 _LOG = logging.getLogger(__name__)
 _WAKE_SECONDS = 0.5
@@ -36,8 +36,9 @@ class OutputSettings(msgspec.Struct, frozen=True):
 class Output:
     """Writes one run's folder. Only replayed exchanges are kept: what a filter left out stays out of files.
 
-    `summary` gives the present content of ``summary.json``. Raises SinkError where the folder cannot be
-    written at the start; later trouble is logged once, counted in `unwritten`, and tried again.
+    `summary` gives the present content of ``summary.json``, `encode` a line of ``exchanges.jsonl``. Raises
+    SinkError where the folder cannot be written at the start; later trouble is logged once, counted in
+    `unwritten`, and tried again.
     """
 
     def __init__(
@@ -45,6 +46,7 @@ class Output:
         folder: Folder,
         summary: Callable[[], dict[str, Any]],
         redactor: Redactor,
+        encode: Callable[[Exchange], bytes],
         settings: OutputSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -55,6 +57,7 @@ class Output:
         self._folder = folder
         self._summary = summary
         self._redactor = redactor
+        self._encode = encode
         self._settings = settings
         self._clock = clock
         self._lock = threading.Lock()
@@ -133,7 +136,7 @@ class Output:
             if self._journal.is_full:
                 self.unwritten["size"] += len(waiting) - at
                 break
-            lines.append(exchange_line(redact_exchange(self._redactor, exchange)))
+            lines.append(self._encode(redact_exchange(self._redactor, exchange)))
             if len(lines) == 100:
                 self._append(lines)
                 lines = []

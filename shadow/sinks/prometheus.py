@@ -3,13 +3,16 @@
 import platform
 import socketserver
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from socket import SOCK_STREAM, getaddrinfo
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client.core import HistogramMetricFamily, Metric
 from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
+from prometheus_client.registry import Collector
 
 from shadow.errors import SinkError
 from shadow.model import (
@@ -43,7 +46,6 @@ _MAX_EXEMPLAR_CHARACTERS = 100
 
 _REPLY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LATE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120)
-_TAP_BUCKETS = (1e-6, 2.5e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 2.5e-4, 5e-4, 1e-3, 1e-2, 1e-1)
 
 
 class Metrics:
@@ -76,7 +78,8 @@ class Metrics:
         self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
         self._up = gauge("target_up", "Whether a target is usable", "target")
         self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
-        self._tap = histogram("tap", "Time the tap spent in the path of a live request", _TAP_BUCKETS)
+        self._tap = _TapSeconds()
+        registry.register(self._tap)
         gauge("build_info", "Version of Shadow, always 1", "version", "python").labels(
             clean(version), platform.python_version()
         ).set(1)
@@ -84,6 +87,7 @@ class Metrics:
             self._findings.labels(severity.value).set(0)
         self._endpoint, self._mutator = _Words(MAX_ENDPOINTS), _Words(MAX_MUTATORS)
         self._tap_name, self._queue_name, self._kind, self._fault = (_Words(_MAX_WORDS) for _ in range(4))
+        self._fate_series: dict[tuple[str, Fate], Counter] = {}
         self._trial_series: dict[tuple[str, ...], Counter] = {}
         self._reply_series: dict[tuple[str, Parcel], tuple[Counter, Histogram]] = {}
         self._seen: dict[str, tuple[Severity, int]] = {}
@@ -99,7 +103,7 @@ class Metrics:
             case SentLate():
                 self._late.observe(event.late_seconds)
             case TapTimed():
-                self._tap.observe(event.seconds)
+                self._tap.latest[self._tap_name(event.tap)] = event
             case QueueSeen():
                 queue = self._queue_name(event.queue)
                 self._queue.labels(queue).set(event.items)
@@ -116,10 +120,10 @@ class Metrics:
 
     def _settled(self, tap: str, fate: Fate, count: int) -> None:
         name = self._tap_name(tap)
-        for (
-            each
-        ) in Fate:  # all at zero from the first one on, so that the first drop is a rise and no new series
-            self._exchanges.labels(name, each.value).inc(count if each is fate else 0)
+        if (name, fate) not in self._fate_series:
+            # all fates from the first one on, so that the first drop is a rise and no new series
+            self._fate_series |= {(name, each): self._exchanges.labels(name, each.value) for each in Fate}
+        self._fate_series[name, fate].inc(count)
 
     def _count_sent(self, event: Sent) -> None:
         if is_unsent(event):
@@ -165,6 +169,23 @@ class Metrics:
             self._findings.labels(severity.value).inc()
             if before is not None:
                 self._findings.labels(before.value).dec()
+
+
+class _TapSeconds(Collector):
+    """Histograms that the taps themselves keep, as last told."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, TapTimed] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = HistogramMetricFamily(
+            "shadow_tap_seconds", "Time the tap spent in the path of a live request", labels=("tap",)
+        )
+        for name, told in tuple(self.latest.items()):
+            bounds = (*map(repr, told.bounds_seconds), "+Inf")
+            buckets = list(zip(bounds, accumulate(told.counts), strict=True))
+            family.add_metric((name,), buckets, told.sum_seconds)
+        yield family
 
 
 class Exporter:
@@ -250,3 +271,10 @@ class _Scrape(WSGIRequestHandler):
 
 def _target(name: str) -> str:
     return name if name in {"candidate", "baseline"} else "other"
+
+
+def serve(host: str, port: int, version: str) -> tuple[Metrics, Exporter]:
+    """A sink and the exporter that serves what it counts. Raises SinkError as `Exporter` does."""
+    registry = CollectorRegistry()
+    exporter = Exporter(host, port, registry)
+    return Metrics(registry, version), exporter

@@ -199,6 +199,20 @@ def test_a_raw_request_in_base64_keeps_its_length_so_that_it_can_be_framed() -> 
     assert masked.startswith(b"POST / HTTP/1.1\r\nContent-Length: ")
 
 
+def test_a_coded_body_within_a_raw_request_goes_whole() -> None:
+    body = gzip(b'{"password":"hunter2"}')
+    raw = b"POST / HTTP/1.1\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    masked = b64decode(REDACTOR.value({"raw_base64": b64encode(raw).decode()})["raw_base64"])
+    assert len(masked) == len(raw)
+    assert masked.partition(b"\r\n\r\n")[0] == raw.partition(b"\r\n\r\n")[0]
+    assert masked.partition(b"\r\n\r\n")[2].startswith(b"<redacted:")
+    harmless = raw.replace(body, gzip(b'{"a":1}'))
+    assert (
+        REDACTOR.value({"raw_base64": b64encode(harmless).decode()})["raw_base64"]
+        == b64encode(harmless).decode()
+    )
+
+
 def test_values_nested_without_end_are_cut() -> None:
     value: object = SECRET
     for _ in range(5000):

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from queue import Queue
 from typing import Any, TextIO
+from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
@@ -87,7 +88,7 @@ def traffic(step: int) -> Iterator[Event]:
     yield judged("GET /x", Verdict.PASSED, HOSTILE)
     yield QueueSeen("intake", 3, 100)
     yield SentLate(0.01)
-    yield TapTimed("pcap", 3e-6)
+    yield TapTimed("pcap", (1e-6, 1e-5), (0, step + 1, 0), 3e-6 * (step + 1))
     yield Found(finding(step + 1), is_new=step == 0)
 
 
@@ -127,6 +128,19 @@ def quick(text: str) -> str:
     return re.sub(r"for: \d+m", "for: 0s", re.sub(r"\[\d+m\]", "[3s]", text))
 
 
+def is_ready(url: str) -> bool:
+    """Whether the server gets ready: it listens before it can answer."""
+    ends = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < ends:
+        try:
+            urlopen(f"{url}/-/ready", timeout=10).close()
+        except HTTPError:
+            threading.Event().wait(0.02)
+        else:
+            return True
+    return False
+
+
 @contextmanager
 def running(*command: str) -> Iterator[str]:
     """A server of Debian's, and the address it says that it listens on."""
@@ -151,6 +165,7 @@ def running(*command: str) -> Iterator[str]:
         try:
             url = address.get(timeout=DEADLINE_SECONDS)
             assert url, "".join(log)
+            assert is_ready(url), "".join(log)
             yield url
         finally:
             process.terminate()

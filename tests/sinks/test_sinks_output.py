@@ -3,7 +3,6 @@
 import json
 import os
 import resource
-from base64 import b64decode
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +15,9 @@ from shadow.errors import SinkError
 from shadow.model import Exchange, Fate, Finding, Found, Request, Response, Settled
 from shadow.sinks.folder import OWN_FILES, claim
 from shadow.sinks.ledger import Ledger
-from shadow.sinks.lines import exchange_line, finding_line
+from shadow.sinks.lines import finding_line
 from shadow.sinks.output import Output, OutputSettings
+from shadow.taps.jsonl import encode
 
 FINDING = Finding(
     id="f1",
@@ -68,6 +68,7 @@ def open_output(tmp_path: Path) -> Open:
             claim(tmp_path / "out"),
             lambda: ledger.summary("r1", 7, 1.0, 2.0),
             Redactor(RedactionSettings(), b"k"),
+            encode,
             OutputSettings(**settings),
         )
 
@@ -216,34 +217,6 @@ def test_a_disk_that_is_full_at_the_start_is_told(open_output: Open) -> None:
             open_output()
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def test_an_exchange_line_has_the_documented_shape() -> None:
-    assert json.loads(exchange_line(exchange(3, b"\x00body"))) == {
-        "index": 3,
-        "tap": "pcap",
-        "session": "s",
-        "seen_at": 1.5,
-        "request": {
-            "method": "POST",
-            "target": "/x?token=hunter2",
-            "version": "HTTP/1.1",
-            "headers": [["Host", "h"], ["X-ÿ", "é"], ["Cookie", "a=hunter2"]],
-            "body": "AGJvZHk=",
-        },
-        "response": {"status": 200, "reason": "OK", "version": "HTTP/1.1", "headers": [], "body": "aGk="},
-        "latency_seconds": 0.25,
-        "live": "h:80",
-    }
-
-
-def test_an_exchange_without_an_answer_and_with_rarities_says_so() -> None:
-    request = Request(b"GET", b"/", trailers=((b"X", b"1"),))
-    line = json.loads(exchange_line(Exchange(0, "t", "s", 0.0, request, protocol="dns")))
-    assert (line["response"], line["protocol"], line["request"]["trailers"]) == (None, "dns", [["X", "1"]])
-    cut = Exchange(0, "t", "s", 0.0, request, Response(200, is_complete=False, trailers=((b"Y", b"2"),)))
-    assert json.loads(exchange_line(cut))["response"]["is_complete"] is False
-    assert b64decode(json.loads(exchange_line(cut))["request"]["body"]) == b""
 
 
 def test_a_finding_with_values_that_json_cannot_say_is_still_a_valid_line() -> None:
