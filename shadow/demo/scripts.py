@@ -112,7 +112,7 @@ async def managing(visit: Visit) -> None:
 async def looking(visit: Visit) -> None:
     reader = visit.cast.readonly
     instance = await visit.shared(reader)
-    await visit.ask(reader, "GET", "/version")
+    await visit.ask(None, "GET", "/version")
     await visit.ask(reader, "GET", instance)
     await visit.ask(reader, "GET", f"{instance}/metrics")
     await visit.ask(reader, "GET", "/v1/usage")

@@ -1,5 +1,7 @@
 """Who asks: a request's signature, or its bearer token, turned into an account."""
 
+import base64
+import binascii
 import hashlib
 import re
 import sqlite3
@@ -21,6 +23,7 @@ _HEADS_KEPT = 10_000
 
 _FIELDS = ("x-key-id", "x-algorithm", "x-timestamp", "x-nonce", "x-content-sha256", "x-signature")
 _TIMESTAMP = re.compile(r"[0-9]{1,12}\Z")
+_BASE64 = re.compile(r"[A-Za-z0-9_-]+\Z")
 _NONCE = re.compile(r"[\x21-\x7e]{8,128}\Z")
 
 
@@ -60,10 +63,10 @@ def authenticate(service: Service, request: web.Request, body: bytes) -> Caller:
 
 
 def _caller(service: Service, request: web.Request, body: bytes) -> Caller:
-    authorization = request.headers.get("Authorization")
+    authorizations = request.headers.getall("Authorization", [])
     is_signed = any(name in request.headers for name in _FIELDS)
-    if authorization is not None and not is_signed and request.method in ("GET", "HEAD"):
-        return _bearer(service, authorization)
+    if len(authorizations) == 1 and not is_signed and request.method in ("GET", "HEAD"):
+        return _bearer(service, authorizations[0])
     stamp = _stamp(service, request)
     key = _key(service, stamp)
     _check_time(service, stamp)
@@ -76,9 +79,11 @@ def _bearer(service: Service, authorization: str) -> Caller:
     scheme, _, token = authorization.partition(" ")
     if scheme.lower() != "bearer":
         raise unauthorized("missing_signature", "sign the request")
+    if not all(map(_is_exact_base64, token.split("."))):
+        raise unauthorized("bad_signature", "the token is not valid")
     try:
         claims = jwt.decode(
-            token.strip().encode("utf-8", "replace"),
+            token,
             service.token_secret,
             algorithms=[TOKEN_ALGORITHM],
             options={"require": ["exp", "sub"], "verify_exp": False, "verify_iat": False},
@@ -88,6 +93,17 @@ def _bearer(service: Service, authorization: str) -> Caller:
     if service.clock.now() >= claims["exp"]:
         raise unauthorized("expired", "the token has expired")
     return _account(service, claims["sub"], "")
+
+
+def _is_exact_base64(part: str) -> bool:
+    """Whether `part` is the one way to write its bytes: other bits at its end would be a second one."""
+    if not _BASE64.match(part):
+        return False
+    try:
+        raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+    except binascii.Error:
+        return False
+    return base64.urlsafe_b64encode(raw).decode().rstrip("=") == part
 
 
 def _stamp(service: Service, request: web.Request) -> _Stamp:

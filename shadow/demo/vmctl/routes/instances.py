@@ -19,7 +19,8 @@ from shadow.demo.vmctl.problems import Problem, Unprocessable, not_found
 async def create(call: Call) -> web.StreamResponse:
     require_role(call.caller, "owner")
     service = call.service
-    values = checked(call.document(), members(service.bugs))
+    wanted = call.document()
+    values = checked(wanted, members(service.bugs))
 
     def make() -> tuple[str, dict[str, Any]]:
         made = create_instance(service, call.caller.address, values)
@@ -27,7 +28,7 @@ async def create(call: Call) -> web.StreamResponse:
         shown = {"max_price_hour": values.get("max_price_hour")}
         return made, {"instance": view(service, row) | shown, "etag": etag(row, service.bugs)}
 
-    made, document = await once(call, make)
+    made, document = await once(call, wanted, make)
     headers = {"Location": f"/v1/instances/{made}", "ETag": document["etag"]}
     return answer(service, document["instance"], status=201, headers=headers)
 
