@@ -69,7 +69,8 @@ def parse_conditions(text: str) -> Conditions:
 class ConditionedTransport:
     """Sends through `inner`, with what the conditions do to each request.
 
-    Slices, bandwidth and resets need exact writes: `inner` must take a `Wire`, so each has a connection of its own.
+    Slices, bandwidth and resets need exact writes, so `inner` must take a `Wire` for them; each then has a
+    connection of its own.
     """
 
     def __init__(
