@@ -1,5 +1,6 @@
 """One TOML file, and the options that win over it, to frozen settings."""
 
+import os
 import re
 import tomllib
 from collections.abc import Mapping
@@ -159,6 +160,27 @@ def load(path: Path | None, options: Mapping[str, Any]) -> Settings:
     return _convert(_overlay(_read(path) if path else {}, options), str(path) if path else "the options")
 
 
+def secrets(signing: SigningSettings) -> dict[str, str]:
+    """The secrets that stand in the environment or in files, by key id.
+
+    Raises ConfigError for a variable that is not set, or a file that cannot be read.
+    """
+    found = {}
+    for key in signing.keys:
+        if key.secret_env:
+            if key.secret_env not in os.environ:
+                raise ConfigError(f"signing key {key.id!r}: variable {key.secret_env!r} is not set")
+            found[key.id] = os.environ[key.secret_env]
+        elif key.secret_file:
+            try:
+                found[key.id] = Path(key.secret_file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"signing key {key.id!r}: cannot read {key.secret_file!r}: {error}"
+                ) from error
+    return found
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the configuration file."""
     return msgspec.json.schema(Settings)
@@ -174,7 +196,9 @@ def parse_target(name: str, url: str) -> Target:
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigError(f"{name} {url!r} is no http or https URL; write it as http://HOST:PORT")
     default = 443 if parts.scheme == "https" else 80
-    return Target(name, parts.scheme, parts.hostname, default if port is None else port, parts.path.rstrip("/"))
+    return Target(
+        name, parts.scheme, parts.hostname, default if port is None else port, parts.path.rstrip("/")
+    )
 
 
 def parse_address(name: str, address: str) -> tuple[str, int]:
@@ -190,7 +214,9 @@ def parse_duration(name: str, text: str | float) -> float:
     if isinstance(text, int | float) or re.fullmatch(r"\d+(\.\d+)?", text):
         return _positive(name, text, "a positive duration such as 90, '30s' or '1h30m'")
     if not re.fullmatch(r"(\d+(\.\d+)?(ms|s|m|h|d))+", text):
-        raise ConfigError(f"{name} {text!r} is no duration; write seconds, or for example '30s', '30m', '1h30m'")
+        raise ConfigError(
+            f"{name} {text!r} is no duration; write seconds, or for example '30s', '30m', '1h30m'"
+        )
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
 
@@ -291,4 +317,6 @@ def _check_values(settings: Settings) -> None:
     _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
     by = settings.session.by
     if by not in {"connection", "identity"} and not re.fullmatch(r"(header|cookie):\S+", by):
-        raise ConfigError(f"session.by {by!r} is not 'connection', 'identity', 'header:NAME' or 'cookie:NAME'")
+        raise ConfigError(
+            f"session.by {by!r} is not 'connection', 'identity', 'header:NAME' or 'cookie:NAME'"
+        )

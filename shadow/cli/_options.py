@@ -2,11 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from shadow.config import Settings, load
+
+if TYPE_CHECKING:
+    from shadow.sinks.console import ConsoleSettings
 
 type Command = Callable[..., Any]
 
@@ -20,7 +23,9 @@ _TARGETS = [
 _RUN = [
     click.option("--config", "config_file", type=_FILE, help="TOML settings; every option has a key there."),
     click.option("--out", metavar="DIR", help="Output folder.  [default: shadow-out]"),
-    click.option("--mutants", type=int, metavar="N", help="Mutants per exchange; 0: only originals.  [default: 3]"),
+    click.option(
+        "--mutants", type=int, metavar="N", help="Mutants per exchange; 0: only originals.  [default: 3]"
+    ),
     click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators."),
     click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out."),
     click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]"),
@@ -28,7 +33,9 @@ _RUN = [
     click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
     click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),
-    click.option("--ignore", multiple=True, metavar="PATH", help="Places never reported: body:$.a.b, header:x"),
+    click.option(
+        "--ignore", multiple=True, metavar="PATH", help="Places never reported: body:$.a.b, header:x"
+    ),
     click.option(
         "--fail-on",
         type=click.Choice(["low", "medium", "high", "never"]),
@@ -68,3 +75,10 @@ def _apply(options: list[Callable[[Command], Command]], command: Command) -> Com
     for option in reversed(options):
         command = option(command)
     return command
+
+
+def view_from(*, quiet: bool, as_json: bool) -> "ConsoleSettings":
+    """How a run is shown."""
+    from shadow.sinks.console import ConsoleSettings
+
+    return ConsoleSettings(is_quiet=quiet or as_json, is_json=as_json)

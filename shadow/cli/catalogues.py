@@ -13,10 +13,10 @@ from rich.table import Table
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def mutators(pattern: str, *, as_json: bool) -> None:
     """List the mutators whose name, level:NAME or expect:NAME matches PATTERN."""
-    from mutators import CATALOG, SESSION_CATALOG
+    from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
     from shadow.pipeline.scheduler import chosen
 
-    both = [
+    both: list[Mutator | SessionMutator] = [
         *chosen(CATALOG, wanted=[pattern], unwanted=[]),
         *chosen(SESSION_CATALOG, wanted=[pattern], unwanted=[]),
     ]

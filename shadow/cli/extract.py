@@ -11,7 +11,12 @@ from shadow.errors import SinkError
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("-o", "output", type=click.Path(path_type=Path, dir_okay=False), help="Write there.  [default: standard output]")
+@click.option(
+    "-o",
+    "output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write there.  [default: standard output]",
+)
 @click.option("--port", "ports", type=int, multiple=True, metavar="N", help="Only these server ports.")
 def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...]) -> None:
     """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
@@ -39,7 +44,9 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...])
         raise
     except OSError as error:
         place = str(output) if output else "standard output"
-        raise SinkError(f"cannot write {place!r}: {error.strerror}; free space or choose another -o") from error
+        raise SinkError(
+            f"cannot write {place!r}: {error.strerror}; free space or choose another -o"
+        ) from error
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
     for why, count in sorted(reasons.items()):

@@ -91,10 +91,14 @@ class SentLate(msgspec.Struct, frozen=True):
 
 
 class TapTimed(msgspec.Struct, frozen=True):
-    """Time that the tap spent in the path of one live request."""
+    """How long the tap held live requests up, over its whole life so far."""
 
     tap: str
-    seconds: float
+    bounds_seconds: tuple[float, ...]
+    """Upper bounds of the buckets, inclusive."""
+    counts: tuple[int, ...]
+    """Requests in each bucket, and in one more for those above the last bound."""
+    sum_seconds: float
 
 
 class StateChanged(msgspec.Struct, frozen=True):

@@ -7,8 +7,7 @@ from urllib.parse import parse_qsl
 import orjson
 
 from shadow.auth import owner_of
-from shadow.model import Exchange, Identity, Known, Request, field
-from shadow.model.signing import Signs
+from shadow.model import Exchange, Identity, Known, Request, Signs, field
 
 _MAX_PLACES = 2000
 _MAX_VALUES = 16

@@ -1,5 +1,6 @@
 """One target as the pipeline uses it: requests are prepared for it, mutated, sent, and its answers learned from."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from itertools import count
 
@@ -8,12 +9,12 @@ import msgspec
 from shadow.model import (
     Edit,
     Event,
+    Exchange,
     NoReply,
     Outcome,
     Parcel,
     Reply,
     Request,
-    Response,
     Sent,
     Silence,
     TargetSeen,
@@ -21,6 +22,9 @@ from shadow.model import (
 )
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
+
+_MAX_WAIT_SECONDS = 0.25
+"""So soon is noticed that the run is stopping."""
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -47,6 +51,7 @@ class Link:
         breaker: Breaker,
         *,
         timeout_seconds: float,
+        stopping: asyncio.Event,
         hear: Callable[[Event], None],
     ) -> None:
         self.target = target
@@ -55,15 +60,24 @@ class Link:
         self._transports = transports
         self._breaker = breaker
         self._timeout_seconds = timeout_seconds
+        self._stopping = stopping
         self._hear = hear
         self._trials = count(1)
         self._is_up: bool | None = None
 
-    def prepare(self, request: Request, *, seen_at: float, session: str, salt: str = "") -> Ready:
-        """`request` as recorded, made ready for this target; another `salt` gives another nonce."""
+    def prepare(
+        self,
+        exchange: Exchange,
+        session: str,
+        *,
+        salt: str = "",
+        use: int = 0,
+        request: Request | None = None,
+    ) -> Ready:
+        """The exchange's request (or `request`, made of it) ready for this target; see `Preparation.of`."""
         trial = next(self._trials)
         return Ready(
-            self._preparation.of(request, seen_at=seen_at, session=session, trial=trial, salt=salt)
+            self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
 
     def mutate(self, ready: Ready, mutate: Mutate, salt: str) -> Ready | None:
@@ -81,18 +95,34 @@ class Link:
         return frozenset(name for name, each in self._transports.items() if each.can_send(sending))
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
-        """What came back. Waits while the target is known to be down."""
-        await self._breaker.allow()
+        """What came back. Waits while the target is known to be down, unless the run is stopping."""
+        while seconds := self._breaker.wait_seconds():
+            if self._stopping.is_set() and not self._breaker.is_up:
+                return NoReply(Silence.REFUSED, "the target is down")
+            await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
         outcome = await self._transports[via].send(sending)
-        self._note(outcome)
+        self._breaker.note(outcome)
+        self._tell_whether_up()
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
-    def learn(self, live: Response | None, outcome: Outcome, session: str) -> None:
-        """Remember which value of ours stands for which live one."""
-        if live is not None and isinstance(outcome, Reply):
-            self.correlation.learn(live, outcome.response, session)
+    def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
+        """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
+        if exchange.response is not None and isinstance(outcome, Reply):
+            self.correlation.learn(
+                exchange.response, outcome.response, session, request=exchange.request, is_shared=is_shared
+            )
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the target counts as usable."""
+        return self._breaker.is_up
+
+    def _tell_whether_up(self) -> None:
+        if self._breaker.is_up != self._is_up:
+            self._is_up = self._breaker.is_up
+            self._hear(TargetSeen(self.target.name, self._is_up))
 
     async def close(self) -> None:
         for transport in self._transports.values():

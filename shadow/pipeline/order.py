@@ -20,13 +20,15 @@ def is_write(method: bytes) -> bool:
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session."""
+    """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session too."""
 
     waits_for: tuple[asyncio.Event, ...]
     ended_at: float | None
     """When the live answer began; None for requests that do not write."""
     original: asyncio.Event = field(default_factory=asyncio.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+    is_settled: bool = False
+    """Whether the exchange's fate has been told."""
 
     async def wait(self) -> None:
         for event in self.waits_for:

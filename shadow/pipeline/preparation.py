@@ -5,8 +5,9 @@ import re
 import uuid
 from collections.abc import Callable
 
-from shadow.model import Request, with_field, without_field
-from shadow.model.signing import Signs
+import msgspec
+
+from shadow.model import Exchange, Request, Signs, field, with_field, without_field
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -32,18 +33,32 @@ class Preparation:
         self._keeps_host = keeps_host
         self._clock = clock
 
-    def of(self, request: Request, *, seen_at: float, session: str, trial: int, salt: str = "") -> Request:
-        """`request` as it is to be sent: translated for the target, with its Host, marked, and signed anew.
+    def of(
+        self,
+        exchange: Exchange,
+        session: str,
+        *,
+        trial: int,
+        salt: str = "",
+        use: int = 0,
+        request: Request | None = None,
+    ) -> Request:
+        """The exchange's request (or `request`, which was made of it) as it is to be sent: translated for the target, with its Host, marked, and signed anew.
 
         A signature is renewed only where it was genuine under a configured key; the distance between the time it
         states and the time it was seen is kept, so an expired request stays expired. Without that, the request goes out
-        as recorded: a change would break a signature that nobody here can make. One recorded nonce becomes one
-        new nonce per `salt`, so that a replayed nonce stays a replay.
+        as recorded: a change would break a signature that nobody here can make.
+
+        One recorded nonce becomes one new nonce for each `salt` and `use`, so that a nonce that was replayed live is
+        replayed here. With a `salt`, one Idempotency-Key becomes one new key: what it had stood for is done again.
         """
-        if self._is_signed_by_stranger(request):
+        request = exchange.request if request is None else request
+        if self._is_signed_by_stranger(exchange.request):
             return self.marked(request, trial)
         translated = self._with_host(self._correlation.translate(request, session))
-        return self.signed(self.marked(translated, trial), seen_at=seen_at, salt=salt)
+        if salt:
+            translated = self._with_fresh_idempotency_key(translated, salt)
+        return self.signed(self.marked(translated, trial), seen_at=exchange.seen_at, salt=f"{salt}:{use}")
 
     def signed(self, request: Request, *, seen_at: float | None = None, salt: str = "") -> Request:
         """`request` with a fresh signature where it bears one of a configured key, else `request` itself."""
@@ -59,14 +74,7 @@ class Preparation:
         """`request` with the fields that tell everyone it is ours."""
         headers = without_field(without_field(request.headers, RUN_FIELD), TRIAL_FIELD)
         marks = ((RUN_FIELD, self._run.encode()), (TRIAL_FIELD, b"%d" % trial))
-        return Request(
-            request.method,
-            request.target,
-            request.version,
-            (*headers, *marks),
-            request.body,
-            request.trailers,
-        )
+        return msgspec.structs.replace(request, headers=(*headers, *marks))
 
     def _is_signed_by_stranger(self, request: Request) -> bool:
         """Whether the request bears a signature that the configured keys did not make."""
@@ -78,16 +86,22 @@ class Preparation:
         if self._keeps_host:
             return request
         headers = with_field(request.headers, b"Host", self._target.authority.encode())
-        return Request(
-            request.method, request.target, request.version, headers, request.body, request.trailers
+        return msgspec.structs.replace(request, headers=headers)
+
+    def _with_fresh_idempotency_key(self, request: Request, salt: str) -> Request:
+        key = field(request.headers, b"idempotency-key")
+        if key is None:
+            return request
+        fresh = _like(key.decode("latin-1"), f"{self._run}:{salt}").encode()
+        return msgspec.structs.replace(
+            request, headers=with_field(request.headers, b"Idempotency-Key", fresh)
         )
 
     def _nonce(self, request: Request, salt: str) -> str | None:
         name = self._signer.places().get("nonce") if self._signer else None
         if name is None:
             return None
-        wanted = name.lower().encode()
-        recorded = next((value for key, value in request.headers if key.lower() == wanted), None)
+        recorded = field(request.headers, name.lower().encode())
         return None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{salt}")
 
 

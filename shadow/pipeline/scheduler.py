@@ -25,7 +25,7 @@ class Scheduler[M: (Mutator, SessionMutator)]:
     """Deals mutators out, least tried first, the order among equals drawn from the seed."""
 
     def __init__(self, mutators: Sequence[M], *, seed: int) -> None:
-        self._mutators = tuple(mutators)
+        self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
         self._tries: dict[tuple[str, str], int] = {}
         self._urgent: dict[str, int] = {}

@@ -3,21 +3,16 @@
 import hashlib
 from fnmatch import fnmatchcase
 
-from shadow.model import Exchange, Fate, Request, field, fields
-from shadow.model.signing import Signs
-
-_MARK = b"shadow-run"
-
-
-def is_own(request: Request) -> bool:
-    """Whether Shadow itself sent `request`: it must never be tapped, or traffic would feed on itself."""
-    return field(request.headers, _MARK) is not None
+from shadow.model import Exchange, Fate, Request, Signs, field, fields
+from shadow.replay import is_own
 
 
 class Scope:
     """Decides by filters and by the session's hash. `sample` is the share of sessions taken."""
 
-    def __init__(self, *, include: tuple[str, ...], exclude: tuple[str, ...], sample: float, seed: int) -> None:
+    def __init__(
+        self, *, include: tuple[str, ...], exclude: tuple[str, ...], sample: float, seed: int
+    ) -> None:
         self._include = include
         self._exclude = exclude
         self._sample = sample
@@ -50,7 +45,9 @@ def session_of(exchange: Exchange, by: str, signer: Signs | None) -> str:
         return f"{by}={value.decode('latin-1')}"
     if kind == "cookie":
         wanted = name.encode() + b"="
-        for pair in (pair.strip() for line in fields(request.headers, b"cookie") for pair in line.split(b";")):
+        for pair in (
+            pair.strip() for line in fields(request.headers, b"cookie") for pair in line.split(b";")
+        ):
             if pair.startswith(wanted):
                 return f"{by}={pair[len(wanted) :].decode('latin-1')}"
     return exchange.session

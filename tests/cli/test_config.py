@@ -12,7 +12,9 @@ from shadow.errors import ConfigError
 
 def test_file_is_read_and_options_win(tmp_path: Path) -> None:
     file = tmp_path / "shadow.toml"
-    file.write_text('candidate = "http://a:1"\nseed = 3\n[noise]\nignore = ["header:x"]\nclock_drift_seconds = 9\n')
+    file.write_text(
+        'candidate = "http://a:1"\nseed = 3\n[noise]\nignore = ["header:x"]\nclock_drift_seconds = 9\n'
+    )
     settings = load(file, {"seed": 4, "noise": {"ignore": ["status"]}})
     assert (settings.candidate, settings.seed) == ("http://a:1", 4)
     assert settings.noise.ignore == ("status",)
@@ -25,7 +27,10 @@ def test_file_is_read_and_options_win(tmp_path: Path) -> None:
         ("cadidate = 'http://a'", r"unknown key 'cadidate', did you mean 'candidate'\?"),
         ("[scope]\nexlude = []", r"unknown key 'exlude' in \[scope\], did you mean 'exclude'\?"),
         ("zzz = 1", r"unknown key 'zzz'; known keys: allow_writes, baseline"),
-        ("[[identity]]\nname = 'a'\nroll = 'b'", r"unknown key 'roll' in \[identity\], did you mean 'role'\?"),
+        (
+            "[[identity]]\nname = 'a'\nroll = 'b'",
+            r"unknown key 'roll' in \[identity\], did you mean 'role'\?",
+        ),
         ("mutants = -1", r"expected `int` >= 0 .*\$\.mutants.*got -1"),
         ("seed = 'x'", r"expected `int`, got `str`.*got 'x'"),
         ("candidate = 'ftp://x'", r"candidate 'ftp://x' is no http or https URL"),
@@ -66,7 +71,15 @@ def test_every_key_has_a_default_and_stands_in_the_schema() -> None:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("30m", 1800.0), ("1h30m", 5400.0), ("500ms", 0.5), (90, 90.0), ("2", 2.0), ("1.5s", 1.5), ("1d", 86400.0)],
+    [
+        ("30m", 1800.0),
+        ("1h30m", 5400.0),
+        ("500ms", 0.5),
+        (90, 90.0),
+        ("2", 2.0),
+        ("1.5s", 1.5),
+        ("1d", 86400.0),
+    ],
 )
 def test_durations(text: str | float, seconds: float) -> None:
     assert parse_duration("duration", text) == pytest.approx(seconds)

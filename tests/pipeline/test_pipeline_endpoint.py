@@ -32,7 +32,8 @@ def test_endpoint_is_named_by_its_template(target: bytes, name: str) -> None:
 def test_free_text_in_a_segment_becomes_one_endpoint() -> None:
     endpoints = Endpoints(fan_out=5)
     names = {
-        endpoints.name(Request(b"GET", f"/users/{name}".encode())) for name in map(str.lower, "ABCDEFGHIJKLMN")
+        endpoints.name(Request(b"GET", f"/users/{name}".encode()))
+        for name in map(str.lower, "ABCDEFGHIJKLMN")
     }
     assert "GET /users/{id}" in names
     assert len(names) <= 6

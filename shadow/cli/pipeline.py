@@ -1,0 +1,31 @@
+"""`shadow pipeline`: the half of a tap command that replays and compares; taps reach it over a Unix socket."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import click
+import msgspec
+
+from shadow.cli._options import view_from
+from shadow.config import Settings
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command(hidden=True)
+@click.option("--settings", "settings_file", type=_FILE, required=True, help="Settings as JSON, as checked.")
+@click.option("--socket", type=_FILE, required=True, help="Where taps connect.")
+@click.option("--run", required=True, help="Name of the run; the same name resumes it.")
+@click.option("--parent", type=int, required=True, help="End in order when this process has gone.")
+@click.option("--quiet", is_flag=True)
+@click.option("--json", "as_json", is_flag=True)
+def pipeline(settings_file: Path, socket: Path, run: str, parent: int, *, quiet: bool, as_json: bool) -> int:
+    """Serve taps at SOCKET until they end in order, or a signal comes."""
+    from shadow.pipeline.source import Tapped
+    from shadow.run.execution import RunSettings, execute
+
+    settings = msgspec.json.decode(settings_file.read_bytes(), type=Settings)
+    source = Tapped(socket, is_alone=lambda: os.getppid() != parent)
+    run_settings = RunSettings(is_live=True, run=run, view=view_from(quiet=quiet, as_json=as_json))
+    return asyncio.run(execute(settings, source, run_settings))

@@ -1,0 +1,35 @@
+"""`shadow proxy`: the inline tap, and the pipeline as its child."""
+
+import asyncio
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shadow.cli._options import require, run_options, settings_from
+
+
+@click.command()
+@click.option("--live", metavar="URL", help="The service whose traffic is tapped; never sent anything else.")
+@click.option("--listen", metavar="HOST:PORT", help="Where clients connect.  [default: 127.0.0.1:8080]")
+@run_options
+def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> int:
+    """Pass live traffic through, and shadow it. Clients connect to --listen.
+
+    The tap and the pipeline are two processes: whatever happens to the pipeline, traffic goes on. When it dies, it is
+    started again. Ctrl-C ends both in order.
+    """
+    settings = settings_from(config_file, options)
+    require(settings, "live", "candidate")
+    from shadow.run.supervision import Supervision
+
+    view = [*(["--quiet"] if quiet else []), *(["--json"] if as_json else [])]
+    with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
+        supervision = Supervision(settings, Path(folder), run=secrets.token_hex(6), options=view, tell=_tell)
+        return asyncio.run(supervision.run())
+
+
+def _tell(line: str) -> None:
+    click.echo(f"shadow: {line}", err=True)

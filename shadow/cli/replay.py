@@ -1,0 +1,41 @@
+"""`shadow replay`: recorded traffic through the pipeline."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shadow.cli._options import require, run_options, settings_from, view_from
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--live", metavar="URL", help="Where the traffic was recorded; never sent anything.")
+@click.option("--port", "ports", type=int, multiple=True, metavar="N", help="Only these server ports.")
+@click.option("--speed", metavar="X|max", help="Of recorded time; 1 is as recorded.  [default: max]")
+@run_options
+def replay(
+    files: tuple[str, ...],
+    config_file: Path | None,
+    ports: tuple[int, ...],
+    *,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Shadow recorded traffic: .pcap .pcapng .har .flows .gor .jsonl, each also gzipped; - is standard input."""
+    settings = settings_from(config_file, options)
+    require(settings, "candidate")
+    from shadow.pipeline.source import Recorded
+    from shadow.replay import Pace, Pacer
+    from shadow.run.execution import RunSettings, execute
+    from shadow.taps.files import Recording
+
+    recording = Recording(files, ports=ports or settings.scope.ports)
+    pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
+    run_settings = RunSettings(is_live=False, view=view_from(quiet=quiet, as_json=as_json))
+    code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings))
+    for notice in recording.notices:
+        click.echo(f"shadow: {notice}", err=True)
+    return code

@@ -1,0 +1,42 @@
+"""One exchange under work, and its mutants."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from mutators import Mutator
+from shadow.model import Exchange, Known, Script, Step
+from shadow.pipeline.environment import Pair
+from shadow.pipeline.link import Mutate, Ready
+from shadow.pipeline.order import is_write
+
+
+class Case(msgspec.Struct, frozen=True):
+    """One exchange under work."""
+
+    exchange: Exchange
+    session: str
+    endpoint: str
+    known: Known
+    past: tuple[Exchange, ...]
+    """What the session had asked before."""
+
+    @property
+    def is_write(self) -> bool:
+        return is_write(self.exchange.request.method)
+
+    def retelling(self) -> tuple[Script, tuple[Exchange, ...]]:
+        """The session up to and with this exchange as a script, and the exchanges that its steps stem from."""
+        told = (*self.past, self.exchange)
+        steps = tuple(Step(each.request, at) for at, each in enumerate(told))
+        return Script(steps, judged=(len(steps) - 1,), what="as recorded"), told
+
+
+class Mutant(msgspec.Struct, frozen=True):
+    """One mutant of a case, ready for each target."""
+
+    mutator: Mutator
+    seed: int
+    mutate: Callable[[], Mutate]
+    """Each call gives the same edit with fresh dice."""
+    readies: Pair[Ready]

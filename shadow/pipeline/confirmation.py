@@ -1,0 +1,162 @@
+"""A suspicion is sent again before anyone hears of it; what does not show every time is not reported."""
+
+import msgspec
+
+from shadow.judge import template
+from shadow.model import Change, Difference, Judgement, Parcel, Verdict
+from shadow.pipeline.case import Case, Mutant
+from shadow.pipeline.environment import Answers, Environment
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.scripts import Scripts
+
+_MAX_REFUTED = 3
+"""A suspicion that was refuted so often is not tried again: it is noise of a kind that nobody knows yet."""
+_NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
+"""Changes that chance does not make."""
+
+
+class Confirmed(msgspec.Struct, frozen=True):
+    """A suspicion that showed again, every time."""
+
+    judgement: Judgement
+    times: str
+    """``"3/3"``"""
+
+
+type _Key = tuple[object, ...]
+
+
+class Confirmation:
+    """Remembers which suspicions were confirmed, so that each is sent again only once."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        scripts: Scripts,
+        judging: Judging,
+        *,
+        times: int,
+        may_write: bool,
+    ) -> None:
+        self._environment = environment
+        self._scripts = scripts
+        self._judging = judging
+        self._times = times
+        self._may_write = may_write
+        self._confirmed: dict[_Key, str] = {}
+        self._refuted: dict[_Key, int] = {}
+        self._seen: dict[_Key, int] = {}
+
+    async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
+        """What is left of a failed original's differences; None when none shows every time."""
+        known, rest = self._split(case, judgement)
+        if case.is_write and not self._may_write:
+            lasting = tuple(each for each in rest if self._is_seen_enough(case, each))
+            times = "not sent again: it writes"
+        else:
+            lasting = await self._lasting(case, first, rest, via) if rest else ()
+            times = f"{self._times}/{self._times}"
+            for each in rest:
+                if each not in lasting:
+                    self._refute(_place_key(case, each))
+        for each in lasting:
+            self._confirmed[_place_key(case, each)] = times
+        if not known and not lasting:
+            return None
+        left = (*known, *lasting)
+        return Confirmed(
+            msgspec.structs.replace(judgement, differences=left), self._confirmed[_place_key(case, left[0])]
+        )
+
+    async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
+        """The judgement with how often it showed again; None when it did not every time."""
+        key = (case.endpoint, mutant.mutator.name, judgement.fault, judgement.expect)
+        if key in self._confirmed:
+            return Confirmed(judgement, self._confirmed[key])
+        if self._refuted.get(key, 0) >= _MAX_REFUTED:
+            return None
+        for attempt in range(self._times):
+            control, answer = await self._again(case, mutant, via, attempt)
+            again = self._judging.mutant(case, mutant.mutator, control, answer)
+            if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
+                self._refute(key)
+                return None
+            judgement = again
+        self._confirmed[key] = f"{self._times}/{self._times}"
+        return Confirmed(judgement, self._confirmed[key])
+
+    async def _lasting(
+        self, case: Case, first: Answers, suspected: tuple[Difference, ...], via: str
+    ) -> tuple[Difference, ...]:
+        """Those of the suspected differences that show each time the original is sent again."""
+        lasting = suspected
+        for attempt in range(self._times):
+            answers = await self._original_again(case, via, attempt)
+            if not case.is_write:
+                self._judging.learn_repeat(case, first, answers)
+            again = {_place(each) for each in self._judging.original(case, answers).differences}
+            lasting = tuple(each for each in lasting if _place(each) in again)
+            if not lasting:
+                break
+        return lasting
+
+    async def _original_again(self, case: Case, via: str, attempt: int) -> Answers:
+        if case.is_write:
+            return await self._retold(case, None)
+        salt = f"{case.exchange.index}:again:{attempt}"
+        readies = self._environment.prepare(case.exchange, case.session, salt)
+        return await self._environment.send(
+            readies, via=via, parcel=Parcel.CONFIRMATION, session=case.session
+        )
+
+    async def _again(self, case: Case, mutant: Mutant, via: str, attempt: int) -> tuple[Answers, Answers]:
+        """Control and mutant once more; those that write at the end of their session, told anew."""
+        if case.is_write:
+            return await self._retold(case, None), await self._retold(case, mutant)
+        salt = f"{case.exchange.index}:{mutant.mutator.name}:again:{attempt}"
+        controls = self._environment.prepare(case.exchange, case.session, f"{salt}:control")
+        plain = self._environment.prepare(case.exchange, case.session, salt)
+        mutants = self._environment.mutate(plain, mutant.mutate, salt) or plain
+        control = await self._environment.send(
+            controls, via=via, parcel=Parcel.CONFIRMATION, session=case.session
+        )
+        answer = await self._environment.send(
+            mutants, via=via, parcel=Parcel.CONFIRMATION, session=case.session
+        )
+        return control, answer
+
+    async def _retold(self, case: Case, mutant: Mutant | None) -> Answers:
+        script, told = case.retelling()
+        mutate = mutant.mutate if mutant else None
+        return (await self._scripts.run(script, told, parcel=Parcel.CONFIRMATION, mutate=mutate))[-1]
+
+    def _split(
+        self, case: Case, judgement: Judgement
+    ) -> tuple[tuple[Difference, ...], tuple[Difference, ...]]:
+        """The differences that were confirmed before, and those to be tried."""
+        known, rest = [], []
+        for each in judgement.differences:
+            key = _place_key(case, each)
+            if key in self._confirmed:
+                known.append(each)
+            elif self._refuted.get(key, 0) < _MAX_REFUTED:
+                rest.append(each)
+        return tuple(known), tuple(rest)
+
+    def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
+        """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
+        key = _place_key(case, difference)
+        self._seen[key] = self._seen.get(key, 0) + 1
+        is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
+        return is_lasting_kind or self._seen[key] > 1
+
+    def _refute(self, key: _Key) -> None:
+        self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _place(difference: Difference) -> tuple[str, Change]:
+    return template(difference.where), difference.change
+
+
+def _place_key(case: Case, difference: Difference) -> _Key:
+    return (case.endpoint, *_place(difference))

@@ -1,0 +1,94 @@
+"""The shadow environment: the candidate, and the baseline where there is one, always asked the same."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from shadow.model import Exchange, Outcome, Parcel
+from shadow.pipeline.link import Link, Mutate, Ready
+
+_PREFERRED = ("aiohttp", "raw")
+"""Where several transports can say a request: the full client first."""
+
+
+class Pair[T](msgspec.Struct, frozen=True):
+    """One thing for each target; `baseline` is None where there is no baseline."""
+
+    candidate: T
+    baseline: T | None
+
+
+type Readies = Pair[Ready]
+type Answers = Pair[Outcome]
+
+
+class Environment:
+    """Sends to candidate and baseline at the same time, and waits for both."""
+
+    def __init__(self, candidate: Link, baseline: Link | None) -> None:
+        self.candidate = candidate
+        self.baseline = baseline
+
+    @property
+    def links(self) -> tuple[Link, ...]:
+        return (self.candidate, self.baseline) if self.baseline else (self.candidate,)
+
+    def prepare(self, exchange: Exchange, session: str, salt: str = "") -> Readies:
+        """The exchange's request, ready for each target."""
+
+        def prepared(link: Link) -> Ready:
+            return link.prepare(exchange, session, salt=salt)
+
+        return Pair(prepared(self.candidate), prepared(self.baseline) if self.baseline else None)
+
+    def mutate(self, readies: Readies, mutate: Callable[[], Mutate], salt: str) -> Readies | None:
+        """The same mutant for each target, with the same dice; None where the candidate's cannot be edited."""
+        candidate = self.candidate.mutate(readies.candidate, mutate(), salt)
+        if candidate is None:
+            return None
+        has_baseline = self.baseline is not None and readies.baseline is not None
+        baseline = self.baseline.mutate(readies.baseline, mutate(), salt) if has_baseline else None  # type: ignore[union-attr,arg-type]  # has_baseline
+        return Pair(candidate, baseline)
+
+    def carrier(self, all_readies: Sequence[Readies]) -> str | None:
+        """The preferred transport that can say every one of these, for every target; None when none can."""
+        able: frozenset[str] = frozenset(_PREFERRED)
+        for readies in all_readies:
+            able &= self.candidate.carriers(readies.candidate)
+            if self.baseline is not None and readies.baseline is not None:
+                able &= self.baseline.carriers(readies.baseline)
+        return next((name for name in _PREFERRED if name in able), None)
+
+    async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
+        """Both targets' outcomes."""
+
+        async def sent(link: Link, ready: Ready) -> Outcome:
+            return await link.send(ready, via=via, parcel=parcel, session=session)
+
+        if self.baseline is None or readies.baseline is None:
+            return Pair(await sent(self.candidate, readies.candidate), None)
+        return Pair(
+            *await together([sent(self.candidate, readies.candidate), sent(self.baseline, readies.baseline)])
+        )
+
+    def learn(self, exchange: Exchange, answers: Answers, session: str) -> None:
+        """Have each target's correlation learn from its answer to the original."""
+        self.candidate.learn(exchange, answers.candidate, session)
+        if self.baseline is not None and answers.baseline is not None:
+            self.baseline.learn(exchange, answers.baseline, session)
+
+    async def close(self) -> None:
+        for link in self.links:
+            await link.close()
+
+
+async def together[T](awaitables: Sequence[Awaitable[T]]) -> list[T]:
+    """The results of `awaitables`, run side by side, in their order."""
+
+    async def result(awaitable: Awaitable[T]) -> T:
+        return await awaitable
+
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(result(each)) for each in awaitables]
+    return [task.result() for task in tasks]

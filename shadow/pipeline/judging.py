@@ -1,0 +1,105 @@
+"""Compares answers, has the oracle judge them, and learns on the way what is noise."""
+
+from collections.abc import Callable
+
+from comparators import compare
+from mutators import Mutator
+from shadow.judge import (
+    Evidence,
+    Noise,
+    Witness,
+    Witnesses,
+    classify,
+    judge,
+    judge_original,
+    template,
+)
+from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Verdict
+from shadow.pipeline.case import Case
+from shadow.pipeline.environment import Answers
+
+type Same = Callable[[object, object], bool]
+
+
+class Judging:
+    """One for a run. `same` tells whether a candidate's value stands for a live one."""
+
+    def __init__(self, noise: Noise, same: Same) -> None:
+        self.noise = noise
+        self._same = same
+        self.is_drifted = False
+        """Whether candidate and baseline hold different state, because only one accepted a mutant that wrote."""
+
+    def learn(self, case: Case, answers: Answers) -> None:
+        """Take in what the original's answers show of noise."""
+        live = case.exchange.response
+        if live is None:
+            return
+        for outcome, witness in (
+            (answers.baseline, Witness.LIVE_RELEASE),
+            (answers.candidate, Witness.CANDIDATE),
+        ):
+            if isinstance(outcome, Reply):
+                self.noise.observe(case.endpoint, compare(live, outcome.response), witness)
+
+    def learn_repeat(self, case: Case, first: Answers, second: Answers) -> None:
+        """Take in what the same request, sent twice, shows of noise."""
+        for one, other, witness in (
+            (first.baseline, second.baseline, Witness.LIVE_RELEASE),
+            (first.candidate, second.candidate, Witness.CANDIDATE_REPEAT),
+        ):
+            if isinstance(one, Reply) and isinstance(other, Reply):
+                self.noise.observe(case.endpoint, compare(one.response, other.response), witness)
+
+    def original(self, case: Case, answers: Answers) -> Judgement:
+        """The original's verdict, by the live answer, the baseline's and the candidate's."""
+        live = case.exchange.response
+        if live is None:
+            return Judgement(Verdict.UNDECIDED, "no live answer was seen")
+
+        def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
+            return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
+
+        witnesses = Witnesses(live, answers.candidate, answers.baseline)
+        return judge_original(witnesses, compare=compare, forgives=forgives, same=self._same)
+
+    def mutant(self, case: Case, mutator: Mutator, control: Answers, answer: Answers) -> Judgement:
+        """A mutant's verdict, by what its mutator expects and by the baseline."""
+        is_same = mutator.expect is Expect.SAME
+        evidence = Evidence(
+            mutator.expect,
+            mutator.level,
+            answer.candidate,
+            control.candidate,
+            answer.baseline,
+            control.baseline,
+            differences=self.between(case.endpoint, control.candidate, answer.candidate) if is_same else (),
+            baseline_differences=self.between(case.endpoint, control.baseline, answer.baseline)
+            if is_same
+            else None,
+            across=self._across(case, control, answer),
+        )
+        return judge(evidence)
+
+    def between(self, endpoint: str, one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:
+        """The differences of two answers of an endpoint that are no noise; none where either is missing."""
+        return self.noise.without(endpoint, _differences(one, other))
+
+    def _across(self, case: Case, control: Answers, answer: Answers) -> tuple[Difference, ...]:
+        """Where candidate and baseline answer the mutant differently, less where they do so for the control."""
+        if self.is_drifted or answer.baseline is None:
+            return ()
+        if any(
+            classify(each) is not AnswerClass.SUCCESS
+            for each in (answer.candidate, answer.baseline, control.candidate)
+        ):
+            return ()
+        usual = {template(each.where) for each in _differences(control.baseline, control.candidate)}
+        found = self.between(case.endpoint, answer.baseline, answer.candidate)
+        return tuple(each for each in found if template(each.where) not in usual)
+
+
+def _differences(one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:
+    if not isinstance(one, Reply) or not isinstance(other, Reply):
+        return ()
+    return compare(one.response, other.response)

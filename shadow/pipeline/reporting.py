@@ -1,0 +1,46 @@
+"""Turns confirmed trials into findings: one for each cause, heard again when it occurs again."""
+
+from collections.abc import Callable
+
+import msgspec
+
+from shadow.judge import Causes, Sighting, finding
+from shadow.model import Event, Found, Trial
+from shadow.pipeline.link import Ready
+
+type Report = Callable[[Trial, str, Ready | None], None]
+"""Takes a confirmed failed trial, how often it showed again, and the one request that shows it, if one does."""
+
+
+class _First(msgspec.Struct, frozen=True):
+    """The first trial that showed a cause: the one that the finding tells of."""
+
+    trial: Trial
+    sighting: Sighting
+    times: str
+    ready: Ready | None
+
+
+class Reporting:
+    """One for a run. `origin` is the candidate's, for the command lines that show a finding again."""
+
+    def __init__(self, *, origin: str, hear: Callable[[Event], None]) -> None:
+        self._causes = Causes()
+        self._origin = origin
+        self._hear = hear
+        self._first: dict[str, _First] = {}
+
+    def report(self, trial: Trial, times: str, ready: Ready | None) -> None:
+        """Tell the findings that a confirmed trial shows."""
+        for sighting in self._causes.add(trial):
+            first = self._first.setdefault(sighting.cause.id, _First(trial, sighting, times, ready))
+            told = msgspec.structs.replace(sighting, cause=first.sighting.cause)
+            made = finding(
+                first.trial,
+                told,
+                confirmed=first.times,
+                request=first.ready.request if first.ready else None,
+                is_exact=first.ready is not None and first.ready.wire is None,
+                origin=self._origin,
+            )
+            self._hear(Found(made, is_new=sighting.is_new))

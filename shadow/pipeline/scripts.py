@@ -1,0 +1,112 @@
+"""Runs a script: a session's requests, some of them changed, against one target with ids of its own."""
+
+from collections.abc import Callable, Sequence
+from itertools import count
+
+from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence, Step
+from shadow.pipeline.environment import Answers, Environment, Pair, together
+from shadow.pipeline.link import Link, Mutate, Ready
+
+_TRANSPORT = "raw"
+"""Every step takes the transport that can say anything, so that no two steps differ by it."""
+_NOT_EDITABLE = NoReply(Silence.UNSENT, "nothing here to edit")
+
+
+class Scripts:
+    """Runs scripts side by side on candidate and baseline.
+
+    Each run has a correlation scope of its own: it makes its resources anew, and what it learns of them stays with
+    it. So a script can be run again and again, and beside the session that it stems from.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._runs = count(1)
+
+    async def run(
+        self,
+        script: Script,
+        past: Sequence[Exchange],
+        *,
+        parcel: Parcel,
+        mutate: Callable[[], Mutate] | None = None,
+        is_serial: bool = False,
+    ) -> list[Answers]:
+        """One pair of outcomes for each step.
+
+        `past` is the session that the steps' origins count in. `mutate` edits the judged steps as they leave;
+        `is_serial` sends a burst one by one.
+        """
+        scope = f"script-{next(self._runs)}"
+
+        async def on(link: Link) -> list[Outcome]:
+            run = _Run(link, script, past, scope, parcel, mutate)
+            try:
+                return await run.all_steps(is_serial=is_serial)
+            finally:
+                link.correlation.forget(scope)
+
+        per_link = await together([on(link) for link in self._environment.links])
+        baselines: list[Outcome | None] = (
+            list(per_link[1]) if len(per_link) > 1 else [None] * len(script.steps)
+        )
+        return [Pair(ours, theirs) for ours, theirs in zip(per_link[0], baselines, strict=True)]
+
+
+class _Run:
+    """One run on one target."""
+
+    def __init__(
+        self,
+        link: Link,
+        script: Script,
+        past: Sequence[Exchange],
+        scope: str,
+        parcel: Parcel,
+        mutate: Callable[[], Mutate] | None,
+    ) -> None:
+        self._link = link
+        self._script = script
+        self._past = past
+        self._scope = scope
+        self._parcel = parcel
+        self._mutate = mutate
+        self._sent: dict[int, Ready] = {}
+
+    async def all_steps(self, *, is_serial: bool) -> list[Outcome]:
+        outcomes: list[Outcome] = []
+        while (at := len(outcomes)) < len(self._script.steps):
+            burst = [at] if is_serial else self._burst(at)
+            readies = [self._ready(position) for position in burst]
+            answers = await together([self._send(ready) for ready in readies])
+            for position, outcome in zip(burst, answers, strict=True):
+                origin = self._past[self._script.steps[position].origin]
+                self._link.learn(origin, outcome, self._scope, is_shared=False)
+            outcomes += answers
+        return outcomes
+
+    def _burst(self, at: int) -> list[int]:
+        """The steps that leave together with step `at`; judged steps of a burst are neighbours."""
+        if not self._script.is_burst or at not in self._script.judged:
+            return [at]
+        return [
+            position for position in range(at, len(self._script.steps)) if position in self._script.judged
+        ]
+
+    def _ready(self, position: int) -> Ready | None:
+        step = self._script.steps[position]
+        if step.same_as is not None:
+            return self._sent.get(step.same_as)
+        ready: Ready | None = self._link.prepare(
+            self._past[step.origin], self._scope, salt=self._scope, use=position, request=step.request
+        )
+        if self._mutate is not None and position in self._script.judged and ready is not None:
+            ready = self._link.mutate(ready, self._mutate(), f"{self._scope}:{position}")
+        if ready is not None:
+            self._sent[position] = ready
+        return ready
+
+    async def _send(self, ready: Ready | None) -> Outcome:
+        if ready is None:
+            return _NOT_EDITABLE
+        return await self._link.send(ready, via=_TRANSPORT, parcel=self._parcel, session=self._scope)

@@ -1,0 +1,223 @@
+"""A session that has gone quiet put to the test: scripts over its requests are run, judged and reported."""
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from mutators import SessionMutator, dice
+from shadow.judge import Evidence, classify, judge
+from shadow.model import (
+    AnswerClass,
+    Event,
+    Exchange,
+    Expect,
+    Judged,
+    Judgement,
+    Kind,
+    Level,
+    Outcome,
+    Parcel,
+    Reply,
+    Script,
+    Trial,
+    Verdict,
+    field,
+)
+from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.environment import Answers
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.order import is_write
+from shadow.pipeline.reporting import Report
+from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.scripts import Scripts
+from shadow.wire.http1 import serialise_request
+
+type Past = Sequence[Exchange]
+
+
+class SessionTrials:
+    """Conducts the trials of whole sessions."""
+
+    def __init__(
+        self,
+        scripts: Scripts,
+        scheduler: Scheduler[SessionMutator],
+        judging: Judging,
+        knowledge: Knowledge,
+        endpoints: Endpoints,
+        *,
+        seed: int,
+        budget: int,
+        confirmations: int,
+        may_write: bool,
+        hear: Callable[[Event], None],
+        report: Report,
+    ) -> None:
+        self._scripts = scripts
+        self._scheduler = scheduler
+        self._judging = judging
+        self._knowledge = knowledge
+        self._endpoints = endpoints
+        self._seed = seed
+        self._budget = budget
+        self._confirmations = confirmations
+        self._may_write = may_write
+        self._hear = hear
+        self._report = report
+        self._confirmed: dict[tuple[str, str, str], str] = {}
+
+    async def conduct(self, past: Past) -> None:
+        """Try as many mutants of the session as the budget allows."""
+        shape = " ".join(sorted({self._endpoints.name(each.request) for each in past}))
+
+        def made(mutator: SessionMutator) -> Script | None:
+            rng = dice(self._seed, past[0].index, mutator.name)
+            script = mutator(past, rng, self._knowledge.snapshot(past[0].request))
+            return script if script is not None and self._is_allowed(script) else None
+
+        for mutator, script in self._scheduler.deal(shape, past[0].index, self._budget, made):
+            await self._try(mutator, script, past)
+
+    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> None:
+        at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
+        times = None
+        endpoint = self._endpoints.name(script.steps[at].request)
+        if judgement.verdict is Verdict.FAILED:
+            times = await self._confirm(mutator, script, past, judgement, endpoint)
+        if times is None and judgement.verdict is Verdict.FAILED:
+            why = f"not seen again: {judgement.why}"
+            judgement = msgspec.structs.replace(judgement, verdict=Verdict.UNDECIDED, why=why)
+        trial = self._trial(mutator, script, past, at, judgement, answers)
+        self._hear(Judged(trial))
+        if times is not None:
+            self._report(trial, times, None)
+
+    async def _confirm(
+        self, mutator: SessionMutator, script: Script, past: Past, first: Judgement, endpoint: str
+    ) -> str | None:
+        """How often the failure showed again, once it did every time; None otherwise."""
+        key = (endpoint, mutator.name, first.fault)
+        if key in self._confirmed:
+            return self._confirmed[key]
+        for _ in range(self._confirmations):
+            _, again, _ = await self._run(mutator, script, past, Parcel.CONFIRMATION)
+            if (again.verdict, again.fault) != (Verdict.FAILED, first.fault):
+                return None
+        self._confirmed[key] = f"{self._confirmations}/{self._confirmations}"
+        return self._confirmed[key]
+
+    async def _run(
+        self, mutator: SessionMutator, script: Script, past: Past, parcel: Parcel
+    ) -> tuple[int, Judgement, Answers | None]:
+        """The first judged step that failed, or else the last one, with its judgement and its answers."""
+        if mutator.expect is Expect.ONCE and not await self._is_refused_in_a_row(script, past):
+            why = "sent one after the other, more than one copy succeeds"
+            return script.judged[0], Judgement(Verdict.UNDECIDED, why), None
+        answers = await self._scripts.run(script, past, parcel=parcel)
+        if not all(_has_succeeded(answers[at]) for at in script.needs):
+            why = "a step that it builds on did not succeed"
+            return script.judged[0], Judgement(Verdict.UNDECIDED, why), answers[script.judged[0]]
+        if mutator.expect is Expect.ONCE:
+            return script.judged[0], self._judge_burst(mutator, script, answers), answers[script.judged[0]]
+        at, judgement = script.judged[-1], Judgement(Verdict.PASSED)
+        for at in script.judged:
+            judgement = self._judge_step(mutator, script, past, at, answers)
+            if judgement.verdict is Verdict.FAILED:
+                break
+        return at, judgement, answers[at]
+
+    async def _is_refused_in_a_row(self, script: Script, past: Past) -> bool:
+        """Whether of copies sent one by one exactly one succeeds, or all tell of the same effect."""
+        answers = await self._scripts.run(script, past, parcel=Parcel.REPEAT, is_serial=True)
+        judged = [answers[at].candidate for at in script.judged]
+        bodies = {
+            each.response.body
+            for each in judged
+            if isinstance(each, Reply) and classify(each) is AnswerClass.SUCCESS
+        }
+        successes = sum(classify(each) is AnswerClass.SUCCESS for each in judged)
+        return successes == 1 or (_has_key(script) and len(bodies) == 1)
+
+    def _judge_burst(self, mutator: SessionMutator, script: Script, answers: list[Answers]) -> Judgement:
+        ours = tuple(answers[at].candidate for at in script.judged)
+        theirs = tuple(each for at in script.judged if (each := answers[at].baseline) is not None)
+        return judge(
+            Evidence(
+                mutator.expect,
+                mutator.level,
+                answer=ours[0],
+                control=ours[0],
+                burst=ours,
+                baseline_burst=theirs or None,
+                same_answer_is_one=_has_key(script),
+            )
+        )
+
+    def _judge_step(
+        self, mutator: SessionMutator, script: Script, past: Past, at: int, answers: list[Answers]
+    ) -> Judgement:
+        """One step's verdict; its control is the same request earlier in the script, or else the live answer."""
+        origin = script.steps[at].origin
+        earlier = next((each for each in range(at) if script.steps[each].origin == origin), None)
+        live = past[origin].response
+        answer = answers[at]
+        control = answers[earlier] if earlier is not None else None
+        if control is None:
+            if live is None:
+                return Judgement(Verdict.UNDECIDED, "no live answer was seen")
+            witness: Outcome = Reply(live)
+            control = msgspec.structs.replace(answer, candidate=witness, baseline=witness)
+        endpoint = self._endpoints.name(script.steps[at].request)
+        is_same = mutator.expect is Expect.SAME and earlier is not None
+        return judge(
+            Evidence(
+                mutator.expect,
+                mutator.level,
+                answer.candidate,
+                control.candidate,
+                answer.baseline,
+                control.baseline if answer.baseline is not None else None,
+                self._judging.between(endpoint, control.candidate, answer.candidate) if is_same else (),
+                self._judging.between(endpoint, control.baseline, answer.baseline) if is_same else None,
+            )
+        )
+
+    def _is_allowed(self, script: Script) -> bool:
+        return self._may_write or not any(is_write(step.request.method) for step in script.steps)
+
+    def _trial(
+        self,
+        mutator: SessionMutator,
+        script: Script,
+        past: Past,
+        at: int,
+        judgement: Judgement,
+        answers: Answers | None,
+    ) -> Trial:
+        live = past[script.steps[at].origin].response
+        is_failed = judgement.verdict is Verdict.FAILED
+        return Trial(
+            past[script.steps[at].origin].index,
+            self._endpoints.name(script.steps[at].request),
+            Kind.RACE if mutator.level is Level.RACE else Kind.SEQUENCE,
+            mutator.name,
+            judgement,
+            edits=(script.what, *(step.what for step in script.steps if step.what)),
+            expect=mutator.expect,
+            sent=b"".join(serialise_request(step.request) for step in script.steps) if is_failed else b"",
+            control=Reply(live) if live is not None else None,
+            answer=answers.candidate if answers else None,
+            baseline=answers.baseline if answers else None,
+            seed=self._seed,
+        )
+
+
+def _has_succeeded(answers: Answers) -> bool:
+    return classify(answers.candidate) is AnswerClass.SUCCESS and (
+        answers.baseline is None or classify(answers.baseline) is AnswerClass.SUCCESS
+    )
+
+
+def _has_key(script: Script) -> bool:
+    return field(script.steps[script.judged[0]].request.headers, b"idempotency-key") is not None

@@ -1,0 +1,52 @@
+"""What is remembered of each session, so that a session that has gone quiet can be mutated as a whole."""
+
+from collections import OrderedDict
+
+import msgspec
+
+from shadow.model import Exchange
+
+_MAX_SESSIONS = 1000
+_MAX_EXCHANGES = 40
+
+
+class _Past(msgspec.Struct):
+    exchanges: list[Exchange]
+    at: float
+    is_worked_off: bool = False
+
+
+class Sessions:
+    """The exchanges of the latest sessions, oldest first; a session keeps its first `_MAX_EXCHANGES`.
+
+    The first ones, because scripts need what a session's later requests were built on.
+    """
+
+    def __init__(self, *, idle_seconds: float) -> None:
+        self._idle_seconds = idle_seconds
+        self._past: OrderedDict[str, _Past] = OrderedDict()
+
+    def add(self, session: str, exchange: Exchange, now: float) -> None:
+        """Remember one more exchange of `session`, seen at `now` (monotonic seconds)."""
+        past = self._past.setdefault(session, _Past([], now))
+        past.at = now
+        if len(past.exchanges) < _MAX_EXCHANGES:
+            past.exchanges.append(exchange)
+            past.is_worked_off = False
+        self._past.move_to_end(session)
+        if len(self._past) > _MAX_SESSIONS:
+            self._past.popitem(last=False)
+
+    def before(self, session: str, exchange: Exchange) -> tuple[Exchange, ...]:
+        """What the session had asked before `exchange`."""
+        past = self._past.get(session)
+        return tuple(each for each in past.exchanges if each.index < exchange.index) if past else ()
+
+    def quiet(self, now: float, *, is_over: bool = False) -> list[tuple[str, tuple[Exchange, ...]]]:
+        """Each session that has been quiet long enough, once; all of them when the run `is_over`."""
+        ripe = []
+        for name, past in self._past.items():
+            if not past.is_worked_off and (is_over or now - past.at >= self._idle_seconds):
+                past.is_worked_off = True
+                ripe.append((name, tuple(past.exchanges)))
+        return ripe

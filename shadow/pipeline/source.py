@@ -1,0 +1,109 @@
+"""Where exchanges come from: recorded ones at their pace, or taps over the feed's socket."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
+from shadow.feed.receiver import Gone, Listener, receive
+from shadow.model import Event, Exchange, Fate, SentLate, Settled, TapTimed
+from shadow.pipeline.intake import Intake
+from shadow.replay import Pacer
+
+_WATCH_SECONDS = 1.0
+
+type Hear = Callable[[Event], None]
+
+
+class Source(Protocol):
+    """Fills the intake until there is nothing more, or it is cancelled. Counts what does not get in."""
+
+    async def feed(self, intake: Intake, hear: Hear) -> None: ...
+
+
+class Recorded:
+    """Exchanges of files, at recorded times or as fast as they are taken; it waits and loses nothing."""
+
+    def __init__(self, items: Iterable[Exchange | Settled], pacer: Pacer) -> None:
+        self._items = items
+        self._pacer = pacer
+
+    async def feed(self, intake: Intake, hear: Hear) -> None:
+        for item in self._items:
+            if isinstance(item, Settled):
+                hear(item)
+                continue
+            late_seconds = await self._pacer.wait(item.seen_at)
+            if self._pacer.pace.speed or self._pacer.pace.per_second:
+                hear(SentLate(late_seconds))
+            if not await intake.put(item):
+                hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped"))
+
+
+class Tapped:
+    """Exchanges that taps send to the Unix socket at `path`, until one ends in order or `is_alone` holds.
+
+    The taps' own losses are settled here, from the ledgers that they send.
+    """
+
+    def __init__(
+        self, path: Path, *, is_alone: Callable[[], bool] = lambda: False, is_resumed: bool = False
+    ) -> None:
+        """`is_alone` tells whether the tap's process has gone for good; `is_resumed` whether an earlier pipeline of
+        the same run has settled what the taps told it."""
+        self._path = path
+        self._is_alone = is_alone
+        self._is_resumed = is_resumed
+        self._index = 0
+        self._told: dict[str, Ledger] = {}
+
+    @property
+    def captured(self) -> int:
+        """What the taps say they saw in all, in earlier pipelines' time too."""
+        return sum(each.captured for each in self._told.values())
+
+    async def feed(self, intake: Intake, hear: Hear) -> None:
+        stop = asyncio.Event()
+
+        def on_exchange(exchange: Exchange) -> None:
+            numbered = msgspec.structs.replace(exchange, index=self._index)
+            self._index += 1
+            if not intake.offer(numbered):
+                hear(Settled(exchange.tap, Fate.DROPPED, 1, "intake full"))
+
+        def on_ledger(hello: Hello, ledger: Ledger) -> None:
+            self._settle(hello, ledger, hear)
+
+        def on_gone(gone: Gone) -> None:
+            if gone.is_in_order:
+                stop.set()
+
+        async with asyncio.TaskGroup() as group:
+            watch = group.create_task(self._watch(stop), name="parent")
+            await receive(self._path, Listener(on_exchange, on_ledger, on_gone=on_gone), stop=stop)
+            watch.cancel()
+
+    async def _watch(self, stop: asyncio.Event) -> None:
+        while not self._is_alone():  # noqa: ASYNC110  # the system tells nobody that a parent has gone
+            await asyncio.sleep(_WATCH_SECONDS)
+        stop.set()
+
+    def _settle(self, hello: Hello, ledger: Ledger, hear: Hear) -> None:
+        """Tell what the tap dropped or could not parse since its last ledger."""
+        before = self._told.get(hello.run + hello.tap)
+        self._told[hello.run + hello.tap] = ledger
+        times = ledger.tap_seconds
+        hear(TapTimed(hello.tap, TAP_SECONDS_BOUNDS, times.counts, times.sum_seconds))
+        if before is None and self._is_resumed:
+            return
+        before = before or Ledger()
+        for fate, now, then in (
+            (Fate.DROPPED, ledger.dropped, before.dropped),
+            (Fate.UNPARSED, ledger.unparsed, before.unparsed),
+        ):
+            for why, count in now.items():
+                if more := count - then.get(why, 0):
+                    hear(Settled(hello.tap, fate, more, why))

@@ -1,0 +1,267 @@
+"""One exchange put to the test: its original and its mutants are sent, judged, confirmed and reported."""
+
+from collections.abc import Callable, Iterator
+from random import Random
+
+import msgspec
+
+from mutators import Mutator, dice
+from shadow.judge import classify
+from shadow.model import (
+    AnswerClass,
+    Edit,
+    Event,
+    Expect,
+    Fate,
+    Judged,
+    Judgement,
+    Kind,
+    Level,
+    NoReply,
+    Parcel,
+    Request,
+    Settled,
+    Trial,
+    Verdict,
+)
+from shadow.pipeline.case import Case, Mutant
+from shadow.pipeline.confirmation import Confirmation, Confirmed
+from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.link import Mutate, Ready
+from shadow.pipeline.order import Turn
+from shadow.pipeline.reporting import Report
+from shadow.pipeline.scheduler import Scheduler
+from shadow.wire.http1 import serialise_request
+
+
+class TrialSettings(msgspec.Struct, frozen=True):
+    """How cases are tried."""
+
+    seed: int
+    mutants: int
+    """Budget for one exchange."""
+    may_write: bool
+    transport: str
+    """``"auto"``, or the one that everything takes."""
+
+
+class Trials:
+    """Conducts the trials of single exchanges."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        scheduler: Scheduler[Mutator],
+        judging: Judging,
+        confirmation: Confirmation,
+        settings: TrialSettings,
+        *,
+        hear: Callable[[Event], None],
+        report: Report,
+    ) -> None:
+        self._environment = environment
+        self._scheduler = scheduler
+        self._judging = judging
+        self._confirmation = confirmation
+        self._settings = settings
+        self._hear = hear
+        self._report = report
+
+    async def conduct(self, case: Case, turn: Turn) -> None:
+        """Try the exchange and its mutants; `turn` is told when the original has been sent.
+
+        For requests that write, mutants that must be rejected go first: afterwards the state often forbids the request
+        whoever asks. All others follow the original.
+        """
+        originals = self._environment.prepare(case.exchange, case.session)
+        mutants = list(self._mutants(case))
+        via = self._carrier(originals, mutants)
+        early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
+        early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
+        answers = await self._send(case, originals, via, Parcel.ORIGINAL)
+        self._environment.learn(case.exchange, answers, case.session)
+        turn.original_sent()
+        if not self._settle(case, turn, answers):
+            return
+        is_disturbed = any(_is_accepted(each) for _, each in early_answers)
+        await self._judge_original(case, originals, answers, via, is_disturbed=is_disturbed)
+        for mutant, answer in early_answers:
+            await self._judge_mutant(case, mutant, answers, answer, via)
+        for mutant in mutants:
+            if mutant not in early:
+                await self._try_late(case, mutant, answers, via)
+
+    def _mutants(self, case: Case) -> Iterator[Mutant]:
+        """The case's mutants, as many as the budget allows; none of writes unless that was allowed."""
+        if case.is_write and not self._settings.may_write:
+            return
+        index = case.exchange.index
+
+        def made(mutator: Mutator) -> Mutant | None:
+            salt = f"{index}:{mutator.name}"
+            mutate = _mutation(mutator, case, self._settings.seed)
+            plain = self._environment.prepare(case.exchange, case.session, salt)
+            readies = self._environment.mutate(plain, mutate, salt)
+            if (
+                readies is None
+                or readies.candidate.request == plain.candidate.request
+                and readies.candidate.wire is None
+            ):
+                return None
+            return Mutant(mutator, self._settings.seed, mutate, readies)
+
+        dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
+        yield from (mutant for _, mutant in dealt)
+
+    def _carrier(self, originals: Pair[Ready], mutants: list[Mutant]) -> str:
+        """One transport for all of a case, so that a control and its mutant never differ by it."""
+        if self._settings.transport != "auto":
+            return self._settings.transport
+        return self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
+
+    async def _send(self, case: Case, readies: Pair[Ready], via: str, parcel: Parcel) -> Answers:
+        return await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
+
+    async def _send_early(self, case: Case, mutant: Mutant, originals: Pair[Ready], via: str) -> Answers:
+        """Send a mutant before its original. Where only one target accepts it, the other is given the unedited
+        request in its place, so that both have done the same and go on alike."""
+        answers = await self._send(case, mutant.readies, via, Parcel.MUTANT)
+        if answers.baseline is not None and originals.baseline is not None:
+            ours, theirs = _succeeded(answers.candidate), _succeeded(answers.baseline)
+            if ours != theirs:
+                behind = self._environment.baseline if ours else self._environment.candidate
+                assert behind is not None
+                salt = f"{case.exchange.index}:{mutant.mutator.name}:level"
+                ready = behind.prepare(case.exchange, case.session, salt=salt)
+                await behind.send(ready, via=via, parcel=Parcel.REPEAT, session=case.session)
+        return answers
+
+    def _settle(self, case: Case, turn: Turn, answers: Answers) -> bool:
+        """Tell the exchange's fate; False when the candidate was not reached."""
+        exchange = case.exchange
+        turn.is_settled = True
+        if classify(answers.candidate) is AnswerClass.DOWN:
+            assert isinstance(answers.candidate, NoReply)
+            why = f"candidate {answers.candidate.why}"
+            self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
+            return False
+        self._hear(Settled(exchange.tap, Fate.REPLAYED, 1, "", exchange))
+        return True
+
+    async def _judge_original(
+        self, case: Case, originals: Pair[Ready], answers: Answers, via: str, *, is_disturbed: bool
+    ) -> None:
+        if is_disturbed:
+            judgement = Judgement(Verdict.UNDECIDED, "a mutant of it had been accepted before")
+            self._conclude(
+                _original_trial(case, originals.candidate, answers, judgement), originals.candidate, None
+            )
+            return
+        self._judging.learn(case, answers)
+        judgement = self._judging.original(case, answers)
+        confirmed = None
+        if judgement.verdict is Verdict.FAILED:
+            confirmed = await self._confirmation.original(case, answers, judgement, via)
+        self._conclude(
+            _original_trial(case, originals.candidate, answers, judgement), originals.candidate, confirmed
+        )
+
+    async def _try_late(self, case: Case, mutant: Mutant, original: Answers, via: str) -> None:
+        """Send a mutant after its original. One that writes and must have the same answer gets a control of its own,
+        in the state that the original left."""
+        control = original
+        if case.is_write and mutant.mutator.expect is Expect.SAME:
+            salt = f"{case.exchange.index}:{mutant.mutator.name}:control"
+            again = self._environment.prepare(case.exchange, case.session, salt)
+            control = await self._send(case, again, via, Parcel.REPEAT)
+        answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
+        if case.is_write and _is_accepted_by_one(answer):
+            self._judging.is_drifted = True
+        await self._judge_mutant(case, mutant, control, answer, via)
+
+    async def _judge_mutant(
+        self, case: Case, mutant: Mutant, control: Answers, answer: Answers, via: str
+    ) -> None:
+        judgement = self._judging.mutant(case, mutant.mutator, control, answer)
+        confirmed = None
+        if judgement.verdict is Verdict.FAILED:
+            confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
+        trial = _mutant_trial(case, mutant, control, answer, judgement)
+        self._conclude(trial, mutant.readies.candidate, confirmed)
+
+    def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None) -> None:
+        """Tell the trial's verdict, and report it where it failed for good."""
+        if confirmed is not None:
+            trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
+        elif trial.judgement.verdict is Verdict.FAILED:
+            doubtful = msgspec.structs.replace(
+                trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
+            )
+            trial = msgspec.structs.replace(trial, judgement=doubtful)
+        self._hear(Judged(trial))
+        if confirmed is not None:
+            self._report(trial, confirmed.times, ready)
+
+
+def _mutation(mutator: Mutator, case: Case, seed: int) -> Callable[[], Mutate]:
+    """Gives the mutator with fresh dice each time, so that each target gets the same edit."""
+
+    def fresh() -> Mutate:
+        rng: Random = dice(seed, case.exchange.index, mutator.name)
+
+        def mutate(request: Request) -> Edit | None:
+            return mutator(request, rng, case.known)
+
+        return mutate
+
+    return fresh
+
+
+def _succeeded(outcome: object) -> bool:
+    return classify(outcome) is AnswerClass.SUCCESS  # type: ignore[arg-type]  # callers pass outcomes
+
+
+def _is_accepted(answers: Answers) -> bool:
+    return _succeeded(answers.candidate) or (answers.baseline is not None and _succeeded(answers.baseline))
+
+
+def _is_accepted_by_one(answers: Answers) -> bool:
+    return answers.baseline is not None and _succeeded(answers.candidate) != _succeeded(answers.baseline)
+
+
+def _original_trial(case: Case, ready: Ready, answers: Answers, judgement: Judgement) -> Trial:
+    return Trial(
+        case.exchange.index,
+        case.endpoint,
+        Kind.REGRESSION,
+        None,
+        judgement,
+        answer=answers.candidate,
+        baseline=answers.baseline,
+        sent=_wire_bytes(ready) if judgement.verdict is Verdict.FAILED else b"",
+    )
+
+
+def _mutant_trial(
+    case: Case, mutant: Mutant, control: Answers, answer: Answers, judgement: Judgement
+) -> Trial:
+    ready = mutant.readies.candidate
+    return Trial(
+        case.exchange.index,
+        case.endpoint,
+        Kind.NETWORK if mutant.mutator.level is Level.NETWORK else Kind.MUTANT,
+        mutant.mutator.name,
+        judgement,
+        edits=(ready.what,),
+        expect=mutant.mutator.expect,
+        sent=_wire_bytes(ready) if judgement.verdict is Verdict.FAILED else b"",
+        control=control.candidate,
+        answer=answer.candidate,
+        baseline=answer.baseline,
+        seed=mutant.seed,
+    )
+
+
+def _wire_bytes(ready: Ready) -> bytes:
+    return b"".join(ready.wire.segments) if ready.wire else serialise_request(ready.request)

@@ -1,0 +1,1 @@
+"""A run: settings become targets, pipeline and sinks, and are worked off to an exit code."""

@@ -1,0 +1,199 @@
+"""Settings to a pipeline: targets with their transports, judging, trials."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+import msgspec
+
+from mutators import CATALOG, SESSION_CATALOG, load_plugins
+from shadow.auth.scheme import CanonicalScheme
+from shadow.config import Settings, parse_target, secrets
+from shadow.judge import Noise, NoiseSettings
+from shadow.model import Event, Signs
+from shadow.pipeline.confirmation import Confirmation
+from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.environment import Environment
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.link import Link
+from shadow.pipeline.pipeline import Pipeline, PipelineSettings
+from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.scheduler import Scheduler, chosen
+from shadow.pipeline.scope import Scope
+from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.session_trials import SessionTrials
+from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.trials import Trials, TrialSettings
+from shadow.replay import (
+    Breaker,
+    BreakerSettings,
+    Correlation,
+    Guard,
+    GuardSettings,
+    RawTransport,
+    Target,
+    Transport,
+)
+from shadow.replay.http import HttpTransport
+
+type Hear = Callable[[Event], None]
+
+
+class Assembly(msgspec.Struct, frozen=True):
+    """The parts of a run that its caller needs to hold."""
+
+    pipeline: Pipeline
+    environment: Environment
+    guard: Guard
+    noise: Noise
+    targets: tuple[Target, ...]
+
+
+_RETRY_SECONDS_MAX = 2.0
+"""A shadow that was restarted is back in use this soon."""
+_PATIENCE_SECONDS = 30.0
+"""A file can wait, but not for ever."""
+
+
+def assemble(settings: Settings, *, run: str, is_live: bool, hear: Hear) -> Assembly:
+    """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
+
+    Raises ConfigError for settings that cannot be used together.
+    """
+    targets = [parse_target("candidate", settings.candidate)]
+    if settings.baseline:
+        targets.append(parse_target("baseline", settings.baseline))
+    guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets, run=run)
+    signer = CanonicalScheme(settings.signing, secrets(settings.signing)) if settings.signing else None
+    stopping = asyncio.Event()
+    links = [
+        _link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
+    ]
+    environment = Environment(links[0], links[1] if len(links) > 1 else None)
+    noise = Noise(_noise_settings(settings, targets, is_live=is_live))
+    judging = Judging(noise, links[0].correlation.same)
+    pipeline = _pipeline(
+        settings, environment, judging, signer, guard, is_live=is_live, stopping=stopping, hear=hear
+    )
+    return Assembly(pipeline, environment, guard, noise, tuple(targets))
+
+
+def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
+    """What the tap listens on is live too: what is sent there goes through to the live service."""
+    rate = settings.rate_per_second
+    return GuardSettings(
+        live=tuple(each for each in (settings.live, settings.listen if is_live else "") if each),
+        allow=settings.safety.allow,
+        kill_file=settings.safety.kill_file,
+        requests_max=settings.safety.max_requests or None,
+        requests_per_second_max=rate * targets if rate and is_live else None,
+    )
+
+
+def _link(
+    settings: Settings,
+    target: Target,
+    guard: Guard,
+    signer: Signs | None,
+    *,
+    run: str,
+    stopping: asyncio.Event,
+    hear: Hear,
+) -> Link:
+    live = (parse_target("live", settings.live).authority,) if settings.live else ()
+    correlation = Correlation(target, live)
+    preparation = Preparation(
+        target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
+    )
+    transports: dict[str, Transport] = {
+        "aiohttp": HttpTransport(target, guard),
+        "raw": RawTransport(target, guard),
+    }
+    return Link(
+        target,
+        transports,
+        preparation,
+        correlation,
+        Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX)),
+        timeout_seconds=settings.timeout_seconds,
+        stopping=stopping,
+        hear=hear,
+    )
+
+
+def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool) -> NoiseSettings:
+    """A tap's answers are as fresh as the shadow's, so their times must be near; a capture's may be years old."""
+    live = [parse_target("live", settings.live)] if settings.live else []
+    return NoiseSettings(
+        ignore=settings.noise.ignore,
+        own=tuple(each.authority for each in (*live, *targets)),
+        window_seconds=settings.noise.clock_drift_seconds if is_live else None,
+    )
+
+
+def _pipeline(
+    settings: Settings,
+    environment: Environment,
+    judging: Judging,
+    signer: Signs | None,
+    guard: Guard,
+    *,
+    is_live: bool,
+    stopping: asyncio.Event,
+    hear: Hear,
+) -> Pipeline:
+    single, of_sessions = load_plugins()
+    wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
+    knowledge = Knowledge(identities=settings.identities, signer=signer)
+    endpoints = Endpoints()
+    scripts = Scripts(environment)
+    target = environment.candidate.target
+    reporting = Reporting(origin=f"{target.scheme}://{target.authority}", hear=hear)
+    confirmation = Confirmation(
+        environment, scripts, judging, times=settings.confirmations, may_write=settings.allow_writes
+    )
+    trials = Trials(
+        environment,
+        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
+        judging,
+        confirmation,
+        TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
+        hear=hear,
+        report=reporting.report,
+    )
+    session_trials = SessionTrials(
+        scripts,
+        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
+        judging,
+        knowledge,
+        endpoints,
+        seed=settings.seed,
+        budget=settings.mutants,
+        confirmations=settings.confirmations,
+        may_write=settings.allow_writes,
+        hear=hear,
+        report=reporting.report,
+    )
+    scope = settings.scope
+    return Pipeline(
+        PipelineSettings(
+            settings.concurrency,
+            settings.queue_items,
+            settings.session.by,
+            settings.duration_seconds,
+            None if is_live else _PATIENCE_SECONDS,
+        ),
+        Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed),
+        trials,
+        session_trials,
+        endpoints=endpoints,
+        knowledge=knowledge,
+        sessions=Sessions(idle_seconds=settings.session.idle_seconds),
+        signer=signer,
+        halted=lambda: guard.halted,
+        is_up=lambda: environment.candidate.is_up,
+        stopping=stopping,
+        hear=hear,
+    )

@@ -1,0 +1,180 @@
+"""One run from settings to exit code: sinks are opened, the pipeline works off its source, all is written."""
+
+import asyncio
+import secrets
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import msgspec
+
+from shadow.config import Settings, parse_address
+from shadow.content.redaction import Redactor
+from shadow.errors import ShadowError, TargetError
+from shadow.model import Event, Fate, Severity, Sink, TargetSeen
+from shadow.pipeline.pipeline import Pipeline
+from shadow.pipeline.source import Source
+from shadow.replay import Guard, Target
+from shadow.run.assembly import Assembly, assemble
+from shadow.sinks.console import Console, ConsoleSettings
+from shadow.sinks.folder import Folder, claim
+from shadow.sinks.ledger import Ledger
+from shadow.sinks.output import Output, OutputSettings
+from shadow.sinks.prometheus import serve
+from shadow.sinks.store import Store, StoreSettings
+from shadow.taps.jsonl import encode
+
+_CONNECT_SECONDS = 3.0
+
+EXIT_FINDINGS = 1
+EXIT_UNSAFE = 3
+EXIT_TARGET = 4
+
+
+class RunSettings(msgspec.Struct, frozen=True):
+    """What is particular to one run and stands in no file."""
+
+    is_live: bool
+    """Whether exchanges come from a tap; then a target that is down is waited for, never the reverse."""
+    run: str = ""
+    """Name of the run; made up where empty."""
+    view: ConsoleSettings = ConsoleSettings()
+
+
+class _Sinks:
+    """All listeners of a run."""
+
+    def __init__(self) -> None:
+        self.all: list[Sink] = []
+
+    def hear(self, event: Event) -> None:
+        for sink in self.all:
+            sink.hear(event)
+
+
+async def execute(settings: Settings, source: Source, run_settings: RunSettings) -> int:
+    """Work off `source`; the exit code. All that was found is written when this returns.
+
+    Raises ShadowError before anything is sent, or an earlier run's files are touched, where it cannot begin.
+    """
+    run = run_settings.run or secrets.token_hex(6)
+    sinks = _Sinks()
+    assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear)
+    try:
+        await assembly.guard.check()
+        downs = await _unreachable(assembly.guard, assembly.targets)
+        if downs and not run_settings.is_live:
+            raise TargetError(downs[0][1])
+        ledger = Ledger()
+        with _opened(settings, run_settings, run, sinks, ledger):
+            for target in assembly.targets:
+                why = dict(downs).get(target.name, "")
+                sinks.hear(TargetSeen(target.name, not why, why))
+            await _run(assembly.pipeline, source)
+        return _exit_code(settings, assembly, ledger)
+    except* ShadowError as group:
+        raise _first(group) from group
+    finally:
+        await assembly.environment.close()
+
+
+async def _run(pipeline: Pipeline, source: Source) -> None:
+    """Run until the end, or until a signal asks to stop; a second one ends at once."""
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+    asked = 0
+
+    def stop() -> None:
+        nonlocal asked
+        asked += 1
+        if asked == 1:
+            pipeline.stop("interrupted; once more to end at once")
+        elif task is not None:
+            task.cancel()
+
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, stop)
+    try:
+        await pipeline.run(source)
+    finally:
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(each)
+
+
+@contextmanager
+def _opened(
+    settings: Settings, run_settings: RunSettings, run: str, sinks: _Sinks, ledger: Ledger
+) -> Iterator[None]:
+    """The sinks, heard by `sinks` inside, closed in the end: the console last, to tell of all others."""
+    redactor = Redactor(settings.redaction, secrets.token_bytes(16))
+    started_at, began = time.time(), time.monotonic()
+
+    def summary() -> dict[str, object]:
+        return ledger.summary(run, settings.seed, started_at, round(time.monotonic() - began, 3))
+
+    with ExitStack() as stack:
+        folder: Folder = claim(Path(settings.out))
+        view = msgspec.structs.replace(run_settings.view, duration_seconds=settings.duration_seconds)
+        if settings.metrics:
+            metrics, exporter = serve(*parse_address("metrics", settings.metrics), version("shadow"))
+            stack.callback(exporter.close)
+            print(f"metrics at {exporter.url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
+            sinks.all.append(metrics)
+        console = Console(view, ledger, summary, redactor, sys.stdout, sys.stderr)
+        stack.callback(console.close)
+        output = Output(folder, summary, redactor, encode, OutputSettings())
+        stack.callback(output.close)
+        store = Store(folder.path / "store.db", redactor, StoreSettings())
+        stack.callback(store.close)
+        sinks.all[:0] = [ledger, console, output, store]
+        yield
+
+
+async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[str, str]]:
+    """Name and reason of each target that takes no connection."""
+    found = []
+    for target in targets:
+        try:
+            address = (await guard.addresses(target))[0]
+            async with asyncio.timeout(_CONNECT_SECONDS):
+                _, writer = await asyncio.open_connection(address.ip, address.port)
+            writer.close()
+        except TimeoutError:
+            why = f"no connection within {_CONNECT_SECONDS:g} s"
+        except OSError as error:
+            why = error.strerror or str(error)
+        else:
+            continue
+        url = f"{target.scheme}://{target.authority}"
+        found.append(
+            (
+                target.name,
+                f"cannot reach {target.name} {url!r}: {why}; start it, or give another --{target.name}",
+            )
+        )
+    return found
+
+
+def _exit_code(settings: Settings, assembly: Assembly, ledger: Ledger) -> int:
+    if assembly.guard.halted:
+        return EXIT_UNSAFE
+    if ledger.fates[Fate.DROPPED] and not assembly.environment.candidate.is_up:
+        return EXIT_TARGET
+    ranks = list(Severity)
+    if settings.fail_on == "never":
+        return 0
+    limit = ranks.index(Severity(settings.fail_on))
+    return EXIT_FINDINGS if any(ledger.findings[each] for each in ranks[limit:]) else 0
+
+
+def _first(group: BaseExceptionGroup[ShadowError]) -> ShadowError:
+    """The first of several errors: one line for the user, which names the first thing to put right."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, ShadowError)
+    return error

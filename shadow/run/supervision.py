@@ -1,0 +1,136 @@
+"""The tap's process: carries live traffic, and keeps a pipeline as its child. The tap comes first in everything."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from shadow.config import Settings, parse_address, parse_target
+from shadow.feed.frames import Hello
+from shadow.feed.sender import Sender
+from shadow.taps.mitm import ProxySettings, run_proxy
+
+_POLL_SECONDS = 0.02
+_FIRST_BACKOFF_SECONDS = 0.5
+_MAX_BACKOFF_SECONDS = 30.0
+_STEADY_SECONDS = 60.0
+"""A pipeline that ran this long did not die of how it was started."""
+_ORDERLY = frozenset({0, 1})
+"""Exit codes of a pipeline that has done what it was asked to, with or without findings."""
+_KILLED_BY_RULE = 3
+
+type Tell = Callable[[str], None]
+
+
+class Supervision:
+    """One tap with its pipeline, joined by a socket in `folder`, which only this user may enter.
+
+    `options` are handed on to the child; `tell` is given one line for a person at a time.
+    """
+
+    def __init__(
+        self, settings: Settings, folder: Path, *, run: str, options: Sequence[str], tell: Tell
+    ) -> None:
+        self._settings = settings
+        self._socket = folder / "feed.sock"
+        self._settings_file = folder / "settings.json"
+        self._run = run
+        self._options = tuple(options)
+        self._tell = tell
+        self._stop = asyncio.Event()
+        self._child: asyncio.subprocess.Process | None = None
+        self._code = 0
+        self._signals = 0
+
+    async def run(self) -> int:
+        """Carry traffic until a signal comes or the run's time is over; the pipeline's exit code.
+
+        A pipeline that refuses to start at all ends the command before live traffic depends on it. Raises TapError where
+        the proxy cannot listen.
+        """
+        self._settings_file.touch(mode=0o600)
+        self._settings_file.write_bytes(msgspec.json.encode(self._settings))
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(each, self._on_signal)
+        child = await self._start()
+        if await self._has_refused(child):
+            return await child.wait()
+        sender = Sender(self._socket, Hello("mitm", run=self._run, live=self._settings.live))
+        try:
+            async with asyncio.TaskGroup() as group:
+                keeping = group.create_task(self._keep(child), name="pipeline")
+                await run_proxy(self._proxy_settings(), sender, ready=self._say_ready, stop=self._stop)
+                await asyncio.to_thread(sender.close)
+                keeping.cancel()
+        finally:
+            await self._end_child()
+        return self._code
+
+    def _proxy_settings(self) -> ProxySettings:
+        host, port = parse_address("listen", self._settings.listen)
+        live = parse_target("live", self._settings.live)
+        url = f"{live.scheme}://{live.authority}"
+        return ProxySettings(url, host, port, max_body_bytes=self._settings.max_body_bytes)
+
+    def _say_ready(self, host: str, port: int) -> None:
+        self._tell(f"clients connect to http://{host}:{port}, live is {self._settings.live}")
+
+    def _on_signal(self) -> None:
+        """First: end in order. Second: have the pipeline leave the rest. Third: end it."""
+        self._signals += 1
+        self._stop.set()
+        if self._signals > 1 and self._child is not None and self._child.returncode is None:
+            self._child.send_signal(signal.SIGTERM if self._signals == 2 else signal.SIGKILL)
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        """A pipeline in a session of its own, so that a terminal's Ctrl-C reaches the tap alone."""
+        self._child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "shadow", "pipeline", "--run", self._run, "--parent", str(os.getpid())),
+            *("--socket", str(self._socket), "--settings", str(self._settings_file), *self._options),
+            start_new_session=True,
+        )
+        return self._child
+
+    async def _has_refused(self, child: asyncio.subprocess.Process) -> bool:
+        """Wait until the pipeline listens, or has ended without."""
+        while child.returncode is None and not self._socket.exists():  # noqa: ASYNC110  # nobody signals it
+            await asyncio.sleep(_POLL_SECONDS)
+        return child.returncode is not None
+
+    async def _keep(self, child: asyncio.subprocess.Process) -> None:
+        """Start the pipeline again each time that it dies, ever more slowly where it dies at once."""
+        backoff_seconds = _FIRST_BACKOFF_SECONDS
+        loop = asyncio.get_running_loop()
+        while True:
+            began = loop.time()
+            self._code = await child.wait()
+            if self._code in _ORDERLY:
+                self._stop.set()
+                return
+            if self._code == _KILLED_BY_RULE:
+                self._tell("a safety rule stopped the pipeline; live traffic goes on, and nothing is sent")
+                return
+            if loop.time() - began > _STEADY_SECONDS:
+                backoff_seconds = _FIRST_BACKOFF_SECONDS
+            self._tell(
+                f"the pipeline ended with {self._code}; live traffic goes on, next start in {backoff_seconds:g} s"
+            )
+            await asyncio.sleep(backoff_seconds)
+            backoff_seconds = min(2 * backoff_seconds, _MAX_BACKOFF_SECONDS)
+            child = await self._start()
+
+    async def _end_child(self) -> None:
+        """Wait for the pipeline to work off what it has, and keep its exit code."""
+        child = self._child
+        if child is None:
+            return
+        if not self._stop.is_set() and child.returncode is None:  # the proxy could not go on
+            with suppress(ProcessLookupError):
+                child.terminate()
+        self._code = await child.wait()
