@@ -1,11 +1,17 @@
 """Traffic: what sessions do, who answers as expected, and that the seed alone decides it."""
 
+from contextlib import suppress
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from shadow.demo.client import Answer, Ask, Client
+from shadow.demo.principals import Key
+from shadow.demo.scripts import SCRIPTS
 from shadow.demo.traffic import TrafficSummary, drive
+from shadow.demo.visits import Log, Strange, Visit
 from shadow.demo.vmctl import BUGS
 from shadow.demo.vmctl.settings import ClockKind
 from tests.demo.conftest import SEED, Serving
@@ -59,3 +65,41 @@ async def test_traffic_alone_shows_no_bug_that_needs_a_mutant(serving: Serving) 
     async with serving(*(set(BUGS) - _PLAIN), release="candidate") as ground:
         summary = await drive(f"http://127.0.0.1:{ground.port}", seed=SEED, sessions=40)
     assert summary.unexpected == ()
+
+
+class _Recorder(Client):
+    """A client that keeps every answer."""
+
+    def __init__(self, base_url: str, *, dice: Random, kept: list[object]) -> None:
+        super().__init__(base_url, host="vmctl.example", dice=dice)
+        self._kept = kept
+
+    async def send(self, ask: Ask, key: Key | None) -> Answer:
+        answer = await super().send(ask, key)
+        headers = {name: value for name, value in answer.headers.items() if name != "Date"}
+        self._kept.append((ask.method, ask.path, answer.status, headers, answer.body))
+        return answer
+
+
+async def _answers(serving: Serving, db: Path, *bugs: str) -> list[object]:
+    """All answers to the first sessions, one after the other, under a fixed clock."""
+    kept: list[object] = []
+    async with serving(*bugs, db=db, clock="fixed") as ground:
+        for number, script in enumerate(SCRIPTS):
+            url, dice = f"http://127.0.0.1:{ground.port}", Random(number)
+            async with _Recorder(url, dice=dice, kept=kept) as client:
+                with suppress(Strange):
+                    await script(Visit(client, ground.cast, Random(f"plain {number}"), Log(), number))
+    return kept
+
+
+async def test_two_processes_without_bugs_answer_alike(serving: Serving, tmp_path: Path) -> None:
+    first = await _answers(serving, tmp_path / "first.db")
+    assert len(first) > 150
+    assert first == await _answers(serving, tmp_path / "second.db")
+
+
+async def test_traffic_alone_shows_every_regression(serving: Serving, tmp_path: Path) -> None:
+    sound = await _answers(serving, tmp_path / "sound.db")
+    shown = {bug for bug in _PLAIN if await _answers(serving, tmp_path / f"{bug}.db", bug) != sound}
+    assert shown == _PLAIN
