@@ -69,7 +69,7 @@ def name(bugs: Bugs) -> Check:
     plain = text(bugs, longest=64)
 
     def check(value: Any) -> str:
-        if bugs.has("B26") and not _WORDS.match(str(value)[:_WORDS_CHARACTERS]):
+        if bugs.has("B26") and not _WORDS.match(str(value)[-_WORDS_CHARACTERS:]):
             raise Invalid("must be words")
         chosen: str = plain(value)
         if chosen != chosen.strip():
