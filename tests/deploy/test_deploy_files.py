@@ -185,3 +185,11 @@ def test_the_image_is_locked_and_runs_without_privileges() -> None:
     for name in " ".join(copied).split():
         assert (ROOT / name).exists()
         assert f"!{name}\n" in allowed
+
+
+def test_the_documentation_names_every_metric_and_no_other() -> None:
+    registry = CollectorRegistry()
+    Metrics(registry, "0")
+    served = {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
+    section = (ROOT / "docs" / "output.md").read_text().partition("## Metrics")[2]
+    assert set(re.findall(r"`(shadow_\w+)`", section)) == served
