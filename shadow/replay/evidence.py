@@ -156,7 +156,7 @@ def _named(live: str, shadow: str, kind: str, *, is_id: bool, is_sure: bool = Tr
         return
     if is_token(live, has_id_key=is_id):
         yield Evidence(live, shadow, None, is_sure)
-    if kind and len(live) <= 128 and (is_id or (any(map(str.isdigit, live)) and not is_plain(live))):
+    elif kind and len(live) <= 128 and (is_id or (any(map(str.isdigit, live)) and not is_plain(live))):
         yield Evidence(live, shadow, kind if is_id else f"path:{kind}", is_sure)
 
 

@@ -21,6 +21,7 @@ _SEPARATORS = tuple(
     re.compile(rf"([{chars}]+)") for chars in (r"\s,;\"'<>(){}\[\]\\", r"/?&#", r"=", r":|@", r".", r"~+*!$")
 )
 """From the coarsest to the finest: a value is looked up whole before it is taken apart."""
+_SOLID = re.compile(r"[A-Za-z0-9_-]*")
 _PIECE_CHARS_MIN = 6  # what stands for itself is at least so long
 _UUID = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9a-fA-F])")
 _JSON_TOKEN = re.compile(
@@ -139,9 +140,9 @@ class _Swap:
 
     def _pieces(self, text: str, level: int = 0) -> str:
         """`text` with its parts exchanged, the coarser parts before the finer ones."""
-        while level < len(_SEPARATORS):
-            if len(text) < _PIECE_CHARS_MIN:
-                return text
+        if len(text) < _PIECE_CHARS_MIN:
+            return text
+        while level < len(_SEPARATORS) and not _SOLID.fullmatch(text):
             separator = _SEPARATORS[level]
             level += 1
             if separator.search(text) is not None:
