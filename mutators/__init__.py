@@ -1,6 +1,7 @@
 """The catalogue of mutators: what may be done to a request, or to a session, and what must come of it."""
 
-from importlib.metadata import entry_points
+from collections.abc import Iterable
+from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from mutators import (
@@ -39,6 +40,9 @@ from mutators import (
 )
 from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
 from shadow.errors import ConfigError
+
+PLUGIN_GROUP = "shadow.mutators"
+"""Entry points of this group name mutators of third parties."""
 
 _MODULES: tuple[ModuleType, ...] = (
     json_spelling,
@@ -96,15 +100,18 @@ SESSION_CATALOG: tuple[SessionMutator, ...] = tuple(
 """Every mutator of a session."""
 
 
-def load_plugins(group: str = "shadow.mutators") -> tuple[tuple[Mutator, ...], tuple[SessionMutator, ...]]:
-    """What installed packages offer under the entry-point `group`: each point names a mutator or a module.
+def load_plugins(
+    points: Iterable[EntryPoint] | None = None,
+) -> tuple[tuple[Mutator, ...], tuple[SessionMutator, ...]]:
+    """What installed packages offer: each entry point names a mutator, or a module of them.
 
-    Raises ConfigError where one cannot be imported, offers no mutator, or has a name that is taken.
+    `points` None stands for those that are installed in the group ``shadow.mutators``. Raises ConfigError
+    where one cannot be imported, offers no mutator, or has a name that is taken.
     """
     singles: list[Mutator] = []
     sessions: list[SessionMutator] = []
     taken = {one.name for one in _MEMBERS}
-    for point in sorted(entry_points(group=group)):
+    for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
         try:
             offered = point.load()
         except (ImportError, AttributeError) as error:
@@ -137,6 +144,7 @@ def _offered(thing: object) -> tuple[Mutator | SessionMutator, ...]:
 
 __all__ = [
     "CATALOG",
+    "PLUGIN_GROUP",
     "SESSION_CATALOG",
     "Mutator",
     "SessionMutator",
