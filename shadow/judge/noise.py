@@ -5,7 +5,7 @@ addresses). Learned: places whose scalar value, or array order, drifted between 
 Nothing that is learned ever forgives a missing or added field, a changed type or an array's length.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from math import comb
@@ -26,7 +26,7 @@ class Witness(StrEnum):
     CANDIDATE_REPEAT = "candidate repeat"
     """Candidate against its own repeat: counts as noise only where no baseline is known."""
     CANDIDATE = "candidate"
-    """Candidate against live or baseline: how often a place differs that is under suspicion."""
+    """Candidate against live: how often a place differs that is under suspicion."""
 
 
 class NoiseSettings(msgspec.Struct, frozen=True):
@@ -45,8 +45,8 @@ class NoiseSettings(msgspec.Struct, frozen=True):
     """
     half_life_comparisons: int = 500
     """After so many comparisons of an endpoint an observation counts half."""
-    min_clean_orders: int = 3
-    """Comparisons without reordering before a reordered array of scalars counts."""
+    min_orders: int = 5
+    """Different contents of an array of scalars that the candidate alone reorders, before that counts."""
     max_places: int = 20_000
     """Places remembered; beyond, new ones are not learned."""
 
@@ -61,27 +61,39 @@ class Forgiven(msgspec.Struct, frozen=True):
 
 
 class _Tally:
-    """Decaying counts of one endpoint: comparisons, and differences by (pattern, change)."""
+    """Decaying counts of one endpoint: comparisons, and values that differed by pattern of place."""
 
     __slots__ = ("compared", "differed")
 
     def __init__(self) -> None:
         self.compared = 0.0
-        self.differed: dict[tuple[str, Change], float] = {}
+        self.differed: dict[str, float] = {}
 
-    def add(self, keys: Collection[tuple[str, Change]], keep: float, room: int) -> int:
+    def add(self, places: Collection[str], keep: float, room: int) -> int:
         """Count one comparison; the number of places that are new."""
         before = len(self.differed)
         self.compared = self.compared * keep + 1
-        for key in self.differed:
-            self.differed[key] *= keep
-        for key in keys:
-            if key in self.differed or len(self.differed) - before < room:
-                self.differed[key] = self.differed.get(key, 0.0) + 1
+        for place in self.differed:
+            self.differed[place] *= keep
+        for place in places:
+            if place in self.differed or len(self.differed) - before < room:
+                self.differed[place] = self.differed.get(place, 0.0) + 1
         return len(self.differed) - before
 
-    def seen(self, key: tuple[str, Change]) -> float:
-        return self.differed.get(key, 0.0)
+    def seen(self, place: str) -> float:
+        return self.differed.get(place, 0.0)
+
+
+class _Orders:
+    """How arrays of one name were reordered, over all endpoints: what is a set is one everywhere."""
+
+    __slots__ = ("contents", "has_none")
+
+    def __init__(self) -> None:
+        self.has_none: set[Witness] = set()
+        """Who gave the same elements in another order."""
+        self.contents: set[int] = set()
+        """Hashes of what the candidate ordered otherwise than live; by chance two elements agree half the time."""
 
 
 class Noise:
@@ -90,6 +102,7 @@ class Noise:
     def __init__(self, settings: NoiseSettings | None = None) -> None:
         self._settings = settings or NoiseSettings()
         self._tallies: dict[tuple[str, Witness], _Tally] = {}
+        self._orders: dict[str, _Orders] = {}
         self._forgiven: dict[tuple[str, str, str], int] = {}
         self._places = 0
         self._has_baseline = False
@@ -104,10 +117,17 @@ class Noise:
         if any(each.where == "status" for each in differences):
             return
         self._has_baseline |= witness is Witness.LIVE_RELEASE
-        keys = {(template(each.where), each.change) for each in differences if each.change in _LEARNED}
+        drifted = {
+            template(each.where)
+            for each in differences
+            if each.change is Change.VALUE and not self._is_volatile(each, None)
+        }
         tally = self._tallies.setdefault((endpoint, witness), _Tally())
         keep = 0.5 ** (1 / self._settings.half_life_comparisons)
-        self._places += tally.add(keys, keep, self._settings.max_places - self._places)
+        self._places += tally.add(drifted, keep, self._settings.max_places - self._places)
+        for each in differences:
+            if each.change is Change.ORDER:
+                self._observe_order(each, witness)
 
     def forgives(self, endpoint: str, difference: Difference, *, window_seconds: float | None = None) -> bool:
         """Whether `difference` is noise. `window_seconds` stands in for the settings' where it is given."""
@@ -139,9 +159,9 @@ class Noise:
         if difference.change is Change.VALUE and difference.where != "status":
             if self._is_volatile(difference, window_seconds):
                 return "volatile kind of value"
-            if self._is_drifting(endpoint, (where, Change.VALUE)):
+            if self._is_drifting(endpoint, where):
                 return "drifts at the live release"
-        if difference.change is Change.ORDER and self._is_unordered(endpoint, where, difference):
+        if difference.change is Change.ORDER and self._is_unordered(difference):
             return "array without order"
         return None
 
@@ -157,38 +177,46 @@ class Noise:
             own=self._settings.own,
         )
 
-    def _is_drifting(self, endpoint: str, key: tuple[str, Change]) -> bool:
+    def _is_drifting(self, endpoint: str, place: str) -> bool:
         """Whether the place drifts at the live release, and hardly more often at the candidate."""
-        noise = self._noise(endpoint)
-        drifted = noise.seen(key)
-        if drifted < _MIN_DRIFT:
+        witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        noise = self._tallies.get((endpoint, witness))
+        if noise is None or noise.seen(place) < _MIN_DRIFT:
             return False
         suspect = self._tallies.get((endpoint, Witness.CANDIDATE))
-        if suspect is None:
-            return True
-        places = sum(1 for place in noise.differed.values() if place >= _MIN_DRIFT)
-        chance = _fisher(suspect.seen(key), suspect.compared, drifted, noise.compared)
+        if suspect is None or not self._has_baseline:
+            return (
+                True  # a candidate that differs from live at any rate is no news without a second live answer
+            )
+        places = sum(1 for drifted in noise.differed.values() if drifted >= _MIN_DRIFT)
+        chance = _fisher(suspect.seen(place), suspect.compared, noise.seen(place), noise.compared)
         return chance >= self._settings.significance / places
 
-    def _is_unordered(self, endpoint: str, where: str, difference: Difference) -> bool:
-        noise = self._noise(endpoint)
-        if noise.seen((where, Change.ORDER)) >= _MIN_DRIFT:
+    def _observe_order(self, difference: Difference, witness: Witness) -> None:
+        orders = self._orders.get(name(difference.where))
+        if orders is None:
+            if len(self._orders) >= self._settings.max_places:
+                return
+            orders = self._orders[name(difference.where)] = _Orders()
+        if witness is not Witness.CANDIDATE:
+            orders.has_none.add(witness)
+        elif len(orders.contents) < self._settings.min_orders:
+            orders.contents.add(_content_hash(difference.left))
+
+    def _is_unordered(self, difference: Difference) -> bool:
+        """Whether the array is a set: shown by the live release, or, for scalars, not yet shown to be none."""
+        orders = self._orders.get(name(difference.where)) or _Orders()
+        if not self._has_baseline:
+            return Witness.CANDIDATE_REPEAT in orders.has_none or _holds_scalars(difference.left)
+        if Witness.LIVE_RELEASE in orders.has_none:
             return True
-        if not self._has_baseline or not _holds_scalars(difference.left):
-            return False
-        return round(noise.compared) < self._settings.min_clean_orders
-
-    def _noise(self, endpoint: str) -> _Tally:
-        witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
-        return self._tallies.get((endpoint, witness)) or _NOTHING_SEEN
+        return _holds_scalars(difference.left) and len(orders.contents) < self._settings.min_orders
 
 
-_LEARNED = frozenset({Change.VALUE, Change.ORDER})
 _MIN_DRIFT = 0.25
 """An observation counts until it has decayed to this: two half-lives."""
 _MIN_OPAQUE_CHARS = 16
 _MAX_FISHER = 100
-_NOTHING_SEEN = _Tally()
 
 
 def _pattern(text: str) -> str:
@@ -218,7 +246,12 @@ def _is_opaque_cookie(difference: Difference) -> bool:
 
 
 def _holds_scalars(value: object) -> bool:
-    return isinstance(value, Sequence) and not any(isinstance(item, dict | list) for item in value)
+    return isinstance(value, list | str) and not any(isinstance(item, dict | list) for item in value)
+
+
+def _content_hash(value: object) -> int:
+    """Equal for equal elements in any order."""
+    return hash(frozenset(map(repr, value)) if isinstance(value, list) else repr(value))
 
 
 def _fisher(hits: float, tries: float, noise_hits: float, noise_tries: float) -> float:

@@ -95,22 +95,46 @@ def test_the_candidate_cannot_excuse_itself_where_there_is_a_baseline() -> None:
     assert not noise.forgives(EP, value())
 
 
-def test_an_array_of_scalars_counts_as_ordered_once_it_was_seen_to_keep_its_order() -> None:
-    order = Difference("body:$.tags", Change.ORDER, ["a", "b"], ["b", "a"])
-    noise = learned(0, 2)
-    assert noise.forgives(EP, order)
-    noise.observe(EP, (), Witness.LIVE_RELEASE)
-    assert not noise.forgives(EP, order)
-    noise.observe(EP, (order,), Witness.LIVE_RELEASE)
-    assert noise.forgives(EP, order)
+def reordered(*items: Any, where: str = "body:$.tags") -> Difference:
+    return Difference(where, Change.ORDER, list(items), list(reversed(items)))
+
+
+def test_an_array_of_scalars_is_taken_for_a_set_until_only_the_candidate_orders_it_otherwise() -> None:
+    noise = learned(0, 30)
+    for letter in "bcde":
+        noise.observe(EP, (reordered("a", letter),), Witness.CANDIDATE)
+        noise.observe(EP, (reordered(letter, "a"),), Witness.CANDIDATE)
+    assert noise.forgives(EP, reordered("a", "b"))
+    noise.observe(EP, (reordered("a", "f"),), Witness.CANDIDATE)
+    assert not noise.forgives(EP, reordered("a", "b"))
+    noise.observe("GET /other", (reordered("x", "y", where="body:$[3].tags"),), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, reordered("a", "b"))
 
 
 def test_an_array_of_objects_counts_as_ordered_at_once() -> None:
-    order = Difference("body:$.items", Change.ORDER, [{"a": 1}, {"a": 2}], [{"a": 2}, {"a": 1}])
+    order = reordered({"a": 1}, {"a": 2}, where="body:$.items")
     noise = learned(0, 1)
     assert not noise.forgives(EP, order)
     noise.observe(EP, (order,), Witness.LIVE_RELEASE)
     assert noise.forgives(EP, order)
+
+
+def test_the_candidates_own_reordering_excuses_it_only_without_a_baseline() -> None:
+    order = reordered({"a": 1}, {"a": 2}, where="body:$.items")
+    noise = Noise()
+    noise.observe(EP, (order,), Witness.CANDIDATE_REPEAT)
+    assert noise.forgives(EP, order)
+    noise.observe(EP, (), Witness.LIVE_RELEASE)
+    assert not noise.forgives(EP, order)
+
+
+def test_what_is_volatile_by_kind_teaches_nothing_about_its_place() -> None:
+    noise = Noise()
+    for second in range(9):
+        drift = value("body:$.created_at", f"2024-05-01T10:00:0{second}Z", "2024-05-01T11:00:00Z")
+        noise.observe(EP, (drift,), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, value("body:$.created_at", "2024-05-01T10:00:00Z", "2024-05-01T12:00:00Z"))
+    assert not noise.forgives(EP, value("body:$.created_at", "2024-05-01T10:00:00Z", "2024-05-01 12:00:00"))
 
 
 @pytest.mark.parametrize(
