@@ -26,6 +26,9 @@ _RATE_SECONDS = 10.0
 """The rate is that of the last seconds: after a pause the remaining time is right again soon."""
 _MAX_NOTES = 50
 
+type _Note = Found | TargetSeen | StateChanged | Broke
+"""What is told as soon as it is heard."""
+
 
 class ConsoleSettings(msgspec.Struct, frozen=True):
     """How much is shown, and how."""
@@ -68,9 +71,11 @@ class Console:
         self._out = out
         self._clock = clock
         self._started = clock()
+        self._progress_due = self._started + settings.plain_seconds
+        self._is_closing = False
         self._ticks = deque([(self._started, 0)])
         self._findings: dict[str, Finding] = {}
-        self._notes: deque[Text] = deque(maxlen=_MAX_NOTES)
+        self._notes: deque[_Note] = deque(maxlen=_MAX_NOTES)
         self._broken = 0
         self._terminal = _terminal(err)
         self._live: Live | None = None
@@ -82,21 +87,18 @@ class Console:
         match event:
             case Found():
                 if event.finding.id not in self._findings:
-                    self._note(_headline(redact_finding(self._redactor, event.finding)))
+                    self._note(event)
                 self._findings[event.finding.id] = event.finding
-            case TargetSeen():
-                state = "is up" if event.is_up else "is down"
-                self._note(_told(event.target, state, self._redactor.text(event.detail)))
-            case StateChanged():
-                self._note(_told("the run", f"is {event.state}", self._redactor.text(event.why)))
+            case TargetSeen() | StateChanged():
+                self._note(event)
             case Broke():
                 self._broken += 1
                 if self._broken <= 3:  # the same bug meets many exchanges
-                    error = self._redactor.text(event.error)
-                    self._note(_told(f"exchange {event.exchange}", "broke, please report", error))
+                    self._note(event)
 
     def close(self) -> None:
         """End the progress and show what was found, as the settings say."""
+        self._is_closing = True
         if self._background is not None:
             self._background.close()
         if self._live is not None:
@@ -146,20 +148,33 @@ class Console:
     def _tell(self) -> None:
         try:
             while self._notes:
-                self._terminal.print(self._notes.popleft(), soft_wrap=True)
-            line = self.progress()
-            if self._live is None:
-                self._terminal.print(Text(line), soft_wrap=True)
-            else:
-                self._live.update(Text(line, no_wrap=True, overflow="ellipsis"), refresh=True)
+                self._terminal.print(self._told(self._notes.popleft()), soft_wrap=True)
+            if self._live is not None:
+                self._live.update(Text(self.progress(), no_wrap=True, overflow="ellipsis"), refresh=True)
+            elif self._is_closing or self._clock() >= self._progress_due:
+                self._progress_due = self._clock() + self._settings.plain_seconds
+                self._terminal.print(Text(self.progress()), soft_wrap=True)
         except OSError:  # the terminal is gone; the run is not
             self._notes.clear()
 
-    def _note(self, note: Text) -> None:
+    def _note(self, event: _Note) -> None:
         if self._background is not None:
-            self._notes.append(note)
+            self._notes.append(event)
             if self._live is None:
                 self._background.wake()
+
+    def _told(self, event: _Note) -> Text:
+        match event:
+            case Found():
+                return _headline(redact_finding(self._redactor, event.finding))
+            case TargetSeen():
+                who, what, why = event.target, "is up" if event.is_up else "is down", event.detail
+            case StateChanged():
+                who, what, why = "the run", f"is {event.state}", event.why
+            case Broke():
+                who, what, why = f"exchange {event.exchange}", "broke, please report", event.error
+        why = f": {shown(self._redactor.text(why))}" if why else ""
+        return Text(f"{shown(who)} {shown(what)}{why}")
 
     def _show(self, findings: list[Finding]) -> None:
         if self._settings.is_json:
@@ -204,10 +219,6 @@ def _headline(finding: Finding) -> Text:
         (shown(finding.severity, 8).ljust(6), _STYLES[severity_of(finding.severity)]),
         f" {shown(finding.fault, 20)} {shown(finding.title)} ({shown(finding.endpoint)})",
     )
-
-
-def _told(who: str, what: str, why: str) -> Text:
-    return Text(f"{shown(who)} {shown(what)}" + (f": {shown(why)}" if why else ""))
 
 
 def _table(findings: list[Finding], terminal: Terminal) -> Table:

@@ -183,6 +183,7 @@ def test_without_a_terminal_progress_is_plain_lines(finding: Callable[..., Findi
     assert "candidate is down: refused" in lines
     assert "the run is paused: the breaker is open" in lines
     assert text.count("broke, please report") == 3
+    assert text.count("exchanges · ") == 1
     assert lines[-1].startswith("1,234 exchanges · ")
 
 
