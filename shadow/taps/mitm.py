@@ -5,6 +5,7 @@
 
 import asyncio
 import gc
+import ssl
 from collections.abc import Callable
 from contextlib import suppress
 from tempfile import TemporaryDirectory
@@ -65,6 +66,7 @@ async def run_proxy(
     unusable. The process should be the tap's own: mitmproxy sets the loop's task factory meanwhile, and the
     garbage collector is told to leave alone what is there at the start.
     """
+    _check_certificates(settings)
     tap = MitmTap(
         taker,
         live=_authority(settings.live),
@@ -110,6 +112,20 @@ class _Closer:
         io = None if connection is None else connection.transports.get(ended.server)
         if io is not None and io.writer is not None:
             io.writer.close()
+
+
+def _check_certificates(settings: ProxySettings) -> None:
+    """Raise TapError now for what mitmproxy would say at each live connection only."""
+    files = (
+        (settings.live_ca_path, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations),
+        (settings.certificate_path, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain),
+    )
+    for path, load in files:
+        try:
+            if path:
+                load(path)
+        except OSError as error:
+            raise TapError(f"no usable certificate in {path!r}: {error.strerror or error}") from error
 
 
 def _options(settings: ProxySettings, folder: str) -> Options:

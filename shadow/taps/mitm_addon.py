@@ -90,7 +90,8 @@ class MitmTap:
 
     def client_disconnected(self, client: connection.Client) -> None:
         for sight in self._unfinished.pop(client.id, ()):
-            self._skip(sight, "incomplete_request")
+            if not sight.is_over:
+                self._skip(sight, "incomplete_request")
 
     def websocket_message(self, flow: http.HTTPFlow) -> None:
         if flow.websocket is not None:
