@@ -4,7 +4,7 @@ import asyncio
 
 import msgspec
 
-from shadow.model import NoReply, Outcome, Reply, Response, Silence, Timing, field
+from shadow.model import Headers, NoReply, Outcome, Reply, Response, Silence, Timing, field
 from shadow.replay._contract import Sending
 from shadow.replay.connection import Connection
 from shadow.wire.http1 import ResponseReader
@@ -101,7 +101,7 @@ class Attempt:
         head = self.reader.head
         if head is None:
             return NoReply(Silence.TIMED_OUT, "no answer within the time limit", timing)
-        if _is_endless(field(head.headers, b"content-type")):
+        if is_endless(head.headers):
             response = self.reader.cut()
             assert response is not None
             return Reply(response, timing)
@@ -124,5 +124,7 @@ class Attempt:
         return NoReply(Silence.CLOSED, f"closed without an answer{where}", timing)
 
 
-def _is_endless(content_type: bytes | None) -> bool:
+def is_endless(headers: Headers) -> bool:
+    """Whether a response with these fields goes on until somebody hangs up."""
+    content_type = field(headers, b"content-type")
     return content_type is not None and content_type.lower().startswith(_ENDLESS)

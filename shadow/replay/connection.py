@@ -25,6 +25,7 @@ class Connection(asyncio.Protocol):
         "_lost",
         "_open",
         "_reader",
+        "_room",
         "_sock",
         "_transport",
         "_waiter",
@@ -53,20 +54,23 @@ class Connection(asyncio.Protocol):
         self._sock = sock
         self._transport: asyncio.Transport | None = None
         self._reader: ResponseReader | None = None
+        self._room = 0
+        """How many more bytes of the answer are read before it is cut."""
         self._waiter: asyncio.Future[None] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[None] = loop.create_future()
 
-    async def ask(self, payload: bytes, reader: ResponseReader) -> None:
+    async def ask(self, payload: bytes, reader: ResponseReader, bytes_max: int) -> None:
         """Write `payload` and return when its answer is complete, malformed or can no longer come."""
-        self.expect(reader)
+        self.expect(reader, bytes_max)
         assert self._transport is not None
         self._transport.write(payload)
         await self.answered()
 
-    def expect(self, reader: ResponseReader) -> None:
-        """From now on what comes in is the answer that `reader` reads."""
+    def expect(self, reader: ResponseReader, bytes_max: int) -> None:
+        """From now on what comes in is the answer that `reader` reads; it is cut after `bytes_max`."""
         self._reader = reader
+        self._room = bytes_max
         self.response = None
         self.surplus = b""
         self.first_byte_at = 0.0
@@ -164,6 +168,12 @@ class Connection(asyncio.Protocol):
             self._settle()
         elif reader.error is not None:
             self._settle()
+        else:
+            self._room -= len(data)
+            if self._room < 0 and reader.head is not None:
+                self.response = reader.cut()
+                self.abort()
+                self._settle()
 
     def eof_received(self) -> None:
         """Nothing can follow, so nothing is waited for: not even that the rest of a request is taken."""

@@ -9,11 +9,13 @@ from types import SimpleNamespace
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.http_exceptions import TransferEncodingError
 from yarl import URL
 
 from shadow.errors import TargetError, UnsafeError
 from shadow.model import NoReply, Outcome, Reply, Request, Response, Silence, Timing
 from shadow.replay._contract import Sending, Target
+from shadow.replay.attempt import is_endless
 from shadow.replay.connection import IDEMPOTENT, tls_context
 from shadow.replay.guard import Guard
 
@@ -216,8 +218,10 @@ class _Answer:
         return self._is_whole
 
     def can_be_cut(self, error: BaseException) -> bool:
-        """Whether the part that came before `error` is an answer: not if the time limit was reached."""
-        return self.head is not None and not isinstance(error, TimeoutError)
+        """Whether the part that came before `error` is an answer, as `RawTransport` sees it."""
+        if self.head is None or isinstance(error.__cause__, TransferEncodingError):
+            return False
+        return not isinstance(error, TimeoutError) or is_endless(self.head.headers)
 
     def cut(self, clock: _Clock) -> Reply:
         self._is_whole = False
@@ -279,15 +283,15 @@ def _no_reply(error: BaseException, clock: _Clock) -> NoReply:
     timing = clock.timing()
     text = str(error) or type(error).__name__
     match error:
-        case UnsafeError() | TargetError():
+        case UnsafeError():
             return NoReply(Silence.UNSENT, text, timing)
-        case aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
+        case TargetError() | aiohttp.ClientConnectorError() | aiohttp.ConnectionTimeoutError():
             return NoReply(Silence.REFUSED, text, timing)
         case TimeoutError() if clock.is_connected:
             return NoReply(Silence.TIMED_OUT, "no answer within the time limit", timing)
         case TimeoutError():
             return NoReply(Silence.REFUSED, "no connection within the time limit", timing)
-        case aiohttp.ClientResponseError():
+        case aiohttp.ClientResponseError() | aiohttp.ClientPayloadError():
             return NoReply(Silence.MALFORMED, text, timing)
         case aiohttp.ServerDisconnectedError():
             return NoReply(Silence.CLOSED, text, timing)

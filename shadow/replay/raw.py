@@ -15,6 +15,7 @@ from shadow.replay.guard import Guard
 from shadow.replay.idle import IdleConnections
 from shadow.wire.http1 import serialise_request
 
+_OVERHEAD_BYTES_MAX = 1 << 20  # heads, chunk sizes, and what is cheaper read to its end than cut
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CLEAN_HEAD = re.compile(
     _TOKEN + rb" [!-~\x80-\xff]+ HTTP/1\.1\r\n(?:" + _TOKEN + rb": [^\r\n\x00]*\r\n)*\r\n"
@@ -32,7 +33,8 @@ class RawSettings(msgspec.Struct, frozen=True):
     idle_seconds_max_unsafe: float = 1.0
     """The same for methods that cannot be sent again."""
     body_bytes_max: int = 16 << 20
-    """Of a longer answer this much is kept, and the response is marked incomplete."""
+    """Of a longer body this much is kept, and the response is marked incomplete; it is not read to its end
+    when there is much more."""
     surplus_wait_seconds: float = 0.02
     """After a wire sending, and after an answer that can have no body, how long to look for more bytes."""
     verify_tls: bool = True
@@ -57,6 +59,7 @@ class RawTransport:
         self._tls: ssl.SSLContext | None = None
         if target.scheme == "https":
             self._tls = tls or tls_context(verify=self.settings.verify_tls)
+        self._answer_bytes_max = self.settings.body_bytes_max + _OVERHEAD_BYTES_MAX
         self._open: set[Connection] = set()
         self._idle = IdleConnections(self.settings.idle_connections_max)
 
@@ -107,9 +110,9 @@ class RawTransport:
                     await self._send_request(attempt)
         except TimeoutError:
             attempt.timed_out = True
-        except (UnsafeError, TargetError) as error:
+        except UnsafeError as error:
             attempt.trouble = NoReply(Silence.UNSENT, str(error))
-        except OSError as error:
+        except (TargetError, OSError) as error:
             attempt.trouble = NoReply(Silence.REFUSED, str(error) or type(error).__name__)
 
     async def _send_request(self, attempt: Attempt) -> None:
@@ -119,16 +122,16 @@ class RawTransport:
         kept = self._take(attempt.sending.lane, request.method) if attempt.may_keep else None
         if kept is not None:
             attempt.begin(kept, is_kept=True)
-            await kept.ask(payload, attempt.reader)
+            await kept.ask(payload, attempt.reader, self._answer_bytes_max)
             if not attempt.died_unheard() or request.method not in IDEMPOTENT:
                 return
             attempt.again()
         connection = await self._connect(attempt)
-        await connection.ask(payload, attempt.reader)
+        await connection.ask(payload, attempt.reader, self._answer_bytes_max)
 
     async def _send_wire(self, attempt: Attempt, wire: Wire) -> None:
         connection = await self._connect(attempt)
-        connection.expect(attempt.reader)
+        connection.expect(attempt.reader, self._answer_bytes_max)
         await connection.write(wire)
         if wire.ending is Ending.RESET:
             attempt.trouble = NoReply(Silence.RESET, "reset by us, as asked")

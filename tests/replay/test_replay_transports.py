@@ -367,9 +367,10 @@ async def test_bytes_that_are_no_http_are_malformed(
     assert why(await transports(kind, server.target).send(sending())) is Silence.MALFORMED
 
 
-async def test_a_broken_chunk_is_malformed(serve: Serve, transports: Open) -> None:
+@pytest.mark.parametrize("kind", BOTH)
+async def test_a_broken_chunk_is_malformed(serve: Serve, transports: Open, kind: str) -> None:
     server = await serve(answering(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"))
-    assert why(await transports("raw", server.target).send(sending())) is Silence.MALFORMED
+    assert why(await transports(kind, server.target).send(sending())) is Silence.MALFORMED
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -385,12 +386,32 @@ async def test_a_server_that_stops_is_timed_out(
     await server.peers[0].closed.wait()
 
 
+@pytest.mark.parametrize("kind", BOTH)
 async def test_an_event_stream_that_goes_on_is_an_answer_cut_at_the_time_limit(
-    serve: Serve, transports: Open
+    serve: Serve, transports: Open, kind: str
 ) -> None:
     server = await serve(answering(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: 1\n\n"))
-    response = response_of(await transports("raw", server.target).send(sending(timeout=0.05)))
+    response = response_of(await transports(kind, server.target).send(sending(timeout=0.05)))
     assert (response.body, response.is_complete) == (b"data: 1\n\n", False)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_a_body_without_end_is_cut_at_its_limit(serve: Serve, transports: Open, kind: str) -> None:
+    def pour(peer: Peer, _: Request) -> None:
+        peer.write(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 8_000_000)
+
+    server = await serve(pour)
+    response = response_of(await transports(kind, server.target, body_bytes_max=1000).send(sending()))
+    assert (response.body, response.is_complete) == (b"x" * 1000, False)
+    await server.peers[0].closed.wait()
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_a_tls_handshake_that_never_ends_is_refused(serve: Serve, transports: Open, kind: str) -> None:
+    server = await serve(on_bytes=lambda _: None)
+    transport = transports(kind, tls_target(server), connect_timeout_seconds=0.05)
+    assert why(await transport.send(sending())) is Silence.REFUSED
+    await server.peers[0].closed.wait()
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -522,6 +543,14 @@ async def test_cancelling_while_waiting_for_the_rate_sends_nothing(
         task.cancel()
     assert task.cancelled()
     assert server.peers[0].count == 1
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_cancelling_a_tls_handshake_closes_the_connection(
+    serve: Serve, transports: Open, kind: str
+) -> None:
+    server = await serve(on_bytes=lambda _: None)
+    await cancelled_once(server, transports(kind, tls_target(server)), sending())
 
 
 # Kept connections
@@ -966,13 +995,13 @@ async def test_every_address_is_tried(serve: Serve, transports: Open, kind: str)
 
 
 @pytest.mark.parametrize("kind", BOTH)
-async def test_a_name_without_address_is_unsent(transports: Open, kind: str) -> None:
+async def test_a_name_without_address_is_refused(transports: Open, kind: str) -> None:
     async def resolve(host: str, port: int) -> list[str]:
         raise OSError("no such name")
 
     target = Target("candidate", "http", "gone.test", 80)
     transport = transports(kind, target, guard=Guard(GuardSettings(), [target], resolve=resolve))
-    assert why(await transport.send(sending())) is Silence.UNSENT
+    assert why(await transport.send(sending())) is Silence.REFUSED
 
 
 @pytest.mark.parametrize("kind", BOTH)
