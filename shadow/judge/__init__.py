@@ -1,10 +1,12 @@
 """The judge: what differs for a reason, what that means, and which cause it has. Pure."""
 
 from shadow.judge.causes import Causes, Record, Sighting
+from shadow.judge.classes import classify
+from shadow.judge.evidence import Evidence
 from shadow.judge.fingerprint import Cause, causes_of, signature
 from shadow.judge.minimise import Shrinking, minimised, shrink
 from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
-from shadow.judge.oracle import Evidence, aftermath, classify, judge
+from shadow.judge.oracle import aftermath, judge
 from shadow.judge.places import template
 from shadow.judge.regression import Witnesses, judge_original, regressions
 from shadow.judge.report import finding, message

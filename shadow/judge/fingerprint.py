@@ -7,7 +7,7 @@ import msgspec
 import orjson
 
 from shadow.content.coding import undo
-from shadow.judge.oracle import classify
+from shadow.judge.classes import classify
 from shadow.judge.places import template
 from shadow.judge.roots import Root, roots
 from shadow.judge.shapes import masked
@@ -74,7 +74,7 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     match fault:
         case "F209":
             return (fault, trial.judgement.why)
-        case "invalid-json" | "unhealthy":
+        case "invalid-json" | "slow" | "unhealthy":
             return (fault, trial.endpoint)
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:
             ours, theirs = classify(trial.answer), classify(trial.baseline)

@@ -93,7 +93,7 @@ class _Orders:
         self.has_none: set[Witness] = set()
         """Who gave the same elements in another order."""
         self.contents: set[int] = set()
-        """Hashes of what the candidate ordered otherwise than live; by chance two elements agree half the time."""
+        """Hashes of what the candidate ordered otherwise than live."""
 
 
 class Noise:
@@ -204,7 +204,7 @@ class Noise:
             orders.contents.add(_content_hash(difference.left))
 
     def _is_unordered(self, difference: Difference) -> bool:
-        """Whether the array is a set: shown by the live release, or, for scalars, not yet shown to be none."""
+        """Whether the array is a set: shown so by the live release or, for scalars, not yet shown otherwise."""
         orders = self._orders.get(name(difference.where)) or _Orders()
         if not self._has_baseline:
             return Witness.CANDIDATE_REPEAT in orders.has_none or _holds_scalars(difference.left)

@@ -5,7 +5,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.judge.oracle import classify
+from shadow.judge.classes import classify
 from shadow.judge.places import is_within, template
 from shadow.judge.severity import severity_of
 from shadow.model import (

@@ -5,8 +5,8 @@ from typing import Any
 
 from shadow.content.coding import undo
 from shadow.judge.causes import Sighting
+from shadow.judge.classes import classify
 from shadow.judge.fingerprint import Cause
-from shadow.judge.oracle import classify
 from shadow.judge.reproduce import curl
 from shadow.judge.severity import severity_of
 from shadow.model import Expect, Finding, Kind, NoReply, Outcome, Request, Trial, field
@@ -28,6 +28,7 @@ _TITLES: dict[str, str] = {
     "metamorphic": "answer changed by an edit without meaning",
     "mutation-regression": "answered otherwise than by the live release",
     "race": "not exactly one of simultaneous requests succeeded",
+    "slow": "answer many times slower than usual",
     "unhealthy": "unwell after mutants",
     "validation": "invalid request accepted",
 }

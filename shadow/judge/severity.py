@@ -22,6 +22,7 @@ OF_FAULT: dict[str, Severity] = {
     "metamorphic": Severity.MEDIUM,
     "mutation-regression": Severity.MEDIUM,
     "race": Severity.HIGH,
+    "slow": Severity.MEDIUM,
     "unhealthy": Severity.HIGH,
     "validation": Severity.MEDIUM,
 }

@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from shadow.judge.oracle import POLICY, Evidence, aftermath, classify, judge
+from shadow.judge.classes import classify
+from shadow.judge.evidence import Evidence
+from shadow.judge.oracle import POLICY, aftermath, judge
 from shadow.model import (
     AnswerClass,
     Change,
@@ -19,6 +21,7 @@ from shadow.model import (
     Response,
     Severity,
     Silence,
+    Timing,
     Verdict,
 )
 
@@ -253,6 +256,29 @@ def test_the_verdict_follows_the_table(given: Evidence, verdict: str, fault: str
     judgement = judge(given)
     assert (judgement.verdict, judgement.fault) == (verdict, fault)
     assert judgement.why
+
+
+def took(seconds: float) -> Reply:
+    return replace(OK, timing=Timing(total_seconds=seconds))
+
+
+@pytest.mark.parametrize(
+    ("answer", "control", "baseline", "is_slow"),
+    [
+        pytest.param(3.0, 0.01, None, True, id="slow"),
+        pytest.param(0.9, 0.01, None, False, id="below what load may do"),
+        pytest.param(3.0, 0.5, None, False, id="slow anyway"),
+        pytest.param(3.0, 0.01, 2.0, False, id="slow at the live release too"),
+        pytest.param(3.0, 0.01, 0.02, True, id="slow at the candidate alone"),
+    ],
+)
+def test_an_answer_that_costs_many_times_the_usual_is_told(
+    answer: float, control: float, baseline: float | None, is_slow: bool
+) -> None:
+    more = {} if baseline is None else both(took(baseline), took(control))
+    judgement = judge(evidence(answer=took(answer), control=took(control), **more))
+    assert (judgement.fault == "slow") is is_slow
+    assert judge(evidence(level=Level.NETWORK, answer=took(answer), control=took(control))).fault == ""
 
 
 def test_every_expectation_has_a_rule() -> None:

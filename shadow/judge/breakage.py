@@ -1,0 +1,71 @@
+"""What no answer may be, whatever the mutator expected: an error of the server, a hang, a crash, a leak."""
+
+from shadow.judge.classes import BAD, class_of, classify, is_silent, status_text
+from shadow.judge.evidence import Evidence, failed, undecided
+from shadow.judge.leaks import is_invalid_json, leak
+from shadow.model import AnswerClass, Expect, Judgement, Level, NoReply, Outcome, Reply
+
+WIRE_LEVELS = frozenset({Level.FRAMING, Level.NETWORK})
+"""Mutants that may rightly be met with silence: the server waits for the rest, or closes."""
+SLOW_SECONDS = 1.0
+"""A busy machine makes a short answer late by tenths of a second, not by this."""
+_SLOW_FACTOR = 10.0
+
+
+def broke(evidence: Evidence) -> Judgement | None:
+    """A server error, hang or crash, whatever was expected; None where there is none."""
+    answer, control, theirs = (
+        classify(evidence.answer),
+        classify(evidence.control),
+        class_of(evidence.baseline_answer),
+    )
+    if control in BAD or control is AnswerClass.DOWN:
+        return undecided(f"the unedited request is {control.value}") if answer in BAD else None
+    fault = _breakage(evidence, answer)
+    if fault is None:
+        return None
+    is_on_both = theirs is answer and is_silent(evidence.answer) == is_silent(evidence.baseline_answer)
+    if evidence.level in WIRE_LEVELS and (is_on_both or (theirs is None and fault != "F100")):
+        return undecided(f"{status_text(evidence.answer)}: at this level the server may wait or close")
+    if is_on_both and fault == "crash" and evidence.expect is Expect.REJECT:
+        return None
+    why = f"{status_text(evidence.answer)}, while the unedited request is {control.value}"
+    return failed(fault, why, Expect.SURVIVE, is_on_both=is_on_both)
+
+
+def _breakage(evidence: Evidence, answer: AnswerClass) -> str | None:
+    if answer is AnswerClass.HUNG:
+        return "hang"
+    if answer is AnswerClass.BROKEN:
+        return "crash" if isinstance(evidence.answer, NoReply) else "F100"
+    is_crash = is_silent(evidence.answer) and isinstance(evidence.control, Reply)
+    return "crash" if is_crash and evidence.level not in WIRE_LEVELS else None
+
+
+def leaked(evidence: Evidence) -> Judgement | None:
+    if not isinstance(evidence.answer, Reply):
+        return None
+    control = evidence.control.response if isinstance(evidence.control, Reply) else None
+    if what := leak(evidence.answer.response, control):
+        return failed("F209", f"the answer shows {what}", Expect.SURVIVE)
+    if is_invalid_json(evidence.answer.response, control):
+        return failed("invalid-json", "the answer is stated to be JSON and is not", Expect.SURVIVE)
+    return None
+
+
+def slowed(evidence: Evidence) -> Judgement | None:
+    """The mutant costs many times what the unedited request costs, and what it costs the live release."""
+    if evidence.level in WIRE_LEVELS or not isinstance(evidence.answer, Reply):
+        return None
+    took = evidence.answer.timing.total_seconds
+    usual = max(
+        _seconds(evidence.control), _seconds(evidence.baseline_answer), _seconds(evidence.baseline_control)
+    )
+    if took < SLOW_SECONDS or took < _SLOW_FACTOR * usual:
+        return None
+    why = f"answered after {took:.1f} s, while {usual:.3f} s is usual"
+    return failed("slow", why, Expect.SURVIVE)
+
+
+def _seconds(outcome: Outcome | None) -> float:
+    return 0.0 if outcome is None else outcome.timing.total_seconds

@@ -1,0 +1,47 @@
+"""What an outcome amounts to: outcomes of one class count as the same."""
+
+from shadow.judge.leaks import is_error_in_200
+from shadow.model import AnswerClass, NoReply, Outcome, Silence
+
+BAD = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
+"""No service may answer so, whatever it was asked."""
+_SILENCES: dict[Silence, AnswerClass] = {
+    Silence.CLOSED: AnswerClass.REJECTED,
+    Silence.RESET: AnswerClass.REJECTED,
+    Silence.TIMED_OUT: AnswerClass.HUNG,
+    Silence.MALFORMED: AnswerClass.BROKEN,
+    Silence.REFUSED: AnswerClass.DOWN,
+    Silence.UNSENT: AnswerClass.DOWN,
+}
+_REJECTING_5XX = frozenset({501, 505})
+
+
+def classify(outcome: Outcome) -> AnswerClass:
+    """What `outcome` amounts to. A 200 whose body is a GraphQL or JSON-RPC error is a rejection."""
+    if isinstance(outcome, NoReply):
+        return _SILENCES[outcome.why]
+    status = outcome.response.status
+    if status >= 500:
+        return AnswerClass.REJECTED if status in _REJECTING_5XX else AnswerClass.BROKEN
+    if status >= 400:
+        return AnswerClass.REJECTED
+    if 300 <= status < 400:
+        return AnswerClass.REDIRECT
+    return AnswerClass.REJECTED if is_error_in_200(outcome.response) else AnswerClass.SUCCESS
+
+
+def class_of(outcome: Outcome | None) -> AnswerClass | None:
+    """`classify`, for what may not be known."""
+    return None if outcome is None else classify(outcome)
+
+
+def is_silent(outcome: Outcome | None) -> bool:
+    """Whether the connection ended without an answer."""
+    return isinstance(outcome, NoReply) and outcome.why in (Silence.CLOSED, Silence.RESET)
+
+
+def status_text(outcome: Outcome) -> str:
+    """The status code, or why there is none: ``"404"``, ``"timed out"``."""
+    if isinstance(outcome, NoReply):
+        return outcome.why.value.replace("_", " ")
+    return str(outcome.response.status)

@@ -1,0 +1,63 @@
+"""What the oracle is shown of one mutant's trial, and the three verdicts it may give."""
+
+import msgspec
+
+from shadow.judge.severity import severity_of
+from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Verdict
+
+_THROTTLED = frozenset({429})
+
+
+class Evidence(msgspec.Struct, frozen=True):
+    """All that is known of one mutant's trial. Differences come with noise already taken out."""
+
+    expect: Expect
+    level: Level
+    answer: Outcome
+    """The candidate's answer to the mutant."""
+    control: Outcome
+    """The candidate's answer to the unedited request, sent the same way."""
+    baseline_answer: Outcome | None = None
+    baseline_control: Outcome | None = None
+    differences: tuple[Difference, ...] = ()
+    """Candidate: control against mutant."""
+    baseline_differences: tuple[Difference, ...] | None = None
+    """Baseline: control against mutant; None where not compared."""
+    across: tuple[Difference, ...] = ()
+    """Mutant: baseline against candidate, less what differs for the control too."""
+    trace: tuple[Difference, ...] = ()
+    """State before against state after, where a probe was made around a mutant that must be rejected."""
+    burst: tuple[Outcome, ...] = ()
+    """For ONCE: the candidate's answers to all copies."""
+    baseline_burst: tuple[Outcome, ...] | None = None
+    same_answer_is_one: bool = False
+    """For ONCE: copies carry one idempotency key, so equal answers tell of one effect."""
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether a rate limit answered in place of the service, so that answers cannot be compared."""
+        outcomes = (self.answer, self.control, self.baseline_answer, self.baseline_control)
+        return any(isinstance(each, Reply) and each.response.status in _THROTTLED for each in outcomes)
+
+
+def passed(why: str) -> Judgement:
+    return Judgement(Verdict.PASSED, why)
+
+
+def undecided(why: str) -> Judgement:
+    return Judgement(Verdict.UNDECIDED, why)
+
+
+def failed(
+    fault: str,
+    why: str,
+    expect: Expect,
+    differences: tuple[Difference, ...] = (),
+    *,
+    is_on_both: bool = False,
+) -> Judgement:
+    """`is_on_both` says that the live release does the same, which weighs less."""
+    if is_on_both:
+        why += "; the live release does the same"
+    found = severity_of(fault, differences, is_on_both=is_on_both)
+    return Judgement(Verdict.FAILED, why, expect, fault, found, differences)
