@@ -1,12 +1,9 @@
 """From the bytes of both sides of one connection to its exchanges.
 
-Requests wait in the order in which they were sent, and each response answers the first of them. Where bytes
-of a request are missing, the exchange is unparsed; where bytes of a response are, it is cut, or None when its
-head is among them. After a gap the next message is looked for at the start of a segment. A response after it
-is that of the request which acknowledged all before it; where that does not tell, it is paired with none.
+Where bytes of a request are missing, the exchange is unparsed; where bytes of a response are, it is cut, or
+None when its head is among them. After a gap the next message is looked for at the start of a segment.
 """
 
-from collections import deque
 from typing import Protocol
 
 import msgspec
@@ -15,11 +12,10 @@ from shadow.model import Exchange, Request, Response
 from shadow.wire.http1 import MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestReader, ResponseReader
 from shadow.wire.opening import Opening, Piece, Speaker, speaker
 from shadow.wire.tcp import End
+from shadow.wire.unanswered import Asked, Unanswered, Unmatched, is_after
 
 _MASK = 0xFFFF_FFFF
 _MAX_HELD_BYTES = 1_048_576
-_MAX_UNANSWERED = 1024
-"""More requests than this do not wait for responses: that side is not in the capture."""
 
 _NOT_CAPTURED = "bytes of the request were not captured"
 _CUT = "the connection ended inside the request"
@@ -70,30 +66,6 @@ class Link(msgspec.Struct, frozen=True):
     """Whether it is seen from its first byte."""
 
 
-class _Asked:
-    """A request that was begun, and what is known of its exchange."""
-
-    __slots__ = (
-        "ack", "answered_at", "index", "is_answered", "is_settled", "kept_bytes", "method", "request",
-        "response", "seq", "time", "why",
-    )  # fmt: skip
-
-    def __init__(self, index: int, time: float, seq: int, ack: int) -> None:
-        self.index = index
-        self.time = time
-        self.seq = seq
-        self.ack = ack
-        self.method = b""
-        self.request: Request | None = None
-        self.response: Response | None = None
-        self.answered_at: float | None = None
-        self.is_answered = False
-        self.is_settled = False
-        self.kept_bytes = 0
-        self.why = ""
-        """Why it cannot be an exchange; empty where it may."""
-
-
 class Pairing:
     """One connection's conversation over HTTP/1, in the sense of `shadow.wire.tcp.Conversation`."""
 
@@ -103,12 +75,11 @@ class Pairing:
         self._limits = limits or Limits()
         self._opening = Opening(is_whole=link.is_whole)
         self._client: int | None = None
-        self._asked: deque[_Asked] = deque()
-        """Requests whose head was read and whose response is not complete."""
-        self._asking: _Asked | None = None
+        self._asked = Unanswered(self._settle)
+        self._asking: Asked | None = None
         """The request that is being read."""
         self._requests: RequestReader | None = None
-        self._answering: _Asked | None = None
+        self._answering: Asked | None = None
         """What the response that is being read answers."""
         self._responses: ResponseReader | None = None
         self._client_seq: int | None = None
@@ -119,10 +90,6 @@ class Pairing:
         self._is_client_lost = False
         """The next request must be looked for: bytes before it are missing, or no HTTP."""
         self._is_server_lost = False
-        self._is_order_sure = True
-        """False where a gap may have hidden a request, or bytes were held: until sides are matched again."""
-        self._is_answer_lost = False
-        """A gap may have hidden responses, so that the next one need not answer the first request."""
         self._may_switch = False
         self._may_hold = True
         self._is_over = False
@@ -140,7 +107,6 @@ class Pairing:
     def skip(self, side: int, count: int, time: float) -> bool:
         if self._client is None:
             self._opening.skip(side)
-            self._is_order_sure = False
         elif side == self._client:
             self._skip_client(count, time)
         else:
@@ -209,20 +175,14 @@ class Pairing:
 
     def _follow_request(self, reader: RequestReader, time: float, seq: int, ack: int) -> None:
         """Notices where a request begins, and where its head is complete."""
-        if self._asking is None and reader.has_begun:
-            self._asking = _Asked(self._listener.begin(time), time, seq & _MASK, ack)
         asking = self._asking
+        if asking is None and reader.has_begun:
+            self._asking = asking = Asked(self._listener.begin(time), time, seq & _MASK, ack)
+            self._asked.add(asking)
         if asking is not None and not asking.method:
             head = reader.head
             if head is not None:
                 asking.method = head.method
-                self._await_answer(asking)
-
-    def _await_answer(self, asking: _Asked) -> None:
-        if not asking.is_answered and asking not in self._asked:
-            self._asked.append(asking)
-            if len(self._asked) > _MAX_UNANSWERED:
-                self._settle(self._asked.popleft())
 
     def _complete_request(self, request: Request, reader: RequestReader) -> None:
         asking = self._asking
@@ -241,17 +201,15 @@ class Pairing:
         """The request that is being read cannot be read to its end; the next one must be looked for."""
         asking, self._asking, self._requests = self._asking, None, None
         self._is_client_lost = True
+        self._asked.lose_requests()
         if asking is None:
             return
         asking.why = asking.why or why
         if asking.is_answered:
             self._settle(asking)
-        else:
-            self._await_answer(asking)
 
     def _skip_client(self, count: int, time: float) -> None:
         client = self._client or 0
-        self._is_order_sure = False
         if self._may_switch:
             self._hold((client, None, time, count, 0))
             return
@@ -283,7 +241,6 @@ class Pairing:
                     return
                 answering = self._match(seq & _MASK, ack)
                 if answering is None:
-                    self._is_order_sure &= self._link.is_whole
                     self._hold((server, payload, time, seq, ack))
                     return
                 reader = self._begin_response(answering)
@@ -304,7 +261,7 @@ class Pairing:
                 return
             self._stay()
 
-    def _begin_response(self, answering: _Asked) -> ResponseReader:
+    def _begin_response(self, answering: Asked) -> ResponseReader:
         limits = self._limits
         self._is_server_lost = False
         self._answering = answering
@@ -313,48 +270,26 @@ class Pairing:
         )
         return reader
 
-    def _match(self, seq: int, ack: int) -> _Asked | None:
+    def _match(self, seq: int, ack: int) -> Asked | None:
         """What the response that begins at `seq` answers; None where that is still to be read.
 
         A response that answers nothing gets a request of its own, which says so.
         """
-        asked = self._asked
-        if self._is_order_sure and asked:
-            return asked[0]
-        possible = [each for each in asked if _is_after(ack, each.seq)] if asked else []
-        if not self._is_answer_lost and possible:
-            self._is_order_sure = True
-            return possible[0]
-        if not possible:
-            return self._match_nothing(ack)
-        exact = [each for each in possible if each.ack == seq] or (possible if len(possible) == 1 else [])
-        if not exact:
-            for each in possible:
-                self._asked.remove(each)
-                self._settle(each)
-            return _nobody("")
-        while asked[0] is not exact[0]:
-            self._settle(asked.popleft())
-        self._is_answer_lost = False
-        self._is_order_sure = True
-        return exact[0]
-
-    def _match_nothing(self, ack: int) -> _Asked | None:
-        is_behind = self._client_seq is None or _is_after(ack, self._client_seq)
-        if is_behind and self._may_hold:
+        is_behind = self._may_hold and (self._client_seq is None or is_after(ack, self._client_seq))
+        found = self._asked.match(seq, ack, is_behind=is_behind)
+        if isinstance(found, Asked):
+            return found
+        if found is Unmatched.LATER:
+            if not self._link.is_whole:
+                # Its request may have been sent before the capture began.
+                self._asked.lose_responses(may_miss_requests=True)
             return None
-        if self._asking is not None and not is_behind:
-            self._await_answer(self._asking)  # an early answer, such as 408, to a head that is not complete
-            return self._asking
-        return _nobody(_NO_REQUEST)
+        return _nobody(_NO_REQUEST if found is Unmatched.ORPHAN else "")
 
     def _complete_response(self, response: Response | None) -> None:
         answering, self._answering, self._responses = self._answering, None, None
         assert answering is not None
-        if self._asked and self._asked[0] is answering:
-            self._asked.popleft()
-        elif answering in self._asked:
-            self._asked.remove(answering)
+        self._asked.remove(answering)
         answering.response = response
         answering.is_answered = True
         if answering.request is not None or answering.why:
@@ -364,8 +299,8 @@ class Pairing:
         """The response cannot be read to its end; the next one must be looked for."""
         if self._responses is not None:
             self._complete_response(self._responses.cut())
-        self._is_server_lost = self._is_answer_lost = True
-        self._is_order_sure = False
+        self._is_server_lost = True
+        self._asked.lose_responses()
         self._stay()
 
     def _stay(self) -> None:
@@ -378,8 +313,8 @@ class Pairing:
         """Bytes came where a response should begin, and are none."""
         if not self._is_server_lost:
             self._listener.unread("bytes after a response that are no response")
-            self._is_server_lost = self._is_answer_lost = True
-            self._is_order_sure = False
+            self._is_server_lost = True
+            self._asked.lose_responses()
         self._listener.passed(count)
 
     def _skip_server(self, count: int, time: float) -> None:
@@ -449,10 +384,9 @@ class Pairing:
         self._release(1 - client)
         self._cut_request(_CUT)
         self._end_response(how)
-        while self._asked:
-            self._settle(self._asked.popleft())
+        self._asked.settle_all()
 
-    def _settle(self, asked: _Asked) -> None:
+    def _settle(self, asked: Asked) -> None:
         """Tells the listener what became of a request, once."""
         self._listener.keep(-asked.kept_bytes)
         asked.kept_bytes = 0
@@ -464,7 +398,7 @@ class Pairing:
         elif asked.request is not None:
             self._listener.found(self._exchange(asked, asked.request))
 
-    def _exchange(self, asked: _Asked, request: Request) -> Exchange:
+    def _exchange(self, asked: Asked, request: Request) -> Exchange:
         client, link = self._client or 0, self._link
         live = link.sides[1 - client]
         latency = None
@@ -473,7 +407,7 @@ class Pairing:
         session = f"{link.sides[client]}>{live}#{link.number}"
         return Exchange(asked.index, link.tap, session, asked.time, request, asked.response, latency, live)
 
-    def _keep(self, asked: _Asked | None, count: int) -> None:
+    def _keep(self, asked: Asked | None, count: int) -> None:
         """Counts what an unfinished exchange keeps; where all keep too much, this one keeps no more."""
         if asked is None or not count:
             return
@@ -484,9 +418,9 @@ class Pairing:
                     reader.skip(0)
 
 
-def _nobody(why: str) -> _Asked:
+def _nobody(why: str) -> Asked:
     """Stands for the request of a response that answers none; with no reason given it leaves no trace."""
-    nobody = _Asked(-1, 0.0, 0, 0)
+    nobody = Asked(-1, 0.0, 0, 0)
     nobody.method = b"GET"
     nobody.is_settled = not why
     nobody.why = why or "paired with none"
@@ -498,8 +432,3 @@ def _without_blank_lines(payload: bytes, seq: int) -> tuple[bytes, int]:
         return payload, seq
     rest = payload.lstrip(b"\r\n")
     return rest, seq + len(payload) - len(rest)
-
-
-def _is_after(seq: int, other: int) -> bool:
-    """Whether `seq` is after `other`, modulo 2^32."""
-    return 0 < (seq - other) & _MASK < 0x8000_0000

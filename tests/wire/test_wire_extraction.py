@@ -445,3 +445,40 @@ def _fragments(time: float, frame: bytes) -> list[Packet]:
         head = frame[14:16] + length + frame[18:20] + (more | offset // 8).to_bytes(2) + frame[22:34]
         pieces.append((time, ethernet(head + piece)))
     return pieces
+
+
+def _numbered(depth: int) -> Talk:
+    """Twelve exchanges that tell their numbers, asked `depth` at a time."""
+    talk = Talk(isn=(0xFFFF_F000, 12)).open()
+    for first in range(0, 12, depth):
+        numbers = range(first, min(first + depth, 12))
+        talk.say(0, b"".join(post(f"/{n}", b"%d;" % n * (n * 7)) for n in numbers), mss=70)
+        talk.say(1, b"".join(ok(b"%d;" % n * (200 + 50 * n)) for n in numbers), mss=400)
+    return talk.close()
+
+
+@given(
+    depth=st.sampled_from([1, 1, 2, 4]),
+    losses=st.sets(st.integers(3, 160), max_size=12),
+    middle=st.booleans(),
+)
+@settings(max_examples=300)
+def test_lost_packets_never_pair_a_request_with_the_answer_to_another(
+    depth: int, losses: set[int], middle: bool
+) -> None:
+    packets = [packet for at, packet in enumerate(_numbered(depth).packets) if at not in losses]
+    exchanges, _ = extracted(packets[20:] if middle else packets)
+    for each in exchanges:
+        number = each.request.target[1:]
+        assert each.request.body == number + b";" + each.request.body[len(number) + 1 :] or number == b"0"
+        assert set(each.request.body.split(b";")) <= {number, b""}
+        if each.response is not None and each.response.body:
+            assert each.response.body.split(b";")[0] in (number, number[: len(each.response.body)])
+
+
+@given(lost=st.integers(3, 160))
+def test_one_lost_packet_costs_at_most_the_exchange_it_was_part_of(lost: int) -> None:
+    packets = [packet for at, packet in enumerate(_numbered(1).packets) if at != lost]
+    exchanges, _ = extracted(packets)
+    whole = [each for each in exchanges if each.response is not None and each.response.is_complete]
+    assert len(whole) >= 11
