@@ -73,7 +73,15 @@ _SCHEMES = frozenset(
 _MARK = re.compile(rb"<redacted:[0-9a-f]{6}>\**|\*+")
 _OPEN_JSON = re.compile(rb'"([^"\\\r\n]{1,64})"\s{0,64}:\s{0,64}(?=["\d\[{-])')
 _JSON_LEAF = re.compile(rb'"((?:[^"\\]|\\.)*)(?:"(\s{0,64}:)?|\\?\Z)|-?\d[\d.eE+-]*|[\[\]{}]', re.DOTALL)
-_FIELD = re.compile(rb"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64}):[ \t]*"), re.compile(rb"([^\r\n'\"]+)")
+_OPEN_FIELD = re.compile(rb"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64}):[ \t]*")
+_FIELD_VALUES = {
+    b"": re.compile(rb"[^\r\n]+"),
+    b"\n": re.compile(rb"[^\r\n]+"),
+    b"'": re.compile(rb"(?:[^'\r\n]|'\\'')+"),  # a shell's way to say a quote
+    b'"': re.compile(rb'(?:[^"\\\r\n]|\\.)+'),
+}
+"""How far a header line goes, by what stands before it: to the line's end, or to the closing quote."""
+_FIELD_IN_PROSE = re.compile(rb"[^\r\n'\"]+")
 _FORM = re.compile(rb"(?:\A|(?<=&))([^=&]{1,256})="), re.compile(rb"([^&#]*)")
 _CODING = re.compile(rb"(?im)^content-encoding[ \t]*:[ \t]*([^\r\n]+?)[ \t]*\r?$")
 _PAIRS = (
@@ -319,8 +327,10 @@ class Redactor:
         """Header lines, wherever they stand: in a raw message, or in a command line."""
         parts: list[bytes] = []
         done = 0
-        for found in self._opened(raw, _FIELD[0]):
-            if found.end() < done or not (value := _FIELD[1].match(raw, found.end())):
+        for found in self._opened(raw, _OPEN_FIELD):
+            before = raw[found.start() - 1 : found.start()] if found.start() else b""
+            value = _FIELD_VALUES.get(before, _FIELD_IN_PROSE).match(raw, found.end())
+            if found.end() < done or not value:
                 continue
             parts += raw[done : found.end()], _masked_field(found[1], value[0], mask)
             done = value.end()

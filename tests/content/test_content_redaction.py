@@ -85,6 +85,12 @@ def test_a_field_with_a_plain_name_stays(name: str) -> None:
         pytest.param(f"curl -H 'Authorization: Bearer {SECRET}' http://h/", id="curl"),
         pytest.param(f"curl -H 'Cookie: a={SECRET}; b={SECRET}' http://h/", id="curl cookies"),
         pytest.param(f"GET / HTTP/1.1\r\nX-Api-Key: {SECRET}\r\n\r\n", id="raw message"),
+        pytest.param(f'GET / HTTP/1.1\r\nCookie: a="{SECRET}"; b={SECRET}\r\n\r\n', id="raw quoted cookie"),
+        pytest.param(f"Cookie: a='{SECRET}'", id="quoted cookie at the start"),
+        pytest.param(
+            f"curl -H 'Cookie: a=\"{SECRET}\"; b=it'\\''s {SECRET}' http://h/", id="curl quoted cookie"
+        ),
+        pytest.param(json.dumps([f'Cookie: a="{SECRET}"; b={SECRET}']), id="json list of header lines"),
         pytest.param(f"GET / HTTP/1.1\nauthorization:{SECRET}\n\n", id="raw message, bare line feeds"),
         pytest.param(f"<login><password>{SECRET}</password></login>", id="xml"),
         pytest.param(f"<s:password type='x'><![CDATA[{SECRET}]]></s:password>", id="xml cdata"),
@@ -146,6 +152,12 @@ def test_what_is_no_secret_stays_byte_for_byte() -> None:
         b'{ "id" :7,"token":null,"n":1.0, "items": [ {"price": 3.50} ] , "token_type":"bearer" }\n\xff\x00'
     )
     assert REDACTOR.raw(plain) == plain
+
+
+def test_prose_in_json_does_not_cost_the_rest_of_the_document() -> None:
+    masked = REDACTOR.raw(b'{"message":"bad token: abcdef","items":[1,2]}')
+    assert json.loads(masked)["items"] == [1, 2]
+    assert MARK.search(json.loads(masked)["message"])
 
 
 def test_a_form_value_is_masked_to_its_end_quotes_and_all() -> None:
