@@ -16,113 +16,28 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 
 from shadow.content.coding import codings, redo, undo
+from shadow.content.secret_shapes import (
+    CODING,
+    ENDS,
+    FIELD_IN_PROSE,
+    FIELD_VALUES,
+    FORM,
+    HINTS,
+    JSON_LEAF,
+    MARK,
+    OPEN,
+    OPEN_FIELD,
+    OPEN_JSON,
+    PAIRS,
+    SCHEMES,
+    SHAPES,
+    WHOLE,
+)
 from shadow.errors import ConfigError
 from shadow.model import Exchange, Finding, Headers, Request, Response, field
 
 type _Mask = Callable[[bytes], bytes]
 
-_ENDS = (
-    "authorization",
-    "password",
-    "passwd",
-    "passphrase",
-    "secret",
-    "token",
-    "apikey",
-    "accesskey",
-    "secretkey",
-    "privatekey",
-    "signingkey",
-    "sharedkey",
-    "authkey",
-    "sessionid",
-    "jwt",
-    "credential",
-    "credentials",
-    "cookie",
-    "xamzsignature",
-    "xgoogsignature",
-)
-"""A name is secret where it ends so, letter case and separators left out: ``X-Api-Key``, ``accessToken``."""
-_WHOLE = frozenset(
-    [
-        "pwd",
-        "pass",
-        "auth",
-        "sid",
-        "sig",
-        "otp",
-        "cvv",
-        "cvc",
-        "sessid",
-        "phpsessid",
-        "jsessionid",
-        "connectsid",
-    ]
-)
-_OPEN = frozenset(["pagetoken", "nexttoken", "nextpagetoken", "continuationtoken"])
-"""Cursors: named like secrets, but masking them would hide how lists are read."""
-_HINTS = tuple(
-    b"auth pass secret token key jwt cred cookie ignature pwd sid sig otp cvv cvc sess ession".split()
-)
-"""Text that holds none of these, in lower case, names no secret: saves the slow search."""
-_SCHEMES = frozenset(
-    b"apikey aws4-hmac-sha256 basic bearer digest dpop hawk hmac key negotiate ntlm signature token".split()
-)
-
-_MARK = re.compile(rb"<redacted:[0-9a-f]{6}>\**|\*+")
-_OPEN_JSON = re.compile(rb'"([^"\\\r\n]{1,64})"\s{0,64}:\s{0,64}(?=["\d\[{-])')
-_JSON_LEAF = re.compile(rb'"((?:[^"\\]|\\.)*)(?:"(\s{0,64}:)?|\\?\Z)|-?\d[\d.eE+-]*|[\[\]{}]', re.DOTALL)
-_OPEN_FIELD = re.compile(rb"(?<![A-Za-z0-9_-])([A-Za-z0-9_-]{1,64}):[ \t]*")
-_FIELD_VALUES = {
-    b"": re.compile(rb"[^\r\n]+"),
-    b"\n": re.compile(rb"[^\r\n]+"),
-    b"'": re.compile(rb"(?:[^'\r\n]|'\\'')+"),  # a shell's way to say a quote
-    b'"': re.compile(rb'(?:[^"\\\r\n]|\\.)+'),
-}
-"""How far a header line goes, by what stands before it: to the line's end, or to the closing quote."""
-_FIELD_IN_PROSE = re.compile(rb"[^\r\n'\"]+")
-_FORM = re.compile(rb"(?:\A|(?<=&))([^=&]{1,256})="), re.compile(rb"([^&#]*)")
-_CODING = re.compile(rb"(?im)^content-encoding[ \t]*:[ \t]*([^\r\n]+?)[ \t]*\r?$")
-_PAIRS = (
-    # JSON within a JSON string
-    (re.compile(rb'\\"([^"\\]{1,64})\\"\s{0,64}:\s{0,64}\\"'), re.compile(rb'(.*?)(?=\\"|\Z)', re.DOTALL)),
-    # multipart/form-data
-    (
-        re.compile(rb'name="?([^";\r\n]{1,64})"?[^\r\n]{0,256}\r?\n(?:[^\r\n]{1,256}\r?\n){0,8}\r?\n'),
-        re.compile(rb"(.*?)(?=\r?\n--|\Z)", re.DOTALL),
-    ),
-    # XML
-    (
-        re.compile(rb"<([A-Za-z0-9_:.-]{1,64})(?:\s[^<>]{0,256})?>(?:<!\[CDATA\[)?"),
-        re.compile(rb"([^<\]]+)(?=[<\]])"),
-    ),
-    # queries, forms, cookies, attributes
-    (
-        re.compile(rb"(?<![A-Za-z0-9_.\[\]%-])([A-Za-z0-9_.\[\]%-]{1,64})\s?=\s?"),
-        re.compile(rb"""(?:"([^"]+)"?|'([^']+)'?|([^&\s"';]+))"""),
-    ),
-)
-"""How a name opens a value, and the value: its one group is the secret."""
-_SHAPES = tuple(
-    (literal, re.compile(shape, re.DOTALL))
-    for literal, shape in (
-        (b"eyJ", rb"(?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*){2,4}"),  # RFC 7515, RFC 7516
-        (
-            b"PRIVATE KEY",
-            rb"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY[A-Z ]{0,16}-----.*?(?:-----END [A-Z0-9 ]{0,64}-----|\Z)",
-        ),
-        (b"gh", rb"(?<![A-Za-z0-9_])gh[pousr]_[A-Za-z0-9]{20,}"),
-        (b"xox", rb"(?<![A-Za-z0-9_])xox[abprs]-[A-Za-z0-9-]{10,}"),
-        (b"AIza", rb"(?<![A-Za-z0-9_])AIza[A-Za-z0-9_-]{35}"),
-        (b"k_", rb"(?<![A-Za-z0-9_])[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
-        (b"IA", rb"(?<![A-Za-z0-9_])A[KS]IA[A-Z0-9]{16}"),
-        (b"earer", rb"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{8,}=*)"),
-        (b"EARER", rb"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{8,}=*)"),
-        (b"://", rb"://[^/\s:@]{0,256}:([^/\s@]{1,256})@"),  # the password in a URL
-    )
-)
-"""Secrets known by how they look, each with a literal that it cannot be without: saves most searches."""
 _MAX_KNOWN_FIELD_BYTES = 256
 """Most fields say the same in every message: those are looked through once."""
 _MAX_PASSES = 5
@@ -151,15 +66,15 @@ class Redactor:
 
     def __init__(self, settings: RedactionSettings, key: bytes) -> None:
         self._key = key[:32]
-        self._shapes = (*_SHAPES, *((b"", _compiled(pattern)) for pattern in settings.patterns))
-        whole = _WHOLE | {_plain_name(name) for name in settings.names}
-        kept = _OPEN | {_plain_name(name) for name in settings.keep}
-        self._hints = _HINTS if not settings.names else (b"",)
+        self._shapes = (*SHAPES, *((b"", _compiled(pattern)) for pattern in settings.patterns))
+        whole = WHOLE | {_plain_name(name) for name in settings.names}
+        kept = OPEN | {_plain_name(name) for name in settings.keep}
+        self._hints = HINTS if not settings.names else (b"",)
 
         @lru_cache(maxsize=4096)
         def is_secret(name: bytes) -> bool:
             plain = _plain_name(name.decode("latin-1"))
-            return plain not in kept and (plain in whole or plain.endswith(_ENDS))
+            return plain not in kept and (plain in whole or plain.endswith(ENDS))
 
         @lru_cache(maxsize=4096)
         def clean_field(value: bytes) -> bytes:
@@ -173,7 +88,7 @@ class Redactor:
 
         With `keeps_length` the mask is cut or filled up with ``*``, so that framing stays right.
         """
-        if not secret or _MARK.fullmatch(secret):
+        if not secret or MARK.fullmatch(secret):
             return secret
         mark = b"<redacted:" + blake2s(secret, key=self._key, digest_size=3).hexdigest().encode() + b">"
         if not keeps_length:
@@ -217,7 +132,7 @@ class Redactor:
     def target(self, target: bytes) -> bytes:
         """A request target with the secrets of its query masked."""
         path, mark, query = target.partition(b"?")
-        return self.raw(path + mark + self._pairs(query, *_FORM, self.mask))
+        return self.raw(path + mark + self._pairs(query, *FORM, self.mask))
 
     def body(self, body: bytes, headers: Headers) -> bytes:
         """A message's body, masked within its content coding; masked whole where that cannot be undone."""
@@ -228,7 +143,7 @@ class Redactor:
         plain = body if undone.fault is not None else undone.body
         clean = plain
         if (field(headers, b"content-type") or b"").lower().startswith(b"application/x-www-form-urlencoded"):
-            clean = self._pairs(clean, *_FORM, self.mask)
+            clean = self._pairs(clean, *FORM, self.mask)
         clean = self.raw(clean)
         if clean == plain:
             return body
@@ -248,7 +163,7 @@ class Redactor:
         if any(hint in lowered for hint in self._hints):
             raw = self._fields(raw, mask)
             raw = self._json(raw, mask)
-            for opener, value in _PAIRS:
+            for opener, value in PAIRS:
                 raw = self._pairs(raw, opener, value, mask)
         for literal, shape in self._shapes:
             if literal in raw:
@@ -292,7 +207,7 @@ class Redactor:
     def _exact(self, raw: bytes) -> bytes:
         """Bytes as sent, masked in their length. A coded body that holds or may hold a secret goes whole."""
         head, blank, body = raw.partition(b"\r\n\r\n")
-        coding = _CODING.search(head)
+        coding = CODING.search(head)
         if coding and body:
             undone = undo(body, coding[1])
             if undone.fault is not None or self.raw(undone.body) != undone.body:
@@ -327,9 +242,9 @@ class Redactor:
         """Header lines, wherever they stand: in a raw message, or in a command line."""
         parts: list[bytes] = []
         done = 0
-        for found in self._opened(raw, _OPEN_FIELD):
+        for found in self._opened(raw, OPEN_FIELD):
             before = raw[found.start() - 1 : found.start()] if found.start() else b""
-            value = _FIELD_VALUES.get(before, _FIELD_IN_PROSE).match(raw, found.end())
+            value = FIELD_VALUES.get(before, FIELD_IN_PROSE).match(raw, found.end())
             if found.end() < done or not value:
                 continue
             parts += raw[done : found.end()], _masked_field(found[1], value[0], mask)
@@ -339,11 +254,11 @@ class Redactor:
     def _json(self, raw: bytes, mask: _Mask) -> bytes:
         parts: list[bytes] = []
         done = 0
-        for found in self._opened(raw, _OPEN_JSON):
+        for found in self._opened(raw, OPEN_JSON):
             if found.end() < done:
                 continue
             end = _value_end(raw, found.end())
-            leaves = _JSON_LEAF.sub(lambda leaf: _masked_leaf(leaf, mask), raw[found.end() : end])
+            leaves = JSON_LEAF.sub(lambda leaf: _masked_leaf(leaf, mask), raw[found.end() : end])
             parts += raw[done : found.end()], leaves
             done = end
         return b"".join((*parts, raw[done:])) if parts else raw
@@ -419,7 +334,7 @@ def _masked_field(name: bytes, value: bytes, mask: _Mask) -> bytes:
             pair, semicolon, attributes = value.partition(b";")
             return _masked_cookie(pair, mask) + semicolon + attributes
     scheme, space, credentials = value.partition(b" ")
-    return scheme + space + mask(credentials) if space and scheme.lower() in _SCHEMES else mask(value)
+    return scheme + space + mask(credentials) if space and scheme.lower() in SCHEMES else mask(value)
 
 
 def _masked_cookie(pair: bytes, mask: _Mask) -> bytes:
@@ -439,7 +354,7 @@ def _masked_leaf(found: re.Match[bytes], mask: _Mask) -> bytes:
 def _value_end(raw: bytes, start: int) -> int:
     """Where the JSON value that begins at `start` ends; the end of `raw` where it never does."""
     depth = 0
-    for token in _JSON_LEAF.finditer(raw, start):
+    for token in JSON_LEAF.finditer(raw, start):
         depth += (token[0] in (b"[", b"{")) - (token[0] in (b"]", b"}"))
         if depth <= 0:
             return token.end(1) + 1 if token[2] is not None else token.end()

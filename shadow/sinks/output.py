@@ -101,6 +101,9 @@ class Output:
     def _keep(self, exchange: Exchange) -> None:
         weight = len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0) + 1024
         with self._lock:
+            if self._journal.is_full:
+                self.unwritten["size"] += 1
+                return
             if self._waiting_bytes + weight > self._settings.max_pending_bytes:
                 self.unwritten["pending"] += 1
                 return
@@ -134,7 +137,7 @@ class Output:
         lines: list[bytes] = []
         for at, exchange in enumerate(waiting):
             if self._journal.is_full:
-                self.unwritten["size"] += len(waiting) - at
+                self._miss("size", len(waiting) - at)
                 break
             lines.append(self._encode(redact_exchange(self._redactor, exchange)))
             if len(lines) == 100:
@@ -146,12 +149,12 @@ class Output:
         try:
             written = self._journal.append(lines)
         except OSError as error:
-            self.unwritten["disk"] += len(lines)
+            self._miss("disk", len(lines))
             self._say(
                 "disk", f"{error.strerror or error}: not all exchanges are in {str(self._folder.path)!r}"
             )
             return
-        self.unwritten["size"] += len(lines) - written
+        self._miss("size", len(lines) - written)
         if written < len(lines):
             self._say("size", "exchanges.jsonl has reached its size limit; later exchanges are counted only")
 
@@ -163,6 +166,10 @@ class Output:
             self._say(name, f"cannot write {path!r}: {error.strerror or error}; trying again")
             return False
         return True
+
+    def _miss(self, reason: str, exchanges: int) -> None:
+        with self._lock:
+            self.unwritten[reason] += exchanges
 
     def _say(self, reason: str, trouble: str) -> None:
         if reason not in self.troubles:

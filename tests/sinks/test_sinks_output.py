@@ -130,6 +130,15 @@ def test_a_full_file_holds_whole_lines_and_the_rest_is_counted(open_output: Open
     assert "size limit" in output.troubles["size"]
 
 
+def test_no_exchange_is_written_where_none_is_wanted(open_output: Open, tmp_path: Path) -> None:
+    output = open_output(max_exchanges_bytes=0)
+    for index in range(10):
+        output.hear(settled(index))
+    output.close()
+    assert (tmp_path / "out" / "exchanges.jsonl").read_bytes() == b""
+    assert output.unwritten["size"] == 10
+
+
 def test_what_waits_is_bounded_and_the_rest_is_counted(open_output: Open, tmp_path: Path) -> None:
     output = open_output(max_pending_bytes=5000)
     output.hear(settled(0, b"x" * 10_000))
