@@ -204,7 +204,7 @@ class Noise:
             orders.contents.add(_content_hash(difference.left))
 
     def _is_unordered(self, difference: Difference) -> bool:
-        """Whether the array is a set: shown so by the live release or, for scalars, not yet shown otherwise."""
+        """Whether the array is a set: the live release shows it or, for scalars, nothing shows otherwise."""
         orders = self._orders.get(name(difference.where)) or _Orders()
         if not self._has_baseline:
             return Witness.CANDIDATE_REPEAT in orders.has_none or _holds_scalars(difference.left)

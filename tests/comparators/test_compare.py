@@ -4,6 +4,7 @@ import gzip
 import json
 import zlib
 from math import isnan
+from operator import ne
 from typing import Any
 
 import pytest
@@ -357,3 +358,27 @@ def plainly(value: Any) -> Any:
             return [plainly(inner) for inner in value]
         case _:
             return value
+
+
+@given(st.lists(st.integers(0, 9), max_size=12), st.lists(st.integers(0, 9), max_size=12))
+def test_elements_that_came_and_went_account_for_the_length(left: list[int], right: list[int]) -> None:
+    changes = [change for _, change in told(answer(left), answer(right))]
+    assert len(left) - changes.count("missing") + changes.count("added") == len(right)
+    assert ("length" in changes) is (len(left) != len(right))
+
+
+@given(
+    st.lists(st.integers(0, 60), max_size=10, unique=True),
+    st.lists(st.integers(0, 60), max_size=10, unique=True),
+)
+def test_objects_with_ids_are_told_as_sets_are(left: list[int], right: list[int]) -> None:
+    def listed(ids: list[int]) -> Response:
+        return answer([{"id": number, "double": 2 * number} for number in ids])
+
+    changes = [change for _, change in told(listed(left), listed(right))]
+    common, shorter = len({*left} & {*right}), min(len(left), len(right))
+    in_place = len(left) == len(right) and sum(map(ne, left, right)) <= 1
+    if common and 2 * common >= shorter and not in_place:
+        assert changes.count("missing") == len({*left} - {*right})
+        assert changes.count("added") == len({*right} - {*left})
+        assert not {"value", "type"} & {*changes}
