@@ -47,6 +47,7 @@ class Correlation:
     ) -> None:
         self.settings = settings or CorrelationSettings()
         self._aim = _Aim(target, live)
+        self._prefix = target.path_prefix.rstrip("/").encode()
         self._shared: dict[_Key, str] = {}
         self._scopes: dict[str, _Scope] = {}
         self._pairs: dict[tuple[str, str], bool] = {}
@@ -68,15 +69,23 @@ class Correlation:
         """
         scope = self._scope(session)
         path = path_segments(request.target) if request is not None else scope.path
+        if self._prefix:
+            shadow = _without_prefix(shadow, self._prefix)
         view = _View(scope, self._shared)
         for evidence in gather(live, shadow, path, lambda text: view.find(text, None)):
             self._take(scope, evidence, is_shared=is_shared)
 
     def translate(self, request: Request, session: str) -> Request:
-        """`request`, as recorded, with the target's values; what this session itself learned comes first."""
+        """`request`, as recorded, with the target's values and under its path prefix.
+
+        What this session itself learned comes first.
+        """
         scope = self._scope(session)
         scope.path = path_segments(request.target)
-        return rewrite(request, _View(scope, self._shared), self._aim.text)
+        made = rewrite(request, _View(scope, self._shared), self._aim.text)
+        if self._prefix and made.target.startswith(b"/"):
+            return msgspec.structs.replace(made, target=self._prefix + made.target)
+        return made
 
     def same(self, live: object, shadow: object, key: str = "") -> bool:
         """Whether two scalars that may differ stand for the same thing, as far as was learned.
@@ -200,6 +209,15 @@ class _Aim:
         if scheme in ("http", "https"):
             return f"{self._scheme}://{self._authority}"
         return f"//{self._authority}" if found[0].startswith("//") else self._authority
+
+
+def _without_prefix(response: Response, prefix: bytes) -> Response:
+    """`response` with the target's prefix taken off the path that it leads to."""
+    headers = tuple(
+        (name, value.replace(prefix + b"/", b"/", 1) if name.lower() == b"location" else value)
+        for name, value in response.headers
+    )
+    return msgspec.structs.replace(response, headers=headers)
 
 
 def _host(authority: str) -> str:

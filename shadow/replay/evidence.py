@@ -19,8 +19,8 @@ BODY_BYTES_MAX = 1 << 20
 _DEPTH_MAX = 64
 URL_START = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*|(?=/)")
 """What stands before the path of a URL, or of an absolute path."""
-_TAG = re.compile(rb"<([A-Za-z][\w:.-]*)([^<>]*)>([^<>]*)")
-_ATTRIBUTE = re.compile(rb"""([\w:.-]+)\s*=\s*(?:"([^"]*)"|'([^']*)')""")
+_TAG = re.compile(rb"<([A-Za-z][\w:.-]*+)([^<>]*+)>([^<>]*+)")
+_ATTRIBUTE = re.compile(rb"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)')""")
 _VOLATILE = frozenset(
     b"age date expires last-modified server via content-length content-type content-encoding"
     b" transfer-encoding"
@@ -168,9 +168,9 @@ def _bodies(live: Response, shadow: Response, path: list[str], known: Known) -> 
     if start in (b"{", b"["):
         try:
             trees = msgspec.json.decode(mine), msgspec.json.decode(its)
+            yield from _Walk(path, known).pair(*trees, key="", kind="", is_sure=True, depth=0)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            return
-        yield from _Walk(path, known).pair(*trees, key="", kind="", is_sure=True, depth=0)
+            return  # no JSON, or nested so deep that not even comparing is possible
     elif start == b"<":
         yield from _markup(mine, its)
 

@@ -8,9 +8,11 @@ from shadow.content.entity import entity, media_type, replace_body
 from shadow.content.json import quote, text_of
 from shadow.content.query import decode, encode, join_target, split_target
 from shadow.model import Request
-from shadow.replay.evidence import BODY_BYTES_MAX, URL_START, etag_kind
+from shadow.replay.evidence import URL_START, etag_kind
 from shadow.replay.token import is_id_key, kind_of_key, kind_of_path, kind_of_word
 
+BODY_BYTES_MAX = 256 * 1024
+"""Larger bodies are uploads; going through one would hold up everything else for too long."""
 _UNTOUCHED = frozenset(
     b"host content-length content-type content-encoding transfer-encoding connection accept accept-encoding"
     b" accept-language user-agent date te trailer upgrade expect range keep-alive cache-control pragma"
@@ -235,6 +237,8 @@ class _Swap:
         return b"".join((*out, content[end:])) if out else content
 
     def _json_string(self, raw: bytes, kind: str) -> bytes | None:
+        if len(raw) <= 2:
+            return None
         text = text_of(raw) if b"\\" in raw else raw[1:-1].decode("utf-8", "surrogateescape")
         swapped = self.text(text, kind)
         return None if swapped == text else quote(swapped)

@@ -5,6 +5,9 @@ from functools import lru_cache
 
 TOKEN_CHARS_MAX = 8192
 """Longer than any JWT that a header carries."""
+_CACHED_CHARS_MAX = 128
+"""Longer texts are judged anew each time, so that hostile ones cannot fill the memory."""
+_KEY_CHARS_MAX = 64
 
 _ALPHABET = re.compile(r"[A-Za-z0-9._~+/=:%|@!$-]+", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
@@ -37,44 +40,35 @@ _WRAPPERS = frozenset(
 """Keys that hold things of any kind, so that they say nothing about the kind."""
 
 
-@lru_cache(maxsize=4096)
 def is_id_key(key: str) -> bool:
     """Whether a member, parameter or cookie called `key` holds an identifier or a token."""
-    return _ID_KEY.fullmatch(key) is not None
+    return len(key) <= _KEY_CHARS_MAX and _is_id_key(key)
 
 
-@lru_cache(maxsize=16_384)
 def is_token(text: str, *, has_id_key: bool = False) -> bool:
     """Whether `text` was made up by a machine so that it can stand for one thing alone, wherever it stands.
 
     Words, numbers, dates, quantities, addresses, versions and names of algorithms are not. Under a key that
     announces an identifier the look matters less: six characters with a digit will do.
     """
-    if not 6 <= len(text) <= TOKEN_CHARS_MAX or _ALPHABET.fullmatch(text) is None:
+    if not 6 <= len(text) <= TOKEN_CHARS_MAX:
         return False
-    if _UUID.fullmatch(text):
-        return True
-    if has_id_key:
-        return any(map(str.isdigit, text)) and not _is_date(text)
-    if is_plain(text):
-        return False
-    core = _PREFIX.sub("", text, count=1)
-    return _is_random(core if len(core) >= 6 else text, is_prefixed=core != text)
+    return (_is_token if len(text) <= _CACHED_CHARS_MAX else _is_token.__wrapped__)(text, has_id_key)
 
 
 def is_plain(text: str) -> bool:
     """Whether `text` is a date, number, quantity, version, address or media type, and so names nothing."""
-    return _NOT_MADE_UP.fullmatch(text) is not None
+    return len(text) <= _KEY_CHARS_MAX and _NOT_MADE_UP.fullmatch(text) is not None
 
 
 def kind_of_key(key: str) -> str:
     """What a key names: ``"instance"`` for instance_id, instanceId, instances; empty for a bare id."""
-    return _singular(_ID_SUFFIX.sub("", key))
+    return _kind_of_key(key) if len(key) <= _KEY_CHARS_MAX else ""
 
 
 def kind_of_word(word: str) -> str:
     """The same for a segment of a path or a wrapping key; empty where it names no kind."""
-    if not word or not word[0].isalpha() or is_token(word):
+    if not word or len(word) > _KEY_CHARS_MAX or not word[0].isalpha() or is_token(word):
         return ""
     kind = _singular(word)
     return "" if kind in _WRAPPERS else kind
@@ -83,6 +77,31 @@ def kind_of_word(word: str) -> str:
 def kind_of_path(segments: list[str]) -> str:
     """What kind of thing a path is about: that of its last word, so ``/v1/instances/7`` → instance."""
     return next((kind for kind in map(kind_of_word, reversed(segments)) if kind), "")
+
+
+@lru_cache(maxsize=4096)
+def _is_id_key(key: str) -> bool:
+    return _ID_KEY.fullmatch(key) is not None
+
+
+@lru_cache(maxsize=4096)
+def _kind_of_key(key: str) -> str:
+    return _singular(_ID_SUFFIX.sub("", key))
+
+
+@lru_cache(maxsize=16_384)
+def _is_token(text: str, has_id_key: bool) -> bool:
+    if _ALPHABET.fullmatch(text) is None:
+        return False
+    if _UUID.fullmatch(text):
+        return True
+    if has_id_key:
+        return any(map(str.isdigit, text)) and not _is_date(text)
+    if is_plain(text):
+        return False
+    prefix = _PREFIX.match(text)
+    core = text[prefix.end() :] if prefix else text
+    return _is_random(core if len(core) >= 6 else text, is_prefixed=core != text)
 
 
 def _is_date(text: str) -> bool:

@@ -484,8 +484,39 @@ def test_a_learned_value_is_translated_wherever_it_stands_in_a_body(
         assert made.translate(post("/", before), "s").body == after
 
 
-def test_deep_bodies_are_let_be() -> None:
-    deep = b"[" * 100_000 + b"]" * 100_000
+def test_a_target_below_a_prefix_gets_paths_below_it() -> None:
+    made = Correlation(Target("candidate", "http", "127.0.0.1", 9000, "/release/2/"))
+    live, shadow = (b"Location", b"/v1/jobs/77"), (b"Location", b"http://h/release/2/v1/jobs/99")
+    made.learn(answer(None, live, status=201), answer(None, shadow, status=201), "s", request=get("/v1/jobs"))
+    assert made.translate(get("/v1/jobs/77?x"), "s").target == b"/release/2/v1/jobs/99?x"
+
+
+HOSTILE = {
+    "a tag that never ends": b"<" + b"a" * 200_000,
+    "an attribute without a value": b"<a " + b"a" * 200_000 + b">",
+    "a long word": b'{"x": "' + b"a" * 8000 + b'"}',
+    "a long version": b'{"x": "' + b"1." * 4000 + b'~"}',
+    "a long prefix": b'{"x": "' + b"a-" * 4000 + b'"}',
+    "a long key": b'{"' + b"a_" * 100_000 + b'": "deadbeef01"}',
+    "a string that never ends": b'{"x": "' + b"\\\\" * 100_000,
+    "many quotes": b'{"x": ' + b'"' * 200_000,
+    "spaces before a colon": b'{"x"' + b" " * 200_000,
+}
+
+
+@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_bodies_take_no_longer_than_others(body: bytes) -> None:
+    made = correlation("live.test:8080")
+    made.translate(post("/", body), "s")
+    made.translate(post("/", body, b"text/xml"), "s")
+    made.learn(Response(200, body=body), Response(200, body=body.replace(b"}", b" }") + b" "), "s")
+    made.learn(Response(200, body=body), Response(200, body=body.replace(b"a", b"b")), "s")
+    assert sum(len(each.live) for each in made.explain()) <= 4 * len(body)
+
+
+@pytest.mark.parametrize("depth", [60, 100, 500, 900, 990, 100_000])
+def test_deep_bodies_are_let_be(depth: int) -> None:
+    deep = b"[" * depth + b"1" + b"]" * depth
     made = correlation()
-    made.learn(Response(200, body=deep), Response(200, body=deep + b" "), "s")
+    made.learn(Response(200, body=deep), Response(200, body=deep.replace(b"1", b"2")), "s")
     assert made.translate(post("/", deep), "s").body == deep
