@@ -56,7 +56,7 @@ async def receive(
 
 @asynccontextmanager
 async def receiving(path: Path, listener: Listener) -> AsyncIterator[None]:
-    """Taps are served at `path` inside. Raises FeedError where it cannot listen there."""
+    """Taps are served at `path` inside, and cut off after. Raises FeedError where it cannot listen there."""
     listening, inode = _listen(checked(path))
     connections: set[_Connection] = set()
     loop = asyncio.get_running_loop()
@@ -69,7 +69,8 @@ async def receiving(path: Path, listener: Listener) -> AsyncIterator[None]:
         finally:
             server.close()
             for connection in tuple(connections):
-                connection.close()
+                connection.abort()
+            await asyncio.sleep(0)  # an aborted connection is let go in the loop's next round
     finally:
         listening.close()
         _remove(path, inode)
@@ -113,8 +114,8 @@ class _Connection(asyncio.Protocol):
             _log.warning("lost tap %r: %s", name, why or "it left without a word")
         self._listener.on_gone(Gone(name, is_in_order, why))
 
-    def close(self) -> None:
-        self._transport.close()
+    def abort(self) -> None:
+        self._transport.abort()
 
     def _hear(self, frame: object) -> None:
         match frame:

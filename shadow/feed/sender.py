@@ -132,10 +132,13 @@ class Sender:
 
     def _run(self) -> None:
         backoff_seconds = _FIRST_BACKOFF_SECONDS
-        while not self._closing.is_set():
+        is_over = False
+        while not is_over:
+            # Closing cuts the wait short, and then one last attempt is made for what is still queued.
+            is_over = self._closing.is_set()
             link = connect(self._path)
             if isinstance(link, Link):
-                self._serve(link)
+                is_over = self._serve(link) or is_over
                 if link.received_count:
                     backoff_seconds = _FIRST_BACKOFF_SECONDS
             self._closing.wait(backoff_seconds)
@@ -144,8 +147,8 @@ class Sender:
             self._take()
             self._lost[PIPELINE_GONE] += 1
 
-    def _serve(self, link: Link) -> None:
-        """Send until the link is gone, or the tap closes."""
+    def _serve(self, link: Link) -> bool:
+        """Send until the link is gone, or the tap closes; whether it was the tap."""
         _log.info("tap %r reached the pipeline at %s", self._hello.tap, self._path)
         self._is_connected = True
         link.put(self._hello)
@@ -164,22 +167,24 @@ class Sender:
                     break
         self._lost[PIPELINE_GONE] += link.put_count - link.received_count
         self._is_connected = False
-        self._part(link)
-
-    def _part(self, link: Link) -> None:
-        """Say good-bye where someone still listens."""
-        if link.gone is None:
-            deadline = monotonic() + self._settings.close_seconds
-            link.put(self.ledger())
-            link.put(Bye())
-            while link.waiting_bytes and link.turn(_TICK_SECONDS) and monotonic() < deadline:
-                pass
-            link.end()
-            while link.turn(_TICK_SECONDS) and monotonic() < deadline:
-                pass
+        is_ours = link.gone is None
+        if is_ours:
+            self._part(link)
         else:
             _log.warning("tap %r lost the pipeline at %s: %s", self._hello.tap, self._path, link.gone)
         link.close()
+        return is_ours
+
+    def _part(self, link: Link) -> None:
+        """Say good-bye, and wait until the pipeline has heard it."""
+        deadline = monotonic() + self._settings.close_seconds
+        link.put(self.ledger())
+        link.put(Bye())
+        while link.waiting_bytes and link.turn(_TICK_SECONDS) and monotonic() < deadline:
+            pass
+        link.end()
+        while link.turn(_TICK_SECONDS) and monotonic() < deadline:
+            pass
 
     def _fill(self, link: Link) -> None:
         while self._queue and link.waiting_bytes < _BATCH_BYTES:
