@@ -156,8 +156,11 @@ def _named(live: str, shadow: str, kind: str, *, is_id: bool, is_sure: bool = Tr
         return
     if is_token(live, has_id_key=is_id):
         yield Evidence(live, shadow, None, is_sure)
-    elif kind and len(live) <= 128 and (is_id or (any(map(str.isdigit, live)) and not is_plain(live))):
-        yield Evidence(live, shadow, kind if is_id else f"path:{kind}", is_sure)
+    elif kind and len(live) <= 128:
+        if is_id:
+            yield Evidence(live, shadow, kind, is_sure)
+        elif is_sure and any(map(str.isdigit, live)) and not is_plain(live):
+            yield Evidence(live, shadow, f"path:{kind}")
 
 
 def _bodies(live: Response, shadow: Response, path: list[str], known: Known) -> Iterator[Evidence]:

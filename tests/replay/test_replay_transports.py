@@ -16,8 +16,9 @@ from cryptography.x509.oid import NameOID
 from shadow.model import Ending, NoReply, Outcome, Reply, Request, Response, Silence, Wire
 from shadow.replay._contract import Sending, Target, Transport
 from shadow.replay.guard import Guard, GuardSettings
-from shadow.replay.http import HttpSettings, HttpTransport, is_sayable
+from shadow.replay.http import HttpSettings, HttpTransport
 from shadow.replay.raw import RawSettings, RawTransport, is_self_contained
+from shadow.replay.sayable import is_sayable
 from shadow.wire.http1 import RequestReader, serialise_request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
