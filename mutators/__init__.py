@@ -5,6 +5,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 from mutators import (
+    body_format,
     body_length,
     chunking,
     content_coding,
@@ -24,6 +25,7 @@ from mutators import (
     method,
     multipart_body,
     network,
+    protobuf_body,
     query,
     race,
     raw_bytes,
@@ -54,6 +56,8 @@ _MODULES: tuple[ModuleType, ...] = (
     xml_body,
     graphql,
     jsonrpc,
+    protobuf_body,
+    body_format,
     content_coding,
     raw_bytes,
     injection,

@@ -7,7 +7,9 @@ from random import Random
 from mutators._contract import mutator
 from mutators._json import document_of, rewritten
 from shadow.content import json
+from shadow.content.entity import replace_body
 from shadow.content.json import Document, Kind, Node
+from shadow.content.query import Pair, encode, query_of, with_query
 from shadow.model import Edit, Expect, Level, Request
 
 _TOKEN = re.compile(
@@ -15,7 +17,7 @@ _TOKEN = re.compile(
     re.ASCII,
 )
 _INTROSPECTION = "{__schema{types{name fields{name args{name} type{name ofType{name}}}} directives{name}}}"
-_IGNORED = (",", " ,, ", "\n", "\t", " # shadow\n", "\ufeff")
+_IGNORED = (",", " ,, ", "\n", "\t", " # shadow\n")
 _INLINABLE = {"String": Kind.STRING, "ID": Kind.STRING, "Int": Kind.NUMBER, "Boolean": Kind.BOOLEAN}
 
 
@@ -24,8 +26,9 @@ def ignored_graphql_tokens(request: Request, rng: Random) -> Edit | None:
     """White space, commas, comments and marks between tokens are ignored (GraphQL §2.1)."""
 
     def change(query: str) -> str:
-        places = [found.start() for found in _TOKEN.finditer(query)]
-        at = rng.choice(places)
+        # after $ and @ too white space is allowed, but lexers that take sign and name as one are common
+        places = [found.start() for found in _TOKEN.finditer(query) if query[found.start() - 1] not in "$@"]
+        at = rng.choice(places or [0])
         return query[:at] + rng.choice(_IGNORED) + query[at:]
 
     return _edit(request, change, "put ignored tokens into the query")
@@ -58,11 +61,13 @@ def spell_out_query(request: Request, _rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def repeat_graphql_field(request: Request, rng: Random) -> Edit | None:
-    """A field selected twice is merged into one (GraphQL §5.3.2)."""
+    """A field selected twice is merged into one (GraphQL §5.3.2). Plain queries alone, without
+    arguments, aliases, directives or fragments, so that the name is a field's for sure.
+    """
 
     def change(query: str) -> str | None:
         leaves = list(re.finditer(r"(?<=[{\s])([A-Za-z_]\w*)(?=\s*\})", query))
-        if not leaves or '"' in query or "#" in query or "$" in query or "(" in query:
+        if not leaves or any(sign in query for sign in '"#$(:@.'):
             return None
         leaf = rng.choice(leaves)
         return query[: leaf.end()] + " " + leaf[1] + query[leaf.end() :]
@@ -84,13 +89,15 @@ def literal_for_variable(request: Request, rng: Random) -> Edit | None:
     held = {json.text_of(document.raw_key(child)): child for child in document.children(variables)}
     chosen = [
         definition
-        for definition in re.finditer(r"\$(\w+)\s*:\s*(\w+)!?\s*,?", query)
+        for definition in re.finditer(r"\$(\w+)\s*:\s*(\w+)\b!?(?!\s*[=@!])\s*,?", query)
         if definition[1] in held and _INLINABLE.get(definition[2]) is held[definition[1]].kind
     ]
     if not chosen or '"' in query or "#" in query or query.count("query") + query.count("mutation") > 1:
         return None
     definition = rng.choice(chosen)
-    value = document.raw(held[definition[1]]).decode("utf-8", "replace").replace("\\/", "/")
+    value = document.raw(held[definition[1]]).decode("utf-8", "replace")
+    if "\\u" in value:  # GraphQL reads escaped surrogate pairs otherwise than JSON
+        return None
     rest = query[: definition.start()] + query[definition.end() :]
     inlined = re.sub(rf"\${definition[1]}\b", lambda _: value, re.sub(r"\(\s*\)", "", rest, count=1))
     without = json.parse(json.replace(document, node, json.quote(inlined)))
@@ -126,9 +133,11 @@ def deepen_query(request: Request, rng: Random) -> Edit | None:
     return _edit(request, lambda query: query + "{a" * depth + "}" * depth, f"nested {depth} selections")
 
 
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+@mutator(level=Level.BODY, expect=Expect.REJECT)
 def circular_fragment(request: Request, rng: Random) -> Edit | None:
-    """Fragments must not form cycles (GraphQL §5.5.2.2): an error, at status 200 or 400, and never a hang."""
+    """Fragments must not form cycles (GraphQL §5.5.2.2): an error, not an execution (§6.1), and never a
+    hang.
+    """
     loop = rng.choice(
         (
             " fragment s on Query { ...s }",
@@ -199,6 +208,30 @@ def batch_graphql(request: Request, rng: Random) -> Edit | None:
     count = rng.choice((1, 2, 100))
     text = b"[" + b",".join([found[0].text] * count) + b"]"
     return rewritten(request, found[0], text, f"sent the query as a batch of {count}")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def graphql_over_get(request: Request, rng: Random) -> Edit | None:
+    """A query may be taken from the URL; a mutation must not be (GraphQL over HTTP §6.2.1): any clean
+    answer.
+    """
+    found = _query(request)
+    if found is None or request.method != b"POST":
+        return None
+    document, node = found
+    pairs = [
+        *query_of(request.target),
+        Pair(b"query", encode(json.text_of(document.raw(node)).encode("utf-8", "replace"))),
+    ]
+    variables = _member(document, "variables")
+    if variables is not None and rng.random() < 0.8:
+        pairs.append(Pair(b"variables", encode(document.raw(variables))))
+    bare = replace_body(request, b"")
+    headers = tuple(
+        line for line in bare.headers if line[0].lower() not in {b"content-length", b"content-type"}
+    )
+    moved = Request(b"GET", with_query(request.target, pairs), request.version, headers)
+    return Edit(moved, "sent the query by GET")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

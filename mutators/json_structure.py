@@ -1,5 +1,6 @@
 """JSON bodies of another shape: members and elements dropped, added, doubled, nested, of another type."""
 
+from collections.abc import Mapping
 from random import Random
 
 from mutators._contract import mutator
@@ -27,26 +28,27 @@ _UNKNOWN_MEMBERS = (
     b'"\\u0000":1',
     b'"a.b[0]":1',
 )
-_PRIVILEGED = (
-    (b"admin", (b"true", b"1")),
-    (b"is_admin", (b"true",)),
-    (b"isAdmin", (b"true",)),
-    (b"role", (b'"admin"', b'"owner"')),
-    (b"roles", (b'["admin"]',)),
-    (b"permissions", (b'["*"]',)),
-    (b"owner", (b'"0"', b"1", b'"admin"')),
-    (b"owner_id", (b"1", b'"1"')),
-    (b"user_id", (b"1", b'"1"')),
-    (b"account_id", (b"1", b'"1"')),
-    (b"id", (b"1", b'"1"')),
-    (b"status", (b'"active"', b'"approved"', b'"deleted"')),
-    (b"verified", (b"true",)),
-    (b"price", (b"0",)),
-    (b"balance", (b"1000000",)),
-    (b"created_at", (b'"1970-01-01T00:00:00Z"',)),
-    (b"version", (b"0", b"999999")),
-    (b"tenant", (b'"other"',)),
-)
+_PRIVILEGED: dict[str, tuple[bytes, ...]] = {
+    "admin": (b"true", b"1"),
+    "is_admin": (b"true",),
+    "isAdmin": (b"true",),
+    "role": (b'"admin"', b'"owner"'),
+    "roles": (b'["admin"]',),
+    "permissions": (b'["*"]',),
+    "owner": (b'"0"', b"1", b'"admin"'),
+    "owner_id": (b"1", b'"1"'),
+    "user_id": (b"1", b'"1"'),
+    "account_id": (b"1", b'"1"'),
+    "id": (b"1", b'"1"'),
+    "status": (b'"active"', b'"approved"', b'"deleted"'),
+    "verified": (b"true",),
+    "price": (b"0",),
+    "balance": (b"1000000",),
+    "created_at": (b'"1970-01-01T00:00:00Z"',),
+    "version": (b"0", b"999999"),
+    "tenant": (b'"other"',),
+}
+"""Names that services commonly set themselves, with values that would mean more rights."""
 _DEPTHS = (64, 513, 1_025, 5_000, 20_000)
 """Around usual limits: 64 (.NET), 512 (PHP), 1 000 (Jackson, CPython's recursion), and far beyond."""
 _MANY = (100, 1_001, 5_000)
@@ -228,23 +230,39 @@ def replace_json_root(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def assign_json_privilege(request: Request, rng: Random, known: Known) -> Edit | None:
     """A member the client must not set (owner, role, id, status): denied or ignored (CWE-915, WFC F203)."""
-    name, values = rng.choice(_PRIVILEGED)
-    seen = [
-        raw.encode() for raw in known.values.get("body:$." + name.decode(), ()) if json.parse(raw.encode())
-    ]
     document = document_of(request)
     if document is None or document.root.kind is not Kind.OBJECT:
         return None
-    value = rng.choice(seen) if seen and rng.random() < 0.5 else rng.choice(values)
-    held = next(
-        (node for node in document.children(document.root) if document.raw_key(node) == b'"%b"' % name), None
-    )
-    if held is not None:
-        return rewritten(request, document, json.replace(document, held, value), "assigned", held)
-    text = json.add(document, document.root, b'"%b":%b' % (name, value))
-    return rewritten(
-        request, document, text, f"assigned $.{name.decode()} = {value.decode('utf-8', 'replace')}"
-    )
+    held = {json.text_of(document.raw_key(child)): child for child in document.children(document.root)}
+    name, value = _privilege(held, known, rng)
+    what = f"assigned {value.decode('utf-8', 'replace')[:40]} to $.{name}"
+    if name in held:
+        return rewritten(request, document, json.replace(document, held[name], value), what)
+    member = json.quote(name) + b":" + value
+    return rewritten(request, document, json.add(document, document.root, member), what)
+
+
+def _privilege(held: Mapping[str, Node], known: Known, rng: Random) -> tuple[str, bytes]:
+    """A name that the client does not set, and a raw value for it; both preferably such as answers showed."""
+    shown: dict[str, tuple[str, ...]] = {}
+    for place, seen in known.values.items():
+        name = place.rpartition(".")[2]
+        if place.startswith("body:$.") and name.isidentifier() and seen:
+            shown[name] = seen
+    told = sorted(name for name in shown if name in _PRIVILEGED)
+    other = sorted(name for name in shown if name not in held)
+    luck = rng.random()
+    if told and luck < 0.5:
+        name = rng.choice(told)
+    elif other and luck < 0.75:
+        name = rng.choice(other)
+    else:
+        name = rng.choice(tuple(_PRIVILEGED))
+    if name in shown and (name not in _PRIVILEGED or rng.random() < 0.5):
+        text = rng.choice(shown[name])
+        raw = text.encode("utf-8", "surrogatepass")
+        return name, raw if json.parse(raw) else json.quote(text)
+    return name, rng.choice(_PRIVILEGED[name])
 
 
 def _with_member(request: Request, rng: Random, member: bytes) -> Edit | None:

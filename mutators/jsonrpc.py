@@ -1,7 +1,4 @@
-"""JSON-RPC 2.0 requests, and so MCP's: ids, batches, notifications, unknown methods.
-
-Errors come back under status 200 too, so nothing here can ask for a rejection by status.
-"""
+"""JSON-RPC 2.0 requests, and so MCP's: ids, batches, notifications, unknown methods."""
 
 from random import Random
 
@@ -70,6 +67,21 @@ def notify_instead(request: Request, _rng: Random) -> Edit | None:
 def change_rpc_method(request: Request, rng: Random) -> Edit | None:
     """An unknown method is error -32601, one that is no string -32600 (JSON-RPC 2.0 §5.1), never a crash."""
     return _replace(request, rng, "method", _METHODS)
+
+
+@mutator(level=Level.BODY, expect=Expect.REJECT)
+def unknown_rpc_method(request: Request, rng: Random) -> Edit | None:
+    """A method that does not exist must be answered by an error (JSON-RPC 2.0 §5), -32601 (§5.1).
+
+    Calls with an id alone: a notification is not answered.
+    """
+    document = _call(request)
+    node = _member(document, "method") if document else None
+    identity = _member(document, "id") if document else None
+    if document is None or node is None or identity is None or identity.kind is Kind.NULL:
+        return None
+    name = json.quote(f"shadow/unknown-{rng.getrandbits(32):08x}")
+    return rewritten(request, document, json.replace(document, node, name), "called an unknown method as")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

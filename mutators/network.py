@@ -8,7 +8,7 @@ from random import Random
 
 from mutators._contract import mutator
 from shadow.model import Edit, Ending, Expect, Level, Request, Wire
-from shadow.wire.http1 import serialise_request
+from shadow.wire.http1 import is_chunked, serialise_request
 
 _LINE_END = re.compile(rb"\r\n")
 _CONTINUATION = re.compile(rb"[\x80-\xbf]")
@@ -44,6 +44,19 @@ def split_head_from_body(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.NETWORK, expect=Expect.SAME)
+def split_inside_chunk_size(request: Request, rng: Random) -> Edit | None:
+    """A segment may end within a chunk's size line (RFC 9293 §3.4): the size is known at its line end
+    alone.
+    """
+    if not request.body or not is_chunked(request.headers):
+        return None
+    text = serialise_request(request)
+    begin = text.index(b"\r\n\r\n") + 4
+    cuts = sorted({begin + 1, text.index(b"\r\n", begin) + 1, text.rindex(b"0\r\n") + rng.choice((1, 2))})
+    return _sliced(request, _cut(text, cuts), "split the chunks' size lines", 0.01)
+
+
+@mutator(level=Level.NETWORK, expect=Expect.SAME)
 def split_inside_character(request: Request, rng: Random) -> Edit | None:
     """A segment may end inside a UTF-8 sequence (RFC 9293 §3.4): decoding is not the network's affair."""
     text = serialise_request(request)
@@ -59,6 +72,20 @@ def split_at_random(request: Request, rng: Random) -> Edit | None:
     text = serialise_request(request)
     cuts = sorted({rng.randrange(1, len(text)) for _ in range(rng.randint(1, 12))})
     return _sliced(request, _cut(text, cuts), f"sent {len(cuts) + 1} segments", rng.choice((0.0, 0.005)))
+
+
+@mutator(level=Level.FRAMING, expect=Expect.SAME)
+def pipeline_requests(request: Request, rng: Random) -> Edit | None:
+    """Requests may follow each other at once, and are answered in their order (RFC 9112 §9.3.2): the
+    first answer is what it is alone. Safe requests only, as the second is served too.
+    """
+    if request.method not in {b"GET", b"HEAD"} or request.version != b"HTTP/1.1" or request.body:
+        return None
+    text = serialise_request(request)
+    count = rng.choice((2, 2, 5))
+    return Edit(
+        request, f"sent the request {count} times in one segment", Wire((text * count,)), signs_again=False
+    )
 
 
 @mutator(level=Level.NETWORK, expect=Expect.SURVIVE)

@@ -217,7 +217,7 @@ def odd_bytes_in_parameter(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def wildcard_parameter(request: Request, rng: Random) -> Edit | None:
     """A wildcard is a value like any other: it must not widen what the client may see (CWE-155)."""
-    value = rng.choice((b"*", b"%25", b"_", b"all", b".*", b"%2A%2A", b"null", b"0"))
+    value = rng.choice((b"*", b"*", b"*", b"%25", b"_", b"all", b".*", b"%2A%2A", b"null", b"0"))
     return _with_raw(request, rng, lambda _: value, f"put {value!r} into")
 
 

@@ -5,7 +5,7 @@
 from random import Random
 
 from mutators._contract import mutator
-from mutators._message import chunked, framed, is_http11, raw_edit
+from mutators._message import MARKS, chunked, framed, is_http11, raw_edit
 from shadow.model import Edit, Ending, Expect, Level, Request, Wire, field
 
 _NOT_FINAL = (
@@ -139,7 +139,8 @@ def smuggle_by_disagreement(request: Request, rng: Random) -> Edit | None:
     host = field(request.headers, b"host")
     if host is None or not is_http11(request):
         return None
-    hidden = b"GET /shadow-smuggled HTTP/1.1\r\nHost: %b\r\n\r\n" % host
+    marks = b"".join(b"%b: %b\r\n" % line for line in request.headers if line[0].lower() in MARKS)
+    hidden = b"GET /shadow-smuggled HTTP/1.1\r\nHost: %b\r\n%b\r\n" % (host, marks)
     lines, body, name = rng.choice(_smuggled(hidden))
     return _half_closed(request, framed(request, lines, body), f"hid a request after this one ({name})")
 
