@@ -11,6 +11,10 @@ from shadow.pipeline.link import Mutate, Ready
 from shadow.pipeline.order import is_write
 
 
+_SLOW_SECONDS = 0.2
+"""What takes longer to send than this is kept out of the session's way."""
+
+
 class Case(msgspec.Struct, frozen=True):
     """One exchange under work."""
 
@@ -40,3 +44,9 @@ class Mutant(msgspec.Struct, frozen=True):
     mutate: Callable[[], Mutate]
     """Each call gives the same edit with fresh dice."""
     readies: Pair[Ready]
+    plain: Ready
+    """The candidate's request before the edit."""
+
+    @property
+    def is_slow(self) -> bool:
+        return self.readies.candidate.pause_seconds > _SLOW_SECONDS

@@ -38,6 +38,16 @@ class Ready(msgspec.Struct, frozen=True):
     what: str = ""
     """What was edited; empty for a request as recorded."""
 
+    @property
+    def pause_seconds(self) -> float:
+        """How long sending it takes by itself."""
+        return self.wire.pause_seconds * (len(self.wire.segments) - 1) if self.wire else 0.0
+
+    def is_same_act(self, other: "Ready") -> bool:
+        """Whether both ask for the same thing, whoever asks and however it is framed."""
+        mine, its = self.request, other.request
+        return (mine.method, mine.target, mine.body) == (its.method, its.target, its.body)
+
 
 class Link:
     """The way to one target. The first of `transports` that can say a request carries it."""

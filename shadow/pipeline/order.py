@@ -5,9 +5,10 @@ client lets another one in. Such writes are waited for; all that overlapped in t
 """
 
 import asyncio
-from dataclasses import dataclass, field
+import dataclasses
+from dataclasses import dataclass
 
-from shadow.model import Exchange
+from shadow.model import Exchange, Request, fields
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
 """Methods that do not write (RFC 9110 §9.2.1, RFC 4918, and the QUERY draft)."""
@@ -18,6 +19,15 @@ def is_write(method: bytes) -> bool:
     return method not in SAFE_METHODS
 
 
+_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+
+
+def may_write(request: Request) -> bool:
+    """Whether `request` may change state: by its method, or by a field or parameter that overrides it."""
+    overrides = [value for name in _OVERRIDES for value in fields(request.headers, name)]
+    return is_write(request.method) or bool(overrides) or b"_method=" in request.target
+
+
 @dataclass(eq=False, slots=True)
 class Turn:
     """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session too."""
@@ -25,8 +35,8 @@ class Turn:
     waits_for: tuple[asyncio.Event, ...]
     ended_at: float | None
     """When the live answer began; None for requests that do not write."""
-    original: asyncio.Event = field(default_factory=asyncio.Event)
-    done: asyncio.Event = field(default_factory=asyncio.Event)
+    original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     is_settled: bool = False
     """Whether the exchange's fate has been told."""
 

@@ -16,7 +16,7 @@ from shadow.pipeline.scope import Scope, session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
-from shadow.pipeline.trials import Trials
+from shadow.pipeline.trials import Later, Trials
 
 _TICK_SECONDS = 0.25
 _WAITING_PER_SLOT = 16
@@ -68,6 +68,7 @@ class Pipeline:
         self._order = Order()
         self._intake = Intake(settings.queue_items)
         self._slots = asyncio.Semaphore(settings.concurrency)
+        self._slow_slots = asyncio.Semaphore(settings.concurrency)
         self._room = asyncio.Semaphore(settings.concurrency * _WAITING_PER_SLOT)
 
     def stop(self, why: str) -> None:
@@ -123,7 +124,11 @@ class Pipeline:
         try:
             await turn.wait()
             async with self._slots:
-                await self._conduct(exchange, session, turn)
+                later = await self._conduct(exchange, session, turn)
+            turn.leave()
+            if later is not None and later.mutants:
+                async with self._slow_slots:
+                    await self._trials.conduct_slow(later)
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
             self._hear(Broke(exchange.index, f"{type(error).__name__}: {error}"))
             if not turn.is_settled:
@@ -133,12 +138,14 @@ class Pipeline:
             self._order.forget(session, turn)
             self._room.release()
 
-    async def _conduct(self, exchange: Exchange, session: str, turn: Turn) -> None:
+    async def _conduct(self, exchange: Exchange, session: str, turn: Turn) -> Later | None:
+        """Try the exchange; what is still to be tried of it where nobody waits."""
         if why := self._halted():
             self.stop(why)
         if self._stopping.is_set():
+            turn.is_settled = True
             self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
-            return
+            return None
         case = Case(
             exchange,
             session,
@@ -146,9 +153,10 @@ class Pipeline:
             self._knowledge.snapshot(exchange.request),
             self._sessions.before(session, exchange),
         )
-        await self._trials.conduct(case, turn)
+        later = await self._trials.conduct(case, turn)
         self._knowledge.learn(exchange)
         self._sessions.add(session, exchange, time.monotonic())
+        return later
 
     def _start_session_trials(self, work: asyncio.TaskGroup, *, is_over: bool = False) -> None:
         """Start work on the sessions that have gone quiet, or on all when the run is over."""

@@ -29,7 +29,7 @@ from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Mutate, Ready
-from shadow.pipeline.order import Turn
+from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.wire.http1 import serialise_request
@@ -44,6 +44,14 @@ class TrialSettings(msgspec.Struct, frozen=True):
     may_write: bool
     transport: str
     """``"auto"``, or the one that everything takes."""
+
+
+class Later(msgspec.Struct, frozen=True):
+    """What is still to be tried of a case."""
+
+    case: Case
+    mutants: tuple[Mutant, ...]
+    original: Answers
 
 
 class Trials:
@@ -68,29 +76,43 @@ class Trials:
         self._hear = hear
         self._report = report
 
-    async def conduct(self, case: Case, turn: Turn) -> None:
+    async def conduct(self, case: Case, turn: Turn) -> Later:
         """Try the exchange and its mutants; `turn` is told when the original has been sent.
 
-        For requests that write, mutants that must be rejected go first: afterwards the state often forbids the request
-        whoever asks. All others follow the original.
+        For requests that write, mutants that must be rejected go first: afterwards the state often forbids the
+        request whoever asks. All others follow the original. What takes long by itself is given back, for
+        `conduct_slow`.
         """
         originals = self._environment.prepare(case.exchange, case.session)
         mutants = list(self._mutants(case))
         via = self._carrier(originals, mutants)
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
+        slow = [each for each in mutants if each.is_slow and each not in early]
         early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
         answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
         if not self._settle(case, turn, answers):
-            return
+            return Later(case, (), answers)
         is_disturbed = any(_is_accepted(each) for _, each in early_answers)
         await self._judge_original(case, originals, answers, via, is_disturbed=is_disturbed)
         for mutant, answer in early_answers:
             await self._judge_mutant(case, mutant, answers, answer, via)
         for mutant in mutants:
-            if mutant not in early:
+            if mutant not in early and mutant not in slow:
                 await self._try_late(case, mutant, answers, via)
+        return Later(case, tuple(slow), answers)
+
+    async def conduct_slow(self, later: Later) -> None:
+        """Try the mutants that take long to send, where nobody waits for them: those that read after a control
+        of their own, for the state has gone on."""
+        case, control = later.case, later.original
+        for mutant in later.mutants:
+            if not case.is_write:
+                salt = f"{case.exchange.index}:{mutant.mutator.name}:control"
+                controls = self._environment.prepare(case.exchange, case.session, salt)
+                control = await self._send(case, controls, "raw", Parcel.REPEAT)
+            await self._try_late(case, mutant, control, "raw")
 
     def _mutants(self, case: Case) -> Iterator[Mutant]:
         """The case's mutants, as many as the budget allows; none of writes unless that was allowed."""
@@ -103,16 +125,16 @@ class Trials:
             mutate = _mutation(mutator, case, self._settings.seed)
             plain = self._environment.prepare(case.exchange, case.session, salt)
             readies = self._environment.mutate(plain, mutate, salt)
-            if (
-                readies is None
-                or readies.candidate.request == plain.candidate.request
-                and readies.candidate.wire is None
-            ):
+            if readies is None or not self._is_allowed(readies.candidate):
                 return None
-            return Mutant(mutator, self._settings.seed, mutate, readies)
+            return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
         dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
         yield from (mutant for _, mutant in dealt)
+
+    def _is_allowed(self, ready: Ready) -> bool:
+        """An edit may make a reading request one that writes: by its method, or by a field that overrides it."""
+        return self._settings.may_write or not may_write(ready.request)
 
     def _carrier(self, originals: Pair[Ready], mutants: list[Mutant]) -> str:
         """One transport for all of a case, so that a control and its mutant never differ by it."""
@@ -135,6 +157,7 @@ class Trials:
                 salt = f"{case.exchange.index}:{mutant.mutator.name}:level"
                 ready = behind.prepare(case.exchange, case.session, salt=salt)
                 await behind.send(ready, via=via, parcel=Parcel.REPEAT, session=case.session)
+                self._judging.is_drifted |= not mutant.readies.candidate.is_same_act(mutant.plain)
         return answers
 
     def _settle(self, case: Case, turn: Turn, answers: Answers) -> bool:
@@ -176,7 +199,7 @@ class Trials:
             again = self._environment.prepare(case.exchange, case.session, salt)
             control = await self._send(case, again, via, Parcel.REPEAT)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
-        if case.is_write and _is_accepted_by_one(answer):
+        if may_write(mutant.readies.candidate.request) and _is_accepted_by_one(answer):
             self._judging.is_drifted = True
         await self._judge_mutant(case, mutant, control, answer, via)
 

@@ -39,7 +39,7 @@ def test_file_is_read_and_options_win(tmp_path: Path) -> None:
         ("duration = 'soon'", "duration 'soon' is no duration"),
         ("rate = 'fast'", "rate 'fast' is not a positive number per second"),
         ("rate = -1.0", "rate -1.0 is not a positive number"),
-        ("speed = 0", "speed 0 is not a positive number or 'max'"),
+        ("speed = 0", "speed 0.0 is not a positive number or 'max'"),
         ("fail_on = 'hihg'", r"invalid enum value 'hihg'.*\$\.fail_on"),
         ("session.by = 'user'", "session.by 'user' is not 'connection'"),
         ("scope.sample = 0", r"`float` > 0.0 .*\$\.scope\.sample.*got 0"),
