@@ -47,13 +47,14 @@ class Opening:
 
     def __init__(self, *, is_whole: bool) -> None:
         """`is_whole` where the connection is seen from its first byte."""
-        self._is_whole = is_whole
+        self.is_whole = is_whole
         self._held: list[Piece] = []
         self._starts = [b"", b""]
         self._misses = 0
         self.client: int | None = None
         self.is_hopeless = False
         self.skipped_bytes = 0
+        self.has_gap = False
 
     def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> list[Piece]:
         """The pieces to read, in order, once it is known who is the client; until then none."""
@@ -77,7 +78,8 @@ class Opening:
 
     def skip(self, side: int) -> None:
         """Bytes of `side` are missing."""
-        self._is_whole = False
+        self.is_whole = False
+        self.has_gap = True
         self._miss(side, len(self._starts[side]), is_hopeless=False)
 
     def _miss(self, side: int, count: int, *, is_hopeless: bool) -> None:
@@ -85,7 +87,7 @@ class Opening:
         self.skipped_bytes += count
         self._starts[side] = b""
         self._held = [piece for piece in self._held if piece[0] != side]
-        self.is_hopeless = self._is_whole and (is_hopeless or self._misses > _MAX_MISSES)
+        self.is_hopeless = self.is_whole and (is_hopeless or self._misses > _MAX_MISSES)
 
 
 def _proxy_header_bytes(text: bytes) -> int:

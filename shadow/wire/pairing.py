@@ -131,6 +131,9 @@ class Pairing:
         if self._opening.is_hopeless:
             self._listener.passed(self._opening.skipped_bytes)
             self._is_over = True
+        if self._client is not None and self._opening.has_gap:
+            self._is_client_lost = True
+            self._asked.lose_responses(may_miss_requests=True)
         self._replay(pieces)
 
     def _replay(self, pieces: list[Piece]) -> None:
@@ -280,7 +283,7 @@ class Pairing:
         if isinstance(found, Asked):
             return found
         if found is Unmatched.LATER:
-            if not self._link.is_whole:
+            if not self._opening.is_whole:
                 # Its request may have been sent before the capture began.
                 self._asked.lose_responses(may_miss_requests=True)
             return None

@@ -132,7 +132,7 @@ class Reassembler:
         if flags & ACK:
             half.ack = ack
         if not payload and not lost:
-            if half.peer.next_seq is None:
+            if half.peer.next_seq is None and flags & ACK:
                 half.peer.next_seq = ack
             return
         if seq == half.next_seq and not half.waiting and not lost:
@@ -194,18 +194,13 @@ class Reassembler:
             self._drain(key, half, time)
 
     def _take_data(self, key: FlowKey, half: _Half, segment: Segment, time: float) -> None:
-        _, seq, ack, _, payload, lost = segment
+        _, seq, ack, flags, payload, lost = segment
         if half.is_finished:
             return
-        if half.next_seq is None:
-            expected = half.peer.ack
-            if (
-                expected is not None
-                and 0 <= _distance(expected, seq) < self._bounds.waiting_bytes_per_direction
-            ):
-                half.next_seq = expected
-            else:
-                half.next_seq = seq
+        if half.next_seq is None or self._is_wrong_guess(half, seq):
+            half.next_seq = seq
+        if half.peer.next_seq is None and flags & ACK:
+            half.peer.next_seq = ack
         ahead = _distance(half.next_seq, seq)
         if ahead + len(payload) + lost <= 0:
             return  # a retransmit, or a keep-alive probe (RFC 9293 §3.8.4)
@@ -219,6 +214,13 @@ class Reassembler:
         if half.waiting:
             half.hole_packets += 1
             self._drain(key, half, time)
+
+    def _is_wrong_guess(self, half: _Half, seq: int) -> bool:
+        """Whether nothing but the other side's first acknowledgement told where `half` goes on, and that
+        cannot be: it is how a capture that begins inside a connection learns what it missed."""
+        if half.position or half.isn is not None or half.next_seq is None:
+            return False
+        return not 0 <= _distance(half.next_seq, seq) < self._bounds.waiting_bytes_per_direction
 
     def _hold(self, half: _Half, entry: tuple[int, int, bytes, float, int, int]) -> None:
         heappush(half.waiting, entry)

@@ -65,6 +65,8 @@ class Unanswered:
         self._is_lost = False
         """The next response need not answer the first request."""
         self._may_miss_requests = False
+        self._has_gaps = False
+        """Bytes of the connection are missing: from then on, numbers are to agree."""
         self._pipelines = False
         """The client sent a request before the answer to the one before it: numbers then tell nothing."""
 
@@ -90,13 +92,14 @@ class Unanswered:
         """After those that are known, there may have been others."""
         if self._line and self._line[-1].is_hole:
             return
+        self._has_gaps = True
         hole = Asked(-1, 0.0, 0, 0)
         hole.is_hole = hole.is_settled = True
         self._line.append(hole)
 
     def lose_responses(self, *, may_miss_requests: bool = False) -> None:
         """The next response may be any."""
-        self._is_lost = True
+        self._is_lost = self._has_gaps = True
         self._may_miss_requests |= may_miss_requests
 
     def match(self, seq: int, ack: int, *, is_behind: bool) -> Asked | Unmatched:
@@ -112,7 +115,10 @@ class Unanswered:
             return self._find(seq, ack, is_behind=is_behind)
         if not line or (is_behind and not line[0].method):
             return Unmatched.LATER if is_behind else Unmatched.ORPHAN
-        return line[0]
+        first = line[0]
+        if self._has_gaps and (not is_after(ack, first.seq) or is_after(first.ack, seq)):
+            return Unmatched.ORPHAN  # said before the request was heard, or before it was asked
+        return first
 
     def settle_all(self) -> None:
         while self._line:
