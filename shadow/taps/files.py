@@ -143,6 +143,9 @@ def _timed(items: Iterator[Item]) -> Iterator[tuple[float, Item | Record]]:
 
 
 def _remarks(extraction: Extraction) -> Iterator[str]:
+    if extraction.others:
+        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(extraction.others.items()))
+        yield f"skipped connections that are no HTTP/1: {kinds}"
     if extraction.other_bytes:
         yield f"skipped {extraction.other_bytes} bytes of TCP payload that are no HTTP/1"
     if extraction.gap_bytes:

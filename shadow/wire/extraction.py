@@ -1,5 +1,6 @@
 """From captured frames to exchanges: packets, reassembly and pairing put together."""
 
+from collections import Counter
 from collections.abc import Callable, Container
 
 from shadow.model import Exchange, Fate, Settled
@@ -58,6 +59,11 @@ class Extraction:
         return self._ledger.other_bytes + self._reassembler.skipped_bytes
 
     @property
+    def others(self) -> Counter[str]:
+        """How many connections were no HTTP/1, by kind: ``"TLS"``, ``"SSH"``, ``"HTTP/2"``, ``"other"``."""
+        return self._ledger.others
+
+    @property
     def unread(self) -> tuple[int, str]:
         """How many responses could not be parsed, and why the first could not."""
         return self._ledger.unread_count, self._ledger.unread_why
@@ -82,6 +88,7 @@ class _Ledger:
     ) -> None:
         self.begin = begin
         self.found = found.append
+        self.others: Counter[str] = Counter()
         self.other_bytes = 0
         self.unread_count = 0
         self.unread_why = ""
@@ -94,6 +101,10 @@ class _Ledger:
     def unread(self, why: str) -> None:
         self.unread_count += 1
         self.unread_why = self.unread_why or why
+
+    def other(self, kind: str, count: int) -> None:
+        self.others[kind] += 1
+        self.other_bytes += count
 
     def passed(self, count: int) -> None:
         self.other_bytes += count

@@ -11,8 +11,9 @@ sequence number."""
 _MAX_HELD_BYTES = 65_536
 _MAX_MISSES = 32
 """After so many segments without HTTP, a connection that was seen from its start is something else."""
-_HOPELESS = (b"\x16\x03", b"SSH-", b"PRI * HTTP/2")
-"""TLS, SSH and HTTP/2: nothing that follows will be HTTP/1."""
+_KINDS = {b"\x16\x03": "TLS", b"\x17\x03": "TLS", b"SSH-": "SSH", b"PRI * HTTP/2": "HTTP/2"}
+_HOPELESS = tuple(_KINDS)
+"""Where a connection begins so, nothing that follows will be HTTP/1."""
 _PROXY_V1 = b"PROXY "
 _PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 
@@ -53,6 +54,8 @@ class Opening:
         self._misses = 0
         self.client: int | None = None
         self.is_hopeless = False
+        self.kind = "other"
+        """What the connection is, where it is no HTTP/1: ``"TLS"``, ``"SSH"``, ``"HTTP/2"`` or ``"other"``."""
         self.skipped_bytes = 0
         self.has_gap = False
 
@@ -72,6 +75,8 @@ class Opening:
                 self._held.append((side, payload, time, seq, ack))
                 return []
             case found:
+                if found is Speaker.HOPELESS:
+                    self.kind = next(kind for begin, kind in _KINDS.items() if start.startswith(begin))
                 self._miss(side, len(start), is_hopeless=found is Speaker.HOPELESS)
                 return []
         return [*self._held, (side, payload, time, seq, ack)]

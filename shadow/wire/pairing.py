@@ -47,6 +47,10 @@ class Listener(Protocol):
         """A response could not be parsed; its exchange has none, or a cut one."""
         ...
 
+    def other(self, kind: str, count: int) -> None:
+        """A connection is no HTTP/1 but `kind`, and said `count` bytes before that was clear."""
+        ...
+
     def passed(self, count: int) -> None:
         """`count` bytes were no HTTP."""
         ...
@@ -116,8 +120,8 @@ class Pairing:
     def end(self, side: int, how: End) -> None:
         self._ended[side] = how
         if self._client is None:
-            if len(self._ended) == 2:
-                self._listener.passed(self._opening.skipped_bytes)
+            if len(self._ended) == 2 and self._opening.skipped_bytes:
+                self._listener.other(self._opening.kind, self._opening.skipped_bytes)
         elif side == self._client:
             self._cut_request(_CUT)
         elif not self._held[side]:
@@ -129,7 +133,7 @@ class Pairing:
         pieces = self._opening.take(side, payload, time, seq, ack)
         self._client = self._opening.client
         if self._opening.is_hopeless:
-            self._listener.passed(self._opening.skipped_bytes)
+            self._listener.other(self._opening.kind, self._opening.skipped_bytes)
             self._is_over = True
         if self._client is not None and self._opening.has_gap:
             self._is_client_lost = True

@@ -162,9 +162,13 @@ def test_exchanges_leave_as_they_complete(tmp_path: Path) -> None:
 
 def test_other_traffic_is_a_notice_and_not_unparsed(tmp_path: Path) -> None:
     mail = Talk(server=("10.0.0.2", 25)).open().say(1, b"220 hello\r\n")
-    recording = Recording([write(tmp_path, "1", pcap(mail.packets))])
+    secret = Talk(server=("10.0.0.2", 443)).open().say(0, b"\x16\x03\x01\0\0")
+    recording = Recording([write(tmp_path, "1", pcap(mail.packets + secret.packets))])
     assert list(recording) == []
-    assert recording.notices == ["skipped 11 bytes of TCP payload that are no HTTP/1"]
+    assert recording.notices == [
+        "skipped connections that are no HTTP/1: 1 TLS, 1 other",
+        "skipped 16 bytes of TCP payload that are no HTTP/1",
+    ]
 
 
 def test_only_wanted_ports_are_read(tmp_path: Path) -> None:
