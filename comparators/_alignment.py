@@ -4,7 +4,7 @@ DeepDiff finds the edits, but is handed only what is left once equal ends are cu
 numbered by content: on whole documents it costs a hundred times the parsing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import ne
 from typing import Any
 
@@ -25,6 +25,8 @@ class Pairs(msgspec.Struct, frozen=True):
     added: tuple[int, ...] = ()
     """Positions in the right array."""
     is_reordered: bool = False
+    named_by: str = ""
+    """The member by which objects were matched."""
 
 
 def aligned(left: list[Any], right: list[Any], canonical: Callable[[Any], bytes]) -> Pairs:
@@ -33,8 +35,31 @@ def aligned(left: list[Any], right: list[Any], canonical: Callable[[Any], bytes]
         return Pairs(both=tuple((at, at) for at in range(len(left))))
     ours, theirs = [canonical(item) for item in left], [canonical(item) for item in right]
     if len(left) == len(right) and ours != theirs and sorted(ours) == sorted(theirs):
-        return Pairs(is_reordered=True)
+        return _permuted(left, ours, theirs)
     return _by_identity(left, right) or _by_content(ours, theirs)
+
+
+def order(items: list[Any], positions: Iterable[int], named_by: str) -> list[Any]:
+    """The elements at `positions`, objects with nothing but the member that names them."""
+    return [_label(items[at], named_by) for at in positions]
+
+
+def _label(item: Any, named_by: str) -> Any:
+    if isinstance(item, dict):
+        return {named_by: item[named_by]} if named_by in item else item
+    return item
+
+
+def _permuted(left: list[Any], ours: list[bytes], theirs: list[bytes]) -> Pairs:
+    """Equal elements in another order; equal ones among each other are matched in turn."""
+    places: dict[bytes, list[int]] = {}
+    for at in range(len(theirs) - 1, -1, -1):
+        places.setdefault(theirs[at], []).append(at)
+    both = tuple((at, places[text].pop()) for at, text in enumerate(ours))
+    named_by = ""
+    if _are_objects(left):
+        named_by = next((name for name in _candidates(left[0]) if _positions(left, name) is not None), "")
+    return Pairs(both=both, is_reordered=True, named_by=named_by)
 
 
 def _by_identity(left: list[Any], right: list[Any]) -> Pairs | None:
@@ -74,6 +99,7 @@ def _matched(left: list[Any], right: list[Any], name: str) -> Pairs | None:
         missing=tuple(at for value, at in ours.items() if value not in theirs),
         added=tuple(at for value, at in theirs.items() if value not in ours),
         is_reordered=partners != sorted(partners),
+        named_by=name,
     )
 
 

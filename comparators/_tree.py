@@ -7,14 +7,17 @@ from typing import Any
 
 import orjson
 
-from comparators._alignment import aligned
+from comparators._alignment import Pairs, aligned, order
 from comparators._bounded import bounded, bounded_pair
+from comparators._renaming import renamed_ids
 from shadow.model import Change, Difference
 
 MAP_MIN_KEYS = 51
 """An object with more members than this holds entries, not fields; its keys are written in braces."""
 _MAX_DEPTH = 200
 """Deeper values are compared as a whole: no service nests its fields so far."""
+_MAX_SHOWN = 40
+"""Elements of a reordered array that are told."""
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _KINDS = {
     dict: "object",
@@ -75,20 +78,34 @@ def _scalars(left: Any, right: Any, where: str) -> Iterator[Difference]:
         yield Difference(where, Change.VALUE, bounded(left), bounded(right))
 
 
+def _orders(left: list[Any], right: list[Any], pairs: Pairs) -> tuple[Any, Any]:
+    """The order of the elements that both arrays hold, from the first that moved on."""
+    moved = next((at for at, (ours, theirs) in enumerate(pairs.both) if ours != theirs), 0)
+    shown = pairs.both[moved : moved + _MAX_SHOWN]
+    partners = sorted(theirs for _, theirs in shown)
+    return (
+        bounded(order(left, (ours for ours, _ in shown), pairs.named_by)),
+        bounded(order(right, partners, pairs.named_by)),
+    )
+
+
 def _objects(
     left: dict[str, Any], right: dict[str, Any], where: str, depth: int, *, is_exact: bool
 ) -> Iterator[Difference]:
     is_map = max(len(left), len(right)) >= MAP_MIN_KEYS
+    renamed = {} if left.keys() == right.keys() else renamed_ids(left, right)
     for key, ours in left.items():
-        if key not in right:
+        partner = renamed.get(key, key)
+        if partner not in right:
             yield Difference(_member(where, key, is_map=is_map), Change.MISSING, bounded(ours), None)
             continue
-        theirs = right[key]
+        theirs = right[partner]
         if ours is not theirs and (is_exact or ours != theirs or type(ours) is not type(theirs)):
             place = _member(where, key, is_map=is_map)
             yield from _walk(ours, theirs, place, depth + 1, is_exact=is_exact)
+    partners = set(renamed.values())
     for key, theirs in right.items():
-        if key not in left:
+        if key not in left and key not in partners:
             yield Difference(_member(where, key, is_map=is_map), Change.ADDED, None, bounded(theirs))
 
 
@@ -105,7 +122,7 @@ def _arrays(
         yield Difference(where, Change.LENGTH, len(left), len(right))
     pairs = aligned(left, right, canonical)
     if pairs.is_reordered:
-        yield Difference(where, Change.ORDER, bounded(left), bounded(right))
+        yield Difference(where, Change.ORDER, *_orders(left, right, pairs))
     for ours, theirs in pairs.both:
         yield from _walk(left[ours], right[theirs], f"{where}[{ours}]", depth + 1, is_exact=is_exact)
     for at in pairs.missing:

@@ -11,7 +11,7 @@ from shadow.judge.classes import classify
 from shadow.judge.places import template
 from shadow.judge.roots import Root, roots
 from shadow.judge.shapes import masked
-from shadow.model import AnswerClass, Difference, Kind, NoReply, Outcome, Response, Trial, field
+from shadow.model import AnswerClass, Difference, Kind, Level, NoReply, Outcome, Response, Trial, field
 
 _BREAKAGES = frozenset({"F100", "hang", "crash"})
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
@@ -69,7 +69,7 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     places = sorted({template(each.where) for each in trial.judgement.differences})
     if fault in _BREAKAGES:
         return (fault, trial.endpoint, signature(trial.answer))
-    if fault in _EVERYWHERE:
+    if fault in _EVERYWHERE or (fault == "mutation-regression" and trial.level is Level.AUTH):
         return (fault, mutator, *places)
     match fault:
         case "F209":

@@ -8,6 +8,7 @@ Nothing that is learned ever forgives a missing or added field, a changed type o
 from collections.abc import Collection, Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import pairwise
 from math import comb
 
 import msgspec
@@ -45,8 +46,10 @@ class NoiseSettings(msgspec.Struct, frozen=True):
     """
     half_life_comparisons: int = 500
     """After so many comparisons of an endpoint an observation counts half."""
-    min_orders: int = 5
-    """Different contents of an array of scalars that the candidate alone reorders, before that counts."""
+    min_inversions: int = 5
+    """Different pairs of an array of scalars that the candidate alone turns round, before that counts."""
+    min_object_inversions: int = 3
+    """The same for arrays of objects; one pair may have been created at the same moment."""
     max_places: int = 20_000
     """Places remembered; beyond, new ones are not learned."""
 
@@ -87,13 +90,13 @@ class _Tally:
 class _Orders:
     """How arrays of one name were reordered, over all endpoints: what is a set is one everywhere."""
 
-    __slots__ = ("contents", "has_none")
+    __slots__ = ("has_none", "inversions")
 
     def __init__(self) -> None:
         self.has_none: set[Witness] = set()
         """Who gave the same elements in another order."""
-        self.contents: set[int] = set()
-        """Hashes of what the candidate ordered otherwise than live."""
+        self.inversions: set[int] = set()
+        """Hashes of neighbours that the candidate has the other way round than live."""
 
 
 class Noise:
@@ -200,17 +203,18 @@ class Noise:
             orders = self._orders[name(difference.where)] = _Orders()
         if witness is not Witness.CANDIDATE:
             orders.has_none.add(witness)
-        elif len(orders.contents) < self._settings.min_orders:
-            orders.contents.add(_content_hash(difference.left))
+        elif len(orders.inversions) < self._settings.min_inversions:
+            orders.inversions.update(_inversions(difference))
 
     def _is_unordered(self, difference: Difference) -> bool:
         """Whether the array is a set: the live release shows it or, for scalars, nothing shows otherwise."""
         orders = self._orders.get(name(difference.where)) or _Orders()
-        if not self._has_baseline:
-            return Witness.CANDIDATE_REPEAT in orders.has_none or _holds_scalars(difference.left)
-        if Witness.LIVE_RELEASE in orders.has_none:
+        judge = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        if judge in orders.has_none:
             return True
-        return _holds_scalars(difference.left) and len(orders.contents) < self._settings.min_orders
+        if not _holds_scalars(difference.left):
+            return len(orders.inversions) < self._settings.min_object_inversions
+        return not self._has_baseline or len(orders.inversions) < self._settings.min_inversions
 
 
 _MIN_DRIFT = 0.25
@@ -249,9 +253,13 @@ def _holds_scalars(value: object) -> bool:
     return isinstance(value, list | str) and not any(isinstance(item, dict | list) for item in value)
 
 
-def _content_hash(value: object) -> int:
-    """Equal for equal elements in any order."""
-    return hash(frozenset(map(repr, value)) if isinstance(value, list) else repr(value))
+def _inversions(difference: Difference) -> set[int]:
+    """Neighbours on the left that stand the other way round on the right."""
+    if not isinstance(difference.left, list) or not isinstance(difference.right, list):
+        return {hash(repr(difference.left))}
+    places = {repr(item): at for at, item in enumerate(difference.right)}
+    labels = [repr(item) for item in difference.left if repr(item) in places]
+    return {hash(frozenset(pair)) for pair in pairwise(labels) if places[pair[0]] > places[pair[1]]}
 
 
 def _fisher(hits: float, tries: float, noise_hits: float, noise_tries: float) -> float:

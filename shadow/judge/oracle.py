@@ -61,7 +61,7 @@ def _reject(evidence: Evidence) -> Judgement:
     if control is not AnswerClass.SUCCESS:
         return undecided(f"the unedited request is {control.value}, so acceptance says nothing")
     is_on_both = class_of(evidence.baseline_answer) is AnswerClass.SUCCESS
-    if is_on_both and evidence.level not in STRICT_LEVELS:
+    if is_on_both and not (evidence.is_stated and evidence.level in STRICT_LEVELS):
         return passed("accepted, as the live release accepts it")
     fault = ACCEPTED_FAULT.get(evidence.level, "validation")
     why = f"accepted with {status_text(evidence.answer)}, though it must be rejected"

@@ -99,6 +99,53 @@ def test_elements_with_new_ids_are_matched_by_what_still_names_them() -> None:
     ]
 
 
+def test_a_new_order_is_told_by_what_names_the_elements() -> None:
+    left = [{"id": f"live-{name}", "name": name, "size": 1} for name in "abcd"]
+    right = [{"id": f"shadow-{name}", "name": name, "size": 1} for name in "acbd"]
+    assert compare(answer(left), answer(right))[0] == Difference(
+        "body:$",
+        Change.ORDER,
+        [{"name": "b"}, {"name": "c"}, {"name": "d"}],
+        [{"name": "c"}, {"name": "b"}, {"name": "d"}],
+    )
+    assert compare(answer([3, 1, 2]), answer([3, 2, 1])) == (
+        Difference("body:$", Change.ORDER, [1, 2], [2, 1]),
+    )
+    (found,) = compare(answer(list(range(500))), answer(list(range(500))[::-1]))
+    assert len(found.left) == len(found.right) == 40
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        pytest.param(
+            {"7c9e6679-7425-40de-944b-e07fc1f90ae7": {"a": 1}},
+            {"0b7e9a52-11d2-4b3f-8a6e-1f7c2d3e4f50": {"a": 2}},
+            [('body:$["7c9e6679-7425-40de-944b-e07fc1f90ae7"].a', "value")],
+            id="other ids",
+        ),
+        pytest.param({"1": "x", "2": "y"}, {"2": "y", "3": "x"}, [], id="counted ids"),
+        pytest.param(
+            {"vm_0f3a9c1b": 1},
+            {"vm_1e2d3c4b": 1, "vm_5a6b7c8d": 1},
+            [
+                ("body:$.vm_0f3a9c1b", "missing"),
+                ("body:$.vm_1e2d3c4b", "added"),
+                ("body:$.vm_5a6b7c8d", "added"),
+            ],
+            id="one more entry",
+        ),
+        pytest.param(
+            {"colour": 1}, {"color": 1}, [("body:$.colour", "missing"), ("body:$.color", "added")], id="names"
+        ),
+    ],
+)
+def test_entries_named_by_new_ids_are_the_same_entries(
+    left: Any, right: Any, expected: list[tuple[str, str]]
+) -> None:
+    assert told(answer(left), answer(right)) == expected
+
+
 def test_scalars_shifted_within_an_array_are_aligned_by_deepdiff() -> None:
     left, right = [1, 2, 3, 4, 5, 6, 7], [2, 3, 4, 9, 6, 7, 8]
     assert compare(answer(left), answer(right)) == (

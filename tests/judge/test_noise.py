@@ -111,21 +111,29 @@ def test_an_array_of_scalars_is_taken_for_a_set_until_only_the_candidate_orders_
     assert noise.forgives(EP, reordered("a", "b"))
 
 
-def test_an_array_of_objects_counts_as_ordered_at_once() -> None:
-    order = reordered({"a": 1}, {"a": 2}, where="body:$.items")
+def objects(*numbers: int) -> Difference:
+    return reordered(*({"id": number} for number in numbers), where="body:$.items")
+
+
+def test_an_array_of_objects_counts_as_ordered_once_several_pairs_are_turned() -> None:
     noise = learned(0, 1)
-    assert not noise.forgives(EP, order)
-    noise.observe(EP, (order,), Witness.LIVE_RELEASE)
-    assert noise.forgives(EP, order)
+    for _ in range(9):
+        noise.observe(EP, (objects(1, 2),), Witness.CANDIDATE)
+    assert noise.forgives(EP, objects(1, 2))
+    noise.observe(EP, (objects(1, 2, 3, 4),), Witness.CANDIDATE)
+    assert not noise.forgives(EP, objects(1, 2))
+    noise.observe(EP, (objects(1, 2),), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, objects(1, 2))
 
 
 def test_the_candidates_own_reordering_excuses_it_only_without_a_baseline() -> None:
-    order = reordered({"a": 1}, {"a": 2}, where="body:$.items")
     noise = Noise()
-    noise.observe(EP, (order,), Witness.CANDIDATE_REPEAT)
-    assert noise.forgives(EP, order)
+    noise.observe(EP, (objects(1, 2, 3, 4),), Witness.CANDIDATE)
+    assert not noise.forgives(EP, objects(1, 2))
+    noise.observe(EP, (objects(1, 2),), Witness.CANDIDATE_REPEAT)
+    assert noise.forgives(EP, objects(1, 2))
     noise.observe(EP, (), Witness.LIVE_RELEASE)
-    assert not noise.forgives(EP, order)
+    assert not noise.forgives(EP, objects(1, 2))
 
 
 def test_what_is_volatile_by_kind_teaches_nothing_about_its_place() -> None:

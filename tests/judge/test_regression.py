@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from comparators import compare
-from shadow.judge.noise import Noise, NoiseSettings
+from shadow.judge.noise import Noise, NoiseSettings, Witness
 from shadow.judge.regression import Witnesses, judge_original, regressions
 from shadow.model import Difference, Headers, NoReply, Outcome, Reply, Response, Silence, Timing, Verdict
 
@@ -22,6 +22,8 @@ def told(
     live: Response, baseline: Response | Outcome | None, candidate: Response | Outcome, **settings: Any
 ) -> list[str]:
     noise = Noise(NoiseSettings(**settings))
+    if isinstance(candidate, Response):
+        noise.observe("GET /x", compare(live, candidate), Witness.CANDIDATE)
 
     def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
         return noise.forgives("GET /x", difference, window_seconds=window_seconds)
@@ -96,8 +98,8 @@ BUGS = [
         id="page too short",
     ),
     pytest.param(
-        answer([{"name": "a"}, {"name": "b"}, {"name": "c"}]),
-        answer([{"name": "b"}, {"name": "a"}, {"name": "c"}]),
+        answer([{"name": name} for name in "abcdef"]),
+        answer([{"name": name} for name in "badcfe"]),
         ["body:$ order"],
         id="unstable order",
     ),
@@ -192,6 +194,16 @@ NOISE = [
         id="own address",
     ),
     pytest.param({"ref": "vm-alpha"}, {"ref": "vm-beta"}, id="value that correlation knows"),
+    pytest.param(
+        {"ref": "/v1/vms/vm-alpha/x?of=vm-alpha"},
+        {"ref": "/v1/vms/vm-beta/x?of=vm-gamma"},
+        id="known values in an address",
+    ),
+    pytest.param(
+        {"7c9e6679-7425-40de-944b-e07fc1f90ae7": 1},
+        {"0b7e9a52-11d2-4b3f-8a6e-1f7c2d3e4f50": 1},
+        id="id as a name",
+    ),
     pytest.param(
         {"items": [{"id": 5, "name": "a"}, {"id": 6, "name": "b"}]},
         {"items": [{"id": 7, "name": "a"}, {"id": 8, "name": "b"}]},
