@@ -18,6 +18,7 @@ _MAX_DEPTH = 200
 """Deeper values are compared as a whole: no service nests its fields so far."""
 _MAX_SHOWN = 40
 """Elements of a reordered array that are told."""
+_MAX_KEY_CHARS = 80
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _KINDS = {
     dict: "object",
@@ -110,9 +111,10 @@ def _objects(
 
 
 def _member(where: str, key: str, *, is_map: bool) -> str:
+    key = key[:_MAX_KEY_CHARS]
     if is_map:
-        return f"{where}{{{key[:80]}}}"
-    return f"{where}.{key}" if _PLAIN_KEY.fullmatch(key) else f"{where}[{json.dumps(key[:80])}]"
+        return f"{where}{{{key}}}"
+    return f"{where}.{key}" if _PLAIN_KEY.fullmatch(key) else f"{where}[{json.dumps(key)}]"
 
 
 def _arrays(

@@ -31,7 +31,7 @@ class Evidence(msgspec.Struct, frozen=True):
     """For ONCE: the candidate's answers to all copies."""
     baseline_burst: tuple[Outcome, ...] | None = None
     is_stated: bool = True
-    """Whether a standard or the settings say that it must be so; else what the live release allows is allowed."""
+    """Whether a standard or the settings demand it; else what the live release allows is allowed."""
     same_answer_is_one: bool = False
     """For ONCE: copies carry one idempotency key, so equal answers tell of one effect."""
 

@@ -10,14 +10,15 @@ from shadow.model import Response, field
 _SCANNED_BYTES = 256 * 1024
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
 """A GraphQL answer holds nothing besides (specification §7.1)."""
+# every repetition is bounded: the candidate's bodies may be built to make a pattern backtrack
 _LEAKS: dict[str, re.Pattern[bytes]] = {
     "a stack trace": re.compile(
-        rb"Traceback \(most recent call last\)|File \\?\"[^\"\r\n]{1,200}\\?\", line \d+, in "
-        rb"|(?:\n|\\n|>)\s*at [\w$.<>]+\([\w$]+\.(?:java|kt|scala|groovy):\d+\)"
-        rb"|(?:\n|\\n)\s*at [^\r\n(]{1,120} \((?:/|file:|node:)[^\r\n)]{1,200}:\d+:\d+\)"
-        rb"|goroutine \d+ \[running\]|thread '[^'\r\n]{1,80}' panicked at"
-        rb"|(?:\n|\\n)\s*at [\w.`<>]+\([^)\r\n]{0,200}\) in [^\r\n]{1,200}:line \d+"
-        rb"|<b>(?:Fatal|Parse) error</b>:|\.rb:\d+:in [`']"
+        rb"Traceback \(most recent call last\)|File \\?\"[^\"\r\n]{1,200}\\?\", line \d{1,7}, in "
+        rb"|(?:\n|\\n|>)[ \t]{0,40}at [\w$.<>]{1,200}\([\w$]{1,100}\.(?:java|kt|scala|groovy):\d{1,7}\)"
+        rb"|(?:\n|\\n)[ \t]{0,40}at [^\r\n(]{1,120} \((?:/|file:|node:)[^\r\n)]{1,200}:\d{1,7}:\d{1,7}\)"
+        rb"|(?:\n|\\n)[ \t]{0,40}at [\w.`<>]{1,200}\([^)\r\n]{0,200}\) in [^\r\n]{1,200}:line \d"
+        rb"|goroutine \d{1,9} \[running\]|thread '[^'\r\n]{1,80}' panicked at"
+        rb"|<b>(?:Fatal|Parse) error</b>:|\.rb:\d{1,7}:in [`']"
     ),
     "a database error": re.compile(
         rb"sqlite3?\.(?:Operational|Integrity|Programming)Error|near \\?\"[^\"\r\n]{0,80}\\?\": syntax error"

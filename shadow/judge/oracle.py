@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from msgspec.structs import replace
+
 from shadow.judge.breakage import broke, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.places import template
-from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Verdict
+from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Severity, Verdict
 
 ACCEPTED_FAULT: dict[Level, str] = {
     Level.AUTH: "auth-bypass",
@@ -65,7 +67,10 @@ def _reject(evidence: Evidence) -> Judgement:
         return passed("accepted, as the live release accepts it")
     fault = ACCEPTED_FAULT.get(evidence.level, "validation")
     why = f"accepted with {status_text(evidence.answer)}, though it must be rejected"
-    return failed(fault, why, evidence.expect, is_on_both=is_on_both)
+    found = failed(fault, why, evidence.expect, is_on_both=is_on_both)
+    if fault == "validation" and evidence.baseline_answer is None:
+        return replace(found, severity=Severity.LOW)  # being lenient may be meant, and nothing says otherwise
+    return found
 
 
 def _same(evidence: Evidence) -> Judgement:

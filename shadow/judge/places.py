@@ -10,10 +10,10 @@ _ID = re.compile(
     r"|[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
     r"|(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}"
     r"|[A-Za-z]{1,8}[-_:]?(?=[0-9A-Za-z]*[0-9])[0-9A-Za-z]{6,}"
-    r"|.*[0-9].*[0-9].*[0-9].*[0-9].*[0-9].*",
-    re.DOTALL,
 )
-"""Numbers, UUIDs, hexadecimal, prefixed random ids, and whatever holds five digits or more."""
+"""Numbers, UUIDs, hexadecimal, prefixed random ids."""
+_MIN_ID_DIGITS = 5
+"""Whatever holds so many digits is no name that a programmer gave."""
 _LAST_NAME = re.compile(r"""(?:\.|\[")?([^.\[\]{}":]+)"?\]?(?:\[\d*\])*$""")
 _TRAILING_INDEXES = re.compile(r"(\[\d*\])+$")
 
@@ -54,4 +54,5 @@ def parent(where: str) -> str:
 
 def _without_id(found: re.Match[str]) -> str:
     key = found[1] if found[1] is not None else found[2]
-    return ".{id}" if key != "{id}" and _ID.fullmatch(key) else found[0]
+    is_id = _ID.fullmatch(key) or sum(map(str.isdigit, key)) >= _MIN_ID_DIGITS
+    return ".{id}" if is_id else found[0]

@@ -9,7 +9,7 @@ from shadow.judge.classes import classify
 from shadow.judge.fingerprint import Cause
 from shadow.judge.reproduce import curl
 from shadow.judge.severity import severity_of
-from shadow.model import Expect, Finding, Kind, NoReply, Outcome, Request, Trial, field
+from shadow.model import Expect, Finding, Kind, NoReply, Outcome, Reply, Request, Trial, field
 
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
@@ -139,7 +139,7 @@ def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     if trial.kind is Kind.REGRESSION and cause.differences:
         first = cause.differences[0]
         why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
-        if trial.baseline is not None:
+        if isinstance(trial.baseline, Reply):
             why += "; the baseline agrees with live"
     others = [name for name in mutators if name != trial.mutator]
     return f"{why}; also seen by {', '.join(others[:8])}" if others else why

@@ -45,7 +45,7 @@ def words(difference: Difference) -> str:
     """The change of one place in words."""
     left, right = difference.left, difference.right
     if difference.change is Change.TYPE:
-        return f"{_kind(left)} to {_kind(right)}"
+        return _type_words(difference)
     if difference.change is not Change.VALUE:
         return difference.change.value
     if isinstance(left, str) and isinstance(right, str):
@@ -92,6 +92,14 @@ def _relative(where: str) -> str:
         return pattern
     _, found, within = pattern.rpartition("[].")
     return f"body:{within}" if found else pattern.replace("body:$.", "body:", 1)
+
+
+def _type_words(difference: Difference) -> str:
+    if difference.where == "header:etag":
+        return "strong to weak" if str(difference.right).startswith("W/") else "weak to strong"
+    if difference.where.startswith("body:$"):
+        return f"{_kind(difference.left)} to {_kind(difference.right)}"
+    return f"{difference.left} to {difference.right}"
 
 
 def _kind(value: object) -> str:

@@ -225,7 +225,7 @@ def test_a_finding_tells_all_that_showed_it() -> None:
         sent=b"GET /v1/x/1 HTTP/1.1\r\n\r\n",
         control=Reply(Response(200, headers=((b"A", b"b"),), body=b'{"price":1}')),
         answer=Reply(Response(200, body=b"\x00\xff"), surplus=b"more"),
-        baseline=NoReply(Silence.CLOSED, "eof"),
+        baseline=Reply(Response(200, body=b'{"price":1}')),
     )
     (sighting,) = causes.add(trial)
     found = finding(
@@ -254,10 +254,43 @@ def test_a_finding_tells_all_that_showed_it() -> None:
         "AP8=",
         base64.b64encode(b"more").decode(),
     )
-    assert found.baseline == {"class": "rejected", "silence": "closed", "detail": "eof"}
+    assert found.baseline is not None
+    assert found.baseline["status"] == 200
     assert found.reproduce["curl"].endswith("http://127.0.0.1:1/v1/x/1")
     assert base64.b64decode(found.reproduce["raw_base64"]) == trial.sent
     assert found.reproduce["seed"] == 7
+
+
+def test_silence_is_shown_as_such() -> None:
+    assert message(NoReply(Silence.CLOSED, "eof")) == {
+        "class": "rejected",
+        "silence": "closed",
+        "detail": "eof",
+    }
+    assert message(None) is None
+
+
+@pytest.mark.parametrize(
+    ("difference", "expected"),
+    [
+        (
+            Difference("header:etag", Change.TYPE, '"a"', 'W/"a"'),
+            "header etag: strong to weak (GET /v1/x/{id})",
+        ),
+        (Difference("body", Change.TYPE, "json", "text"), "body: json to text (GET /v1/x/{id})"),
+        (Difference("body:$", Change.TYPE, {}, None), "body: object to null (GET /v1/x/{id})"),
+        (Difference("body:$.a.b", Change.TYPE, 1, "1"), "field a.b: number to string (GET /v1/x/{id})"),
+        (Difference("body:$.p", Change.VALUE, 1.239, 1.24), "field p: rounded (GET /v1/x/{id})"),
+        (Difference("body:$.s", Change.VALUE, "UP", "up"), "field s: letter case (GET /v1/x/{id})"),
+        (Difference("body:$.s", Change.VALUE, "a b", "a  b"), "field s: white space (GET /v1/x/{id})"),
+        (Difference("status", Change.VALUE, 409, 400), "status: 409 to 400 (GET /v1/x/{id})"),
+        (Difference("surplus", Change.ADDED, None, "3 bytes"), "surplus: added (GET /v1/x/{id})"),
+    ],
+)
+def test_a_title_says_what_changed_where(difference: Difference, expected: str) -> None:
+    trial = original(difference)
+    (sighting,) = Causes().add(trial)
+    assert finding(trial, sighting).title == expected
 
 
 def test_a_mutants_finding_names_the_other_mutators() -> None:

@@ -292,6 +292,12 @@ def test_what_the_live_release_does_too_is_said_and_weighs_less() -> None:
     assert "live release" not in news.why
 
 
+def test_leniency_that_nothing_speaks_against_weighs_little() -> None:
+    assert judge(evidence(Expect.REJECT, answer=OK)).severity is Severity.LOW
+    assert judge(evidence(Expect.REJECT, answer=OK, **both(NO))).severity is Severity.MEDIUM
+    assert judge(evidence(Expect.REJECT, Level.AUTH, OK)).severity is Severity.HIGH
+
+
 def test_a_failed_expectation_is_named_even_when_the_mutator_had_another() -> None:
     assert judge(evidence(Expect.REJECT, answer=BOOM)).expect is Expect.SURVIVE
     assert judge(evidence(Expect.SURVIVE, answer=OK, **both(NO))).expect is Expect.AGREE

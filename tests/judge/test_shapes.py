@@ -212,6 +212,32 @@ def test_what_leaks_is_recognised(body: bytes, what: str | None) -> None:
 
 
 @pytest.mark.parametrize(
+    "piece",
+    [
+        b"\n",
+        b"\n ",
+        b"at ",
+        b"\n\tat a",
+        b"\\n",
+        b'File "',
+        b"thread '",
+        b'near "',
+        b">",
+        b"a.b.",
+        b"(/",
+        b"0x1a",
+    ],
+)
+def test_a_body_built_to_make_patterns_backtrack_costs_little(piece: bytes) -> None:
+    body = piece * (400_000 // len(piece))
+    assert leaks.leak(answer(body), None) is None
+    text = body[:2048].decode()
+    assert token_shape(text + "!") is None
+    assert isinstance(masked(text), str)
+    assert isinstance(template("body:$." + text[:80]), str)
+
+
+@pytest.mark.parametrize(
     ("response", "control", "expected"),
     [
         (answer(b'{"a":NaN}'), None, True),
