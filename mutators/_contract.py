@@ -22,6 +22,8 @@ class Mutator:
     """Why the expectation holds, with its source: the function's docstring."""
     edit: Callable[..., Edit | None]
     wants_known: bool
+    is_stated: bool = True
+    """Whether a standard or the settings say so. Where not, what the live release allows is no fault."""
 
     def __call__(self, request: Request, rng: Random, known: Known) -> Edit | None:
         return self.edit(request, rng, known) if self.wants_known else self.edit(request, rng)
@@ -37,27 +39,33 @@ class SessionMutator:
     reason: str
     plan: Callable[..., Script | None]
     wants_known: bool
+    is_stated: bool = True
+    """As for `Mutator`."""
 
     def __call__(self, session: Session, rng: Random, known: Known) -> Script | None:
         return self.plan(session, rng, known) if self.wants_known else self.plan(session, rng)
 
 
-def mutator(*, level: Level, expect: Expect) -> Callable[[Callable[..., Edit | None]], Mutator]:
+def mutator(
+    *, level: Level, expect: Expect, is_stated: bool = True
+) -> Callable[[Callable[..., Edit | None]], Mutator]:
     """Make a `Mutator` of ``edit(request, rng[, known])``; its name is the function's."""
 
     def wrap(edit: Callable[..., Edit | None]) -> Mutator:
-        return Mutator(edit.__name__, level, expect, getdoc(edit) or "", edit, _wants_known(edit))
+        reason = getdoc(edit) or ""
+        return Mutator(edit.__name__, level, expect, reason, edit, _wants_known(edit), is_stated)
 
     return wrap
 
 
 def session_mutator(
-    *, level: Level, expect: Expect
+    *, level: Level, expect: Expect, is_stated: bool = True
 ) -> Callable[[Callable[..., Script | None]], SessionMutator]:
     """Make a `SessionMutator` of ``plan(session, rng)`` or ``plan(session, rng, known)``."""
 
     def wrap(plan: Callable[..., Script | None]) -> SessionMutator:
-        return SessionMutator(plan.__name__, level, expect, getdoc(plan) or "", plan, _wants_known(plan))
+        reason = getdoc(plan) or ""
+        return SessionMutator(plan.__name__, level, expect, reason, plan, _wants_known(plan), is_stated)
 
     return wrap
 

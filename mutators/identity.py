@@ -50,7 +50,7 @@ def as_role_without_permission(request: Request, rng: Random, known: Known) -> E
     return _as_one_of(_nearest_first(peers, owner, rng), request, known)
 
 
-@mutator(level=Level.PERMISSION, expect=Expect.REJECT)
+@mutator(level=Level.PERMISSION, expect=Expect.REJECT, is_stated=False)
 def as_other_tenant(request: Request, rng: Random, known: Known) -> Edit | None:
     """One tenant's resource is closed to another tenant of no higher rank (OWASP API Security 2023, API1),
     unless the traffic shows that it is shared."""
@@ -78,7 +78,7 @@ def as_other_identity(request: Request, rng: Random, known: Known) -> Edit | Non
     return _as_one_of(others, request, known)
 
 
-@mutator(level=Level.PERMISSION, expect=Expect.REJECT)
+@mutator(level=Level.PERMISSION, expect=Expect.REJECT, is_stated=False)
 def id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit | None:
     """Knowing another tenant's id opens nothing (OWASP API Security 2023, API1)."""
     owner = known.owner
@@ -103,7 +103,7 @@ def id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit | No
     )
 
 
-@mutator(level=Level.PERMISSION, expect=Expect.REJECT)
+@mutator(level=Level.PERMISSION, expect=Expect.REJECT, is_stated=False)
 def body_id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit | None:
     """Where path and body name the same resource, a body that names another tenant's must be refused: one of
     the two is authorised and the other used (OWASP API Security 2023, API1, CWE-639)."""

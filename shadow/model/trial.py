@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from shadow.model.exchange import Response
-from shadow.model.mutation import Expect
+from shadow.model.mutation import Expect, Level
 
 
 class Timing(msgspec.Struct, frozen=True, gc=False):
@@ -140,6 +140,7 @@ class Trial(msgspec.Struct, frozen=True):
     judgement: Judgement
     edits: tuple[str, ...] = ()
     expect: Expect | None = None
+    level: Level | None = None
     sent: bytes = b""
     """The candidate's request as wire bytes."""
     control: Outcome | None = None

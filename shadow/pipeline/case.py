@@ -1,13 +1,13 @@
 """One exchange under work, and its mutants."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
 
 import msgspec
 
 from mutators import Mutator
 from shadow.model import Exchange, Known, Script, Step
 from shadow.pipeline.environment import Pair
-from shadow.pipeline.link import Mutate, Ready
+from shadow.pipeline.link import MutateFor, Ready
 from shadow.pipeline.order import is_write
 
 
@@ -21,7 +21,8 @@ class Case(msgspec.Struct, frozen=True):
     exchange: Exchange
     session: str
     endpoint: str
-    known: Known
+    known: Mapping[str, Known]
+    """By target."""
     past: tuple[Exchange, ...]
     """What the session had asked before."""
 
@@ -41,8 +42,7 @@ class Mutant(msgspec.Struct, frozen=True):
 
     mutator: Mutator
     seed: int
-    mutate: Callable[[], Mutate]
-    """Each call gives the same edit with fresh dice."""
+    mutate: MutateFor
     readies: Pair[Ready]
     plain: Ready
     """The candidate's request before the edit."""

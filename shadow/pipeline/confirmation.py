@@ -116,7 +116,7 @@ class Confirmation:
         salt = f"{case.exchange.index}:{mutant.mutator.name}:again:{attempt}"
         controls = self._environment.prepare(case.exchange, case.session, f"{salt}:control")
         plain = self._environment.prepare(case.exchange, case.session, salt)
-        mutants = self._environment.mutate(plain, mutant.mutate, salt) or plain
+        mutants = self._environment.mutate(plain, mutant.mutate, case.session, salt) or plain
         control = await self._environment.send(
             controls, via=via, parcel=Parcel.CONFIRMATION, session=case.session
         )

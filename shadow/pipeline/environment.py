@@ -1,12 +1,12 @@
 """The shadow environment: the candidate, and the baseline where there is one, always asked the same."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Sequence
 
 import msgspec
 
 from shadow.model import Exchange, Outcome, Parcel
-from shadow.pipeline.link import Link, Mutate, Ready
+from shadow.pipeline.link import Link, MutateFor, Ready
 
 _PREFERRED = ("aiohttp", "raw")
 """Where several transports can say a request: the full client first."""
@@ -42,14 +42,14 @@ class Environment:
 
         return Pair(prepared(self.candidate), prepared(self.baseline) if self.baseline else None)
 
-    def mutate(self, readies: Readies, mutate: Callable[[], Mutate], salt: str) -> Readies | None:
+    def mutate(self, readies: Readies, mutate: MutateFor, session: str, salt: str) -> Readies | None:
         """The same mutant for each target, with the same dice; None where the candidate's cannot be edited."""
-        candidate = self.candidate.mutate(readies.candidate, mutate(), salt)
+        candidate = self.candidate.mutate(readies.candidate, mutate, session, salt)
         if candidate is None:
             return None
-        has_baseline = self.baseline is not None and readies.baseline is not None
-        baseline = self.baseline.mutate(readies.baseline, mutate(), salt) if has_baseline else None  # type: ignore[union-attr,arg-type]  # has_baseline
-        return Pair(candidate, baseline)
+        if self.baseline is None or readies.baseline is None:
+            return Pair(candidate, None)
+        return Pair(candidate, self.baseline.mutate(readies.baseline, mutate, session, salt))
 
     def carrier(self, all_readies: Sequence[Readies]) -> str | None:
         """The preferred transport that can say every one of these, for every target; None when none can."""

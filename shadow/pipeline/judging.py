@@ -78,6 +78,7 @@ class Judging:
             if is_same
             else None,
             across=self._across(case, control, answer),
+            is_stated=mutator.is_stated,
         )
         return judge(evidence)
 

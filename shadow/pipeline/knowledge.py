@@ -1,7 +1,7 @@
 """What mutators may know besides the request: values, exchanges and identities seen so far, all bounded."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qsl
 
 import orjson
@@ -24,18 +24,24 @@ class Knowledge:
         self._identities = identities
         self._signer = signer
         self._values: dict[str, tuple[str, ...]] = {}
-        self._others: deque[Exchange] = deque(maxlen=_MAX_OTHERS)
+        self._others: dict[str, deque[Exchange]] = {}
 
-    def learn(self, exchange: Exchange) -> None:
-        """Remember the exchange and the values in its request and answer."""
-        self._others.append(exchange)
+    def learn(self, exchange: Exchange, seen: Mapping[str, Exchange]) -> None:
+        """Remember the values of an exchange, and what it was for each target, by the target's name.
+
+        Mutators must meet the target's own ids in other exchanges, or else they would swap in ids that nobody
+        there knows.
+        """
+        for target, as_seen in seen.items():
+            self._others.setdefault(target, deque(maxlen=_MAX_OTHERS)).append(as_seen)
         for place, value in _values(exchange):
             self._remember(place, value)
 
-    def snapshot(self, request: Request) -> Known:
-        """What is known when `request` is mutated."""
+    def snapshot(self, request: Request, target: str) -> Known:
+        """What is known of a target when `request` is mutated for it."""
         owner = owner_of(request, self._identities, self._signer)
-        return Known(self._values, tuple(self._others), self._identities, owner, self._signer)
+        others = tuple(self._others.get(target, ()))
+        return Known(self._values, others, self._identities, owner, self._signer)
 
     def _remember(self, place: str, value: str) -> None:
         seen = self._values.get(place)

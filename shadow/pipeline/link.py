@@ -30,6 +30,10 @@ type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
 
 
+type MutateFor = Callable[[str], Mutate]
+"""Gives the mutator for the target of that name: the same dice, with what is known of that target."""
+
+
 class Ready(msgspec.Struct, frozen=True):
     """A request prepared for one target."""
 
@@ -90,14 +94,14 @@ class Link:
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
 
-    def mutate(self, ready: Ready, mutate: Mutate, salt: str) -> Ready | None:
-        """The mutant of a prepared request, signed again where it should be; None when nothing can be edited."""
-        edit = mutate(ready.request)
+    def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
+        """The mutant of a prepared request, signed again where it should be; None if nothing can be edited."""
+        edit = mutate(self.target.name)(ready.request)
         if edit is None:
             return None
         if edit.wire is not None or not edit.signs_again:
             return Ready(edit.request, edit.wire, edit.what)
-        return Ready(self._preparation.signed(edit.request, salt=salt), None, edit.what)
+        return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
 
     def carriers(self, ready: Ready) -> frozenset[str]:
         """Names of the transports that can say `ready` exactly."""

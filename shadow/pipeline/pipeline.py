@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -46,6 +46,7 @@ class Pipeline:
         *,
         endpoints: Endpoints,
         knowledge: Knowledge,
+        targets: Sequence[str],
         sessions: Sessions,
         signer: Signs | None,
         halted: Callable[[], str],
@@ -59,6 +60,7 @@ class Pipeline:
         self._session_trials = session_trials
         self._endpoints = endpoints
         self._knowledge = knowledge
+        self._targets = tuple(targets)
         self._sessions = sessions
         self._signer = signer
         self._halted = halted
@@ -150,11 +152,10 @@ class Pipeline:
             exchange,
             session,
             self._endpoints.name(exchange.request),
-            self._knowledge.snapshot(exchange.request),
+            {name: self._knowledge.snapshot(exchange.request, name) for name in self._targets},
             self._sessions.before(session, exchange),
         )
         later = await self._trials.conduct(case, turn)
-        self._knowledge.learn(exchange)
         self._sessions.add(session, exchange, time.monotonic())
         return later
 

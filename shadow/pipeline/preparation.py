@@ -60,6 +60,12 @@ class Preparation:
             translated = self._with_fresh_idempotency_key(translated, salt)
         return self.signed(self.marked(translated, trial), seen_at=exchange.seen_at, salt=f"{salt}:{use}")
 
+    def edited(self, request: Request, session: str, *, salt: str) -> Request:
+        """A prepared request after an edit: live values that the edit brought in translated, signed anew."""
+        prefix = self._target.path_prefix.encode()
+        bare = msgspec.structs.replace(request, target=request.target.removeprefix(prefix))
+        return self.signed(self._correlation.translate(bare, session), salt=salt)
+
     def signed(self, request: Request, *, seen_at: float | None = None, salt: str = "") -> Request:
         """`request` with a fresh signature where it bears one of a configured key, else `request` itself."""
         if self._signer is None or self._signer.key_id(request) is None:

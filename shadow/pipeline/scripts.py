@@ -5,7 +5,7 @@ from itertools import count
 
 from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence, Step
 from shadow.pipeline.environment import Answers, Environment, Pair, together
-from shadow.pipeline.link import Link, Mutate, Ready
+from shadow.pipeline.link import Link, MutateFor, Ready
 
 _TRANSPORT = "raw"
 """Every step takes the transport that can say anything, so that no two steps differ by it."""
@@ -29,7 +29,7 @@ class Scripts:
         past: Sequence[Exchange],
         *,
         parcel: Parcel,
-        mutate: Callable[[], Mutate] | None = None,
+        mutate: MutateFor | None = None,
         is_serial: bool = False,
     ) -> list[Answers]:
         """One pair of outcomes for each step.
@@ -63,7 +63,7 @@ class _Run:
         past: Sequence[Exchange],
         scope: str,
         parcel: Parcel,
-        mutate: Callable[[], Mutate] | None,
+        mutate: MutateFor | None,
     ) -> None:
         self._link = link
         self._script = script
@@ -101,7 +101,7 @@ class _Run:
             self._past[step.origin], self._scope, salt=self._scope, use=position, request=step.request
         )
         if self._mutate is not None and position in self._script.judged and ready is not None:
-            ready = self._link.mutate(ready, self._mutate(), f"{self._scope}:{position}")
+            ready = self._link.mutate(ready, self._mutate, self._scope, f"{self._scope}:{position}")
         if ready is not None:
             self._sent[position] = ready
         return ready

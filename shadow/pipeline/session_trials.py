@@ -73,7 +73,7 @@ class SessionTrials:
 
         def made(mutator: SessionMutator) -> Script | None:
             rng = dice(self._seed, past[0].index, mutator.name)
-            script = mutator(past, rng, self._knowledge.snapshot(past[0].request))
+            script = mutator(past, rng, self._knowledge.snapshot(past[0].request, "candidate"))
             return script if script is not None and self._is_allowed(script) else None
 
         for mutator, script in self._scheduler.deal(shape, past[0].index, self._budget, made):
@@ -180,6 +180,7 @@ class SessionTrials:
                 control.baseline if answer.baseline is not None else None,
                 self._judging.between(endpoint, control.candidate, answer.candidate) if is_same else (),
                 self._judging.between(endpoint, control.baseline, answer.baseline) if is_same else None,
+                is_stated=mutator.is_stated,
             )
         )
 
@@ -205,6 +206,7 @@ class SessionTrials:
             judgement,
             edits=(script.what, *(step.what for step in script.steps if step.what)),
             expect=mutator.expect,
+            level=mutator.level,
             sent=b"".join(serialise_request(step.request) for step in script.steps) if is_failed else b"",
             control=Reply(live) if live is not None else None,
             answer=answers.candidate if answers else None,

@@ -1,7 +1,6 @@
 """One exchange put to the test: its original and its mutants are sent, judged, confirmed and reported."""
 
 from collections.abc import Callable, Iterator
-from random import Random
 
 import msgspec
 
@@ -19,6 +18,7 @@ from shadow.model import (
     Level,
     NoReply,
     Parcel,
+    Reply,
     Request,
     Settled,
     Trial,
@@ -28,7 +28,8 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Mutate, Ready
+from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.link import Mutate, MutateFor, Ready
 from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
@@ -63,6 +64,7 @@ class Trials:
         scheduler: Scheduler[Mutator],
         judging: Judging,
         confirmation: Confirmation,
+        knowledge: Knowledge,
         settings: TrialSettings,
         *,
         hear: Callable[[Event], None],
@@ -72,6 +74,7 @@ class Trials:
         self._scheduler = scheduler
         self._judging = judging
         self._confirmation = confirmation
+        self._knowledge = knowledge
         self._settings = settings
         self._hear = hear
         self._report = report
@@ -92,6 +95,7 @@ class Trials:
         answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
+        self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
         is_disturbed = any(_is_accepted(each) for _, each in early_answers)
@@ -124,7 +128,7 @@ class Trials:
             salt = f"{index}:{mutator.name}"
             mutate = _mutation(mutator, case, self._settings.seed)
             plain = self._environment.prepare(case.exchange, case.session, salt)
-            readies = self._environment.mutate(plain, mutate, salt)
+            readies = self._environment.mutate(plain, mutate, case.session, salt)
             if readies is None or not self._is_allowed(readies.candidate):
                 return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
@@ -159,6 +163,19 @@ class Trials:
                 await behind.send(ready, via=via, parcel=Parcel.REPEAT, session=case.session)
                 self._judging.is_drifted |= not mutant.readies.candidate.is_same_act(mutant.plain)
         return answers
+
+    def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
+        """Remember the exchange as each target saw it."""
+        seen = {}
+        for name, ready, outcome in (
+            ("candidate", originals.candidate, answers.candidate),
+            ("baseline", originals.baseline, answers.baseline),
+        ):
+            if ready is not None and isinstance(outcome, Reply):
+                seen[name] = msgspec.structs.replace(
+                    case.exchange, request=ready.request, response=outcome.response
+                )
+        self._knowledge.learn(case.exchange, seen)
 
     def _settle(self, case: Case, turn: Turn, answers: Answers) -> bool:
         """Tell the exchange's fate; False when the candidate was not reached."""
@@ -227,18 +244,19 @@ class Trials:
             self._report(trial, confirmed.times, ready)
 
 
-def _mutation(mutator: Mutator, case: Case, seed: int) -> Callable[[], Mutate]:
-    """Gives the mutator with fresh dice each time, so that each target gets the same edit."""
+def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
+    """The mutator for each target: with the same dice, so that each gets the same edit."""
 
-    def fresh() -> Mutate:
-        rng: Random = dice(seed, case.exchange.index, mutator.name)
+    def for_target(target: str) -> Mutate:
+        rng = dice(seed, case.exchange.index, mutator.name)
+        known = case.known[target]
 
         def mutate(request: Request) -> Edit | None:
-            return mutator(request, rng, case.known)
+            return mutator(request, rng, known)
 
         return mutate
 
-    return fresh
+    return for_target
 
 
 def _succeeded(outcome: object) -> bool:
@@ -278,6 +296,7 @@ def _mutant_trial(
         judgement,
         edits=(ready.what,),
         expect=mutant.mutator.expect,
+        level=mutant.mutator.level,
         sent=_wire_bytes(ready) if judgement.verdict is Verdict.FAILED else b"",
         control=control.candidate,
         answer=answer.candidate,
