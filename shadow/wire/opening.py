@@ -55,7 +55,7 @@ class Opening:
         self.client: int | None = None
         self.is_hopeless = False
         self.kind = "other"
-        """What the connection is, where it is no HTTP/1: ``"TLS"``, ``"SSH"``, ``"HTTP/2"`` or ``"other"``."""
+        """What it is, where it is no HTTP/1: ``"TLS"``, ``"SSH"``, ``"HTTP/2"`` or ``"other"``."""
         self.skipped_bytes = 0
         self.has_gap = False
 

@@ -191,6 +191,9 @@ class Reassembler:
             if half.next_seq is None:
                 half.next_seq = seq
             half.fin = half.position + _distance(half.next_seq, seq) + len(payload) + lost
+            if half.fin > half.position:  # waits in its place, so that the end is noticed when it is reached
+                self._begin_hole(key, half, time)
+                self._hold(half, (half.fin, self._packets, b"", time, ack, 0))
             self._drain(key, half, time)
 
     def _take_data(self, key: FlowKey, half: _Half, segment: Segment, time: float) -> None:
@@ -205,15 +208,18 @@ class Reassembler:
         if ahead + len(payload) + lost <= 0:
             return  # a retransmit, or a keep-alive probe (RFC 9293 §3.8.4)
         if ahead > 0 and half.conversation is not None:
-            if not half.waiting:
-                half.hole_time, half.hole_packets = time, 0
-                self._holed.add(key)
+            self._begin_hole(key, half, time)
             self._hold(half, (half.position + ahead, self._packets, payload, time, ack, lost))
         else:
             self._deliver(half, half.position + ahead, payload, time, ack, lost)
         if half.waiting:
             half.hole_packets += 1
             self._drain(key, half, time)
+
+    def _begin_hole(self, key: FlowKey, half: _Half, time: float) -> None:
+        if not half.waiting:
+            half.hole_time, half.hole_packets = time, 0
+            self._holed.add(key)
 
     def _is_wrong_guess(self, half: _Half, seq: int) -> bool:
         """Whether nothing but the other side's first acknowledgement told where `half` goes on, and that
