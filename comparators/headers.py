@@ -10,17 +10,19 @@ from shadow.model import Change, Difference, Headers, Response
 
 NOT_COMPARED = frozenset(
     b"connection content-length date keep-alive proxy-connection server shadow-run shadow-trial te trailer"
-    b" transfer-encoding upgrade via".split()
+    b" transfer-encoding upgrade"
+    b" age alt-svc cdn-loop cf-cache-status cf-ray nel report-to via x-amz-cf-id x-amz-cf-pop x-cache"
+    b" x-cache-hits x-served-by x-timer".split()
 )
-"""Framing and hop-by-hop fields (RFC 9110 §7.6.1), and those that say who answered when."""
+"""Framing and hop-by-hop fields (RFC 9110 §7.6.1), those that say who answered when, and what caches add."""
 
 VOLATILE = frozenset(
-    b"age b3 cf-ray nel ratelimit-remaining ratelimit-reset request-id retry-after sentry-trace"
-    b" server-timing traceparent tracestate uber-trace-id x-amz-cf-id x-amz-id-2 x-amz-request-id"
-    b" x-amzn-requestid x-amzn-trace-id x-b3-parentspanid x-b3-sampled x-b3-spanid x-b3-traceid x-cache"
-    b" x-cache-hits x-cloud-trace-context x-correlation-id x-datadog-parent-id x-datadog-trace-id"
-    b" x-ms-request-id x-rate-limit-remaining x-rate-limit-reset x-ratelimit-remaining x-ratelimit-reset"
-    b" x-request-id x-request-start x-response-time x-runtime x-served-by x-timer x-trace-id".split()
+    b"b3 ratelimit-remaining ratelimit-reset request-id retry-after sentry-trace server-timing traceparent"
+    b" tracestate uber-trace-id x-amz-id-2 x-amz-request-id x-amzn-requestid x-amzn-trace-id"
+    b" x-b3-parentspanid x-b3-sampled x-b3-spanid x-b3-traceid x-cloud-trace-context x-correlation-id"
+    b" x-datadog-parent-id x-datadog-trace-id x-ms-request-id x-rate-limit-remaining x-rate-limit-reset"
+    b" x-ratelimit-remaining x-ratelimit-reset x-request-id x-request-start x-response-time x-runtime"
+    b" x-trace-id".split()
 )
 """Fields that differ from answer to answer by design: only their presence is compared."""
 

@@ -12,6 +12,7 @@ _ID = re.compile(
     r"|[A-Za-z]{1,8}[-_:]?(?=[0-9A-Za-z]*[0-9])[0-9A-Za-z]{6,}"
 )
 """Numbers, UUIDs, hexadecimal, prefixed random ids."""
+_DIGIT = re.compile(r"[0-9]")
 _MIN_ID_DIGITS = 5
 """Whatever holds so many digits is no name that a programmer gave."""
 _LAST_NAME = re.compile(r"""(?:\.|\[")?([^.\[\]{}":]+)"?\]?(?:\[\d*\])*$""")
@@ -25,7 +26,7 @@ def template(where: str) -> str:
     pattern = _INDEX.sub("[]", where)
     if "{" in pattern:
         pattern = _ENTRY.sub(".{id}", pattern)
-    if not where.startswith("body:$"):
+    if not where.startswith("body:$") or not _DIGIT.search(pattern):
         return pattern
     return _KEY.sub(_without_id, pattern)
 
@@ -41,6 +42,9 @@ def is_within(where: str, outer: str) -> bool:
 
 def name(where: str) -> str:
     """The innermost member or field name: ``"price"`` of ``"body:$.items[3].price"``; "" at the top."""
+    tail = where.rpartition(".")[2]
+    if tail.isidentifier():
+        return tail
     found = _LAST_NAME.search(where)
     return found[1] if found else ""
 

@@ -43,6 +43,7 @@ _IN_TEXT = re.compile(
     r"|(?P<http>[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT)"
     r"|(?P<jwt>eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*)"
     r"|(?P<hex>(?<![0-9A-Za-z])(?:0x)?(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}(?![0-9A-Za-z]))"
+    r"|(?P<token>(?<![0-9A-Za-z])[0-9A-Za-z]{20,}={0,2})"
 )
 
 
@@ -184,6 +185,8 @@ def _mask(found: re.Match[str]) -> str:
         case "iso":
             stated = moment(text)
             return f"<{stated.form}>" if stated else text
+        case "token":
+            return "<token>" if _is_long_mixed(text) and _turns(text) >= 3 else text
         case "hex":
             return f"<hex:{len(text)}>"
         case kind:

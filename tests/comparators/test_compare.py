@@ -197,6 +197,7 @@ def test_json_beyond_the_fast_parser(left: bytes, right: bytes, expected: list[t
         pytest.param((b"ETag", b'"a"'), (b"ETag", b'"b"'), [("header:etag", "value")], id="other etag"),
         pytest.param((b"Date", b"a"), (b"Date", b"b"), [], id="date"),
         pytest.param((b"Server", b"a"), None, [], id="server"),
+        pytest.param((b"X-Cache", b"HIT"), None, [], id="cache"),
         pytest.param((b"Content-Length", b"9"), (b"Transfer-Encoding", b"chunked"), [], id="framing"),
         pytest.param((b"X-Request-Id", b"1"), (b"x-request-id", b"2"), [], id="volatile value"),
         pytest.param((b"X-Request-Id", b"1"), None, [("header:x-request-id", "missing")], id="volatile gone"),
@@ -307,6 +308,10 @@ def test_a_body_cut_short_is_told_and_not_compared() -> None:
     cut = Response(200, headers=JSON, body=whole.body[:20], is_complete=False)
     assert told(whole, cut) == [("body:end", "missing")]
     assert told(cut, whole) == []
+    events = raw(b"data: 1\n\ndata: 2\n\n", b"text/event-stream")
+    assert told(events, replace(events, body=b"data: 1\n\n", is_complete=False)) == []
+    large = raw(b"x" * (1 << 21), b"text/plain")
+    assert told(large, replace(large, body=large.body[: 1 << 20], is_complete=False)) == []
 
 
 def test_members_of_a_large_object_are_entries_and_not_fields() -> None:

@@ -168,6 +168,25 @@ def test_names_are_no_tokens(text: str) -> None:
     assert token_shape(text) is None
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        ('value="IjU4Mz9kZmY1Yz4xMTg0" x', 'value="Qm9iM2xhMTkzOGZhc2Rm" x', True),
+        ("id 9f86d0818 gone", "id a3bf4f1b2 gone", True),
+        ("id 9f86d0818 gone", "id a3bf4f1b2 lost", False),
+        ("a-rather-long-name-of-a-thing", "a-rather-long-name-of-a-think", False),
+        (
+            "https://docs.example/errors/NotFoundInThisPlace",
+            "https://docs.example/errors/NotFoundInThatPlace",
+            False,
+        ),
+        ("at 2024-05-01T10:00:00Z", "at 2024-05-01 10:00:00", False),
+    ],
+)
+def test_tokens_within_text_are_masked_and_words_are_not(one: str, other: str, is_same: bool) -> None:
+    assert (masked(one) == masked(other)) is is_same
+
+
 def test_texts_are_masked_by_what_stands_in_them() -> None:
     text = "http://a:80/x/7c9e6679-7425-40de-944b-e07fc1f90ae7 9f86d081884c at 2024-05-01T10:00:00Z"
     assert masked(text, ["a:80"]) == "http://<own>/x/<uuid> <hex:12> at <iso:T:0:Z>"
