@@ -16,7 +16,7 @@ from shadow.wire.pairing import Limits
 from shadow.wire.pcap import Record
 
 FORMATS = "pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be gzipped"
-_PEEK_BYTES = 65_536
+_PEEK_BYTES = 256
 
 type Item = Exchange | Settled
 type _Reader = Callable[[Source], Iterator[Item]]
@@ -27,7 +27,7 @@ class Recording:
     was seen but could not be parsed; afterwards `notices` tells what else there is to know, a line each.
 
     Indexes count from 0 in the order in which the requests began, over all files. A single file of JSON
-    lines keeps its own.
+    lines keeps its own. Iterate once: pipes cannot be read again.
     """
 
     def __init__(
@@ -119,7 +119,7 @@ def _recognise(source: Source) -> _Reader | None:
     start = source.peek(4)
     if pcap.is_capture(start):
         return None
-    start = source.peek(_PEEK_BYTES) if source.name != "standard input" else source.peek(256)
+    start = source.peek(_PEEK_BYTES)
     for is_one, reader in (
         (gor.is_gor, gor.read),
         (flows.is_flows, flows.read),

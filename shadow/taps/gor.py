@@ -61,7 +61,7 @@ def encode(exchange: Exchange) -> bytes:
     text = b"1 %b %d 0\n%b%b" % (name, time, serialise_request(exchange.request), _SEPARATOR)
     if exchange.response is not None:
         taken = round((exchange.latency_seconds or 0.0) * 1e9)
-        answer = serialise_response(exchange.response)
+        answer = serialise_response(exchange.response, exchange.request.method)
         text += b"2 %b %d %d\n%b%b" % (name, time + taken, taken, answer, _SEPARATOR)
     return text
 

@@ -32,13 +32,16 @@ class Source:
         self._start = b""
 
     def peek(self, count: int) -> bytes:
-        """The first bytes of the file: `count` of them, or fewer where it has fewer."""
+        """The first bytes of the file, as far as they were read: `count` at least, unless it has fewer.
+
+        More are not asked for, so that a slow pipe is recognised at once.
+        """
         while len(self._start) < count:
             piece = next(self._pieces, b"")
             if not piece:
                 break
             self._start += piece
-        return self._start[:count]
+        return self._start
 
     def pieces(self) -> Iterator[bytes]:
         """The whole file, piece by piece, as its bytes become available. Closes it at the end."""

@@ -1,16 +1,16 @@
 """HTTP/1 messages: written byte for byte as they are, and read from any stream, one message per reader."""
 
 from shadow.model import Headers, Request, Response
-from shadow.wire.http1_body import Body, ChunkedBody, LengthBody, StreamBody
+from shadow.wire.http1_body import ChunkedBody, LengthBody
 from shadow.wire.http1_head import (
     CHUNKED,
     RequestHead,
     ResponseHead,
-    head_end,
     last_transfer_coding,
     parse_request_head,
     parse_response_head,
 )
+from shadow.wire.http1_message import Message
 
 MAX_HEAD_BYTES = 262_144
 MAX_BODY_BYTES = 67_108_864
@@ -26,11 +26,11 @@ def serialise_request(request: Request) -> bytes:
     return start + _field_lines(request.headers) + b"\r\n" + _framed_body(request)
 
 
-def serialise_response(response: Response) -> bytes:
-    """The bytes of `response`, in the same way. What answers HEAD has an empty body and stays without."""
+def serialise_response(response: Response, method: bytes = b"GET") -> bytes:
+    """The bytes of `response` to a request with `method`, in the same way; what can have no body has none."""
     start = b"%b %03d %b\r\n" % (response.version, response.status, response.reason)
-    has_body = bool(response.body or response.trailers) or not _is_bodiless(response.status)
-    body = _framed_body(response) if has_body else b""
+    is_bodiless = method == b"HEAD" or _is_bodiless(response.status) or _opens_tunnel(method, response.status)
+    body = b"" if is_bodiless else _framed_body(response)
     return start + _field_lines(response.headers) + b"\r\n" + body
 
 
@@ -48,7 +48,7 @@ class RequestReader:
     __slots__ = ("_message", "error", "is_cut", "surplus")
 
     def __init__(self, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES) -> None:
-        self._message = _Message(max_head_bytes, max_body_bytes)
+        self._message = Message(max_head_bytes, max_body_bytes)
         self.surplus = b""
         self.error: str | None = None
         self.is_cut = False
@@ -127,7 +127,7 @@ class ResponseReader:
         self.method = method
         self._max_head_bytes = max_head_bytes
         self._max_body_bytes = max_body_bytes
-        self._message = _Message(max_head_bytes, max_body_bytes)
+        self._message = Message(max_head_bytes, max_body_bytes)
         self.surplus = b""
         self.error: str | None = None
         self.interim_count = 0
@@ -182,7 +182,7 @@ class ResponseReader:
             if 100 <= head.status < 200 and head.status != 101:
                 text = text[at:]
                 self.interim_count += 1
-                self._message = _Message(self._max_head_bytes, self._max_body_bytes)
+                self._message = Message(self._max_head_bytes, self._max_body_bytes)
                 continue
             self._begin_body(head)
         assert at is not None
@@ -236,103 +236,6 @@ class ResponseReader:
         return Response(
             head.status, head.reason, head.version, head.headers, content, body.trailers, is_complete
         )
-
-
-class _Message:
-    """The state of one message being read: first its head, then its body."""
-
-    __slots__ = (
-        "_buffer",
-        "_max_body_bytes",
-        "_max_head_bytes",
-        "body",
-        "error",
-        "has_begun",
-        "head",
-        "head_bytes",
-        "text",
-    )
-
-    def __init__(self, max_head_bytes: int, max_body_bytes: int) -> None:
-        self._max_head_bytes = max_head_bytes
-        self._max_body_bytes = max_body_bytes
-        self._buffer: bytearray | None = None
-        self.has_begun = False
-        self.error: str | None = None
-        self.head: RequestHead | ResponseHead | None = None
-        self.head_bytes = b""
-        self.text = b""
-        """What `take_head` read from last: the head with all that followed it."""
-        self.body: Body | None = None
-
-    def first_bytes(self, text: bytes, count: int) -> bytes:
-        """The first `count` bytes of the message, or as many as there are with `text`."""
-        if self._buffer is not None:
-            return bytes(self._buffer[:count]) + text[: max(count - len(self._buffer), 0)]
-        return text.lstrip(b"\r\n")[:count] if text[:1] in (b"\r", b"\n") else text[:count]
-
-    def take_head(self, text: bytes) -> int | None:
-        """The position in `self.text` after a whole head; None where more is needed, or on an error.
-
-        Empty lines before the start line are read over (RFC 9112 §2.2).
-        """
-        if self.error is not None:
-            return None
-        scan = 0
-        if self._buffer is not None:
-            scan = max(len(self._buffer) - 3, 0)
-            self._buffer += text
-            end = head_end(self._buffer, scan)
-        else:
-            if text[:1] in (b"\r", b"\n"):
-                text = text.lstrip(b"\r\n")
-            end = head_end(text)
-        if end < 0 or end > self._max_head_bytes:
-            self._keep(text)
-            return None
-        if self._buffer is not None:
-            text, self._buffer = bytes(self._buffer), None
-        self.has_begun = True
-        self.text, self.head_bytes = text, text[:end]
-        return end
-
-    def begin_body(self, head: RequestHead | ResponseHead, length: int) -> None:
-        self.head = head
-        self.head_bytes = self.text = b""
-        if length >= 0:
-            self.body = LengthBody(length, self._max_body_bytes)
-        elif length == CHUNKED:
-            self.body = ChunkedBody(self._max_body_bytes, self._max_head_bytes)
-        else:
-            self.body = StreamBody(self._max_body_bytes)
-
-    def take_body(self, text: bytes, at: int) -> bytes | None:
-        """What follows the body, where it is complete; None where more is needed, or on an error."""
-        body = self.body
-        if body is None or self.error is not None:
-            return None
-        if not body.is_done:
-            at = body.take(text, at)
-        if body.error is not None:
-            self.fail(body.error)
-        elif body.is_done:
-            return text[at:]
-        return None
-
-    def skip(self, count: int) -> bool:
-        return self.error is None and self.body is not None and self.body.skip(count)
-
-    def fail(self, why: str) -> str:
-        self.error = why
-        self._buffer = None
-        return why
-
-    def _keep(self, text: bytes) -> None:
-        if self._buffer is None and text:
-            self._buffer = bytearray(text)
-            self.has_begun = True
-        if self._buffer is not None and len(self._buffer) > self._max_head_bytes:
-            self.fail(f"head longer than {self._max_head_bytes} bytes")
 
 
 def _is_bodiless(status: int) -> bool:

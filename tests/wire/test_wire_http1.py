@@ -195,6 +195,15 @@ def test_serialised_chunked_request_has_one_chunk_and_its_trailers() -> None:
     assert serialise_request(request) == expected + b"\r\n0\r\nT: 1\r\n\r\n"
 
 
+@pytest.mark.parametrize(
+    ("method", "status"), [(b"HEAD", 200), (b"GET", 204), (b"GET", 304), (b"CONNECT", 200), (b"GET", 101)]
+)
+def test_serialised_response_without_a_body_has_no_last_chunk_either(method: bytes, status: int) -> None:
+    response = Response(status, b"R", headers=((b"Transfer-Encoding", b"chunked"),))
+    expected = b"HTTP/1.1 %d R\r\nTransfer-Encoding: chunked\r\n\r\n" % status
+    assert serialise_response(response, method) == expected
+
+
 NAMES = st.from_regex(rb"[A-Za-z][A-Za-z0-9-]{0,12}", fullmatch=True).filter(
     lambda n: n.lower() not in (b"content-length", b"transfer-encoding")
 )
