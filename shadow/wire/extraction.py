@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Container
 
 from shadow.model import Exchange, Fate, Settled
+from shadow.wire.numbering import Numbering
 from shadow.wire.packet import Dissector, FlowKey, flow_ends
 from shadow.wire.pairing import Limits, Link, Pairing
 from shadow.wire.tcp import Bounds, Reassembler
@@ -34,19 +35,23 @@ class Extraction:
         self.connection_count = 0
         self._tap = tap
         self._limits = limits or Limits()
-        self._ledger = _Ledger(tap, begin, self.found, kept_bytes)
         self._dissector = Dissector(ports)
         self._reassembler = Reassembler(self._open, bounds)
+        self._numbering = Numbering(begin, self._reassembler.oldest_wait)
+        self._ledger = _Ledger(tap, self._numbering, self.found, kept_bytes)
 
     def take(self, time: float, link: int, frame: bytes) -> None:
         """Takes a frame of link type `link`, captured at Unix time `time`."""
         segment = self._dissector.segment(link, frame)
         if segment is not None:
             self._reassembler.take(segment, time)
+            if not self._numbering.is_idle:
+                self._numbering.advance(self.found)
 
     def finish(self) -> None:
         """The capture has ended."""
         self._reassembler.finish()
+        self._numbering.advance(self.found, is_last=True)
 
     @property
     def gap_bytes(self) -> int:
@@ -84,10 +89,11 @@ class _Ledger:
     """What the conversations of one capture found, in the sense of `shadow.wire.pairing.Listener`."""
 
     def __init__(
-        self, tap: str, begin: Callable[[float], int], found: list[Exchange | Settled], room_bytes: int
+        self, tap: str, numbering: Numbering, found: list[Exchange | Settled], room_bytes: int
     ) -> None:
-        self.begin = begin
-        self.found = found.append
+        self.begin = numbering.begin
+        self._numbering = numbering
+        self._found = found
         self.others: Counter[str] = Counter()
         self.other_bytes = 0
         self.unread_count = 0
@@ -95,8 +101,14 @@ class _Ledger:
         self._tap = tap
         self._room_bytes = room_bytes
 
-    def unparsed(self, why: str) -> None:
-        self.found(Settled(self._tap, Fate.UNPARSED, 1, why))
+    def found(self, exchange: Exchange) -> None:
+        admitted = self._numbering.admit(exchange)
+        if admitted is not None:
+            self._found.append(admitted)
+
+    def unparsed(self, why: str, index: int) -> None:
+        self._numbering.abandon(index)
+        self._found.append(Settled(self._tap, Fate.UNPARSED, 1, why))
 
     def unread(self, why: str) -> None:
         self.unread_count += 1

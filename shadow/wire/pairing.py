@@ -34,13 +34,13 @@ class Listener(Protocol):
     """Hears what conversations found."""
 
     def begin(self, time: float) -> int:
-        """A request began at Unix time `time`; the index of its exchange."""
+        """A request began at Unix time `time`; the index to give to its exchange."""
         ...
 
     def found(self, exchange: Exchange) -> None: ...
 
-    def unparsed(self, why: str) -> None:
-        """What should have been an exchange could not be parsed as one."""
+    def unparsed(self, why: str, index: int) -> None:
+        """What should have been an exchange could not be parsed as one. `index` as begun, or 0."""
         ...
 
     def unread(self, why: str) -> None:
@@ -401,7 +401,7 @@ class Pairing:
             return
         asked.is_settled = True
         if asked.why:
-            self._listener.unparsed(asked.why)
+            self._listener.unparsed(asked.why, asked.index)
         elif asked.request is not None:
             self._listener.found(self._exchange(asked, asked.request))
 
@@ -427,7 +427,7 @@ class Pairing:
 
 def _nobody(why: str) -> Asked:
     """Stands for the request of a response that answers none; with no reason given it leaves no trace."""
-    nobody = Asked(-1, 0.0, 0, 0)
+    nobody = Asked(0, 0.0, 0, 0)
     nobody.method = b"GET"
     nobody.is_settled = not why
     nobody.why = why or "paired with none"

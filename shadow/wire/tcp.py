@@ -66,7 +66,7 @@ class _Half:
 
     __slots__ = (
         "ack", "conversation", "fin", "hole_packets", "hole_time", "is_finished", "isn", "next_seq", "peer",
-        "position", "resumes_at", "side", "time", "waiting", "waiting_bytes",
+        "position", "resumes_at", "side", "time", "waiting", "waiting_bytes", "waits_since",
     )  # fmt: skip
 
     def __init__(self, side: int) -> None:
@@ -88,6 +88,8 @@ class _Half:
         """A heap: position, order of arrival, payload, time, ack, bytes lost after the payload."""
         self.waiting_bytes = 0
         self.hole_time = 0.0
+        self.waits_since = 0.0
+        """When the first segment began to wait, of those without a break in between."""
         self.hole_packets = 0
 
 
@@ -152,6 +154,12 @@ class Reassembler:
             if half.side == 0:
                 self._end(key, half, End.LOST)
         self._halves.clear()
+
+    def oldest_wait(self) -> float | None:
+        """The Unix time since when segments have been waiting for missing ones; None where none waits."""
+        if not self._holed:
+            return None
+        return min(self._halves[key].waits_since for key in self._holed)
 
     def _open(self, key: FlowKey, *, is_whole: bool) -> _Half:
         if len(self._halves) >= 2 * self._bounds.flows:
@@ -218,7 +226,8 @@ class Reassembler:
 
     def _begin_hole(self, key: FlowKey, half: _Half, time: float) -> None:
         if not half.waiting:
-            half.hole_time, half.hole_packets = time, 0
+            half.hole_time = half.waits_since = time
+            half.hole_packets = 0
             self._holed.add(key)
 
     def _is_wrong_guess(self, half: _Half, seq: int) -> bool:

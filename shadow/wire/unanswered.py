@@ -93,7 +93,7 @@ class Unanswered:
         if self._line and self._line[-1].is_hole:
             return
         self._has_gaps = True
-        hole = Asked(-1, 0.0, 0, 0)
+        hole = Asked(0, 0.0, 0, 0)
         hole.is_hole = hole.is_settled = True
         self._line.append(hole)
 

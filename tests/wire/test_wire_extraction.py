@@ -482,3 +482,33 @@ def test_one_lost_packet_costs_at_most_the_exchange_it_was_part_of(lost: int) ->
     exchanges, _ = extracted(packets)
     whole = [each for each in exchanges if each.response is not None and each.response.is_complete]
     assert len(whole) >= 11
+
+
+def test_request_that_waited_for_a_lost_segment_keeps_its_place_in_the_order() -> None:
+    slow, quick = Talk(at=100.0).open(), Talk(("10.0.0.7", 7), at=100.0035)
+    text = post("/slow", b"x" * 100)
+    start = slow.seq[0]
+    late = slow.packet(0, PSH | ACK, get("/first"))
+    slow.seq[0] = start
+    slow.packets.pop()
+    slow.packet(0, PSH | ACK, text, seq=start + len(get("/first")))
+    quick.open().say(0, get("/quick")).say(1, ok())
+    packets = [*slow.packets, *quick.packets, (101.0, late[1])]
+    exchanges, _ = extracted(packets)
+    assert [each.request.target for each in exchanges] == [b"/slow", b"/quick", b"/first"]
+    assert [each.index for each in exchanges] == [0, 1, 2]
+    assert [each.seen_at for each in exchanges] == sorted(each.seen_at for each in exchanges)
+
+
+def test_parked_exchanges_are_bounded() -> None:
+    stuck = Talk(at=100.0).open()
+    stuck.packet(0, PSH | ACK, b"later", seq=stuck.seq[0] + 10)
+    busy = Talk(("10.0.0.7", 7), at=100.1).open()
+    for number in range(5000):
+        busy.packet(0, PSH | ACK, get(f"/{number}"))
+        busy.packet(1, PSH | ACK, ok())
+    numbers = count()
+    extraction = Extraction("pcap", lambda _: next(numbers))
+    for time, frame in stuck.packets + busy.packets:
+        extraction.take(time, 1, frame)
+    assert len(extraction.found) >= 900

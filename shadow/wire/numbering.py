@@ -1,0 +1,96 @@
+"""Indexes in the order in which requests began, although some are read late because a segment was."""
+
+from collections.abc import Callable
+from heapq import heappop, heappush
+
+from shadow.model import Exchange, Settled
+
+_MAX_PARKED = 4096
+_MAX_PARKED_BYTES = 67_108_864
+"""Of bodies. Where more exchanges wait for their index, nearly the right order has to do."""
+
+
+class Numbering:
+    """Gives each request its index when none that began earlier can turn up any more.
+
+    While segments wait for one that is missing, requests in them are older than what is read meanwhile. So all
+    requests then get a ticket, a negative number; their exchanges are parked until it is changed for an index.
+    """
+
+    def __init__(self, begin: Callable[[float], int], oldest_wait: Callable[[], float | None]) -> None:
+        """`begin` gives the next index; `oldest_wait` the time of the oldest waiting segment, or None."""
+        self._begin = begin
+        self._oldest_wait = oldest_wait
+        self._queue: list[tuple[float, int]] = []
+        """A heap of tickets: time, and the ticket with its sign taken off, so that equals stay in order."""
+        self._tickets = 0
+        self._indexes: dict[int, int] = {}
+        """Of tickets whose exchange is still to come."""
+        self._abandoned: set[int] = set()
+        self._parked: dict[int, Exchange] = {}
+        self._parked_bytes = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request waits for its index."""
+        return not self._queue
+
+    def begin(self, time: float) -> int:
+        """The index or the ticket of a request that began at Unix time `time`."""
+        if not self._queue and self._oldest_wait() is None:
+            return self._begin(time)
+        self._tickets += 1
+        heappush(self._queue, (time, self._tickets))
+        return -self._tickets
+
+    def admit(self, exchange: Exchange) -> Exchange | None:
+        """`exchange` with its index; None where it is parked."""
+        ticket = -exchange.index
+        if ticket <= 0:
+            return exchange
+        index = self._indexes.pop(ticket, None)
+        if index is None:
+            self._parked[ticket] = exchange
+            self._parked_bytes += _body_bytes(exchange)
+            return None
+        return _numbered(exchange, index)
+
+    def abandon(self, index: int) -> None:
+        """The request with this index or ticket will never be an exchange."""
+        if index < 0 and self._indexes.pop(-index, None) is None:
+            self._abandoned.add(-index)
+
+    def advance(self, found: list[Exchange | Settled], *, is_last: bool = False) -> None:
+        """Appends to `found` what need not wait any longer; with `is_last` all of it."""
+        is_full = len(self._parked) > _MAX_PARKED or self._parked_bytes > _MAX_PARKED_BYTES
+        oldest = None if is_last or is_full else self._oldest_wait()
+        while self._queue and (oldest is None or self._queue[0][0] <= oldest):
+            time, ticket = heappop(self._queue)
+            if ticket in self._abandoned:
+                self._abandoned.remove(ticket)
+                continue
+            index = self._begin(time)
+            exchange = self._parked.pop(ticket, None)
+            if exchange is None:
+                self._indexes[ticket] = index
+            else:
+                self._parked_bytes -= _body_bytes(exchange)
+                found.append(_numbered(exchange, index))
+
+
+def _body_bytes(exchange: Exchange) -> int:
+    return len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0)
+
+
+def _numbered(seen: Exchange, index: int) -> Exchange:
+    return Exchange(
+        index,
+        seen.tap,
+        seen.session,
+        seen.seen_at,
+        seen.request,
+        seen.response,
+        seen.latency_seconds,
+        seen.live,
+        seen.protocol,
+    )
