@@ -15,6 +15,7 @@ import msgspec
 
 from shadow.errors import ConfigError
 from shadow.judge.places import is_within, name, template
+from shadow.judge.roots import FORMS, words
 from shadow.judge.shapes import is_alike
 from shadow.model import Change, Difference
 
@@ -123,7 +124,7 @@ class Noise:
         drifted = {
             template(each.where)
             for each in differences
-            if each.change is Change.VALUE and not self._is_volatile(each, None)
+            if each.change is Change.VALUE and not self._is_volatile(each, None) and words(each) not in FORMS
         }
         tally = self._tallies.setdefault((endpoint, witness), _Tally())
         keep = 0.5 ** (1 / self._settings.half_life_comparisons)
@@ -162,7 +163,7 @@ class Noise:
         if difference.change is Change.VALUE and difference.where != "status":
             if self._is_volatile(difference, window_seconds):
                 return "volatile kind of value"
-            if self._is_drifting(endpoint, where):
+            if words(difference) not in FORMS and self._is_drifting(endpoint, where):
                 return "drifts at the live release"
         if difference.change is Change.ORDER and self._is_unordered(difference):
             return "array without order"

@@ -9,6 +9,8 @@ from shadow.judge.places import is_within, name, parent, template
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
+FORMS = frozenset({"letter case", "timestamp form", "unicode form", "white space"})
+"""Changes of how a value is written. What drifts is still written in one way, so these are never drift."""
 _PLACELESS = frozenset({"timestamp form", "unicode form"})
 """Written by one serialiser for all fields: wherever it shows, the cause is one."""
 _ERROR_OBJECTS = frozenset({"error", "errors", "fault", "problem"})

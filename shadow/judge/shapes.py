@@ -36,6 +36,7 @@ _TIME_NAMES = re.compile(
 _DIGITS = re.compile(r"\d+")
 _MIN_LOWER_CHARS, _MIN_MIXED_CHARS = 12, 10
 """Shorter runs of letters and digits are often names that people chose ("m5large2x")."""
+_PARTS = re.compile(r"([^0-9A-Za-z_.:-]+)")
 _IN_TEXT = re.compile(
     r"(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     r"|(?P<UUID>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})"
@@ -111,12 +112,34 @@ def masked(text: str, own: Collection[str] = ()) -> str:
 def _are_alike_texts(left: str, right: str, name: str, own: Collection[str]) -> bool:
     if _VOLATILE_NAMES.fullmatch(name.lower()):
         return bool(left) == bool(right)
-    if (shape := token_shape(left)) is not None and shape == token_shape(right):
+    if _are_alike_tokens(left, right):
         return True
     ours, theirs = masked(left, own), masked(right, own)
     if _ID_NAMES.fullmatch(name):  # counted up, as in "vm-41" or "/v1/orders/41"
         ours, theirs = _DIGITS.sub("0", ours), _DIGITS.sub("0", theirs)
-    return ours == theirs
+    return ours == theirs or _are_alike_in_parts(left, right)
+
+
+def _are_alike_tokens(left: str, right: str) -> bool:
+    """Whether both may come from one source of tokens; one may lack digits or letters by chance."""
+    ours, theirs = token_shape(left), token_shape(right)
+    if ours is not None and ours == theirs:
+        return True
+    one, other = _TOKEN.fullmatch(left), _TOKEN.fullmatch(right)
+    if one is None or other is None or (ours is None and theirs is None):
+        return False
+    random = one["random"] if ours is not None else other["random"]
+    is_one_source = _DIGITS.sub("0", one["prefix"]) == _DIGITS.sub("0", other["prefix"])
+    fits = len(one["random"]) == len(other["random"])
+    return is_one_source and fits and _alphabet(one["random"] + other["random"]) == _alphabet(random)
+
+
+def _are_alike_in_parts(left: str, right: str) -> bool:
+    """Whether texts, such as addresses, differ in nothing but tokens."""
+    ours, theirs = _PARTS.split(left), _PARTS.split(right)
+    return 1 < len(ours) == len(theirs) and all(
+        mine == other or _are_alike_tokens(mine, other) for mine, other in zip(ours, theirs, strict=True)
+    )
 
 
 def _from_number(value: float) -> Moment | None:

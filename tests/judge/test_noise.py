@@ -136,6 +136,23 @@ def test_the_candidates_own_reordering_excuses_it_only_without_a_baseline() -> N
     assert not noise.forgives(EP, objects(1, 2))
 
 
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        pytest.param("BUILT", "built", id="letter case"),
+        pytest.param("café", "cafe\u0301", id="unicode form"),
+        pytest.param("2024-05-01T10:00:00Z", "2024-05-01 10:00:00", id="timestamp form"),
+        pytest.param("a b", "a  b", id="white space"),
+    ],
+)
+def test_another_way_of_writing_is_no_drift(left: str, right: str) -> None:
+    noise = Noise()
+    for _ in range(20):
+        noise.observe(EP, (value("body:$.x", "BUILT", "BUILDING"),), Witness.LIVE_RELEASE)
+    assert noise.forgives(EP, value("body:$.x", "BUILT", "BUILDING"))
+    assert not noise.forgives(EP, value("body:$.x", left, right))
+
+
 def test_what_is_volatile_by_kind_teaches_nothing_about_its_place() -> None:
     noise = Noise()
     for second in range(9):

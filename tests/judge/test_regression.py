@@ -179,6 +179,13 @@ NOISE = [
     pytest.param(
         {"key": "sk_live_4eC39HqLyjWDarjtT1zdp7dc"}, {"key": "sk_live_9aB21JkMzpQXebsrU8wfq3hn"}, id="key"
     ),
+    pytest.param(
+        {"k": "key_4121039230249027"}, {"k": "key_b43e48305b3765ed"}, id="hex that has no letter by chance"
+    ),
+    pytest.param({"k": "V1StGXR8Z5"}, {"k": "aBcDeFgHiJ"}, id="token that has no digit by chance"),
+    pytest.param(
+        {"next": "/v1/keys/key_41210392?x=1"}, {"next": "/v1/keys/key_b43e4830?x=1"}, id="token in an address"
+    ),
     pytest.param({"id": 1041}, {"id": 1042}, id="counted id"),
     pytest.param({"owner_id": "acc-17"}, {"owner_id": "acc-18"}, id="counted id with a prefix"),
     pytest.param({"price": 1}, {"price": 1.0}, id="one point nought"),
@@ -231,6 +238,9 @@ def test_noise_is_not_told_from_the_first_request_on(live: Any, shadow: Any) -> 
         pytest.param("2.10.3", "2.10.4", id="version"),
         pytest.param("m5.large", "m5.xlarge", id="size"),
         pytest.param("10.0.0.1", "10.0.0.2", id="address"),
+        pytest.param("key_41210392", "key_99210392", id="numbers"),
+        pytest.param("/v1/vms/stopped", "/v1/vms/started", id="path"),
+        pytest.param("facade", "decade", id="words of hex letters"),
         pytest.param("12.50", "12.5", id="decimal text"),
         pytest.param("", "7c9e6679-7425-40de-944b-e07fc1f90ae7", id="uuid for nothing"),
         pytest.param(2_147_483_648, 1_073_741_824, id="memory size"),
