@@ -13,8 +13,8 @@ _MAX_PARKED_BYTES = 67_108_864
 class Numbering:
     """Gives each request its index when none that began earlier can turn up any more.
 
-    While segments wait for one that is missing, requests in them are older than what is read meanwhile. So all
-    requests then get a ticket, a negative number; their exchanges are parked until it is changed for an index.
+    While segments wait for one that is missing, requests in them are older than what is read meanwhile. So
+    each request then gets a ticket, a negative number, and its exchange is parked until that has an index.
     """
 
     def __init__(self, begin: Callable[[float], int], oldest_wait: Callable[[], float | None]) -> None:
