@@ -27,7 +27,7 @@ def broke(evidence: Evidence) -> Judgement | None:
     is_on_both = theirs is answer and is_silent(evidence.answer) == is_silent(evidence.baseline_answer)
     if evidence.level in WIRE_LEVELS and (is_on_both or (theirs is None and fault != "F100")):
         return undecided(f"{status_text(evidence.answer)}: at this level the server may wait or close")
-    if is_on_both and fault == "crash" and evidence.expect is Expect.REJECT:
+    if is_on_both and is_silent(evidence.answer) and evidence.expect is Expect.REJECT:
         return None
     why = f"{status_text(evidence.answer)}, while the unedited request is {control.value}"
     return failed(fault, why, Expect.SURVIVE, is_on_both=is_on_both)

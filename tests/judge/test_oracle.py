@@ -175,6 +175,15 @@ def test_an_outcome_falls_in_one_class(outcome: Outcome, expected: AnswerClass) 
         ),
         pytest.param(evidence(Expect.REJECT, answer=BOOM), "failed", "F100", id="reject: 5xx"),
         pytest.param(
+            evidence(Expect.REJECT, answer=CLOSED, **both(CLOSED)), "passed", "", id="reject: closed on both"
+        ),
+        pytest.param(
+            evidence(Expect.REJECT, answer=GARBAGE, **both(GARBAGE)),
+            "failed",
+            "crash",
+            id="reject: no http on both",
+        ),
+        pytest.param(
             evidence(Expect.REJECT, answer=NO, trace=(GONE,)), "failed", "left-trace", id="reject: trace"
         ),
         pytest.param(evidence(Expect.SAME), "passed", "", id="same: same"),
