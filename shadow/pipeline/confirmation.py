@@ -50,6 +50,8 @@ class Confirmation:
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
+        if self._judging.is_drifted:
+            rest = tuple(each for each in rest if not _may_be_drift(each))
         if case.is_write and not self._may_write:
             lasting = tuple(each for each in rest if self._is_seen_enough(case, each))
             times = "not sent again: it writes"
@@ -90,9 +92,12 @@ class Confirmation:
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
         lasting = suspected
+        is_retold = case.is_write or (self._judging.is_drifted and self._may_write)
         for attempt in range(self._times):
-            answers = await self._original_again(case, via, attempt)
-            if not case.is_write:
+            if is_retold:
+                answers = await self._retold(case, None)
+            else:
+                answers = await self._original_again(case, via, attempt)
                 self._judging.learn_repeat(case, first, answers)
             again = {_place(each) for each in self._judging.original(case, answers).differences}
             lasting = tuple(each for each in lasting if _place(each) in again)
@@ -101,8 +106,6 @@ class Confirmation:
         return lasting
 
     async def _original_again(self, case: Case, via: str, attempt: int) -> Answers:
-        if case.is_write:
-            return await self._retold(case, None)
         salt = f"{case.exchange.index}:again:{attempt}"
         readies = self._environment.prepare(case.exchange, case.session, salt)
         return await self._environment.send(
@@ -152,6 +155,12 @@ class Confirmation:
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _may_be_drift(difference: Difference) -> bool:
+    """Whether it may come of a resource more or less, which all sessions see in lists."""
+    is_collection = difference.change in (Change.LENGTH, Change.ORDER) or "[" in difference.where
+    return is_collection and difference.change not in _NEEDS_NO_SECOND
 
 
 def _place(difference: Difference) -> tuple[str, Change]:

@@ -28,7 +28,13 @@ class Judging:
         self.noise = noise
         self._same = same
         self.is_drifted = False
-        """Whether candidate and baseline hold different state, because only one accepted a mutant that wrote."""
+        """Whether candidate and baseline hold different state: only one accepted a mutant that writes."""
+
+    def note_write(self, answers: Answers) -> None:
+        """Take notice of what became of a mutant that writes, or of a step of a script that does."""
+        if answers.baseline is not None:
+            ours, theirs = classify(answers.candidate), classify(answers.baseline)
+            self.is_drifted |= (ours is AnswerClass.SUCCESS) != (theirs is AnswerClass.SUCCESS)
 
     def learn(self, case: Case, answers: Answers) -> None:
         """Take in what the original's answers show of noise."""

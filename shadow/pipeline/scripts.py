@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from itertools import count
 
-from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence, Step
+from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence
 from shadow.pipeline.environment import Answers, Environment, Pair, together
+from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Link, MutateFor, Ready
+from shadow.pipeline.order import is_write
 
 _TRANSPORT = "raw"
 """Every step takes the transport that can say anything, so that no two steps differ by it."""
@@ -19,8 +21,9 @@ class Scripts:
     it. So a script can be run again and again, and beside the session that it stems from.
     """
 
-    def __init__(self, environment: Environment) -> None:
+    def __init__(self, environment: Environment, judging: Judging) -> None:
         self._environment = environment
+        self._judging = judging
         self._runs = count(1)
 
     async def run(
@@ -50,7 +53,11 @@ class Scripts:
         baselines: list[Outcome | None] = (
             list(per_link[1]) if len(per_link) > 1 else [None] * len(script.steps)
         )
-        return [Pair(ours, theirs) for ours, theirs in zip(per_link[0], baselines, strict=True)]
+        answers = [Pair(ours, theirs) for ours, theirs in zip(per_link[0], baselines, strict=True)]
+        for step, answer in zip(script.steps, answers, strict=True):
+            if is_write(step.request.method):
+                self._judging.note_write(answer)
+        return answers
 
 
 class _Run:

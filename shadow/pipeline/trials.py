@@ -98,8 +98,9 @@ class Trials:
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
-        is_disturbed = any(_is_accepted(each) for _, each in early_answers)
-        await self._judge_original(case, originals, answers, via, is_disturbed=is_disturbed)
+        await self._judge_original(
+            case, originals, answers, via, doubt=_doubt(case, originals, early_answers)
+        )
         for mutant, answer in early_answers:
             await self._judge_mutant(case, mutant, answers, answer, via)
         for mutant in mutants:
@@ -161,7 +162,8 @@ class Trials:
                 salt = f"{case.exchange.index}:{mutant.mutator.name}:level"
                 ready = behind.prepare(case.exchange, case.session, salt=salt)
                 await behind.send(ready, via=via, parcel=Parcel.REPEAT, session=case.session)
-                self._judging.is_drifted |= not mutant.readies.candidate.is_same_act(mutant.plain)
+                if not mutant.readies.candidate.is_same_act(mutant.plain):
+                    self._judging.note_write(answers)
         return answers
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
@@ -190,10 +192,11 @@ class Trials:
         return True
 
     async def _judge_original(
-        self, case: Case, originals: Pair[Ready], answers: Answers, via: str, *, is_disturbed: bool
+        self, case: Case, originals: Pair[Ready], answers: Answers, via: str, *, doubt: str
     ) -> None:
-        if is_disturbed:
-            judgement = Judgement(Verdict.UNDECIDED, "a mutant of it had been accepted before")
+        """`doubt` says why the answers tell nothing of the original; empty where they do."""
+        if doubt:
+            judgement = Judgement(Verdict.UNDECIDED, doubt)
             self._conclude(
                 _original_trial(case, originals.candidate, answers, judgement), originals.candidate, None
             )
@@ -216,8 +219,8 @@ class Trials:
             again = self._environment.prepare(case.exchange, case.session, salt)
             control = await self._send(case, again, via, Parcel.REPEAT)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
-        if may_write(mutant.readies.candidate.request) and _is_accepted_by_one(answer):
-            self._judging.is_drifted = True
+        if may_write(mutant.readies.candidate.request):
+            self._judging.note_write(answer)
         await self._judge_mutant(case, mutant, control, answer, via)
 
     async def _judge_mutant(
@@ -259,16 +262,35 @@ def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
     return for_target
 
 
+def _doubt(case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
+    if any(_is_accepted(answers) for _, answers in early):
+        return "a mutant of it had been accepted before"
+    if _names_untold(case, originals):
+        return "it names what the candidate was never seen to have, though the baseline was"
+    return ""
+
+
+def _names_untold(case: Case, originals: Pair[Ready]) -> bool:
+    """Whether a live id in the path has a counterpart at the baseline and none at the candidate: an answer that
+    should have told it was another one there, and is a finding of its own."""
+    if originals.baseline is None:
+        return False
+    recorded, candidate, baseline = (
+        request.target.partition(b"?")[0].split(b"/")
+        for request in (case.exchange.request, originals.candidate.request, originals.baseline.request)
+    )
+    return any(
+        mine == live != its
+        for live, mine, its in zip(reversed(recorded), reversed(candidate), reversed(baseline), strict=False)
+    )
+
+
 def _succeeded(outcome: object) -> bool:
     return classify(outcome) is AnswerClass.SUCCESS  # type: ignore[arg-type]  # callers pass outcomes
 
 
 def _is_accepted(answers: Answers) -> bool:
     return _succeeded(answers.candidate) or (answers.baseline is not None and _succeeded(answers.baseline))
-
-
-def _is_accepted_by_one(answers: Answers) -> bool:
-    return answers.baseline is not None and _succeeded(answers.candidate) != _succeeded(answers.baseline)
 
 
 def _original_trial(case: Case, ready: Ready, answers: Answers, judgement: Judgement) -> Trial:

@@ -10,14 +10,18 @@ type Known = Callable[[str], str | None]
 
 _ELEMENTS_MAX = 2000
 _LEAVES_MAX = 64
+_COMPARED_MAX = 10_000
+"""Pairs of elements that are compared value by value; longer lists are only paired where they are equal."""
 
 
 def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[Any, Any, bool]]:
     """Pairs of elements, with whether that is certain.
 
     Certain are those that share an identifier already known, those whose other values are all equal and
-    occur once in either list, and the single elements of lists of one. Of the rest, alike ones are paired in
-    their order, then what is left in its order where the lists are equally long; that is a guess.
+    occur once in either list, and the single elements of lists of one. Of the rest, equal ones are paired in
+    their order, then those that have most values in common (a new release may have changed a field of every
+    element, or left one element out), then what is left in its order where the lists are equally long; those
+    are guesses.
     """
     if max(len(live), len(shadow)) > _ELEMENTS_MAX:
         return
@@ -25,7 +29,7 @@ def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[
         yield live[0], shadow[0], True
         return
     mine, its = dict(enumerate(live)), dict(enumerate(shadow))
-    for match in (_by_identifier(mine, its, known), _by_likeness(mine, its)):
+    for match in (_by_identifier(mine, its, known), _by_likeness(mine, its), _by_overlap(mine, its)):
         for at, other_at, is_certain in match:
             yield mine.pop(at), its.pop(other_at), is_certain
     if len(live) == len(shadow):
@@ -62,6 +66,23 @@ def _by_likeness(live: dict[int, Any], shadow: dict[int, Any]) -> Iterator[tuple
                 yield at, other_at, len(mine) == 1
 
 
+def _by_overlap(live: dict[int, Any], shadow: dict[int, Any]) -> Iterator[tuple[int, int, bool]]:
+    """Generates lazily too. Only where one other element is clearly the most alike."""
+    if not live or len(live) * len(shadow) > _COMPARED_MAX:
+        return
+    its = {at: frozenset(_features(element)) for at, element in shadow.items()}
+    for at, element in list(live.items()):
+        mine = frozenset(_features(element))
+        shares = sorted(((len(mine & other), -other_at) for other_at, other in its.items()), reverse=True)
+        if not shares or shares[0][0] * 2 <= len(mine):
+            continue
+        if len(shares) > 1 and shares[1][0] == shares[0][0]:
+            continue
+        best = -shares[0][1]
+        del its[best]
+        yield at, best, False
+
+
 def _identifiers(element: Any) -> Iterator[str]:
     """The values of `element` that may name it."""
     if isinstance(element, dict):
@@ -74,13 +95,16 @@ def _identifiers(element: Any) -> Iterator[str]:
 
 def _likeness(element: Any) -> object:
     """What of `element` should be equal on both sides: its scalars that name nothing; falsy where none do."""
-    if not isinstance(element, dict):
-        return None
-    return tuple(
-        (key, repr(value))
-        for key, value in sorted(element.items())[:_LEAVES_MAX]
-        if isinstance(value, str | int | float | None) and not is_id_key(key) and not _may_drift(key, value)
-    )
+    return tuple(_features(element)) if isinstance(element, dict) else None
+
+
+def _features(element: Any) -> Iterator[tuple[str, str]]:
+    """The scalars of an object that neither name it nor drift, by key."""
+    if isinstance(element, dict):
+        for key, value in sorted(element.items())[:_LEAVES_MAX]:
+            is_scalar = isinstance(value, str | int | float | None)
+            if is_scalar and not is_id_key(key) and not _may_drift(key, value):
+                yield key, repr(value)
 
 
 def _may_drift(key: str, value: object) -> bool:

@@ -148,7 +148,7 @@ def _pipeline(
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     knowledge = Knowledge(identities=settings.identities, signer=signer)
     endpoints = Endpoints()
-    scripts = Scripts(environment)
+    scripts = Scripts(environment, judging)
     target = environment.candidate.target
     reporting = Reporting(origin=f"{target.scheme}://{target.authority}", hear=hear)
     confirmation = Confirmation(
