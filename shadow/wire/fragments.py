@@ -2,6 +2,8 @@
 
 _MAX_DATAGRAMS = 1024
 _MAX_DATAGRAM_BYTES = 65_535
+_MAX_PIECES = 256
+"""The smallest usual frames need 120 for the largest datagram; more pieces are an attack on whoever joins them."""
 
 
 class Fragments:
@@ -24,6 +26,8 @@ class Fragments:
                 oldest = next(iter(self._waiting))
                 self._forget(oldest)
             pieces = self._waiting[key] = {}
+        if len(pieces) >= _MAX_PIECES:
+            return None
         pieces.setdefault(offset, piece)
         if is_last:
             self._sizes.setdefault(key, offset + len(piece))

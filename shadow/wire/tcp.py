@@ -66,7 +66,7 @@ class _Half:
 
     __slots__ = (
         "ack", "conversation", "fin", "hole_packets", "hole_time", "is_finished", "isn", "next_seq", "peer",
-        "position", "resumes_at", "side", "time", "waiting", "waiting_bytes", "waits_since",
+        "position", "resumes_at", "side", "time", "waiting", "waiting_bytes",
     )  # fmt: skip
 
     def __init__(self, side: int) -> None:
@@ -88,8 +88,6 @@ class _Half:
         """A heap: position, order of arrival, payload, time, ack, bytes lost after the payload."""
         self.waiting_bytes = 0
         self.hole_time = 0.0
-        self.waits_since = 0.0
-        """When the first segment began to wait, of those without a break in between."""
         self.hole_packets = 0
 
 
@@ -104,7 +102,8 @@ class Reassembler:
         self._open_conversation = open_conversation
         self._bounds = bounds or Bounds()
         self._halves: dict[FlowKey, _Half] = {}
-        self._holed: set[FlowKey] = set()
+        self._holed: dict[FlowKey, float] = {}
+        """Directions in which segments wait, and since when; in the order in which that began."""
         self._waiting_bytes = 0
         self._packets = 0
         self.gap_bytes = 0
@@ -159,7 +158,7 @@ class Reassembler:
         """The Unix time since when segments have been waiting for missing ones; None where none waits."""
         if not self._holed:
             return None
-        return min(self._halves[key].waits_since for key in self._holed)
+        return next(iter(self._holed.values()))
 
     def _open(self, key: FlowKey, *, is_whole: bool) -> _Half:
         if len(self._halves) >= 2 * self._bounds.flows:
@@ -226,9 +225,8 @@ class Reassembler:
 
     def _begin_hole(self, key: FlowKey, half: _Half, time: float) -> None:
         if not half.waiting:
-            half.hole_time = half.waits_since = time
-            half.hole_packets = 0
-            self._holed.add(key)
+            half.hole_time, half.hole_packets = time, 0
+            self._holed[key] = time
 
     def _is_wrong_guess(self, half: _Half, seq: int) -> bool:
         """Whether nothing but the other side's first acknowledgement told where `half` goes on, and that
@@ -289,7 +287,7 @@ class Reassembler:
             half.waiting_bytes -= len(payload) + _ENTRY_BYTES
             self._waiting_bytes -= len(payload) + _ENTRY_BYTES
             self._deliver(half, start, payload, seen, ack, lost)
-        self._holed.discard(key)
+        self._holed.pop(key, None)
         if half.fin is not None and half.position >= half.fin and not half.is_finished:
             self._finish_half(half, End.CLOSED)
 
@@ -332,7 +330,7 @@ class Reassembler:
                 self._skip_to(each, start, seen)
                 self._deliver(each, start, payload, seen, ack, lost)
             each.waiting_bytes = 0
-            self._holed.discard(direction)
+            self._holed.pop(direction, None)
             if each.fin is not None:
                 self._skip_to(each, each.fin, each.time)
         for each in (half, half.peer):
