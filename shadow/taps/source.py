@@ -9,6 +9,8 @@ from typing import BinaryIO
 from shadow.errors import TapError
 
 _PIECE_BYTES = 1_048_576
+_FIRST_PIECE_BYTES = 65_536
+"""Held from opening to reading, of each file: there may be many."""
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 31
 """zlib's way of saying: the largest window, in a gzip wrapping."""
@@ -66,7 +68,7 @@ class Source:
         """The first bytes; a pipe may give fewer at once than are needed to tell what it is."""
         first = b""
         while len(first) < count:
-            piece = self._file.read1(_PIECE_BYTES)  # type: ignore[attr-defined]
+            piece = self._file.read1(_FIRST_PIECE_BYTES)  # type: ignore[attr-defined]
             if not piece:
                 break
             first += piece

@@ -3,7 +3,7 @@
 _MAX_DATAGRAMS = 1024
 _MAX_DATAGRAM_BYTES = 65_535
 _MAX_PIECES = 256
-"""The smallest usual frames need 120 for the largest datagram; more pieces are an attack on whoever joins them."""
+"""The smallest usual frames need 120 for the largest datagram; more are an attack on whoever joins them."""
 
 
 class Fragments:

@@ -1,0 +1,63 @@
+"""Who speaks, told from the first bytes of a segment."""
+
+import pytest
+
+from shadow.wire.opening import Opening, Speaker, speaker
+
+TEXTS = {
+    "request": (b"GET / HTTP/1.1\r\n", Speaker.CLIENT),
+    "own method": (b"FROBNICATE x:y HTTP/1.0\n", Speaker.CLIENT),
+    "after blank lines": (b"\r\n\r\nGET / HTTP/1.1\r\n", Speaker.CLIENT),
+    "response": (b"HTTP/1.1 200", Speaker.SERVER),
+    "begun": (b"GET /very/lo", Speaker.UNSURE),
+    "one letter": (b"G", Speaker.UNSURE),
+    "nothing": (b"", Speaker.UNSURE),
+    "no version": (b"GET /\r\n", Speaker.OTHER),
+    "other version": (b"GET / HTTP/2.0\r\n", Speaker.OTHER),
+    "mail": (b"220 mail.example ESMTP\r\n", Speaker.OTHER),
+    "binary": (b"\x00\x01\x02", Speaker.OTHER),
+    "without end": (b"GET /" + b"x" * 70_000, Speaker.OTHER),
+    "TLS": (b"\x16\x03\x01\x02\x00", Speaker.HOPELESS),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", Speaker.HOPELESS),
+    "SSH": (b"SSH-2.0-OpenSSH\r\n", Speaker.HOPELESS),
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), TEXTS.values(), ids=TEXTS)
+def test_first_bytes_tell_who_speaks(text: bytes, expected: Speaker) -> None:
+    assert speaker(text) is expected
+
+
+def test_request_line_in_pieces_is_given_back_whole() -> None:
+    opening = Opening(is_whole=True)
+    assert opening.take(1, b"GET /", 1.0, 10, 5) == []
+    pieces = opening.take(1, b"x HTTP/1.1\r\n", 2.0, 15, 5)
+    assert opening.client == 1
+    assert pieces == [(1, b"GET /", 1.0, 10, 5), (1, b"x HTTP/1.1\r\n", 2.0, 15, 5)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        pytest.param(b"PROXY TCP4 1.2.3.4 5.6.7.8 1 2\r\n", id="version 1"),
+        pytest.param(b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c" + b"\0" * 12, id="version 2"),
+    ],
+)
+def test_proxy_header_is_left_out(header: bytes) -> None:
+    pieces = Opening(is_whole=True).take(0, header + b"GET / HTTP/1.1\r\n", 1.0, 100, 5)
+    assert pieces == [(0, b"GET / HTTP/1.1\r\n", 1.0, 100 + len(header), 5)]
+
+
+@pytest.mark.parametrize(("is_whole", "gives_up"), [(True, True), (False, False)])
+def test_only_a_connection_seen_from_its_start_is_given_up(is_whole: bool, gives_up: bool) -> None:
+    opening = Opening(is_whole=is_whole)
+    for _ in range(50):
+        opening.take(0, b"\0binary", 1.0, 0, 0)
+    assert opening.is_hopeless is gives_up
+    assert opening.skipped_bytes == 350
+
+
+def test_kind_of_a_hopeless_connection_is_known() -> None:
+    opening = Opening(is_whole=True)
+    opening.take(0, b"\x16\x03\x01", 1.0, 0, 0)
+    assert (opening.is_hopeless, opening.kind) == (True, "TLS")
