@@ -85,12 +85,10 @@ def id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit | No
     if owner is None or resource_of(request) is None or is_public(request, known.identities):
         return None
     wanted = action_of(request)[1]
-    targets = sorted(
-        {
-            path_of(other.request.target)
-            for other in _of_strangers(owner, known)
-            if wanted.startswith(action_of(other.request)[1].rpartition(b"{id}")[0])
-        }
+    targets = dict.fromkeys(  # in the order of the traffic, which is the same for every target
+        path_of(other.request.target)
+        for other in _of_strangers(owner, known)
+        if wanted.startswith(action_of(other.request)[1].rpartition(b"{id}")[0])
     )
     paths = [
         path for target in targets if (path := _with_ids_of(path_of(request.target), target)) is not None
@@ -111,9 +109,12 @@ def body_id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit
     if owner is None or not writes(request) or is_public(request, known.identities):
         return None
     own = [one for one in ids_of(request) if _quoted(one).search(request.body)]
-    theirs = sorted(
-        {one for other in _of_strangers(owner, known) for one in ids_of(other.request)} - set(own)
-    )
+    others = _of_strangers(owner, known)
+    theirs = [
+        one
+        for one in dict.fromkeys(one for other in others for one in ids_of(other.request))
+        if one not in own
+    ]
     if not own or not theirs:
         return None
     put, taken = rng.choice(own), rng.choice(theirs)
@@ -129,7 +130,9 @@ def body_id_added(request: Request, rng: Random, known: Known) -> Edit | None:
     is_object = _OBJECT.match(request.body) is not None and b'"id"' not in request.body
     if owner is None or not is_object or not writes(request) or resource_of(request) is None:
         return None
-    theirs = sorted({one for other in _of_strangers(owner, known) for one in ids_of(other.request)})
+    theirs = list(
+        dict.fromkeys(one for other in _of_strangers(owner, known) for one in ids_of(other.request))
+    )
     if not theirs:
         return None
     taken = rng.choice(theirs)

@@ -19,6 +19,7 @@ from shadow.model import (
     Parcel,
     Reply,
     Script,
+    Step,
     Trial,
     Verdict,
     field,
@@ -100,12 +101,27 @@ class SessionTrials:
         key = (endpoint, mutator.name, first.fault)
         if key in self._confirmed:
             return self._confirmed[key]
+        if first.expect is Expect.AGREE and not await self._agree_as_recorded(script, past):
+            return None
         for _ in range(self._confirmations):
             _, again, _ = await self._run(mutator, script, past, Parcel.CONFIRMATION)
             if (again.verdict, again.fault) != (Verdict.FAILED, first.fault):
                 return None
         self._confirmed[key] = f"{self._confirmations}/{self._confirmations}"
         return self._confirmed[key]
+
+    async def _agree_as_recorded(self, script: Script, past: Past) -> bool:
+        """Whether candidate and baseline agree on the script's requests in their recorded order.
+
+        Where they do not, they hold different state already, as resources do that other sessions share.
+        """
+        origins = sorted({step.origin for step in script.steps})
+        steps = tuple(Step(past[origin].request, origin) for origin in origins)
+        control = Script(steps, judged=(), what="as recorded")
+        answers = await self._scripts.run(control, past, parcel=Parcel.REPEAT)
+        return all(
+            each.baseline is None or classify(each.candidate) is classify(each.baseline) for each in answers
+        )
 
     async def _run(
         self, mutator: SessionMutator, script: Script, past: Past, parcel: Parcel

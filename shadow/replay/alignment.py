@@ -10,6 +10,8 @@ type Known = Callable[[str], str | None]
 
 _ELEMENTS_MAX = 2000
 _LEAVES_MAX = 64
+_SAME_SHARE = 0.75
+"""Of its values, so many at least an element has in common with its counterpart in another release."""
 _COMPARED_MAX = 10_000
 """Pairs of elements that are compared value by value; longer lists are only paired where they are equal."""
 
@@ -20,8 +22,8 @@ def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[
     Certain are those that share an identifier already known, those whose other values are all equal and
     occur once in either list, and the single elements of lists of one. Of the rest, equal ones are paired in
     their order, then those that have most values in common (a new release may have changed a field of every
-    element, or left one element out), then what is left in its order where the lists are equally long; those
-    are guesses.
+    element, or left one element out), then what is left in its order where the lists are equally long and nothing speaks against
+    it; those are guesses.
     """
     if max(len(live), len(shadow)) > _ELEMENTS_MAX:
         return
@@ -34,7 +36,14 @@ def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[
             yield mine.pop(at), its.pop(other_at), is_certain
     if len(live) == len(shadow):
         for one, other in zip(mine.values(), its.values(), strict=True):
-            yield one, other, False
+            if not _are_strangers(one, other):
+                yield one, other, False
+
+
+def _are_strangers(live: Any, shadow: Any) -> bool:
+    """Whether two elements have values by which they could be known, and hardly one in common."""
+    mine, its = frozenset(_features(live)), frozenset(_features(shadow))
+    return len(mine & its) * 2 < min(len(mine), len(its))
 
 
 def _by_identifier(live: dict[int, Any], shadow: dict[int, Any], known: Known) -> list[tuple[int, int, bool]]:
@@ -74,7 +83,7 @@ def _by_overlap(live: dict[int, Any], shadow: dict[int, Any]) -> Iterator[tuple[
     for at, element in list(live.items()):
         mine = frozenset(_features(element))
         shares = sorted(((len(mine & other), -other_at) for other_at, other in its.items()), reverse=True)
-        if not shares or shares[0][0] * 2 <= len(mine):
+        if not mine or not shares or shares[0][0] < _SAME_SHARE * len(mine):
             continue
         if len(shares) > 1 and shares[1][0] == shares[0][0]:
             continue
