@@ -48,6 +48,14 @@ class Extraction:
             if not self._numbering.is_idle:
                 self._numbering.advance(self.found)
 
+    def tick(self, time: float) -> None:
+        """No frame was seen until Unix time `time`: what waited too long for one is given up.
+
+        Only a tap of live traffic needs this; otherwise the next frame's time does the same.
+        """
+        self._reassembler.tick(time)
+        self._numbering.advance(self.found)
+
     def finish(self) -> None:
         """The capture has ended."""
         self._reassembler.finish()

@@ -147,6 +147,11 @@ class Reassembler:
             return
         self._take_data(key, half, segment, time)
 
+    def tick(self, time: float) -> None:
+        """Nothing was seen until Unix time `time`: gives up holes and connections whose time is over."""
+        self._check_holes(time)
+        self._sweep(time)
+
     def finish(self) -> None:
         """The capture has ended: every connection is told so."""
         for key, half in list(self._halves.items()):
@@ -339,10 +344,15 @@ class Reassembler:
 
     def _check(self, time: float) -> None:
         """Gives up holes whose time is over; now and then also connections."""
+        self._check_holes(time)
+        if not self._packets % _PACKETS_PER_SWEEP:
+            self._sweep(time)
+
+    def _check_holes(self, time: float) -> None:
         for key in list(self._holed):
             self._drain(key, self._halves[key], time)
-        if self._packets % _PACKETS_PER_SWEEP:
-            return
+
+    def _sweep(self, time: float) -> None:
         bounds = self._bounds
         for key, half in list(self._halves.items()):
             if half.side == 0:

@@ -87,7 +87,7 @@ EXPLAINED: dict[str, tuple[Count, str]] = {
     "zeek__http-desync-request-response-5": (Count(5, 5, 2), "two more responses than requests"),
     "zeek__putty-upload": (Count(1, 1, 1), "an upload answered although it is never sent to its end"),
     "zeek__pe_files_timestamp": (Count(2, 2), _ENDS),
-    "zeek__tcp-http-with-padding": (Count(1, 1), "tshark misses a request that was typed, a byte or two per segment"),
+    "zeek__tcp-http-with-padding": (Count(1, 1), "tshark misses a request that was typed byte by byte"),
     "zeek__ocsp-response-only": (Count(0, 0, 1), _ORPHAN),
     "zeek__ayiya3": (Count(0, 0), "AYIYA, a tunnel that is not read"),
     "zeek__gtp1_gn_normal_incl_fragmentation": (Count(1, 1), _ENDS),

@@ -512,3 +512,19 @@ def test_parked_exchanges_are_bounded() -> None:
     for time, frame in stuck.packets + busy.packets:
         extraction.take(time, 1, frame)
     assert len(extraction.found) >= 900
+
+
+def test_silence_ends_waiting_as_a_later_frame_would() -> None:
+    talk = simple(2)
+    lost = next(at for at, (_, frame) in enumerate(talk.packets) if b"answer0" in frame)
+    del talk.packets[lost]
+    numbers = count()
+    extraction = Extraction("pcap", lambda _: next(numbers))
+    for time, frame in talk.packets:
+        extraction.take(time, 1, frame)
+    assert extraction.found == []
+    extraction.tick(talk.time + 2)
+    assert len(extraction.found) == 2
+    extraction.take(talk.time, 1, talk.say(0, get("/last")).packets[-2][1])
+    extraction.tick(talk.time + 10_000)
+    assert len(extraction.found) == 3
