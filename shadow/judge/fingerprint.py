@@ -14,6 +14,9 @@ from shadow.judge.shapes import masked
 from shadow.model import AnswerClass, Difference, Kind, Level, NoReply, Outcome, Response, Trial, field
 
 _BREAKAGES = frozenset({"F100", "hang", "crash"})
+_LET_IN = frozenset(
+    {"F206", "auth-bypass", "framing", "illegal-transition", "mutation-regression", "validation"}
+)
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
 """Faults of a part that all endpoints share: one per mutator, wherever it shows."""
 _TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
@@ -37,11 +40,15 @@ class Cause(msgspec.Struct, frozen=True):
 
 
 def causes_of(trial: Trial) -> tuple[Cause, ...]:
-    """The causes that `trial`, a failed one, shows: one per root of an original, one of a mutant."""
-    if trial.kind is not Kind.REGRESSION:
-        differences = trial.judgement.differences
+    """The causes that `trial`, a failed one, shows: one per root of an original, one of a mutant.
+
+    A mutant that both releases accept, with other answers, shows the roots that an original would have shown.
+    """
+    differences = trial.judgement.differences
+    is_like_original = trial.judgement.fault == "mutation-regression" and differences
+    if trial.kind is not Kind.REGRESSION and not is_like_original:
         return (_cause(_mutant_key(trial), "", differences),)
-    found = roots(trial.judgement.differences)
+    found = roots(differences)
     return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
 
 
@@ -69,7 +76,10 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     places = sorted({template(each.where) for each in trial.judgement.differences})
     if fault in _BREAKAGES:
         return (fault, trial.endpoint, signature(trial.answer))
-    if fault in _EVERYWHERE or (fault == "mutation-regression" and trial.level is Level.AUTH):
+    if _is_let_in(trial):
+        scope = "" if trial.level is Level.AUTH else trial.endpoint
+        return ("let in", scope, signature(trial.baseline))
+    if fault in _EVERYWHERE:
         return (fault, mutator, *places)
     match fault:
         case "F209":
@@ -79,9 +89,17 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:
             ours, theirs = classify(trial.answer), classify(trial.baseline)
             refusal = trial.answer if ours is AnswerClass.REJECTED else trial.baseline
-            told = signature(refusal) if ours is not theirs else ""
-            return (fault, trial.endpoint, ours.value, theirs.value, told, *places)
+            return (fault, trial.endpoint, ours.value, theirs.value, signature(refusal))
     return (fault, mutator, trial.endpoint)
+
+
+def _is_let_in(trial: Trial) -> bool:
+    """Whether the candidate accepts what the baseline refuses: what the baseline says then names the check that
+    the candidate lacks, whichever mutator found it, and whether that had been expected or not."""
+    if trial.answer is None or trial.baseline is None or trial.judgement.fault not in _LET_IN:
+        return False
+    ours, theirs = classify(trial.answer), classify(trial.baseline)
+    return ours is AnswerClass.SUCCESS and theirs is AnswerClass.REJECTED
 
 
 def _cause(key: tuple[str, ...], what: str, differences: tuple[Difference, ...]) -> Cause:

@@ -1,5 +1,6 @@
 """Differences of one answer gathered by root: what is told once, and what merely follows from it."""
 
+import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -13,6 +14,12 @@ FORMS = frozenset({"letter case", "timestamp form", "unicode form", "white space
 """Changes of how a value is written. What drifts is still written in one way, so these are never drift."""
 _PLACELESS = frozenset({"timestamp form", "unicode form"})
 """Written by one serialiser for all fields: wherever it shows, the cause is one."""
+_PAGING = re.compile(
+    r"(next|prev|previous|first|last)?[_-]?(cursor|page|token|link|url|offset)|next|previous|prev"
+    r"|has[_-]?(more|next)|count|total.*",
+    re.IGNORECASE,
+)
+"""Members beside a list that tell how much of it there is: they follow its length."""
 _ERROR_OBJECTS = frozenset({"error", "errors", "fault", "problem"})
 _MAX_ROUNDING_DIGITS = 10
 
@@ -61,7 +68,10 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
     of_body = [each for each in differences if each.where in ("body", "body:syntax", "body:end")]
     arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
+    beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
     for each in differences:
+        if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
+            continue
         if of_body and each is not of_body[0] and each.where.startswith(("body", "header:content-type")):
             continue
         if not any(_follows(each, array) for array in arrays):

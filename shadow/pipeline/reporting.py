@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.judge import Causes, Sighting, finding
+from shadow.judge import Causes, Sighting, finding, is_at_least
 from shadow.model import Event, Found, Trial
 from shadow.pipeline.link import Ready
 
@@ -13,7 +13,7 @@ type Report = Callable[[Trial, str, Ready | None], None]
 
 
 class _First(msgspec.Struct, frozen=True):
-    """The first trial that showed a cause: the one that the finding tells of."""
+    """The trial that the finding of a cause tells of: the first of the worst."""
 
     trial: Trial
     sighting: Sighting
@@ -33,7 +33,7 @@ class Reporting:
     def report(self, trial: Trial, times: str, ready: Ready | None) -> None:
         """Tell the findings that a confirmed trial shows."""
         for sighting in self._causes.add(trial):
-            first = self._first.setdefault(sighting.cause.id, _First(trial, sighting, times, ready))
+            first = self._shown(sighting, _First(trial, sighting, times, ready))
             told = msgspec.structs.replace(sighting, cause=first.sighting.cause)
             made = finding(
                 first.trial,
@@ -44,3 +44,10 @@ class Reporting:
                 origin=self._origin,
             )
             self._hear(Found(made, is_new=sighting.is_new))
+
+    def _shown(self, sighting: Sighting, latest: _First) -> _First:
+        first = self._first.setdefault(sighting.cause.id, latest)
+        if is_at_least(first.trial.judgement.severity, latest.trial.judgement.severity):
+            return first
+        self._first[sighting.cause.id] = latest
+        return latest

@@ -28,7 +28,8 @@ def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[
     if max(len(live), len(shadow)) > _ELEMENTS_MAX:
         return
     if len(live) == len(shadow) == 1:
-        yield live[0], shadow[0], True
+        if not _are_strangers(live[0], shadow[0]):
+            yield live[0], shadow[0], True
         return
     mine, its = dict(enumerate(live)), dict(enumerate(shadow))
     for match in (_by_identifier(mine, its, known), _by_likeness(mine, its), _by_overlap(mine, its)):
