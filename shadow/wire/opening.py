@@ -57,7 +57,12 @@ class Opening:
         self.kind = "other"
         """What it is, where it is no HTTP/1: ``"TLS"``, ``"SSH"``, ``"HTTP/2"`` or ``"other"``."""
         self.skipped_bytes = 0
-        self.has_gap = False
+        self._has_gap = False
+
+    @property
+    def is_blind(self) -> bool:
+        """Whether requests may have been missed before the first that was recognised."""
+        return self._has_gap or (not self.is_whole and self.skipped_bytes > 0)
 
     def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> list[Piece]:
         """The pieces to read, in order, once it is known who is the client; until then none."""
@@ -84,7 +89,7 @@ class Opening:
     def skip(self, side: int) -> None:
         """Bytes of `side` are missing."""
         self.is_whole = False
-        self.has_gap = True
+        self._has_gap = True
         self._miss(side, len(self._starts[side]), is_hopeless=False)
 
     def _miss(self, side: int, count: int, *, is_hopeless: bool) -> None:

@@ -135,7 +135,7 @@ class Pairing:
         if self._opening.is_hopeless:
             self._listener.other(self._opening.kind, self._opening.skipped_bytes)
             self._is_over = True
-        if self._client is not None and self._opening.has_gap:
+        if self._client is not None and self._opening.is_blind:
             self._is_client_lost = True
             self._asked.lose_responses(may_miss_requests=True)
         self._replay(pieces)
