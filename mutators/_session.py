@@ -37,6 +37,15 @@ def needed(session: Session, at: int) -> list[int]:
     return found[::-1]
 
 
+def needed_without(session: Session, at: int, dropped: int) -> list[int]:
+    """What step `at` needs, but for step `dropped` and for what needs that in turn."""
+    return [
+        position
+        for position in needed(session, at)
+        if position < dropped or (position > dropped and dropped not in needed(session, position))
+    ]
+
+
 def script(
     session: Session,
     before: Iterable[int],

@@ -10,6 +10,7 @@ from mutators._contract import Session, session_mutator
 from mutators._resource import SAFE_METHODS, action_of, ids_of, resource_of, succeeded, writes
 from mutators._session import MAX_TRIES, again, idempotency_key, mentions, needed, script, successful_writes
 from shadow.auth.canonical import path_of
+from shadow.auth.credentials import credential_names
 from shadow.model import Expect, Known, Level, Request, Script, Step, field
 
 _REVIVING = re.compile(rb"restore|undelete|recover|revive|undo|purge|reopen", re.IGNORECASE)
@@ -28,16 +29,16 @@ _BODY_FIELDS = frozenset(
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT)
-def use_after_delete(session: Session, rng: Random) -> Script | None:
+def use_after_delete(session: Session, rng: Random, known: Known) -> Script | None:
     """What was deleted cannot be acted upon: 404 or 410, whatever the action once did (RFC 9110 §9.3.5, WFC
     F103)."""
-    return _after_delete(session, rng, is_read=False)
+    return _after_delete(session, rng, known, is_read=False)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT)
-def read_after_delete(session: Session, rng: Random) -> Script | None:
+def read_after_delete(session: Session, rng: Random, known: Known) -> Script | None:
     """What was deleted cannot be read: 404 or 410 (RFC 9110 §9.3.5, WFC F103)."""
-    return _after_delete(session, rng, is_read=True)
+    return _after_delete(session, rng, known, is_read=True)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT)
@@ -140,12 +141,12 @@ def replayed_request(session: Session, rng: Random, known: Known) -> Script | No
     return script(session, before, [verbatim], "sent a signed request twice, byte for byte")
 
 
-def _after_delete(session: Session, rng: Random, *, is_read: bool) -> Script | None:
+def _after_delete(session: Session, rng: Random, known: Known, *, is_read: bool) -> Script | None:
     deletes = [at for at in successful_writes(session) if session[at].request.method == b"DELETE"]
     rng.shuffle(deletes)
     pair = next(
         (
-            (deleted, rng.choice(uses))
+            (deleted, rng.choice(_by_the_same(session, uses, deleted, known)))
             for deleted in deletes[:MAX_TRIES]
             if (uses := _uses_before(session, deleted, is_read=is_read)) and _is_final(session, deleted)
         ),
@@ -193,6 +194,20 @@ def _uses_before(session: Session, deleted: int, *, is_read: bool) -> list[int]:
 def _signed_again(request: Request, known: Known) -> Request:
     """`request` with a signature of its own: one that does not fit would be taken for a stranger's."""
     return (known.signer.sign(request) if known.signer else None) or request
+
+
+def _by_the_same(session: Session, uses: list[int], deleted: int, known: Known) -> list[int]:
+    """Those of `uses` that whoever deleted made, if any: nobody else's are sure not to be refused for whose
+    they are."""
+    who = _principal(session[deleted].request, known)
+    return [at for at in uses if _principal(session[at].request, known) == who] or uses
+
+
+def _principal(request: Request, known: Known) -> tuple[object, ...]:
+    key = known.signer.key_id(request) if known.signer else None
+    if key is not None:
+        return (key,)
+    return tuple(field(request.headers, name) for name in credential_names(request))
 
 
 def _is_within(request: Request, path: bytes) -> bool:

@@ -5,7 +5,15 @@ from random import Random
 
 from mutators._contract import Session, session_mutator
 from mutators._resource import resource_of
-from mutators._session import again, idempotency_key, needed, script, successful_writes, writes_by_resource
+from mutators._session import (
+    again,
+    idempotency_key,
+    needed,
+    needed_without,
+    script,
+    successful_writes,
+    writes_by_resource,
+)
 from shadow.model import Expect, Level, Request, Script, field
 
 
@@ -46,7 +54,7 @@ def conflicting_at_once(session: Session, rng: Random) -> Script | None:
     first, second = rng.choice(pairs)
     both = [first, second]
     rng.shuffle(both)
-    before = [at for at in needed(session, second) if at < first or _is_elsewhere(session, at, first)]
+    before = needed_without(session, second, first)
     then = [again(session, at, "sent at the same moment as the other") for at in both]
     return script(session, before, then, "sent two changes of one resource at once", is_burst=True)
 
@@ -71,7 +79,3 @@ def _may_be_refused_again(request: Request) -> bool:
 def _asks(session: Session, at: int) -> tuple[bytes, bytes, bytes]:
     request = session[at].request
     return request.method, request.target, request.body
-
-
-def _is_elsewhere(session: Session, at: int, first: int) -> bool:
-    return at != first and resource_of(session[at].request) != resource_of(session[first].request)

@@ -13,6 +13,7 @@ from mutators._session import (
     again,
     idempotency_key,
     needed,
+    needed_without,
     script,
     successful_writes,
     writes_by_resource,
@@ -57,7 +58,7 @@ def steps_swapped(session: Session, rng: Random) -> Script | None:
     if not pairs:
         return None
     first, second = rng.choice(pairs)
-    before = [position for position in needed(session, second) if position != first]
+    before = needed_without(session, second, first)
     what = f"swapped {_title(session, first)} and {_title(session, second)}"
     then = [again(session, second, "sent too early"), again(session, first, "sent too late")]
     return script(session, before, then, what)

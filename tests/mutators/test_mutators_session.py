@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mutators import lifecycle, race, sequence
 from mutators._contract import SessionMutator
-from mutators._session import MAX_STEPS, needed
+from mutators._session import MAX_STEPS, needed, needed_without
 from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
 from shadow.model import Exchange, Expect, Known, Request, Response, Script, field
 
@@ -276,6 +276,24 @@ def test_deleted_resource_that_answers_later_is_left_alone() -> None:
     soft = [*LIFE[:8], msgspec.structs.replace(LIFE[2], index=8)]
     assert not scripts("read_after_delete", soft)
     assert scripts("read_after_delete", LIFE)
+
+
+def test_use_after_delete_is_by_whoever_deleted() -> None:
+    """Anybody else's use could be refused for want of permission, and show nothing."""
+
+    def by(name: bytes, one: Exchange) -> Exchange:
+        request = msgspec.structs.replace(one.request, headers=((b"X-Api-Key", name),))
+        return msgspec.structs.replace(one, request=request)
+
+    names = [b"ann", b"bob", b"bob", b"ann", b"bob", b"bob", b"ann", b"ann", b"ann"]
+    session = [by(name, one) for name, one in zip(names, LIFE, strict=True)]
+    assert {script.steps[-1].origin for script in scripts("use_after_delete", session)} == {3}
+    assert {script.steps[-1].origin for script in scripts("use_after_delete", LIFE)} == {1, 3, 4, 5}
+
+
+def test_what_depends_on_a_step_left_out_is_left_out_too() -> None:
+    assert needed_without(LIFE, 5, 3) == [0, 1]
+    assert needed_without(LIFE, 8, 0) == [6]
 
 
 def test_accepted_but_not_finished_delete_is_left_alone() -> None:
