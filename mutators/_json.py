@@ -15,6 +15,10 @@ NUMBERS = frozenset({Kind.NUMBER})
 OBJECTS = frozenset({Kind.OBJECT})
 ARRAYS = frozenset({Kind.ARRAY})
 
+_SINGLE_SHARE = 0.75
+_MAX_TOGETHER = 8
+"""Strings that are edited in one go; long runs in all of a large document would be a load test."""
+
 
 def document_of(request: Request) -> Document | None:
     """The request's JSON body: one that says that it is JSON, or an object or array that does not."""
@@ -63,12 +67,21 @@ def rewritten(
 
 
 def string_edit(request: Request, rng: Random, change: Callable[[str], str | None], what: str) -> Edit | None:
-    """An edit in which one string value, drawn by the dice, becomes ``change(text)``; None as in
-    `replaced`.
+    """An edit in which one string value becomes ``change(text)``, sometimes several: a service that
+    gives up at the first fault shows the others' only one by one, one that does not shows them sooner.
+    None as in `replaced`.
     """
-
-    def value(document: Document, node: Node) -> bytes | None:
+    document = document_of(request)
+    found = nodes(document, STRINGS) if document else []
+    if document is None or not found:
+        return None
+    is_single = len(found) == 1 or rng.random() < _SINGLE_SHARE
+    chosen = rng.sample(found, 1 if is_single else min(len(found), _MAX_TOGETHER))
+    text = document.text
+    for node in sorted(chosen, key=lambda node: node.start, reverse=True):
         new = change(json.text_of(document.raw(node)))
-        return None if new is None else json.quote(new)
-
-    return replaced(request, rng, STRINGS, value, what)
+        if new is not None:
+            text = text[: node.start] + json.quote(new) + text[node.end :]
+    if is_single:
+        return rewritten(request, document, text, what, chosen[0])
+    return rewritten(request, document, text, f"{what} {len(chosen)} strings")

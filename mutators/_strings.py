@@ -71,6 +71,9 @@ WORDS = (
     "\\",
 )
 
+_MISFITS = ("!", "!", "<!>", "@!", "\x00", "\n")
+"""What most patterns of names and words do not end in; the exclamation mark is the most usual of them."""
+
 _LOOKS = (
     (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "uuid"),
     (re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?"), "date"),
@@ -206,7 +209,7 @@ def long_run(text: str, rng: Random) -> str:
         (seed, seed + "-", seed + ".", seed + " ", "a", "0", " ", "a@", "(", "/", seed * 2 + "-")
     )
     size = rng.choice((26, 40, 2_000, 50_000))
-    return (unit * size)[:size] + rng.choice(("!", "\x00", "@", "\n", "~"))
+    return (unit * size)[:size] + rng.choice(_MISFITS)
 
 
 def other_form(text: str, rng: Random) -> str | None:

@@ -77,9 +77,11 @@ def space_in_target(request: Request, _rng: Random) -> Edit | None:
 
 @mutator(level=Level.FRAMING, expect=Expect.AGREE)
 def shortened_line(request: Request, rng: Random) -> Edit | None:
-    """A request line without version or target is HTTP/0.9 or no HTTP: refused, closed or answered bare."""
+    """A request line without its parts is no HTTP (RFC 9112 §3): answered 400 or closed. A line that
+    merely lacks the version is spared: it is HTTP/0.9, which some servers answer without a status line.
+    """
     line = rng.choice(
-        (b"%b %b" % (request.method, request.target), request.method, b"", b"\x00", b"\xff\xfe")
+        (request.method, request.method + b" ", b"", b"\x00", b"\xff\xfe", b"\x16\x03\x01\x02\x00")
     )
     return _with_start(request, line, f"shortened the request line to {line[:40]!r}")
 
@@ -125,6 +127,8 @@ def odd_target_form(request: Request, rng: Random) -> Edit | None:
     target = rng.choice(
         (b"*", b"shadow.invalid:443", b"http:", b"?", b"#", request.target + b"#shadow", b"//", b"\\")
     )
+    if target == request.target:
+        return None
     return Edit(with_target(request, target), f"made the target {target[:60]!r}")
 
 
