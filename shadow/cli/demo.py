@@ -13,7 +13,7 @@ _BUGS = "B01,B08,B10,B13,B21,B24,B27,B35,B36,B40"
 @click.group(invoke_without_command=True)
 @click.option("--bugs", default=_BUGS, metavar="LIST", help="Bugs of the candidate: B01,B07, all or none.")
 @click.option("--sessions", default=40, type=click.IntRange(1), metavar="N", help="Sessions of traffic.")
-@click.option("--mutants", default=6, type=click.IntRange(0), metavar="N", help="Mutants per exchange.")
+@click.option("--mutants", default=10, type=click.IntRange(0), metavar="N", help="Mutants per exchange.")
 @click.option("--seed", default=1, type=int, metavar="N", help="Of accounts, traffic and mutants.")
 @click.option("--out", default="shadow-out/demo", metavar="DIR", help="Output folder.", show_default=True)
 @click.pass_context

@@ -1,10 +1,12 @@
-"""Which mutators an exchange is given: every mutator is tried on every endpoint before any is tried there again."""
+"""Which mutators an exchange is given: on each endpoint all are tried before any is tried there again."""
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from operator import itemgetter
+from zlib import crc32
 
 from mutators import Mutator, SessionMutator
-from mutators import dice as dice_of
+from shadow.model import Level
 
 type AnyMutator = Mutator | SessionMutator
 
@@ -21,14 +23,21 @@ def chosen[M: (Mutator, SessionMutator)](
     return tuple(each for each in catalog if matches(each, wanted) and not matches(each, unwanted))
 
 
+_PER_TURN = {Level.BODY: 3}
+"""Mutators of a level that go in one turn: bodies have the most to get wrong."""
+
+
 class Scheduler[M: (Mutator, SessionMutator)]:
-    """Deals mutators out, least tried first, the order among equals drawn from the seed."""
+    """Deals mutators out: those least tried at an endpoint first, and among equals one of each level in turn.
+
+    The order within a level is drawn from the seed. Levels take turns so that a few mutators of permissions do not
+    wait for a hundred of bodies.
+    """
 
     def __init__(self, mutators: Sequence[M], *, seed: int) -> None:
         self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
         self._tries: dict[tuple[str, str], int] = {}
-        self._urgent: dict[str, int] = {}
 
     def deal[E](
         self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
@@ -37,9 +46,8 @@ class Scheduler[M: (Mutator, SessionMutator)]:
 
         A mutator that has nothing to edit counts as tried: the next exchange begins with others.
         """
-        ranked = sorted(self._mutators, key=lambda each: self._rank(each.name, endpoint, exchange))
         dealt = 0
-        for mutator in ranked:
+        for mutator in self._ranked(endpoint, exchange) if count else ():
             if dealt >= count:
                 return
             made = attempt(mutator)
@@ -49,12 +57,19 @@ class Scheduler[M: (Mutator, SessionMutator)]:
                 dealt += 1
                 yield mutator, made
 
-    def hurry(self, mutator: str, *, times: int) -> None:
-        """Put `mutator` first for the next `times` exchanges: it raised a suspicion that wants more evidence."""
-        self._urgent[mutator] = times
+    def _ranked(self, endpoint: str, exchange: int) -> list[M]:
+        def drawn(word: str) -> int:
+            return crc32(f"{self._seed}:{exchange}:{word}".encode())
 
-    def _rank(self, name: str, endpoint: str, exchange: int) -> tuple[int, int, float]:
-        urgent = self._urgent.get(name, 0)
-        if urgent:
-            self._urgent[name] = urgent - 1
-        return -urgent, self._tries.get((endpoint, name), 0), dice_of(self._seed, exchange, name).random()
+        tried = [
+            (self._tries.get((endpoint, each.name), 0), drawn(each.name), each) for each in self._mutators
+        ]
+        tried.sort(key=itemgetter(0, 1))
+        places: dict[tuple[int, str], int] = {}
+        ranked = []
+        for tries, _, mutator in tried:
+            place = places[tries, mutator.level] = places.get((tries, mutator.level), -1) + 1
+            turn = place // _PER_TURN.get(mutator.level, 1)
+            ranked.append((tries, turn, drawn(mutator.level), mutator))
+        ranked.sort(key=itemgetter(0, 1, 2))
+        return [each[3] for each in ranked]

@@ -10,6 +10,7 @@ type Known = Callable[[str], str | None]
 
 _ELEMENTS_MAX = 2000
 _LEAVES_MAX = 64
+_OWN_KEYS = frozenset({"id", "_id", "uuid", "guid", "uid", "arn", "href", "self"})
 _SAME_SHARE = 0.75
 """Of its values, so many at least an element has in common with its counterpart in another release."""
 _COMPARED_MAX = 10_000
@@ -19,17 +20,16 @@ _COMPARED_MAX = 10_000
 def aligned(live: list[Any], shadow: list[Any], known: Known) -> Iterator[tuple[Any, Any, bool]]:
     """Pairs of elements, with whether that is certain.
 
-    Certain are those that share an identifier already known, those whose other values are all equal and
-    occur once in either list, and the single elements of lists of one. Of the rest, equal ones are paired in
-    their order, then those that have most values in common (a new release may have changed a field of every
-    element, or left one element out), then what is left in its order where the lists are equally long and nothing speaks against
-    it; those are guesses.
+    Certain are those that share an identifier already known, and the single elements of lists of one that
+    are alike. The rest are guesses: those whose other values are all equal, in their order; then those that
+    have most values in common, as a new release may have changed a field of every element, or left one out;
+    then what is left, in its order, where the lists are equally long and nothing speaks against it.
     """
     if max(len(live), len(shadow)) > _ELEMENTS_MAX:
         return
     if len(live) == len(shadow) == 1:
         if not _are_strangers(live[0], shadow[0]):
-            yield live[0], shadow[0], True
+            yield live[0], shadow[0], _are_alike(live[0], shadow[0])
         return
     mine, its = dict(enumerate(live)), dict(enumerate(shadow))
     for match in (_by_identifier(mine, its, known), _by_likeness(mine, its), _by_overlap(mine, its)):
@@ -47,17 +47,21 @@ def _are_strangers(live: Any, shadow: Any) -> bool:
     return len(mine & its) * 2 < min(len(mine), len(its))
 
 
+def _are_alike(live: Any, shadow: Any) -> bool:
+    """Whether nearly all values by which two elements could be known are equal."""
+    mine, its = frozenset(_features(live)), frozenset(_features(shadow))
+    return len(mine & its) >= _SAME_SHARE * len(mine)
+
+
 def _by_identifier(live: dict[int, Any], shadow: dict[int, Any], known: Known) -> list[tuple[int, int, bool]]:
-    holders: dict[str, int] = {}
-    for at, element in shadow.items():
-        for value in _identifiers(element):
-            holders[value] = -1 if value in holders else at
+    holders = _holders(shadow)
+    owners = _holders(live)
     matches: list[tuple[int, int, bool]] = []
     taken: set[int] = set()
     for at, element in live.items():
         for value in _identifiers(element):
             other_at = holders.get(known(value) or value, -1)
-            if other_at >= 0 and other_at not in taken:
+            if other_at >= 0 and other_at not in taken and owners[value] == at:
                 taken.add(other_at)
                 matches.append((at, other_at, True))
                 break
@@ -73,7 +77,7 @@ def _by_likeness(live: dict[int, Any], shadow: dict[int, Any]) -> Iterator[tuple
     for likeness, (mine, its) in groups.items():
         if len(mine) == len(its) and likeness:
             for at, other_at in zip(mine, its, strict=True):
-                yield at, other_at, len(mine) == 1
+                yield at, other_at, False
 
 
 def _by_overlap(live: dict[int, Any], shadow: dict[int, Any]) -> Iterator[tuple[int, int, bool]]:
@@ -93,9 +97,22 @@ def _by_overlap(live: dict[int, Any], shadow: dict[int, Any]) -> Iterator[tuple[
         yield at, best, False
 
 
+def _holders(elements: dict[int, Any]) -> dict[str, int]:
+    """Which element each identifier names; -1 for those that stand in several, as an owner's does."""
+    holders: dict[str, int] = {}
+    for at, element in elements.items():
+        for value in _identifiers(element):
+            holders[value] = -1 if value in holders else at
+    return holders
+
+
 def _identifiers(element: Any) -> Iterator[str]:
-    """The values of `element` that may name it."""
+    """The values of `element` that may name it: its own id where it says which that is, else any."""
     if isinstance(element, dict):
+        own = [value for key, value in element.items() if key.lower() in _OWN_KEYS]
+        if own:
+            yield from (value for value in own if isinstance(value, str) and is_token(value, has_id_key=True))
+            return
         for key, value in list(element.items())[:_LEAVES_MAX]:
             if isinstance(value, str) and is_token(value, has_id_key=is_id_key(key)):
                 yield value
