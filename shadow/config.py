@@ -26,15 +26,22 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One principal, as `[[identity]]`; what each key means is written at `shadow.model.Identity`."""
+    """One principal, as `[[identity]]`."""
 
     name: str
+    """What findings call it."""
     role: str = ""
+    """Free text such as ``"readonly"``; those of one role and tenant are never swapped for each other."""
     rank: int = 0
+    """Higher may do more: what `may` does not list for a lower rank must be denied to it."""
     tenant: str = ""
+    """Identities of different tenants must not reach each other's resources; empty for none."""
     key: str = ""
+    """Id of the signing key it uses; empty where it signs nothing."""
     headers: dict[str, str] = {}
+    """Header fields that carry its credentials: Authorization, Cookie, an API key."""
     may: Patterns | None = None
+    """What it may do, as ``"METHOD path-glob"``: ``"GET *"``, ``"POST */start"``. Left out: not stated."""
 
     def to_identity(self) -> Identity:
         headers: Headers = tuple((key.encode(), value.encode()) for key, value in self.headers.items())
@@ -47,6 +54,7 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     include: Patterns = ()
     """``"METHOD path-glob"``; empty takes everything."""
     exclude: Patterns = ()
+    """As `include`, for what is not replayed; it wins."""
     sample: Share = 1.0
     """Share of sessions; chosen by a hash of the session, so sessions stay whole."""
     ports: tuple[int, ...] = ()
@@ -66,9 +74,9 @@ class SafetySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be sent where, as `[safety]`."""
 
     allow: Patterns = ()
-    """``"host"``, ``"host:port"`` or CIDR that targets may resolve to; empty allows the targets' own names only."""
+    """``"host"``, ``"host:port"`` or CIDR that targets must match; empty allows the configured targets alone."""
     kill_file: str = ""
-    """While this file exists nothing is sent."""
+    """As soon as this file exists nothing more is sent, and the run ends with exit code 3."""
     max_requests: Count = 0
     """Stop after so many requests to the shadow environment; 0 is without limit."""
 
@@ -77,9 +85,9 @@ class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What may differ between two answers, as `[noise]`."""
 
     ignore: Patterns = ()
-    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches within a name."""
+    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches any text."""
     clock_drift_seconds: Annotated[float, Meta(ge=0)] = 300.0
-    """Two timestamps in one format this close are the same."""
+    """Two timestamps in one format this close are the same. In recorded traffic any distance is."""
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -94,11 +102,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     baseline: str = ""
     """URL of the live release in the shadow environment; optional, advised."""
     out: str = "shadow-out"
+    """The output folder. A run replaces the files of an earlier run there."""
     seed: int = 0
+    """The same seed makes the same mutants of the same traffic."""
     mutants: Count = 3
     """Mutants per exchange; 0 replays only the originals."""
     mutators: Patterns = ("*",)
+    """Which mutators are used: patterns of a name, ``"level:NAME"`` or ``"expect:NAME"``."""
     no_mutators: Patterns = ()
+    """As `mutators`, for those to leave out; it wins."""
     rate: str | float = "max"
     """Requests per second to each target, or ``"max"``. It waits and never drops."""
     speed: str | float = "max"
@@ -108,6 +120,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
     workers: AtLeastOne = 1
+    """Accepted and without effect: one process does the work of a run."""
     duration: str | float = ""
     """Stop after this time: seconds, or ``"30m"``."""
     timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
@@ -121,16 +134,25 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw"] = "auto"
+    """``"auto"`` takes aiohttp where it can say an exchange and all its mutants exactly, else raw bytes."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
+    """The most that the tap keeps of a body. A longer request is not replayed, a longer answer counts as cut."""
     scope: ScopeSettings = ScopeSettings()
+    """Which captured exchanges are replayed."""
     session: SessionSettings = SessionSettings()
+    """What makes a session."""
     safety: SafetySettings = SafetySettings()
+    """What may be sent where."""
     noise: NoiseSettings = NoiseSettings()
+    """What may differ between two answers."""
     redaction: RedactionSettings = RedactionSettings()
+    """What is masked besides what is known to be a secret."""
     signing: SigningSettings | None = None
+    """How the service's requests are signed; left out where they are not."""
     identity: tuple[IdentitySettings, ...] = ()
+    """The principals that requests come from."""
 
     @property
     def duration_seconds(self) -> float | None:
@@ -154,8 +176,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 def load(path: Path | None, options: Mapping[str, Any]) -> Settings:
     """Settings of the file at `path` (None for none), with `options` laid over it.
 
-    Raises ConfigError for an unreadable file, TOML that does not parse, a key that is not known (naming the nearest)
-    or a value of the wrong kind.
+    Raises ConfigError for an unreadable file, TOML that does not parse, a key that is not known (naming the
+    nearest) or a value of the wrong kind.
     """
     return _convert(_overlay(_read(path) if path else {}, options), str(path) if path else "the options")
 

@@ -16,7 +16,9 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One ``[[signing.keys]]``: a key that the service knows, and whether it must still accept it."""
 
     id: str
+    """As the key id header has it."""
     algorithm: str = "hmac-sha256"
+    """``"hmac-sha256"``, ``"hmac-sha1"``, ``"hmac-sha512"``, ``"ed25519"`` or ``"secp256k1-recoverable"``."""
     secret: str = ""
     """The secret as text in `secret_encoding`; for ed25519 and secp256k1 the private key's 32 bytes."""
     secret_env: str = ""
@@ -24,7 +26,9 @@ class SigningKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     secret_file: str = ""
     """Path of the file that holds the secret instead."""
     secret_encoding: str = "hex"  # noqa: S105 - the name of an encoding
+    """``"hex"``, ``"base64"`` or ``"utf-8"``."""
     status: str = "active"
+    """``"active"``, or ``"revoked"`` for one that the service must refuse."""
 
     def __repr__(self) -> str:
         return f"SigningKey(id={self.id!r}, algorithm={self.algorithm!r}, status={self.status!r})"

@@ -17,18 +17,29 @@ class SigningSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[signing]``: which headers carry what, what is signed, and the keys; an empty name is no header."""
 
     signature: str
+    """Header that carries the signature."""
     key_id: str = ""
+    """Header that names the key; empty where there is one active key for all."""
     algorithm: str = ""
+    """Header that names the algorithm."""
     timestamp: str = ""
+    """Header that states when the request was signed."""
     timestamp_format: str = "unix"
+    """``"unix"`` (seconds), ``"unix_ms"`` or ``"iso8601"``."""
     nonce: str = ""
+    """Header that makes each request unique."""
     body_digest: str = ""
     """Header that states the hex SHA-256 of the body."""
     signature_prefix: str = ""
+    """What stands before the signature in its header, as ``"sha256="``."""
     signature_encoding: str = "hex"
+    """``"hex"``, ``"base64"`` or ``"base64url"``."""
     canonical: tuple[str, ...] = ("method", "path", "query", "timestamp", "nonce", "body_digest", "host")
+    """What is signed, in this order; `docs/configuration.md` lists the parts there are."""
     separator: str = "\n"
+    """Between two parts of the canonical string."""
     keys: tuple[SigningKey, ...] = ()
+    """Keys that the service knows."""
 
 
 class CanonicalScheme:
