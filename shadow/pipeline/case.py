@@ -30,6 +30,19 @@ class Case(msgspec.Struct, frozen=True):
     def is_write(self) -> bool:
         return is_write(self.exchange.request.method)
 
+    @property
+    def is_about_own(self) -> bool:
+        """Whether everything that the path names by an identifier was made by this session before."""
+        names = self.endpoint.partition(" ")[2].split("/")
+        words = self.exchange.request.target.partition(b"?")[0].split(b"/")
+        named = [word for name, word in zip(names, words, strict=False) if name == "{id}"]
+        made = [
+            each.response.body
+            for each in self.past
+            if is_write(each.request.method) and each.response is not None and each.response.status < 300
+        ]
+        return all(any(word in body for body in made) for word in named)
+
     def retelling(self) -> tuple[Script, tuple[Exchange, ...]]:
         """The session up to and with this exchange as a script, and the exchanges that its steps stem from."""
         told = (*self.past, self.exchange)

@@ -51,7 +51,7 @@ class Confirmation:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
         if self._judging.is_drifted:
-            rest = tuple(each for each in rest if not _may_be_drift(each))
+            rest = tuple(each for each in rest if not _may_be_drift(case, each))
         if case.is_write and not self._may_write:
             lasting = tuple(each for each in rest if self._is_seen_enough(case, each))
             times = "not sent again: it writes"
@@ -157,10 +157,15 @@ class Confirmation:
         self._refuted[key] = self._refuted.get(key, 0) + 1
 
 
-def _may_be_drift(difference: Difference) -> bool:
-    """Whether it may come of a resource more or less, which all sessions see in lists."""
-    is_collection = difference.change in (Change.LENGTH, Change.ORDER) or "[" in difference.where
-    return is_collection and difference.change not in _NEEDS_NO_SECOND
+def _may_be_drift(case: Case, difference: Difference) -> bool:
+    """Whether it may come of state that only one target has: of a resource more or less in a list, or of another
+    state of a resource that this session did not make, so that telling it anew makes no fresh one."""
+    if difference.where == "status":
+        return not case.is_about_own
+    if difference.change in (Change.LENGTH, Change.ORDER) or difference.where.endswith("]"):
+        return True
+    is_value = difference.change not in _NEEDS_NO_SECOND
+    return is_value and ("[" in difference.where or not case.is_about_own)
 
 
 def _place(difference: Difference) -> tuple[str, Change]:

@@ -1,6 +1,7 @@
 """The shadow environment: the candidate, and the baseline where there is one, always asked the same."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Sequence
 
 import msgspec
@@ -60,6 +61,18 @@ class Environment:
                 able &= self.baseline.carriers(readies.baseline)
         return next((name for name in _PREFERRED if name in able), None)
 
+    def names_untold(self, readies: Readies) -> bool:
+        """Whether the candidate's target names a live value that stands for another one at the baseline.
+
+        The candidate was never seen to have that thing: an answer that should have told it was another one, and is
+        a finding of its own. What it now says of a name that it cannot know means nothing.
+        """
+        if self.baseline is None or readies.baseline is None:
+            return False
+        ours, theirs = (_words(each.request.target) for each in (readies.candidate, readies.baseline))
+        same = self.baseline.correlation.same
+        return any(mine != its and same(mine, its) for mine, its in zip(ours, theirs, strict=False))
+
     async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
         """Both targets' outcomes."""
 
@@ -81,6 +94,11 @@ class Environment:
     async def close(self) -> None:
         for link in self.links:
             await link.close()
+
+
+def _words(target: bytes) -> list[str]:
+    """The path's segments and the query's names and values, last first: a prefix of one target shifts nothing."""
+    return re.split(r"[/?&=]", target.decode("latin-1"))[::-1]
 
 
 async def together[T](awaitables: Sequence[Awaitable[T]]) -> list[T]:

@@ -98,9 +98,7 @@ class Trials:
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
-        await self._judge_original(
-            case, originals, answers, via, doubt=_doubt(case, originals, early_answers)
-        )
+        await self._judge_original(case, originals, answers, via, doubt=self._doubt(originals, early_answers))
         for mutant, answer in early_answers:
             await self._judge_mutant(case, mutant, answers, answer, via)
         for mutant in mutants:
@@ -130,12 +128,22 @@ class Trials:
             mutate = _mutation(mutator, case, self._settings.seed)
             plain = self._environment.prepare(case.exchange, case.session, salt)
             readies = self._environment.mutate(plain, mutate, case.session, salt)
-            if readies is None or not self._is_allowed(readies.candidate):
+            if readies is None or self._environment.names_untold(readies):
+                return None
+            if not self._is_allowed(readies.candidate):
                 return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
         dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
         yield from (mutant for _, mutant in dealt)
+
+    def _doubt(self, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
+        """Why the answers tell nothing of the original; empty where they do."""
+        if any(_is_accepted(answers) for _, answers in early):
+            return "a mutant of it had been accepted before"
+        if self._environment.names_untold(originals):
+            return "it names what the candidate was never seen to have, though the baseline was"
+        return ""
 
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may make a reading request one that writes: by its method, or by a field that overrides it."""
@@ -260,29 +268,6 @@ def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
         return mutate
 
     return for_target
-
-
-def _doubt(case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
-    if any(_is_accepted(answers) for _, answers in early):
-        return "a mutant of it had been accepted before"
-    if _names_untold(case, originals):
-        return "it names what the candidate was never seen to have, though the baseline was"
-    return ""
-
-
-def _names_untold(case: Case, originals: Pair[Ready]) -> bool:
-    """Whether a live id in the path has a counterpart at the baseline and none at the candidate: an answer that
-    should have told it was another one there, and is a finding of its own."""
-    if originals.baseline is None:
-        return False
-    recorded, candidate, baseline = (
-        request.target.partition(b"?")[0].split(b"/")
-        for request in (case.exchange.request, originals.candidate.request, originals.baseline.request)
-    )
-    return any(
-        mine == live != its
-        for live, mine, its in zip(reversed(recorded), reversed(candidate), reversed(baseline), strict=False)
-    )
 
 
 def _succeeded(outcome: object) -> bool:
