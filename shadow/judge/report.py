@@ -57,8 +57,8 @@ def finding(
         kind=trial.kind.value,
         fault=fault,
         severity=(severity_of(fault, shown) if trial.kind is Kind.REGRESSION else judgement.severity).value,
-        title=_title(trial, cause, fault)[:_MAX_TITLE_CHARS],
-        endpoint=next(iter(record.endpoints), trial.endpoint),
+        title=_title(trial, cause, fault, len(record.endpoints))[:_MAX_TITLE_CHARS],
+        endpoint=trial.endpoint,
         where=tuple(record.where) or ("status",),
         mutator=trial.mutator,
         edits=trial.edits,
@@ -112,14 +112,15 @@ def _text(body: bytes) -> str | None:
     return None
 
 
-def _title(trial: Trial, cause: Cause, fault: str) -> str:
+def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
+    on = trial.endpoint + (f" and {endpoints - 1} more" if endpoints > 1 else "")
     if trial.kind is Kind.REGRESSION and cause.differences:
         place = cause.where[0]
         if fault in ("hang", "crash", "F100") and place == "status":
-            return f"{_TITLES[fault]} on {trial.endpoint}: {cause.what}"
-        return f"{_place(place)}: {cause.what} ({trial.endpoint})"
+            return f"{_TITLES[fault]} on {on}: {cause.what}"
+        return f"{_place(place)}: {cause.what} ({on})"
     by = f" ({trial.mutator})" if trial.mutator else ""
-    return f"{_TITLES.get(fault, fault)} on {trial.endpoint}{by}"
+    return f"{_TITLES.get(fault, fault)} on {on}{by}"
 
 
 def _place(where: str) -> str:

@@ -14,6 +14,8 @@ FORMS = frozenset({"letter case", "timestamp form", "unicode form", "white space
 """Changes of how a value is written. What drifts is still written in one way, so these are never drift."""
 _PLACELESS = frozenset({"timestamp form", "unicode form"})
 """Written by one serialiser for all fields: wherever it shows, the cause is one."""
+_LISTED = re.compile(r"(header:(?!set-cookie)[^\[]+)\[")
+"""One member of a field that is a list: directives that came and went are one change of the field."""
 _PAGING = re.compile(
     r"(next|prev|previous|first|last)?[_-]?(cursor|page|token|link|url|offset)|next|previous|prev"
     r"|has[_-]?(more|next)|count|total.*",
@@ -91,6 +93,8 @@ def _key(difference: Difference) -> tuple[str, ...]:
     what = words(difference)
     if what in _PLACELESS:
         return (what,)
+    if (found := _LISTED.match(difference.where)) is not None:
+        return (found[1], "members")
     detail = what if what == "letter case" else difference.change.value
     return (_relative(difference.where), detail)
 

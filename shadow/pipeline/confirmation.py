@@ -51,7 +51,7 @@ class Confirmation:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
         if self._judging.is_drifted:
-            rest = tuple(each for each in rest if not _may_be_drift(case, each))
+            rest = _beyond_drift(case, rest)
         if case.is_write and not self._may_write:
             lasting = tuple(each for each in rest if self._is_seen_enough(case, each))
             times = "not sent again: it writes"
@@ -155,6 +155,13 @@ class Confirmation:
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """Those that no drift of state explains. What explains a status explains all that comes with it."""
+    if any(each.where == "status" and _may_be_drift(case, each) for each in differences):
+        return ()
+    return tuple(each for each in differences if not _may_be_drift(case, each))
 
 
 def _may_be_drift(case: Case, difference: Difference) -> bool:

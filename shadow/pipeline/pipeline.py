@@ -81,7 +81,6 @@ class Pipeline:
 
     async def run(self, source: Source) -> None:
         """Work off `source` until it ends, or `stop` was called, or the time is over."""
-        self._hear(StateChanged("normal"))
         async with asyncio.TaskGroup() as group:
             feed = group.create_task(self._feed(source), name="feed")
             stopper = group.create_task(self._end_feed(feed), name="stopper")

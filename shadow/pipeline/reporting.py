@@ -1,11 +1,11 @@
 """Turns confirmed trials into findings: one for each cause, heard again when it occurs again."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from shadow.judge import Causes, Sighting, finding, is_at_least
-from shadow.model import Event, Found, Trial
+from shadow.model import Event, Finding, Found, Trial
 from shadow.pipeline.link import Ready
 
 type Report = Callable[[Trial, str, Ready | None], None]
@@ -24,10 +24,14 @@ class _First(msgspec.Struct, frozen=True):
 class Reporting:
     """One for a run. `origin` is the candidate's, for the command lines that show a finding again."""
 
-    def __init__(self, *, origin: str, hear: Callable[[Event], None]) -> None:
+    def __init__(
+        self, *, origin: str, hear: Callable[[Event], None], earlier: Mapping[str, Finding] | None = None
+    ) -> None:
+        """`earlier` are the findings of an earlier process of the same run, by id."""
         self._causes = Causes()
         self._origin = origin
         self._hear = hear
+        self._earlier = earlier or {}
         self._first: dict[str, _First] = {}
 
     def report(self, trial: Trial, times: str, ready: Ready | None) -> None:
@@ -43,7 +47,10 @@ class Reporting:
                 is_exact=first.ready is not None and first.ready.wire is None,
                 origin=self._origin,
             )
-            self._hear(Found(made, is_new=sighting.is_new))
+            before = self._earlier.get(made.id)
+            if before is not None:
+                made = _added(before, made)
+            self._hear(Found(made, is_new=sighting.is_new and before is None))
 
     def _shown(self, sighting: Sighting, latest: _First) -> _First:
         first = self._first.setdefault(sighting.cause.id, latest)
@@ -51,3 +58,14 @@ class Reporting:
             return first
         self._first[sighting.cause.id] = latest
         return latest
+
+
+def _added(before: Finding, now: Finding) -> Finding:
+    """`before`, with what was seen of the same cause since."""
+    return msgspec.structs.replace(
+        before,
+        count=before.count + now.count,
+        exchanges=tuple(sorted({*before.exchanges, *now.exchanges})),
+        endpoints=tuple(dict.fromkeys((*before.endpoints, *now.endpoints))),
+        where=tuple(dict.fromkeys((*before.where, *now.where))),
+    )

@@ -5,8 +5,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Protocol
 
-import msgspec
-
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
 from shadow.model import Event, Exchange, Fate, SentLate, Settled, TapTimed
@@ -21,6 +19,11 @@ type Hear = Callable[[Event], None]
 class Source(Protocol):
     """Fills the intake until there is nothing more, or it is cancelled. Counts what does not get in."""
 
+    @property
+    def captured(self) -> int:
+        """How many exchanges the taps say they saw; 0 where they do not count for themselves."""
+        ...
+
     async def feed(self, intake: Intake, hear: Hear) -> None: ...
 
 
@@ -30,6 +33,7 @@ class Recorded:
     def __init__(self, items: Iterable[Exchange | Settled], pacer: Pacer) -> None:
         self._items = items
         self._pacer = pacer
+        self.captured = 0
 
     async def feed(self, intake: Intake, hear: Hear) -> None:
         for item in self._items:
@@ -57,7 +61,6 @@ class Tapped:
         self._path = path
         self._is_alone = is_alone
         self._is_resumed = is_resumed
-        self._index = 0
         self._told: dict[str, Ledger] = {}
 
     @property
@@ -69,9 +72,7 @@ class Tapped:
         stop = asyncio.Event()
 
         def on_exchange(exchange: Exchange) -> None:
-            numbered = msgspec.structs.replace(exchange, index=self._index)
-            self._index += 1
-            if not intake.offer(numbered):
+            if not intake.offer(exchange):
                 hear(Settled(exchange.tap, Fate.DROPPED, 1, "intake full"))
 
         def on_ledger(hello: Hello, ledger: Ledger) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
@@ -10,7 +10,7 @@ from mutators import CATALOG, SESSION_CATALOG, load_plugins
 from shadow.auth.scheme import CanonicalScheme
 from shadow.config import Settings, parse_target, secrets
 from shadow.judge import Noise, NoiseSettings
-from shadow.model import Event, Signs
+from shadow.model import Event, Finding, Signs
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
@@ -57,8 +57,12 @@ _PATIENCE_SECONDS = 30.0
 """A file can wait, but not for ever."""
 
 
-def assemble(settings: Settings, *, run: str, is_live: bool, hear: Hear) -> Assembly:
+def assemble(
+    settings: Settings, *, run: str, is_live: bool, hear: Hear, earlier: Mapping[str, Finding] | None = None
+) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
+
+    `earlier` are findings of an earlier process of the same run, by id; they may be filled in later.
 
     Raises ConfigError for settings that cannot be used together.
     """
@@ -74,8 +78,18 @@ def assemble(settings: Settings, *, run: str, is_live: bool, hear: Hear) -> Asse
     environment = Environment(links[0], links[1] if len(links) > 1 else None)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
     judging = Judging(noise, links[0].correlation.same)
+    origin = f"{targets[0].scheme}://{targets[0].authority}"
+    reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
     pipeline = _pipeline(
-        settings, environment, judging, signer, guard, is_live=is_live, stopping=stopping, hear=hear
+        settings,
+        environment,
+        judging,
+        signer,
+        guard,
+        reporting,
+        is_live=is_live,
+        stopping=stopping,
+        hear=hear,
     )
     return Assembly(pipeline, environment, guard, noise, tuple(targets))
 
@@ -139,6 +153,7 @@ def _pipeline(
     judging: Judging,
     signer: Signs | None,
     guard: Guard,
+    reporting: Reporting,
     *,
     is_live: bool,
     stopping: asyncio.Event,
@@ -149,8 +164,6 @@ def _pipeline(
     knowledge = Knowledge(identities=settings.identities, signer=signer)
     endpoints = Endpoints()
     scripts = Scripts(environment, judging)
-    target = environment.candidate.target
-    reporting = Reporting(origin=f"{target.scheme}://{target.authority}", hear=hear)
     confirmation = Confirmation(
         environment, scripts, judging, times=settings.confirmations, may_write=settings.allow_writes
     )

@@ -15,7 +15,7 @@ import msgspec
 from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
 from shadow.errors import ShadowError, TargetError
-from shadow.model import Event, Fate, Severity, Sink, TargetSeen
+from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, TargetSeen
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source
 from shadow.replay import Guard, Target
@@ -23,6 +23,7 @@ from shadow.run.assembly import Assembly, assemble
 from shadow.sinks.console import Console, ConsoleSettings
 from shadow.sinks.folder import Folder, claim
 from shadow.sinks.ledger import Ledger
+from shadow.sinks.lines import read_findings
 from shadow.sinks.output import Output, OutputSettings
 from shadow.sinks.prometheus import serve
 from shadow.sinks.store import Store, StoreSettings
@@ -50,6 +51,8 @@ class _Sinks:
 
     def __init__(self) -> None:
         self.all: list[Sink] = []
+        self.earlier: tuple[Finding, ...] = ()
+        """What an earlier process of this run had found."""
 
     def hear(self, event: Event) -> None:
         for sink in self.all:
@@ -59,22 +62,26 @@ class _Sinks:
 async def execute(settings: Settings, source: Source, run_settings: RunSettings) -> int:
     """Work off `source`; the exit code. All that was found is written when this returns.
 
-    Raises ShadowError before anything is sent, or an earlier run's files are touched, where it cannot begin.
+    A run whose name stands in the output folder's summary goes on from there. Raises ShadowError before anything is
+    sent, or another run's files are touched, where it cannot begin.
     """
     run = run_settings.run or secrets.token_hex(6)
     sinks = _Sinks()
-    assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear)
+    earlier: dict[str, Finding] = {}
+    assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear, earlier=earlier)
     try:
         await assembly.guard.check()
         downs = await _unreachable(assembly.guard, assembly.targets)
         if downs and not run_settings.is_live:
             raise TargetError(downs[0][1])
-        ledger = Ledger()
-        with _opened(settings, run_settings, run, sinks, ledger):
+        with _opened(settings, run_settings, run, sinks) as ledger:
+            earlier |= {each.id: each for each in sinks.earlier}
             for target in assembly.targets:
                 why = dict(downs).get(target.name, "")
                 sinks.hear(TargetSeen(target.name, not why, why))
             await _run(assembly.pipeline, source)
+            if (lost := source.captured - ledger.captured) > 0:
+                sinks.hear(Settled("mitm", Fate.DROPPED, lost, "lost with a pipeline that was ended"))
         return _exit_code(settings, assembly, ledger)
     except* ShadowError as group:
         raise _first(group) from group
@@ -106,24 +113,27 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
 
 
 @contextmanager
-def _opened(
-    settings: Settings, run_settings: RunSettings, run: str, sinks: _Sinks, ledger: Ledger
-) -> Iterator[None]:
+def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sinks) -> Iterator[Ledger]:
     """The sinks, heard by `sinks` inside, closed in the end: the console last, to tell of all others."""
     redactor = Redactor(settings.redaction, secrets.token_bytes(16))
-    started_at, began = time.time(), time.monotonic()
+    ledger = Ledger()
+    started_at = time.time()
 
     def summary() -> dict[str, object]:
-        return ledger.summary(run, settings.seed, started_at, round(time.monotonic() - began, 3))
+        return ledger.summary(run, settings.seed, started_at, round(time.time() - started_at, 3))
 
     with ExitStack() as stack:
-        folder: Folder = claim(Path(settings.out))
-        view = msgspec.structs.replace(run_settings.view, duration_seconds=settings.duration_seconds)
+        folder: Folder = claim(Path(settings.out), run_settings.run)
+        if folder.earlier is not None:
+            started_at = folder.earlier["started_at"]
+            ledger.resume(folder.earlier)
+            sinks.earlier = read_findings((folder.path / "findings.jsonl").read_bytes())
         if settings.metrics:
             metrics, exporter = serve(*parse_address("metrics", settings.metrics), version("shadow"))
             stack.callback(exporter.close)
             print(f"metrics at {exporter.url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
             sinks.all.append(metrics)
+        view = msgspec.structs.replace(run_settings.view, duration_seconds=settings.duration_seconds)
         console = Console(view, ledger, summary, redactor, sys.stdout, sys.stderr)
         stack.callback(console.close)
         output = Output(folder, summary, redactor, encode, OutputSettings())
@@ -131,7 +141,9 @@ def _opened(
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
         sinks.all[:0] = [ledger, console, output, store]
-        yield
+        for each in sinks.earlier:
+            sinks.hear(Found(each, is_new=False))
+        yield ledger
 
 
 async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[str, str]]:

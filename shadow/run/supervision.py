@@ -88,11 +88,11 @@ class Supervision:
         if self._signals > 1 and self._child is not None and self._child.returncode is None:
             self._child.send_signal(signal.SIGTERM if self._signals == 2 else signal.SIGKILL)
 
-    async def _start(self) -> asyncio.subprocess.Process:
+    async def _start(self, *more: str) -> asyncio.subprocess.Process:
         """A pipeline in a session of its own, so that a terminal's Ctrl-C reaches the tap alone."""
         self._child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "shadow", "pipeline", "--run", self._run, "--parent", str(os.getpid())),
-            *("--socket", str(self._socket), "--settings", str(self._settings_file), *self._options),
+            *("--socket", str(self._socket), "--settings", str(self._settings_file), *self._options, *more),
             start_new_session=True,
         )
         return self._child
@@ -123,7 +123,7 @@ class Supervision:
             )
             await asyncio.sleep(backoff_seconds)
             backoff_seconds = min(2 * backoff_seconds, _MAX_BACKOFF_SECONDS)
-            child = await self._start()
+            child = await self._start("--resumed")
 
     async def _end_child(self) -> None:
         """Wait for the pipeline to work off what it has, and keep its exit code."""

@@ -217,7 +217,7 @@ def _terminal(file: TextIO) -> Terminal:
 def _headline(finding: Finding) -> Text:
     return Text.assemble(
         (shown(finding.severity, 8).ljust(6), _STYLES[severity_of(finding.severity)]),
-        f" {shown(finding.fault, 20)} {shown(finding.title)} ({shown(finding.endpoint)})",
+        f" {shown(finding.fault, 20)} {shown(finding.title)}",
     )
 
 

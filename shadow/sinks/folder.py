@@ -8,6 +8,7 @@ import fcntl
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from shadow.errors import SinkError
 
@@ -17,8 +18,10 @@ OWN_FILES = ("summary.json", "findings.jsonl", "exchanges.jsonl", "store.db", "s
 class Folder:
     """A claimed output folder. Whoever claimed it closes it."""
 
-    def __init__(self, path: Path, lock: int) -> None:
+    def __init__(self, path: Path, lock: int, earlier: dict[str, Any] | None = None) -> None:
         self.path = path
+        self.earlier = earlier
+        """The summary of this very run, where an earlier process of it was ended; its files are still there."""
         self._lock = lock
 
     def replace(self, name: str, content: bytes, *, is_durable: bool = False) -> None:
@@ -39,8 +42,11 @@ class Folder:
         os.close(self._lock)
 
 
-def claim(path: Path) -> Folder:
-    """`path`, made where it is missing and empty of an earlier run's files; raises SinkError."""
+def claim(path: Path, run: str = "") -> Folder:
+    """`path`, made where it is missing and empty of an earlier run's files; raises SinkError.
+
+    Files of the run called `run` itself stay, for it to go on with.
+    """
     try:
         path.mkdir(mode=0o700, parents=True, exist_ok=True)  # captured traffic is nobody else's business
         lock = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
@@ -49,8 +55,11 @@ def claim(path: Path) -> Folder:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _refuse_foreign(path)
-        for name in OWN_FILES:
-            (path / name).unlink(missing_ok=True)
+        earlier = _summary(path / "summary.json")
+        if earlier is None or not run or earlier["run"] != run:
+            earlier = None
+            for name in OWN_FILES:
+                (path / name).unlink(missing_ok=True)
     except BlockingIOError as error:
         os.close(lock)
         raise SinkError(
@@ -62,7 +71,7 @@ def claim(path: Path) -> Folder:
     except SinkError:
         os.close(lock)
         raise
-    return Folder(path, lock)
+    return Folder(path, lock, earlier)
 
 
 def unwritable(path: Path, error: OSError) -> SinkError:
@@ -75,14 +84,16 @@ def unwritable(path: Path, error: OSError) -> SinkError:
 
 def _refuse_foreign(path: Path) -> None:
     strangers = [name for name in OWN_FILES if (path / name).exists()]
-    if strangers and not _is_summary(path / "summary.json"):
+    if strangers and _summary(path / "summary.json") is None:
         stranger = str(path / strangers[0])
         raise SinkError(f"{stranger!r} was not written by a run of shadow; move it or choose another --out")
 
 
-def _is_summary(path: Path) -> bool:
+def _summary(path: Path) -> dict[str, Any] | None:
+    """What a run wrote to `path`; None where no run did."""
     try:
         summary = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(summary, dict) and {"run", "ledger", "findings"} <= summary.keys()
+        return None
+    is_ours = isinstance(summary, dict) and {"run", "ledger", "findings"} <= summary.keys()
+    return summary if is_ours else None

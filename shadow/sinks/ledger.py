@@ -48,6 +48,18 @@ class Ledger:
             case Broke():
                 self.broke += 1
 
+    def resume(self, summary: dict[str, Any]) -> None:
+        """Go on counting from where `summary`, of an earlier process of the same run, had come to.
+
+        Findings are not taken over: they are heard again.
+        """
+        for fate in self.fates:
+            self.fates[fate] += summary["ledger"].get(fate.value, 0)
+        for verdict in self.verdicts:
+            self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
+        for parcel in self.sent:
+            self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
+
     def close(self) -> None:
         """Nothing is buffered."""
 

@@ -8,10 +8,23 @@ import msgspec
 
 from shadow.model import Finding
 
+_DECODER = msgspec.json.Decoder(Finding)
+
 
 def finding_line(finding: Finding) -> bytes:
     """`finding` as one JSON line with its line end."""
     return json_line(msgspec.structs.asdict(finding))
+
+
+def read_findings(lines: bytes) -> tuple[Finding, ...]:
+    """The findings in `findings.jsonl`; a line that is none is left out."""
+    found = []
+    for line in lines.splitlines():
+        try:
+            found.append(_DECODER.decode(line))
+        except msgspec.MsgspecError:
+            continue
+    return tuple(found)
 
 
 def json_line(value: dict[str, Any]) -> bytes:

@@ -70,7 +70,8 @@ class Output:
         self._is_closing = False
         try:
             folder.replace("summary.json", _document(summary()))
-            folder.replace("findings.jsonl", b"")
+            if folder.earlier is None:
+                folder.replace("findings.jsonl", b"")
             self._journal = _Journal(folder.path / "exchanges.jsonl", settings.max_exchanges_bytes)
         except OSError as error:
             raise unwritable(folder.path, error) from error
@@ -181,9 +182,9 @@ class _Journal:
     """A file of lines up to a size. A line is written whole or not at all."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
-        self._file = path.open("wb", buffering=0)
+        self._file = path.open("ab", buffering=0)
         self._max_bytes = max_bytes
-        self._size_bytes = 0
+        self._size_bytes = self._file.tell()
         self.is_full = max_bytes <= 0
 
     def append(self, lines: Sequence[bytes]) -> int:

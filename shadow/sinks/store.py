@@ -22,25 +22,25 @@ _SCHEMA = """
 pragma journal_mode = wal;
 pragma synchronous = normal;
 pragma user_version = 1;
-create table findings (
+create table if not exists findings (
     id text primary key, kind text not null, fault text not null, severity text not null, title text not null,
     endpoint text not null, mutator text, expect text not null, count integer not null,
     confirmed text not null, first_at real not null, last_at real not null,
     json text not null  -- the whole finding, as a line of findings.jsonl
 ) without rowid;
-create index findings_by_severity on findings (severity, count desc);
-create index findings_by_endpoint on findings (endpoint);
-create table occurrences (
+create index if not exists findings_by_severity on findings (severity, count desc);
+create index if not exists findings_by_endpoint on findings (endpoint);
+create table if not exists occurrences (
     finding text not null references findings (id), exchange integer not null, endpoint text not null,
     at real not null, primary key (finding, exchange)
 ) without rowid;
-create index occurrences_by_exchange on occurrences (exchange);
-create index occurrences_by_time on occurrences (at);
-create table trials (
+create index if not exists occurrences_by_exchange on occurrences (exchange);
+create index if not exists occurrences_by_time on occurrences (at);
+create table if not exists trials (
     endpoint text not null, mutator text not null, expect text not null, verdict text not null,
     count integer not null, primary key (endpoint, mutator, expect, verdict)
 ) without rowid;
-create index trials_by_mutator on trials (mutator, verdict);
+create index if not exists trials_by_mutator on trials (mutator, verdict);
 """
 """`mutator` is '' for originals and `expect` is '' where none was stated; times are Unix seconds."""
 
