@@ -4,10 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Container
 
 from shadow.model import Exchange, Fate, Settled
+from shadow.wire.delivery import Bounds
 from shadow.wire.numbering import Numbering
 from shadow.wire.packet import Dissector, FlowKey, flow_ends
 from shadow.wire.pairing import Limits, Link, Pairing
-from shadow.wire.tcp import Bounds, Reassembler
+from shadow.wire.tcp import Reassembler
 
 
 class Extraction:

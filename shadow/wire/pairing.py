@@ -9,9 +9,9 @@ from typing import Protocol
 import msgspec
 
 from shadow.model import Exchange, Request, Response
+from shadow.wire.direction import End
 from shadow.wire.http1 import MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestReader, ResponseReader
 from shadow.wire.opening import Opening, Piece, Speaker, speaker
-from shadow.wire.tcp import End
 from shadow.wire.unanswered import Asked, Unanswered, Unmatched, is_after
 
 _MASK = 0xFFFF_FFFF
@@ -71,7 +71,7 @@ class Link(msgspec.Struct, frozen=True):
 
 
 class Pairing:
-    """One connection's conversation over HTTP/1, in the sense of `shadow.wire.tcp.Conversation`."""
+    """One connection's conversation over HTTP/1, in the sense of `shadow.wire.direction.Conversation`."""
 
     def __init__(self, link: Link, listener: Listener, limits: Limits | None = None) -> None:
         self._link = link

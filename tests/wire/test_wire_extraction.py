@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from bench.capture import ACK, FIN, PSH, RST, SYN, Packet, Talk, ethernet, ip
 from shadow.model import Exchange, Settled
+from shadow.wire.delivery import Bounds
 from shadow.wire.extraction import Extraction
 from shadow.wire.pairing import Limits
-from shadow.wire.tcp import Bounds
 
 
 def extracted(packets: list[Packet], **options: object) -> tuple[list[Exchange], list[str]]:

@@ -5,8 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.capture import ACK, FIN, PSH, RST, SYN, Talk
+from shadow.wire.delivery import Bounds
+from shadow.wire.direction import Conversation, End
 from shadow.wire.packet import Dissector, FlowKey
-from shadow.wire.tcp import Bounds, Conversation, End, Reassembler
+from shadow.wire.tcp import Reassembler
 
 
 class Heard:
@@ -128,7 +130,7 @@ def test_waiting_bytes_are_bounded_per_direction_and_in_all() -> None:
         for at in range(100):
             talk.packet(0, PSH | ACK, b"x" * 1000, seq=start + 1000 * at)
             room.take(talk)
-            assert room.reassembler._waiting_bytes <= 5000 + 1256
+            assert room.reassembler._delivery.waiting_bytes <= 5000 + 1256
         assert room.heard[0].texts[0].startswith(b"_xxx")
 
 
@@ -163,7 +165,7 @@ def test_connection_of_no_interest_costs_nothing_but_its_count() -> None:
     room = Room(stays=False).take(talk)
     assert room.heard[0].texts[0] == b"a"
     assert room.reassembler.skipped_bytes == 5
-    assert room.reassembler._waiting_bytes == 0
+    assert room.reassembler._delivery.waiting_bytes == 0
 
 
 def test_idle_connections_are_forgotten() -> None:
@@ -175,7 +177,7 @@ def test_idle_connections_are_forgotten() -> None:
     for _ in range(9000):
         busy.say(0, b"x")
     room.take(busy)
-    assert len(room.reassembler._halves) == 2
+    assert len(room.reassembler._directions) == 2
     assert room.heard[0].ends == [(0, End.LOST), (1, End.LOST)]
 
 
@@ -216,4 +218,4 @@ def test_no_segments_make_it_raise(steps: list[tuple[int, int, bytes, int]]) -> 
         talk.packet(side, SYN if flags & 1 else ACK, payload)
     room.take(talk).reassembler.finish()
     assert all(len(heard.ends) <= 2 for heard in room.heard)
-    assert room.reassembler._waiting_bytes == 0
+    assert room.reassembler._delivery.waiting_bytes == 0
