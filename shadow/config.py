@@ -11,6 +11,8 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from shadow.auth import TokenSettings
+from shadow.auth.keys import SigningKey, TokenKey
 from shadow.auth.scheme import SigningSettings
 from shadow.content.redaction import RedactionSettings
 from shadow.errors import ConfigError, nearest
@@ -74,7 +76,7 @@ class SafetySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What may be sent where, as `[safety]`."""
 
     allow: Patterns = ()
-    """``"host"``, ``"host:port"`` or CIDR that targets must match; empty allows the configured targets alone."""
+    """``"host"``, ``"host:port"`` or CIDR that targets must match; empty: the configured targets alone."""
     kill_file: str = ""
     """As soon as this file exists nothing more is sent, and the run ends with exit code 3."""
     max_requests: Count = 0
@@ -138,7 +140,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
-    """The most that the tap keeps of a body. A longer request is not replayed, a longer answer counts as cut."""
+    """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     scope: ScopeSettings = ScopeSettings()
     """Which captured exchanges are replayed."""
     session: SessionSettings = SessionSettings()
@@ -151,6 +153,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is masked besides what is known to be a secret."""
     signing: SigningSettings | None = None
     """How the service's requests are signed; left out where they are not."""
+    tokens: TokenSettings | None = None
+    """What bearer tokens are signed with, where the keys are known."""
     identity: tuple[IdentitySettings, ...] = ()
     """The principals that requests come from."""
 
@@ -182,25 +186,16 @@ def load(path: Path | None, options: Mapping[str, Any]) -> Settings:
     return _convert(_overlay(_read(path) if path else {}, options), str(path) if path else "the options")
 
 
-def secrets(signing: SigningSettings) -> dict[str, str]:
+def secrets(settings: Settings) -> dict[str, str]:
     """The secrets that stand in the environment or in files, by key id.
 
     Raises ConfigError for a variable that is not set, or a file that cannot be read.
     """
-    found = {}
-    for key in signing.keys:
-        if key.secret_env:
-            if key.secret_env not in os.environ:
-                raise ConfigError(f"signing key {key.id!r}: variable {key.secret_env!r} is not set")
-            found[key.id] = os.environ[key.secret_env]
-        elif key.secret_file:
-            try:
-                found[key.id] = Path(key.secret_file).read_text(encoding="utf-8")
-            except (OSError, UnicodeDecodeError) as error:
-                raise ConfigError(
-                    f"signing key {key.id!r}: cannot read {key.secret_file!r}: {error}"
-                ) from error
-    return found
+    keys: tuple[SigningKey | TokenKey, ...] = (
+        *(settings.signing.keys if settings.signing else ()),
+        *(settings.tokens.keys if settings.tokens else ()),
+    )
+    return {key.id: _secret(key) for key in keys if key.secret_env or key.secret_file}
 
 
 def json_schema() -> dict[str, Any]:
@@ -241,6 +236,17 @@ def parse_duration(name: str, text: str | float) -> float:
         )
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
     return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+
+
+def _secret(key: SigningKey | TokenKey) -> str:
+    if key.secret_env:
+        if key.secret_env not in os.environ:
+            raise ConfigError(f"key {key.id!r}: the variable {key.secret_env!r} is not set")
+        return os.environ[key.secret_env]
+    try:
+        return Path(key.secret_file).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"key {key.id!r}: cannot read {key.secret_file!r}: {error}") from error
 
 
 def _parse_rate(rate: str | float) -> float | None:

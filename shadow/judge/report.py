@@ -19,7 +19,7 @@ _TITLES: dict[str, str] = {
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
     "auth-bypass": "bad credentials or signature accepted",
-    "crash": "connection dropped without an answer",
+    "crash": "connection dropped, or what came is no HTTP",
     "framing": "malformed framing accepted",
     "hang": "no answer in time",
     "illegal-transition": "illegal step accepted",

@@ -19,6 +19,8 @@ _ID = re.compile(
 )
 _VERSION = re.compile(r"v\d+")
 _MAX_SEGMENTS = 12
+_TOP_FACTOR = 8
+"""The first segment names kinds of things more often than things."""
 OTHER = "other"
 
 
@@ -57,12 +59,10 @@ class Endpoints:
         if _ID.fullmatch(segment) and not _VERSION.fullmatch(segment):
             return "{id}"
         seen = self._children.setdefault(place, set())
-        if segment in seen:
-            return "{id}" if len(seen) > self._fan_out else segment
-        if len(seen) > self._fan_out:
-            return "{id}"
-        seen.add(segment)
-        return "{id}" if len(seen) > self._fan_out else segment
+        limit = self._fan_out if place else self._fan_out * _TOP_FACTOR
+        if len(seen) <= limit:
+            seen.add(segment)
+        return "{id}" if len(seen) > limit else segment
 
 
 def _path(target: bytes) -> str:

@@ -117,7 +117,10 @@ class Link:
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
         outcome = await self._transports[via].send(sending)
         self._breaker.note(outcome)
-        self._tell_whether_up()
+        if not self._breaker.is_up:
+            self.tell(is_up=False, why=_why(outcome))
+        elif isinstance(outcome, Reply):
+            self.tell(is_up=True)
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
@@ -133,11 +136,22 @@ class Link:
         """Whether the target counts as usable."""
         return self._breaker.is_up
 
-    def _tell_whether_up(self) -> None:
-        if self._breaker.is_up != self._is_up:
-            self._is_up = self._breaker.is_up
-            self._hear(TargetSeen(self.target.name, self._is_up))
+    def tell(self, *, is_up: bool, why: str = "") -> None:
+        """Tell the sinks whether the target is usable, where that is news."""
+        if is_up != self._is_up:
+            self._is_up = is_up
+            self._hear(TargetSeen(self.target.name, is_up, why))
 
     async def close(self) -> None:
         for transport in self._transports.values():
             await transport.close()
+
+
+def _why(outcome: Outcome) -> str:
+    if isinstance(outcome, Reply):
+        return ""
+    return (
+        f"{outcome.why.replace('_', ' ')}, {outcome.detail}"
+        if outcome.detail
+        else outcome.why.replace("_", " ")
+    )

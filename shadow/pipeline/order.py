@@ -1,7 +1,8 @@
-"""When an exchange may be sent: after its session's previous one, and after every write that came before it live.
+"""When an exchange may be sent: as its session has it, and never on the wrong side of a write.
 
-A write that had been answered before this request began may be its cause, whichever client sent it: a grant given by one
-client lets another one in. Such writes are waited for; all that overlapped in the live service runs side by side here too.
+A write that had been answered live before a request began may be its cause, whichever client sent it: a grant given
+by one client lets another one in. And what had been answered before a write began must not see its effect. So reads
+wait for earlier writes, and writes for all that is earlier; what overlapped live runs side by side here too.
 """
 
 import asyncio
@@ -33,8 +34,9 @@ class Turn:
     """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session too."""
 
     waits_for: tuple[asyncio.Event, ...]
-    ended_at: float | None
-    """When the live answer began; None for requests that do not write."""
+    ended_at: float
+    """When the live answer began."""
+    is_write: bool
     original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     is_settled: bool = False
@@ -57,26 +59,25 @@ class Order:
 
     def __init__(self) -> None:
         self._last: dict[str, Turn] = {}
-        self._writes: list[Turn] = []
+        self._unsent: list[Turn] = []
 
     def enter(self, exchange: Exchange, session: str) -> Turn:
-        """The turn of `exchange`, behind its session's previous one and the writes answered before it began."""
-        self._writes = [each for each in self._writes if not each.original.is_set()]
+        """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
+        self._unsent = [each for each in self._unsent if not each.original.is_set()]
+        writes = is_write(exchange.request.method)
         before = self._last.get(session)
-        causes = [each.original for each in self._writes if _is_before(each, exchange)]
-        waits_for = (*([before.done] if before else []), *causes)
+        earlier = [
+            each.original
+            for each in self._unsent
+            if (writes or each.is_write) and each.ended_at <= exchange.seen_at
+        ]
         ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
-        turn = Turn(waits_for, ended_at if is_write(exchange.request.method) else None)
+        turn = Turn((*([before.done] if before else []), *earlier), ended_at, writes)
         self._last[session] = turn
-        if turn.ended_at is not None:
-            self._writes.append(turn)
+        self._unsent.append(turn)
         return turn
 
     def forget(self, session: str, turn: Turn) -> None:
         """Drop what is kept for a session whose last turn is `turn`."""
         if self._last.get(session) is turn:
             del self._last[session]
-
-
-def _is_before(write: Turn, exchange: Exchange) -> bool:
-    return write.ended_at is not None and write.ended_at <= exchange.seen_at

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,8 @@ from shadow.pipeline.source import Source
 from shadow.pipeline.trials import Later, Trials
 
 _TICK_SECONDS = 0.25
+_GRACE_SECONDS = 2.0
+"""How long what is under way may take to end once the run is to be stopped."""
 _WAITING_PER_SLOT = 16
 """Exchanges that may wait for their turn, for each that is worked on: waiting ones are cheap."""
 
@@ -32,6 +35,8 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     duration_seconds: float | None = None
     patience_seconds: float | None = None
     """How long a candidate may be down before the run is stopped; None to wait for it, as taps do."""
+    drain_seconds: float | None = None
+    """How long what waits is worked off once no more comes in; None for as long as it takes."""
 
 
 class Pipeline:
@@ -71,10 +76,12 @@ class Pipeline:
         self._intake = Intake(settings.queue_items)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._fed_at: float | None = None
         self._room = asyncio.Semaphore(settings.concurrency * _WAITING_PER_SLOT)
 
     def stop(self, why: str) -> None:
-        """End in order: nothing new is taken in, what is under way is finished, the rest counts as dropped."""
+        """End in order: nothing new is begun, what is under way has a moment to end, the rest is dropped."""
         if not self._stopping.is_set():
             self._stopping.set()
             self._hear(StateChanged("stopping", why))
@@ -83,28 +90,37 @@ class Pipeline:
         """Work off `source` until it ends, or `stop` was called, or the time is over."""
         async with asyncio.TaskGroup() as group:
             feed = group.create_task(self._feed(source), name="feed")
-            stopper = group.create_task(self._end_feed(feed), name="stopper")
+            stopper = group.create_task(self._end(feed), name="stopper")
+            watch = group.create_task(self._watch(), name="watch")
             async with asyncio.TaskGroup() as work:
-                watch = group.create_task(self._watch(work), name="watch")
+                quiet = group.create_task(self._take_up_quiet_sessions(work), name="quiet sessions")
                 await self._dispatch(work)
-                watch.cancel()
-            stopper.cancel()
+                quiet.cancel()
             async with asyncio.TaskGroup() as work:
                 self._start_session_trials(work, is_over=True)
+            watch.cancel()
+            stopper.cancel()
 
     async def _feed(self, source: Source) -> None:
         try:
             await source.feed(self._intake, self._hear)
         finally:
             await self._intake.close()
+        self._fed_at = time.monotonic()
+        if waiting := len(self._intake) + len(self._under_way):
+            self._hear(StateChanged("ending", f"no more comes in, {waiting} exchanges are worked off"))
 
-    async def _end_feed(self, feed: asyncio.Task[None]) -> None:
+    async def _end(self, feed: asyncio.Task[None]) -> None:
+        """Once the run is to be stopped: end the feed, and a little later what is still under way."""
         try:
             async with asyncio.timeout(self._settings.duration_seconds):
                 await self._stopping.wait()
         except TimeoutError:
             self.stop("the time is over")
         feed.cancel()
+        await asyncio.sleep(_GRACE_SECONDS)
+        for task in tuple(self._under_way):
+            task.cancel()
 
     async def _dispatch(self, work: asyncio.TaskGroup) -> None:
         """Start work on each exchange that is in scope, in the order in which they came."""
@@ -118,7 +134,12 @@ class Pipeline:
             await self._room.acquire()
             session = session_of(exchange, self._settings.session_by, self._signer)
             turn = self._order.enter(exchange, session)
-            work.create_task(self._work(exchange, session, turn), name=f"exchange {exchange.index}")
+            self._start(work, self._work(exchange, session, turn), f"exchange {exchange.index}")
+
+    def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
+        task = work.create_task(job, name=name)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
     async def _work(self, exchange: Exchange, session: str, turn: Turn) -> None:
         """One exchange from its turn on. The one place where a bug is caught: it costs this exchange alone."""
@@ -130,10 +151,12 @@ class Pipeline:
             if later is not None and later.mutants:
                 async with self._slow_slots:
                     await self._trials.conduct_slow(later)
+        except asyncio.CancelledError:
+            self._drop(exchange, turn, "the run was stopped")
+            raise
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
             self._hear(Broke(exchange.index, f"{type(error).__name__}: {error}"))
-            if not turn.is_settled:
-                self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "work on it broke", exchange))
+            self._drop(exchange, turn, "work on it broke")
         finally:
             turn.leave()
             self._order.forget(session, turn)
@@ -144,8 +167,7 @@ class Pipeline:
         if why := self._halted():
             self.stop(why)
         if self._stopping.is_set():
-            turn.is_settled = True
-            self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
+            self._drop(exchange, turn, "the run was stopped")
             return None
         case = Case(
             exchange,
@@ -158,12 +180,18 @@ class Pipeline:
         self._sessions.add(session, exchange, time.monotonic())
         return later
 
+    def _drop(self, exchange: Exchange, turn: Turn, why: str) -> None:
+        """Tell that the exchange was dropped, unless its fate was told before."""
+        if not turn.is_settled:
+            turn.is_settled = True
+            self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
+
     def _start_session_trials(self, work: asyncio.TaskGroup, *, is_over: bool = False) -> None:
         """Start work on the sessions that have gone quiet, or on all when the run is over."""
         if self._stopping.is_set():
             return
         for name, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
-            work.create_task(self._work_session(past), name=f"session {name}")
+            self._start(work, self._work_session(past), f"session {name}")
 
     async def _work_session(self, past: tuple[Exchange, ...]) -> None:
         try:
@@ -172,16 +200,29 @@ class Pipeline:
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
             self._hear(Broke(past[0].index, f"{type(error).__name__}: {error}"))
 
-    async def _watch(self, work: asyncio.TaskGroup) -> None:
-        """Now and then: tell the fill of the intake, take up quiet sessions, stop when nothing may be sent."""
-        up_at = time.monotonic()
+    async def _take_up_quiet_sessions(self, work: asyncio.TaskGroup) -> None:
         while True:
             self._start_session_trials(work)
-            up_at = time.monotonic() if self._is_up() else up_at
-            down_seconds, patience = time.monotonic() - up_at, self._settings.patience_seconds
-            if patience is not None and down_seconds > patience:
-                self.stop(f"the candidate has been down for {patience:g} s")
+            await asyncio.sleep(_TICK_SECONDS)
+
+    async def _watch(self) -> None:
+        """Now and then: tell the fill of the intake, and stop where nothing may, or can, be sent any more."""
+        up_at = time.monotonic()
+        while True:
             self._hear(QueueSeen("intake", len(self._intake), self._intake.capacity))
-            if why := self._halted():
+            now = time.monotonic()
+            up_at = now if self._is_up() else up_at
+            if why := self._halted() or self._given_up(now, down_seconds=now - up_at):
                 self.stop(why)
             await asyncio.sleep(_TICK_SECONDS)
+
+    def _given_up(self, now: float, *, down_seconds: float) -> str:
+        """Why it makes no sense to go on waiting; empty where it does."""
+        patience, drain = self._settings.patience_seconds, self._settings.drain_seconds
+        if patience is not None and down_seconds > patience:
+            return f"the candidate has been down for {patience:g} s"
+        if drain is None or self._fed_at is None:
+            return ""
+        if down_seconds > _TICK_SECONDS:
+            return "no more comes in, and the candidate is down"
+        return f"no more has come in for {drain:g} s" if now - self._fed_at > drain else ""

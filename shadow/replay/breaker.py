@@ -9,7 +9,7 @@ import msgspec
 
 from shadow.model import NoReply, Outcome, Silence
 
-_WEIGHTS = {Silence.REFUSED: 4, Silence.UNSENT: 0}
+_WEIGHTS = {Silence.REFUSED: 4, Silence.UNSENT: 0, Silence.MALFORMED: 0}
 """A refused connection tells more than a hang or a reset, which a mutant may have earned by itself."""
 
 

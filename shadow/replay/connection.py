@@ -96,7 +96,7 @@ class Connection(asyncio.Protocol):
         for position, segment in enumerate(wire.segments):
             if position and wire.pause_seconds:
                 await self._pause(wire.pause_seconds)
-            if not self.is_open:
+            if not self.is_open or transport.is_closing():
                 return
             transport.write(segment)
             await self._flushed()

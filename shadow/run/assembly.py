@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from mutators import CATALOG, SESSION_CATALOG, load_plugins
-from shadow.auth.scheme import CanonicalScheme
+from shadow.auth import signer_of
 from shadow.config import Settings, parse_target, secrets
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs
@@ -53,6 +53,8 @@ class Assembly(msgspec.Struct, frozen=True):
 
 _RETRY_SECONDS_MAX = 2.0
 """A shadow that was restarted is back in use this soon."""
+_DRAIN_SECONDS = 60.0
+"""Whoever ended the tap waits for this."""
 _PATIENCE_SECONDS = 30.0
 """A file can wait, but not for ever."""
 
@@ -70,7 +72,7 @@ def assemble(
     if settings.baseline:
         targets.append(parse_target("baseline", settings.baseline))
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets, run=run)
-    signer = CanonicalScheme(settings.signing, secrets(settings.signing)) if settings.signing else None
+    signer = configured_signer(settings)
     stopping = asyncio.Event()
     links = [
         _link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
@@ -92,6 +94,17 @@ def assemble(
         hear=hear,
     )
     return Assembly(pipeline, environment, guard, noise, tuple(targets))
+
+
+def configured_signer(settings: Settings) -> Signs | None:
+    """What signs requests under the configured scheme; None where none is configured. Raises ConfigError."""
+    return signer_of(settings.signing, settings.tokens, secrets(settings))
+
+
+def scope_of(settings: Settings) -> Scope:
+    """Which exchanges are worked on."""
+    scope = settings.scope
+    return Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed)
 
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
@@ -190,7 +203,6 @@ def _pipeline(
         hear=hear,
         report=reporting.report,
     )
-    scope = settings.scope
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
@@ -198,8 +210,9 @@ def _pipeline(
             settings.session.by,
             settings.duration_seconds,
             None if is_live else _PATIENCE_SECONDS,
+            _DRAIN_SECONDS if is_live else None,
         ),
-        Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed),
+        scope_of(settings),
         trials,
         session_trials,
         endpoints=endpoints,

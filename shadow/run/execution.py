@@ -15,7 +15,7 @@ import msgspec
 from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
 from shadow.errors import ShadowError, TargetError
-from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, TargetSeen
+from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source
 from shadow.replay import Guard, Target
@@ -30,6 +30,9 @@ from shadow.sinks.store import Store, StoreSettings
 from shadow.taps.jsonl import encode
 
 _CONNECT_SECONDS = 3.0
+
+_OUTPUT = OutputSettings(summary_every_seconds=1.0)
+"""What a pipeline that is killed had settled since its last summary counts as lost."""
 
 EXIT_FINDINGS = 1
 EXIT_UNSAFE = 3
@@ -76,9 +79,9 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             raise TargetError(downs[0][1])
         with _opened(settings, run_settings, run, sinks) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
-            for target in assembly.targets:
-                why = dict(downs).get(target.name, "")
-                sinks.hear(TargetSeen(target.name, not why, why))
+            for link in assembly.environment.links:
+                why = dict(downs).get(link.target.name, "")
+                link.tell(is_up=not why, why=why)
             await _run(assembly.pipeline, source)
             if (lost := source.captured - ledger.captured) > 0:
                 sinks.hear(Settled("mitm", Fate.DROPPED, lost, "lost with a pipeline that was ended"))
@@ -99,7 +102,7 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
         nonlocal asked
         asked += 1
         if asked == 1:
-            pipeline.stop("interrupted; once more to end at once")
+            pipeline.stop("interrupted")
         elif task is not None:
             task.cancel()
 
@@ -136,7 +139,7 @@ def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sin
         view = msgspec.structs.replace(run_settings.view, duration_seconds=settings.duration_seconds)
         console = Console(view, ledger, summary, redactor, sys.stdout, sys.stderr)
         stack.callback(console.close)
-        output = Output(folder, summary, redactor, encode, OutputSettings())
+        output = Output(folder, summary, redactor, encode, _OUTPUT)
         stack.callback(output.close)
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)

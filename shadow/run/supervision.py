@@ -82,11 +82,13 @@ class Supervision:
         self._tell(f"clients connect to http://{host}:{port}, live is {self._settings.live}")
 
     def _on_signal(self) -> None:
-        """First: end in order. Second: have the pipeline leave the rest. Third: end it."""
+        """First: the tap ends, what waits is worked off. Second: the rest is left. Then: everything ends at once."""
         self._signals += 1
         self._stop.set()
         if self._signals > 1 and self._child is not None and self._child.returncode is None:
-            self._child.send_signal(signal.SIGTERM if self._signals == 2 else signal.SIGKILL)
+            self._child.send_signal(signal.SIGTERM if self._signals < 4 else signal.SIGKILL)
+        if self._signals == 1:
+            self._tell("ending; once more to leave what still waits")
 
     async def _start(self, *more: str) -> asyncio.subprocess.Process:
         """A pipeline in a session of its own, so that a terminal's Ctrl-C reaches the tap alone."""

@@ -53,6 +53,15 @@ async def test_request_waits_for_a_write_that_was_answered_before_it_began() -> 
     assert is_free(use)
 
 
+async def test_write_does_not_overtake_a_read_that_was_answered_before_it_began() -> None:
+    order = Order()
+    read = order.enter(exchange(b"GET", 0.0), "a")
+    write = order.enter(exchange(b"DELETE", 1.0), "b")
+    assert not is_free(write)
+    read.original_sent()
+    assert is_free(write)
+
+
 async def test_writes_that_overlapped_live_run_side_by_side() -> None:
     order = Order()
     order.enter(exchange(b"POST", 0.0, 2.0), "a")

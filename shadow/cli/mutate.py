@@ -1,0 +1,88 @@
+"""`shadow mutate`: the mutants that would be sent, without sending them."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shadow.cli._options import settings_from
+
+if TYPE_CHECKING:
+    from mutators import Mutator
+    from shadow.config import Settings
+    from shadow.model import Edit, Exchange
+
+_FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--config", "config_file", type=_FILE, help="TOML settings: signing, identities, scope.")
+@click.option("--mutants", type=int, metavar="N", help="Mutants per exchange.  [default: 3]")
+@click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators.")
+@click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out.")
+@click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a mutant, with its bytes.")
+def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, **options: Any) -> None:
+    """Show the mutants that would be made of the exchanges in FILE (- for standard input). Sends nothing.
+
+    They are made of the requests as recorded; a run makes them of requests that are translated and signed for the
+    target, with the same dice.
+    """
+    settings = settings_from(config_file, options)
+    from shadow.taps.files import Recording
+    from shadow.wire.http1 import serialise_request
+
+    recording = Recording(files, ports=settings.scope.ports)
+    for exchange, endpoint, mutator, edit in _made(settings, recording):
+        if as_json:
+            wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)
+            shown = {
+                "index": exchange.index,
+                "endpoint": endpoint,
+                "mutator": mutator.name,
+                "level": mutator.level,
+                "expect": mutator.expect,
+                "what": edit.what,
+                "reason": mutator.reason,
+                "raw_base64": b64encode(wire).decode(),
+            }
+            click.echo(json.dumps(shown))
+        else:
+            what = edit.what.encode("unicode_escape").decode()
+            click.echo(f"{exchange.index} {endpoint}: {mutator.name} ({mutator.expect}): {what}")
+    for notice in recording.notices:
+        click.echo(f"shadow: {notice}", err=True)
+
+
+def _made(settings: "Settings", items: Any) -> "Iterator[tuple[Exchange, str, Mutator, Edit]]":
+    """Each mutant with its exchange, endpoint and mutator, in the order of a run."""
+    from mutators import CATALOG, dice, load_plugins
+    from shadow.model import Exchange
+    from shadow.pipeline.endpoint import Endpoints
+    from shadow.pipeline.knowledge import Knowledge
+    from shadow.pipeline.scheduler import Scheduler, chosen
+    from shadow.run.assembly import scope_of, configured_signer
+
+    scope, knowledge = (
+        scope_of(settings),
+        Knowledge(identities=settings.identities, signer=configured_signer(settings)),
+    )
+    wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
+    scheduler, endpoints = Scheduler(wanted, seed=settings.seed), Endpoints()
+    for exchange in items:
+        if not isinstance(exchange, Exchange) or scope.refusal(exchange):
+            continue
+        request, index = exchange.request, exchange.index
+        known = knowledge.snapshot(request, "recorded")
+
+        def edited(mutator: "Mutator") -> "Edit | None":
+            return mutator(request, dice(settings.seed, index, mutator.name), known)  # noqa: B023  # used at once
+
+        endpoint = endpoints.name(request)
+        for mutator, edit in scheduler.deal(endpoint, index, settings.mutants, edited):
+            yield exchange, endpoint, mutator, edit
+        knowledge.learn(exchange, {"recorded": exchange})
