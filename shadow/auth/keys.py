@@ -40,12 +40,17 @@ class TokenKey(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     """The token's ``kid``, where it has one."""
     algorithm: str = "HS256"
+    """As a token's ``alg`` has it: HS256, HS384, HS512, RS256, RS384, RS512 or EdDSA."""
     secret: str = ""
     """The secret as text in `secret_encoding`; for RS256 and EdDSA the private key in PEM."""
     secret_env: str = ""
+    """Name of the environment variable that holds the secret instead."""
     secret_file: str = ""
+    """Path of the file that holds the secret instead."""
     secret_encoding: str = "utf-8"  # noqa: S105 - the name of an encoding
+    """``"hex"``, ``"base64"`` or ``"utf-8"``."""
     status: str = "active"
+    """``"active"``, or ``"revoked"`` for one that the service must refuse."""
 
     def __repr__(self) -> str:
         return f"TokenKey(id={self.id!r}, algorithm={self.algorithm!r}, status={self.status!r})"

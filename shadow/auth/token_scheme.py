@@ -18,6 +18,7 @@ class TokenSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``[tokens]``: what bearer tokens are signed with."""
 
     keys: tuple[TokenKey, ...] = ()
+    """Keys that the service accepts tokens of, or no longer does."""
 
 
 class TokenScheme:
