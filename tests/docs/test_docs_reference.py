@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mutators import CATALOG, SESSION_CATALOG
+from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
 from shadow.config import Settings
 from shadow.errors import ConfigError, ShadowError, TargetError, UnsafeError
 from shadow.judge.oracle import ACCEPTED_FAULT
@@ -25,7 +25,7 @@ def rows(document: str, heading: str) -> dict[str, str]:
     """First column to the rest, of the first table below `heading`; each name in a cell counts."""
     below = (DOCS / document).read_text(encoding="utf-8").partition(f"{heading}\n")[2]
     table = below.partition("|---|")[2].partition("\n\n")[0].splitlines()[1:]
-    found = {}
+    found: dict[str, str] = {}
     for row in table:
         first, _, rest = row.removeprefix("|").partition("|")
         found |= dict.fromkeys(re.findall(r"`([^`]+)`", first) or [first.strip()], rest)
@@ -51,11 +51,12 @@ def test_a_stale_part_is_written_anew_and_all_else_left_alone(tmp_path: Path) ->
 
 
 def test_every_setting_has_a_row_with_a_meaning() -> None:
-    rendered = re.findall(r"^\| `\w+` \|.*\| (.*) \|$", settings(), re.MULTILINE)
-    assert len(rendered) > 40
-    assert all(rendered)
+    rendered = settings()
+    meanings = re.findall(r"^\| `\w+` \|.*\| (.*) \|$", rendered, re.MULTILINE)
+    assert len(meanings) > 40
+    assert all(meanings)
     for name in Settings.__struct_fields__:
-        assert f"| `{name}` |" in settings() or f"`[{name}]`" in settings() or f"`[[{name}]]`" in settings()
+        assert any(place in rendered for place in (f"| `{name}` |", f"`[{name}]`", f"`[[{name}]]`")), name
 
 
 def test_a_field_without_a_docstring_has_no_meaning() -> None:
@@ -72,7 +73,8 @@ def test_every_mutator_stands_in_the_catalogue_once_under_its_level() -> None:
     by_level = re.split(r"^### (\w+)$", mutators(), flags=re.MULTILINE)[1:]
     listed = dict(zip(by_level[::2], by_level[1::2], strict=True))
     assert set(listed) == {level.value for level in Level}
-    for each in (*CATALOG, *SESSION_CATALOG):
+    every: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *SESSION_CATALOG)
+    for each in every:
         assert listed[each.level.value].count(f"- `{each.name}` ({each.expect.value}") == 1
 
 

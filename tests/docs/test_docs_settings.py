@@ -69,7 +69,7 @@ def test_the_parts_of_the_canonical_string_that_are_listed_are_those_there_are()
     listed = [part for row in rows.splitlines() for part in re.findall(r"`([^`]+)`", row.split("|")[1])]
     headers = {part: f"x-{part}" for part in SIGNING_PARTS}
     for part in listed:
-        assert reader(part, headers)
+        reader(part, headers)
     with pytest.raises(ConfigError) as error:
         reader("no such part", headers)
     choices = str(error.value).partition("none of ")[2].split(", ")
