@@ -12,7 +12,7 @@ from shadow.model import Exchange, Settled
 from shadow.taps import flows, gor, har, jsonl, pcap
 from shadow.taps.source import Source
 from shadow.wire.extraction import Extraction
-from shadow.wire.pairing import Limits
+from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
 
 FORMATS = "pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be gzipped"

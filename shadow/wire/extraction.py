@@ -5,9 +5,11 @@ from collections.abc import Callable, Container
 
 from shadow.model import Exchange, Fate, Settled
 from shadow.wire.delivery import Bounds
+from shadow.wire.http1 import Limits
+from shadow.wire.listener import Link
 from shadow.wire.numbering import Numbering
 from shadow.wire.packet import Dissector, FlowKey, flow_ends
-from shadow.wire.pairing import Limits, Link, Pairing
+from shadow.wire.pairing import Pairing
 from shadow.wire.tcp import Reassembler
 
 
@@ -95,7 +97,7 @@ class Extraction:
 
 
 class _Ledger:
-    """What the conversations of one capture found, in the sense of `shadow.wire.pairing.Listener`."""
+    """What the conversations of one capture found, in the sense of `shadow.wire.listener.Listener`."""
 
     def __init__(
         self, tap: str, numbering: Numbering, found: list[Exchange | Settled], room_bytes: int

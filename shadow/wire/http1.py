@@ -1,5 +1,7 @@
 """HTTP/1 messages: written byte for byte as they are, and read from any stream, one message per reader."""
 
+import msgspec
+
 from shadow.model import Headers, Request, Response
 from shadow.wire.http1_body import ChunkedBody, LengthBody
 from shadow.wire.http1_head import (
@@ -15,6 +17,13 @@ from shadow.wire.http1_message import Message
 MAX_HEAD_BYTES = 262_144
 MAX_BODY_BYTES = 67_108_864
 _STATUS_LINE_START = b"HTTP/"
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """What is kept of one message."""
+
+    max_head_bytes: int = MAX_HEAD_BYTES
+    max_body_bytes: int = MAX_BODY_BYTES
 
 
 def serialise_request(request: Request) -> bytes:

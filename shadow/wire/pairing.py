@@ -4,70 +4,18 @@ Where bytes of a request are missing, the exchange is unparsed; where bytes of a
 None when its head is among them. After a gap the next message is looked for at the start of a segment.
 """
 
-from typing import Protocol
-
-import msgspec
-
-from shadow.model import Exchange, Request, Response
+from shadow.model import Response
+from shadow.wire.asking import Asking
 from shadow.wire.direction import End
-from shadow.wire.http1 import MAX_BODY_BYTES, MAX_HEAD_BYTES, RequestReader, ResponseReader
-from shadow.wire.opening import Opening, Piece, Speaker, speaker
+from shadow.wire.http1 import Limits, ResponseReader
+from shadow.wire.listener import Link, Listener, settle
+from shadow.wire.opening import Opening, Piece
 from shadow.wire.unanswered import Asked, Unanswered, Unmatched, is_after
 
 _MASK = 0xFFFF_FFFF
 _MAX_HELD_BYTES = 1_048_576
 
-_NOT_CAPTURED = "bytes of the request were not captured"
-_CUT = "the connection ended inside the request"
-_TOO_LONG = "the request is longer than may be kept"
 _NO_REQUEST = "a response without its request"
-
-
-class Limits(msgspec.Struct, frozen=True):
-    """What is kept of one message."""
-
-    max_head_bytes: int = MAX_HEAD_BYTES
-    max_body_bytes: int = MAX_BODY_BYTES
-
-
-class Listener(Protocol):
-    """Hears what conversations found."""
-
-    def begin(self, time: float) -> int:
-        """A request began at Unix time `time`; the index to give to its exchange."""
-        ...
-
-    def found(self, exchange: Exchange) -> None: ...
-
-    def unparsed(self, why: str, index: int) -> None:
-        """What should have been an exchange could not be parsed as one. `index` as begun, or 0."""
-        ...
-
-    def unread(self, why: str) -> None:
-        """A response could not be parsed; its exchange has none, or a cut one."""
-        ...
-
-    def other(self, kind: str, count: int) -> None:
-        """A connection is no HTTP/1 but `kind`, and said `count` bytes before that was clear."""
-        ...
-
-    def passed(self, count: int) -> None:
-        """`count` bytes were no HTTP."""
-        ...
-
-    def keep(self, count: int) -> bool:
-        """`count` more bytes of unfinished exchanges are kept, fewer where negative; False when too many."""
-        ...
-
-
-class Link(msgspec.Struct, frozen=True):
-    """Which connection it is: both sides as ``host:port``, a number of its own, and the tap that saw it."""
-
-    tap: str
-    sides: tuple[str, str]
-    number: int
-    is_whole: bool = True
-    """Whether it is seen from its first byte."""
 
 
 class Pairing:
@@ -80,21 +28,14 @@ class Pairing:
         self._opening = Opening(is_whole=link.is_whole)
         self._client: int | None = None
         self._asked = Unanswered(self._settle)
-        self._asking: Asked | None = None
-        """The request that is being read."""
-        self._requests: RequestReader | None = None
+        self._asking = Asking(self._asked, listener, self._limits, settle=self._settle, keep=self._keep)
         self._answering: Asked | None = None
         """What the response that is being read answers."""
         self._responses: ResponseReader | None = None
-        self._client_seq: int | None = None
-        """The sequence number after the client's last byte that was read."""
         self._held: tuple[list[Piece], list[Piece]] = ([], [])
         """By side: the client's after a request that may switch protocols; the server's before its own."""
         self._held_bytes = 0
-        self._is_client_lost = False
-        """The next request must be looked for: bytes before it are missing, or no HTTP."""
         self._is_server_lost = False
-        self._may_switch = False
         self._may_hold = True
         self._is_over = False
         self._ended: dict[int, End] = {}
@@ -123,7 +64,7 @@ class Pairing:
             if len(self._ended) == 2 and self._opening.skipped_bytes:
                 self._listener.other(self._opening.kind, self._opening.skipped_bytes)
         elif side == self._client:
-            self._cut_request(_CUT)
+            self._asking.end()
         elif not self._held[side]:
             self._end_response(how)
         if self._client is not None and len(self._ended) == 2:
@@ -136,7 +77,7 @@ class Pairing:
             self._listener.other(self._opening.kind, self._opening.skipped_bytes)
             self._is_over = True
         if self._client is not None and self._opening.is_blind:
-            self._is_client_lost = True
+            self._asking.is_lost = True
             self._asked.lose_responses(may_miss_requests=True)
         self._replay(pieces)
 
@@ -150,86 +91,19 @@ class Pairing:
                 self.take(side, payload, time, seq, ack)
 
     def _take_client(self, payload: bytes, time: float, seq: int, ack: int) -> None:
-        while payload:
-            if self._may_switch:
-                self._hold((self._client or 0, payload, time, seq, ack))
-                return
-            reader = self._requests
-            if reader is None:
-                if self._is_client_lost and speaker(payload) is not Speaker.CLIENT:
-                    self._listener.passed(len(payload))
-                    seq += len(payload)
-                    break
-                self._is_client_lost = False
-                limits = self._limits
-                reader = RequestReader(
-                    max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes
-                )
-                self._requests = reader
-            request = reader.feed(payload)
-            self._follow_request(reader, time, seq, ack)
-            seq += len(payload) - len(reader.surplus)
-            if request is None:
-                self._keep(self._asking, len(payload))
-                if reader.error is not None:
-                    self._cut_request(reader.error)
-                break
-            payload = reader.surplus
-            self._complete_request(request, reader)
-        self._client_seq = seq & _MASK
-        if self._held[1 - (self._client or 0)]:
-            self._release(1 - (self._client or 0))
-
-    def _follow_request(self, reader: RequestReader, time: float, seq: int, ack: int) -> None:
-        """Notices where a request begins, and where its head is complete."""
-        asking = self._asking
-        if asking is None and reader.has_begun:
-            self._asking = asking = Asked(self._listener.begin(time), time, seq & _MASK, ack)
-            self._asked.add(asking)
-        if asking is not None and not asking.method:
-            head = reader.head
-            if head is not None:
-                asking.method = head.method
-
-    def _complete_request(self, request: Request, reader: RequestReader) -> None:
-        asking = self._asking
-        assert asking is not None
-        self._asking = self._requests = None
-        if reader.is_cut and not asking.why:
-            asking.why = _TOO_LONG
-        asking.request = request
-        self._keep(asking, len(request.body) - asking.kept_bytes)
-        head = reader.head
-        self._may_switch = head is not None and head.asks_upgrade and not asking.is_answered
-        if asking.is_answered:
-            self._settle(asking)
-
-    def _cut_request(self, why: str) -> None:
-        """The request that is being read cannot be read to its end; the next one must be looked for."""
-        asking, self._asking, self._requests = self._asking, None, None
-        self._is_client_lost = True
-        self._asked.lose_requests()
-        if asking is None:
-            return
-        asking.why = asking.why or why
-        if asking.is_answered:
-            self._settle(asking)
+        client = self._client or 0
+        rest = self._asking.take(payload, time, seq, ack)
+        if rest is not None:
+            self._hold((client, rest[0], time, rest[1], ack))
+        elif self._held[1 - client]:
+            self._release(1 - client)
 
     def _skip_client(self, count: int, time: float) -> None:
         client = self._client or 0
-        if self._may_switch:
+        if self._asking.may_switch:
             self._hold((client, None, time, count, 0))
             return
-        reader, asking = self._requests, self._asking
-        if self._client_seq is not None:
-            self._client_seq = (self._client_seq + count) & _MASK
-        if reader is None or asking is None or not reader.skip(count):
-            self._cut_request(_NOT_CAPTURED)
-        else:
-            asking.why = _NOT_CAPTURED
-            request = reader.completed()
-            if request is not None:
-                self._complete_request(request, reader)
+        self._asking.skip(count)
         self._release(1 - client)
 
     def _take_server(self, payload: bytes, time: float, seq: int, ack: int) -> None:
@@ -282,7 +156,8 @@ class Pairing:
 
         A response that answers nothing gets a request of its own, which says so.
         """
-        is_behind = self._may_hold and (self._client_seq is None or is_after(ack, self._client_seq))
+        next_seq = self._asking.next_seq
+        is_behind = self._may_hold and (next_seq is None or is_after(ack, next_seq))
         found = self._asked.match(seq, ack, is_behind=is_behind)
         if isinstance(found, Asked):
             return found
@@ -312,8 +187,8 @@ class Pairing:
 
     def _stay(self) -> None:
         """The request that might have switched protocols was answered otherwise: the client goes on."""
-        if self._may_switch and not self._asked:
-            self._may_switch = False
+        if self._asking.may_switch and not self._asked:
+            self._asking.may_switch = False
             self._release(self._client or 0)
 
     def _lose_responses(self, count: int) -> None:
@@ -347,13 +222,13 @@ class Pairing:
         """What follows is another protocol's; inside a CONNECT tunnel it may be HTTP again."""
         held = list(self._held[self._client or 0])
         self._held[self._client or 0].clear()
-        self._may_switch = False
+        self._asking.may_switch = False
         if method != b"CONNECT":
             self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
             self._settle_rest(End.CLOSED)
             self._is_over = True
             return
-        self._client = self._client_seq = None
+        self._client = self._asking.next_seq = None
         self._opening = Opening(is_whole=True)
         self._replay([*held, rest] if rest[1] else held)
 
@@ -361,7 +236,7 @@ class Pairing:
         self._held[piece[0]].append(piece)
         self._held_bytes += len(piece[1] or b"")
         if self._held_bytes > _MAX_HELD_BYTES:
-            self._may_switch = self._may_hold = False
+            self._asking.may_switch = self._may_hold = False
             self._release(piece[0])
 
     def _release(self, side: int) -> None:
@@ -385,34 +260,16 @@ class Pairing:
 
     def _settle_rest(self, how: End) -> None:
         """Nothing more will come."""
-        self._may_hold = self._may_switch = False
+        self._may_hold = self._asking.may_switch = False
         client = self._client or 0
         self._release(client)
         self._release(1 - client)
-        self._cut_request(_CUT)
+        self._asking.end()
         self._end_response(how)
         self._asked.settle_all()
 
     def _settle(self, asked: Asked) -> None:
-        """Tells the listener what became of a request, once."""
-        self._listener.keep(-asked.kept_bytes)
-        asked.kept_bytes = 0
-        if asked.is_settled:
-            return
-        asked.is_settled = True
-        if asked.why:
-            self._listener.unparsed(asked.why, asked.index)
-        elif asked.request is not None:
-            self._listener.found(self._exchange(asked, asked.request))
-
-    def _exchange(self, asked: Asked, request: Request) -> Exchange:
-        client, link = self._client or 0, self._link
-        live = link.sides[1 - client]
-        latency = None
-        if asked.response is not None and asked.answered_at is not None:
-            latency = max(asked.answered_at - asked.time, 0.0)
-        session = f"{link.sides[client]}>{live}#{link.number}"
-        return Exchange(asked.index, link.tap, session, asked.time, request, asked.response, latency, live)
+        settle(asked, self._link, self._client or 0, self._listener)
 
     def _keep(self, asked: Asked | None, count: int) -> None:
         """Counts what an unfinished exchange keeps; where all keep too much, this one keeps no more."""
@@ -420,9 +277,9 @@ class Pairing:
             return
         asked.kept_bytes += count
         if not self._listener.keep(count) and count > 0:
-            for reader in (self._requests, self._responses):
-                if reader is not None:
-                    reader.skip(0)
+            self._asking.stop_keeping()
+            if self._responses is not None:
+                self._responses.skip(0)
 
 
 def _nobody(why: str) -> Asked:

@@ -10,7 +10,7 @@ from bench.capture import ACK, FIN, PSH, RST, SYN, Packet, Talk, ethernet, ip
 from shadow.model import Exchange, Settled
 from shadow.wire.delivery import Bounds
 from shadow.wire.extraction import Extraction
-from shadow.wire.pairing import Limits
+from shadow.wire.http1 import Limits
 
 
 def extracted(packets: list[Packet], **options: object) -> tuple[list[Exchange], list[str]]:

@@ -1,0 +1,70 @@
+"""Between one connection's conversation and those who hear what it found."""
+
+from typing import Protocol
+
+import msgspec
+
+from shadow.model import Exchange, Request
+from shadow.wire.unanswered import Asked
+
+
+class Listener(Protocol):
+    """Hears what conversations found."""
+
+    def begin(self, time: float) -> int:
+        """A request began at Unix time `time`; the index to give to its exchange."""
+        ...
+
+    def found(self, exchange: Exchange) -> None: ...
+
+    def unparsed(self, why: str, index: int) -> None:
+        """What should have been an exchange could not be parsed as one. `index` as begun, or 0."""
+        ...
+
+    def unread(self, why: str) -> None:
+        """A response could not be parsed; its exchange has none, or a cut one."""
+        ...
+
+    def other(self, kind: str, count: int) -> None:
+        """A connection is no HTTP/1 but `kind`, and said `count` bytes before that was clear."""
+        ...
+
+    def passed(self, count: int) -> None:
+        """`count` bytes were no HTTP."""
+        ...
+
+    def keep(self, count: int) -> bool:
+        """`count` more bytes of unfinished exchanges are kept, fewer where negative; False when too many."""
+        ...
+
+
+class Link(msgspec.Struct, frozen=True):
+    """Which connection it is: both sides as ``host:port``, a number of its own, and the tap that saw it."""
+
+    tap: str
+    sides: tuple[str, str]
+    number: int
+    is_whole: bool = True
+    """Whether it is seen from its first byte."""
+
+
+def settle(asked: Asked, link: Link, client: int, listener: Listener) -> None:
+    """Tells the listener what became of a request of side `client`, once."""
+    listener.keep(-asked.kept_bytes)
+    asked.kept_bytes = 0
+    if asked.is_settled:
+        return
+    asked.is_settled = True
+    if asked.why:
+        listener.unparsed(asked.why, asked.index)
+    elif asked.request is not None:
+        listener.found(_exchange(asked, asked.request, link, client))
+
+
+def _exchange(asked: Asked, request: Request, link: Link, client: int) -> Exchange:
+    live = link.sides[1 - client]
+    latency = None
+    if asked.response is not None and asked.answered_at is not None:
+        latency = max(asked.answered_at - asked.time, 0.0)
+    session = f"{link.sides[client]}>{live}#{link.number}"
+    return Exchange(asked.index, link.tap, session, asked.time, request, asked.response, latency, live)
