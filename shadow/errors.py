@@ -47,6 +47,15 @@ class TargetError(ShadowError):
     exit_code = 4
 
 
+def first_in(group: BaseExceptionGroup[BaseException]) -> ShadowError | None:
+    """The first of the user's errors in `group`; None where it holds bugs alone."""
+    found, _ = group.split(ShadowError)
+    error: BaseException | None = found
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error if isinstance(error, ShadowError) else None
+
+
 def nearest(word: str, choices: Iterable[str]) -> str:
     """``", did you mean 'x'?"`` for the closest of `choices`, or an empty string when none is close."""
     close = get_close_matches(word, list(choices), n=1)

@@ -1,12 +1,13 @@
 """The command line. Commands are imported when they are used, so that `shadow --help` costs nothing."""
 
 import sys
+import traceback
 from importlib import import_module
 from importlib.metadata import version
 
 import click
 
-from shadow.errors import ShadowError, nearest
+from shadow.errors import ShadowError, first_in, nearest
 
 _COMMANDS = {
     "proxy": ("shadow.cli.proxy", "Tap live traffic inline, and shadow it."),
@@ -20,15 +21,17 @@ _COMMANDS = {
     "pipeline": ("shadow.cli.pipeline", "The half of a tap command that replays and compares."),
 }
 _HIDDEN = {"pipeline"}
+_EXIT_BUG = 70
+"""EX_SOFTWARE of sysexits.h."""
 
 
 class _Commands(click.Group):
     """Finds commands by the table above and imports only the one that is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return [name for name in _COMMANDS if name not in _HIDDEN]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # click's
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(import_module(_COMMANDS[cmd_name][0]), cmd_name)
@@ -47,7 +50,9 @@ class _Commands(click.Group):
             formatter.write_dl([(name, _COMMANDS[name][1]) for name in self.list_commands(ctx)])
 
 
-def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:  # noqa: FBT001  # click's signature
+def _print_version(
+    ctx: click.Context, _parameter: click.Parameter, wanted: bool
+) -> None:  # click's signature
     if wanted:
         click.echo(f"shadow {version('shadow')}")
         ctx.exit()
@@ -58,8 +63,8 @@ def _print_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool
 def _shadow() -> None:
     """Replay live traffic, and hostile variants of it, into a new release; see what breaks.
 
-    Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage or settings; 3 stopped by a safety rule;
-    4 the shadow environment could not be used.
+    Exit codes: 0 nothing found at or above --fail-on; 1 findings; 2 wrong usage or settings; 3 stopped by a
+    safety rule; 4 the shadow environment could not be used.
     """
 
 
@@ -71,11 +76,25 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         code = error.exit_code
     except ShadowError as error:
-        click.echo(f"shadow: {error}", err=True)
-        code = error.exit_code
+        code = _told(error)
+    except BaseExceptionGroup as group:
+        code = _told(group)
     except (click.Abort, KeyboardInterrupt):
         code = 130
     except BrokenPipeError:
         sys.stderr.close()  # the reader went away; there is nobody left to tell
         code = 0
+    except Exception as error:  # noqa: BLE001  # a bug must not look like findings to who reads the exit code
+        code = _told(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(error: BaseException) -> int:
+    """Say what went wrong, in one line where the user can put it right; the exit code."""
+    wrong = first_in(error) if isinstance(error, BaseExceptionGroup) else error
+    if isinstance(wrong, ShadowError):
+        click.echo(f"shadow: {wrong}", err=True)
+        return wrong.exit_code
+    traceback.print_exception(error)
+    click.echo("shadow: this is a bug in shadow; please report what stands above", err=True)
+    return _EXIT_BUG

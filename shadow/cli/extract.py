@@ -17,17 +17,28 @@ from shadow.errors import SinkError
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write there.  [default: standard output]",
 )
-@click.option("--port", "ports", type=int, multiple=True, metavar="N", help="Only these server ports.")
+@click.option(
+    "--port",
+    "ports",
+    type=click.IntRange(1, 65535),
+    multiple=True,
+    metavar="N",
+    help="Only these server ports.",
+)
 def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...]) -> None:
     """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
 
-    The ledger goes to standard error: captured is what was seen, unparsed what could not be read as an exchange.
+    The ledger goes to standard error: captured is what was seen, unparsed what could not be read as an
+    exchange.
     """
     from shadow.model import Exchange
     from shadow.taps.files import Recording
     from shadow.taps.jsonl import encode
 
     recording = Recording(files, ports=ports)
+    is_kept = output is not None and output.exists()
+    if is_kept and any(file != "-" and Path(file).samefile(output) for file in files):  # type: ignore[arg-type]  # is_kept
+        raise click.UsageError(f"-o {str(output)!r} is one of the files to be read; choose another")
     captured = unparsed = 0
     reasons: dict[str, int] = {}
     try:

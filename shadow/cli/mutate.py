@@ -27,10 +27,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mutant, with its bytes.")
 def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, **options: Any) -> None:
-    """Show the mutants that would be made of the exchanges in FILE (- for standard input). Sends nothing.
+    """Show the mutants that would be made of the exchanges in FILE (- for standard input). Sends
+    nothing.
 
-    They are made of the requests as recorded; a run makes them of requests that are translated and signed for the
-    target, with the same dice.
+    They are made of the requests as recorded; a run makes them of requests that are translated and signed
+    for the target, with the same dice.
     """
     settings = settings_from(config_file, options)
     from shadow.taps.files import Recording
@@ -65,7 +66,7 @@ def _made(settings: "Settings", items: Any) -> "Iterator[tuple[Exchange, str, Mu
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
-    from shadow.run.assembly import scope_of, configured_signer
+    from shadow.run.assembly import configured_signer, scope_of
 
     scope, knowledge = (
         scope_of(settings),

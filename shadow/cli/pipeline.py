@@ -1,4 +1,5 @@
-"""`shadow pipeline`: the half of a tap command that replays and compares; taps reach it over a Unix socket."""
+"""`shadow pipeline`: the half of a tap command that replays and compares; taps reach it over a Unix
+socket."""
 
 import asyncio
 import os

@@ -18,8 +18,8 @@ from shadow.cli._options import require, run_options, settings_from
 def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> int:
     """Pass live traffic through, and shadow it. Clients connect to --listen.
 
-    The tap and the pipeline are two processes: whatever happens to the pipeline, traffic goes on. When it dies, it is
-    started again. Ctrl-C ends both in order.
+    The tap and the pipeline are two processes: whatever happens to the pipeline, traffic goes on. When it
+    dies, it is started again. Ctrl-C ends both in order.
     """
     settings = settings_from(config_file, options)
     require(settings, "live", "candidate")

@@ -12,7 +12,14 @@ from shadow.cli._options import require, run_options, settings_from, view_from
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--live", metavar="URL", help="Where the traffic was recorded; never sent anything.")
-@click.option("--port", "ports", type=int, multiple=True, metavar="N", help="Only these server ports.")
+@click.option(
+    "--port",
+    "ports",
+    type=click.IntRange(1, 65535),
+    multiple=True,
+    metavar="N",
+    help="Only these server ports.",
+)
 @click.option("--speed", metavar="X|max", help="Of recorded time; 1 is as recorded.  [default: max]")
 @run_options
 def replay(
@@ -24,7 +31,8 @@ def replay(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Shadow recorded traffic: .pcap .pcapng .har .flows .gor .jsonl, each also gzipped; - is standard input."""
+    """Shadow recorded traffic: .pcap .pcapng .har .flows .gor .jsonl, each also gzipped; - is standard
+    input."""
     settings = settings_from(config_file, options)
     require(settings, "candidate")
     from shadow.pipeline.source import Recorded

@@ -10,7 +10,6 @@ from shadow.pipeline.environment import Pair
 from shadow.pipeline.link import MutateFor, Ready
 from shadow.pipeline.order import is_write
 
-
 _SLOW_SECONDS = 0.2
 """What takes longer to send than this is kept out of the session's way."""
 
@@ -44,7 +43,8 @@ class Case(msgspec.Struct, frozen=True):
         return all(any(word in body for body in made) for word in named)
 
     def retelling(self) -> tuple[Script, tuple[Exchange, ...]]:
-        """The session up to and with this exchange as a script, and the exchanges that its steps stem from."""
+        """The session up to and with this exchange as a script, and the exchanges that its steps stem
+        from."""
         told = (*self.past, self.exchange)
         steps = tuple(Step(each.request, at) for at, each in enumerate(told))
         return Script(steps, judged=(len(steps) - 1,), what="as recorded"), told

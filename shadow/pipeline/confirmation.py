@@ -165,8 +165,9 @@ def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Diff
 
 
 def _may_be_drift(case: Case, difference: Difference) -> bool:
-    """Whether it may come of state that only one target has: of a resource more or less in a list, or of another
-    state of a resource that this session did not make, so that telling it anew makes no fresh one."""
+    """Whether it may come of state that only one target has: of a resource more or less in a list, or of
+    another state of a resource that this session did not make, so that telling it anew makes no fresh
+    one."""
     if difference.where == "status":
         return not case.is_about_own
     if difference.change in (Change.LENGTH, Change.ORDER) or difference.where.endswith("]"):

@@ -9,7 +9,7 @@ _ID = re.compile(
     | [0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}   # UUID
     | (?=[^/]*\d)[0-9a-fA-F]{8,}                                                     # hash
     | (?=[^/]*\d)[0-9A-HJKMNP-TV-Z]{26}                                              # ULID
-    | [a-z]{1,12}[-_](?=[^/]*\d)[0-9A-Za-z]{6,}                                      # prefixed, as in i-0a1b2c3d
+    | [a-z]{1,12}[-_](?=[^/]*\d)[0-9A-Za-z]{6,}                                      # prefixed
     | 0x[0-9a-fA-F]{6,}
     | (?=(?:[^/]*\d){3})(?=[^/]*[A-Za-z])[A-Za-z0-9_=-]{20,}                         # token
     | [^/]*%[0-9A-Fa-f]{2}[^/]*                                                      # escaped text
@@ -27,8 +27,8 @@ OTHER = "other"
 class Endpoints:
     """Names endpoints ``"GET /v1/x/{id}"``; at most `limit` of them, all later ones are ``"other"``.
 
-    A segment is ``{id}`` when it looks like an identifier, or once its place has shown more than `fan_out` different
-    words: a path with free text in it must not make a name of each word.
+    A segment is ``{id}`` when it looks like an identifier, or once its place has shown more than `fan_out`
+    different words: a path with free text in it must not make a name of each word.
     """
 
     def __init__(self, *, limit: int = 500, fan_out: int = 25) -> None:
@@ -38,7 +38,8 @@ class Endpoints:
         self._names: set[str] = set()
 
     def name(self, request: Request) -> str:
-        """The endpoint of `request`. The same request may get a more general name later, never a narrower one."""
+        """The endpoint of `request`. The same request may get a more general name later, never a
+        narrower one."""
         template = self._template(_path(request.target))
         name = f"{request.method.decode('latin-1')[:20]} {template}"
         if name in self._names:

@@ -44,7 +44,8 @@ class Environment:
         return Pair(prepared(self.candidate), prepared(self.baseline) if self.baseline else None)
 
     def mutate(self, readies: Readies, mutate: MutateFor, session: str, salt: str) -> Readies | None:
-        """The same mutant for each target, with the same dice; None where the candidate's cannot be edited."""
+        """The same mutant for each target, with the same dice; None where the candidate's cannot be
+        edited."""
         candidate = self.candidate.mutate(readies.candidate, mutate, session, salt)
         if candidate is None:
             return None
@@ -64,8 +65,8 @@ class Environment:
     def names_untold(self, readies: Readies) -> bool:
         """Whether the candidate's target names a live value that stands for another one at the baseline.
 
-        The candidate was never seen to have that thing: an answer that should have told it was another one, and is
-        a finding of its own. What it now says of a name that it cannot know means nothing.
+        The candidate was never seen to have that thing: an answer that should have told it was another one,
+        and is a finding of its own. What it now says of a name that it cannot know means nothing.
         """
         if self.baseline is None or readies.baseline is None:
             return False
@@ -97,7 +98,8 @@ class Environment:
 
 
 def _words(target: bytes) -> list[str]:
-    """The path's segments and the query's names and values, last first: a prefix of one target shifts nothing."""
+    """The path's segments and the query's names and values, last first: a prefix of one target shifts
+    nothing."""
     return re.split(r"[/?&=]", target.decode("latin-1"))[::-1]
 
 

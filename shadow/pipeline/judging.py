@@ -1,7 +1,5 @@
 """Compares answers, has the oracle judge them, and learns on the way what is noise."""
 
-from collections.abc import Callable
-
 from comparators import compare
 from mutators import Mutator
 from shadow.judge import (
@@ -14,11 +12,10 @@ from shadow.judge import (
     judge_original,
     template,
 )
+from shadow.judge.regression import Same
 from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Verdict
 from shadow.pipeline.case import Case
 from shadow.pipeline.environment import Answers
-
-type Same = Callable[[object, object], bool]
 
 
 class Judging:
@@ -93,7 +90,8 @@ class Judging:
         return self.noise.without(endpoint, _differences(one, other))
 
     def _across(self, case: Case, control: Answers, answer: Answers) -> tuple[Difference, ...]:
-        """Where candidate and baseline answer the mutant differently, less where they do so for the control."""
+        """Where candidate and baseline answer the mutant differently, less where they do so for the
+        control."""
         if self.is_drifted or answer.baseline is None:
             return ()
         if any(

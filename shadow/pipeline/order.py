@@ -1,8 +1,9 @@
 """When an exchange may be sent: as its session has it, and never on the wrong side of a write.
 
-A write that had been answered live before a request began may be its cause, whichever client sent it: a grant given
-by one client lets another one in. And what had been answered before a write began must not see its effect. So reads
-wait for earlier writes, and writes for all that is earlier; what overlapped live runs side by side here too.
+A write that had been answered live before a request began may be its cause, whichever client sent it: a
+grant given by one client lets another one in. And what had been answered before a write began must not see
+its effect. So reads wait for earlier writes, and writes for all that is earlier; what overlapped live runs
+side by side here too.
 """
 
 import asyncio
@@ -31,7 +32,8 @@ def may_write(request: Request) -> bool:
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session too."""
+    """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session
+    too."""
 
     waits_for: tuple[asyncio.Event, ...]
     ended_at: float

@@ -39,8 +39,19 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     """How long what waits is worked off once no more comes in; None for as long as it takes."""
 
 
+class Brakes(msgspec.Struct, frozen=True):
+    """What may end a run before its source does."""
+
+    halted: Callable[[], str]
+    """Why nothing may be sent any more; empty while it may."""
+    is_up: Callable[[], bool]
+    """Whether the candidate can be used."""
+    stopping: asyncio.Event
+    """Set once the run is to be ended; links wait no longer for targets that are down then."""
+
+
 class Pipeline:
-    """Runs once. `halted` says why nothing may be sent any more, or is empty."""
+    """Runs once."""
 
     def __init__(
         self,
@@ -54,9 +65,7 @@ class Pipeline:
         targets: Sequence[str],
         sessions: Sessions,
         signer: Signs | None,
-        halted: Callable[[], str],
-        is_up: Callable[[], bool],
-        stopping: asyncio.Event,
+        brakes: Brakes,
         hear: Callable[[Event], None],
     ) -> None:
         self._settings = settings
@@ -68,9 +77,8 @@ class Pipeline:
         self._targets = tuple(targets)
         self._sessions = sessions
         self._signer = signer
-        self._halted = halted
-        self._is_up = is_up
-        self._stopping = stopping
+        self._brakes = brakes
+        self._stopping = brakes.stopping
         self._hear = hear
         self._order = Order()
         self._intake = Intake(settings.queue_items)
@@ -142,7 +150,8 @@ class Pipeline:
         task.add_done_callback(self._under_way.discard)
 
     async def _work(self, exchange: Exchange, session: str, turn: Turn) -> None:
-        """One exchange from its turn on. The one place where a bug is caught: it costs this exchange alone."""
+        """One exchange from its turn on. The one place where a bug is caught: it costs this exchange
+        alone."""
         try:
             await turn.wait()
             async with self._slots:
@@ -164,7 +173,7 @@ class Pipeline:
 
     async def _conduct(self, exchange: Exchange, session: str, turn: Turn) -> Later | None:
         """Try the exchange; what is still to be tried of it where nobody waits."""
-        if why := self._halted():
+        if why := self._brakes.halted():
             self.stop(why)
         if self._stopping.is_set():
             self._drop(exchange, turn, "the run was stopped")
@@ -211,8 +220,8 @@ class Pipeline:
         while True:
             self._hear(QueueSeen("intake", len(self._intake), self._intake.capacity))
             now = time.monotonic()
-            up_at = now if self._is_up() else up_at
-            if why := self._halted() or self._given_up(now, down_seconds=now - up_at):
+            up_at = now if self._brakes.is_up() else up_at
+            if why := self._brakes.halted() or self._given_up(now, down_seconds=now - up_at):
                 self.stop(why)
             await asyncio.sleep(_TICK_SECONDS)
 

@@ -43,14 +43,16 @@ class Preparation:
         use: int = 0,
         request: Request | None = None,
     ) -> Request:
-        """The exchange's request (or `request`, which was made of it) as it is to be sent: translated for the target, with its Host, marked, and signed anew.
+        """The exchange's request (or `request`, which was made of it) as it is to be sent: translated
+        for the target, with its Host, marked, and signed anew.
 
-        A signature is renewed only where it was genuine under a configured key; the distance between the time it
-        states and the time it was seen is kept, so an expired request stays expired. Without that, the request goes out
-        as recorded: a change would break a signature that nobody here can make.
+        A signature is renewed only where it was genuine under a configured key; the distance between the
+        time it states and the time it was seen is kept, so an expired request stays expired. Without that,
+        the request goes out as recorded: a change would break a signature that nobody here can make.
 
-        One recorded nonce becomes one new nonce for each `salt` and `use`, so that a nonce that was replayed live is
-        replayed here. With a `salt`, one Idempotency-Key becomes one new key: what it had stood for is done again.
+        One recorded nonce becomes one new nonce for each `salt` and `use`, so that a nonce that was
+        replayed live is replayed here. With a `salt`, one Idempotency-Key becomes one new key: what it had
+        stood for is done again.
         """
         request = exchange.request if request is None else request
         if self._is_signed_by_stranger(exchange.request):

@@ -9,7 +9,8 @@ from shadow.model import Event, Finding, Found, Trial
 from shadow.pipeline.link import Ready
 
 type Report = Callable[[Trial, str, Ready | None], None]
-"""Takes a confirmed failed trial, how often it showed again, and the one request that shows it, if one does."""
+"""Takes a confirmed failed trial, how often it showed again, and the one request that shows it, if one
+does."""
 
 
 class _First(msgspec.Struct, frozen=True):

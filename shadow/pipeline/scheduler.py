@@ -14,7 +14,8 @@ type AnyMutator = Mutator | SessionMutator
 def chosen[M: (Mutator, SessionMutator)](
     catalog: Sequence[M], *, wanted: Sequence[str], unwanted: Sequence[str]
 ) -> tuple[M, ...]:
-    """The mutators whose name, level or expectation matches one pattern of `wanted` and none of `unwanted`."""
+    """The mutators whose name, level or expectation matches one pattern of `wanted` and none of
+    `unwanted`."""
 
     def matches(mutator: AnyMutator, patterns: Sequence[str]) -> bool:
         words = (mutator.name, f"level:{mutator.level}", f"expect:{mutator.expect}")
@@ -28,10 +29,11 @@ _PER_TURN = {Level.BODY: 3}
 
 
 class Scheduler[M: (Mutator, SessionMutator)]:
-    """Deals mutators out: those least tried at an endpoint first, and among equals one of each level in turn.
+    """Deals mutators out: those least tried at an endpoint first, and among equals one of each level in
+    turn.
 
-    The order within a level is drawn from the seed. Levels take turns so that a few mutators of permissions do not
-    wait for a hundred of bodies.
+    The order within a level is drawn from the seed. Levels take turns so that a few mutators of permissions
+    do not wait for a hundred of bodies.
     """
 
     def __init__(self, mutators: Sequence[M], *, seed: int) -> None:

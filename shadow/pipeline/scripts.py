@@ -1,6 +1,6 @@
 """Runs a script: a session's requests, some of them changed, against one target with ids of its own."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence
@@ -17,8 +17,8 @@ _NOT_EDITABLE = NoReply(Silence.UNSENT, "nothing here to edit")
 class Scripts:
     """Runs scripts side by side on candidate and baseline.
 
-    Each run has a correlation scope of its own: it makes its resources anew, and what it learns of them stays with
-    it. So a script can be run again and again, and beside the session that it stems from.
+    Each run has a correlation scope of its own: it makes its resources anew, and what it learns of them
+    stays with it. So a script can be run again and again, and beside the session that it stems from.
     """
 
     def __init__(self, environment: Environment, judging: Judging) -> None:

@@ -173,7 +173,8 @@ class SessionTrials:
     def _judge_step(
         self, mutator: SessionMutator, script: Script, past: Past, at: int, answers: list[Answers]
     ) -> Judgement:
-        """One step's verdict; its control is the same request earlier in the script, or else the live answer."""
+        """One step's verdict; its control is the same request earlier in the script, or else the live
+        answer."""
         origin = script.steps[at].origin
         earlier = next((each for each in range(at) if script.steps[each].origin == origin), None)
         live = past[origin].response

@@ -56,8 +56,8 @@ class Tapped:
     def __init__(
         self, path: Path, *, is_alone: Callable[[], bool] = lambda: False, is_resumed: bool = False
     ) -> None:
-        """`is_alone` tells whether the tap's process has gone for good; `is_resumed` whether an earlier pipeline of
-        the same run has settled what the taps told it."""
+        """`is_alone` tells whether the tap's process has gone for good; `is_resumed` whether an earlier
+        pipeline of the same run has settled what the taps told it."""
         self._path = path
         self._is_alone = is_alone
         self._is_resumed = is_resumed

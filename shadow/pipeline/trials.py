@@ -82,9 +82,9 @@ class Trials:
     async def conduct(self, case: Case, turn: Turn) -> Later:
         """Try the exchange and its mutants; `turn` is told when the original has been sent.
 
-        For requests that write, mutants that must be rejected go first: afterwards the state often forbids the
-        request whoever asks. All others follow the original. What takes long by itself is given back, for
-        `conduct_slow`.
+        For requests that write, mutants that must be rejected go first: afterwards the state often forbids
+        the request whoever asks. All others follow the original. What takes long by itself is given back,
+        for `conduct_slow`.
         """
         originals = self._environment.prepare(case.exchange, case.session)
         mutants = list(self._mutants(case))
@@ -107,8 +107,8 @@ class Trials:
         return Later(case, tuple(slow), answers)
 
     async def conduct_slow(self, later: Later) -> None:
-        """Try the mutants that take long to send, where nobody waits for them: those that read after a control
-        of their own, for the state has gone on."""
+        """Try the mutants that take long to send, where nobody waits for them: those that read after a
+        control of their own, for the state has gone on."""
         case, control = later.case, later.original
         for mutant in later.mutants:
             if not case.is_write:
@@ -146,7 +146,8 @@ class Trials:
         return ""
 
     def _is_allowed(self, ready: Ready) -> bool:
-        """An edit may make a reading request one that writes: by its method, or by a field that overrides it."""
+        """An edit may make a reading request one that writes: by its method, or by a field that
+        overrides it."""
         return self._settings.may_write or not may_write(ready.request)
 
     def _carrier(self, originals: Pair[Ready], mutants: list[Mutant]) -> str:
@@ -159,8 +160,8 @@ class Trials:
         return await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
 
     async def _send_early(self, case: Case, mutant: Mutant, originals: Pair[Ready], via: str) -> Answers:
-        """Send a mutant before its original. Where only one target accepts it, the other is given the unedited
-        request in its place, so that both have done the same and go on alike."""
+        """Send a mutant before its original. Where only one target accepts it, the other is given the
+        unedited request in its place, so that both have done the same and go on alike."""
         answers = await self._send(case, mutant.readies, via, Parcel.MUTANT)
         if answers.baseline is not None and originals.baseline is not None:
             ours, theirs = _succeeded(answers.candidate), _succeeded(answers.baseline)
@@ -219,8 +220,8 @@ class Trials:
         )
 
     async def _try_late(self, case: Case, mutant: Mutant, original: Answers, via: str) -> None:
-        """Send a mutant after its original. One that writes and must have the same answer gets a control of its own,
-        in the state that the original left."""
+        """Send a mutant after its original. One that writes and must have the same answer gets a control
+        of its own, in the state that the original left."""
         control = original
         if case.is_write and mutant.mutator.expect is Expect.SAME:
             salt = f"{case.exchange.index}:{mutant.mutator.name}:control"

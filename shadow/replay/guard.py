@@ -138,7 +138,7 @@ class Guard:
         return ""
 
     def _not_allowed(self, target: Target, ips: Sequence[Ip]) -> str:
-        where = f"{target.host}:{target.port}"
+        where = target.authority
         if not self._allow:
             known = {(_name(each.host), each.port) for each in self._targets}
             if (_name(target.host), target.port) in known:
@@ -161,7 +161,7 @@ class Guard:
                 same = [mine for mine in ips if mine == ip or (self._is_local(mine) and self._is_local(ip))]
                 if same:
                     return (
-                        f"target '{target.host}:{target.port}' ({same[0]}) is the live one {live.text!r}, "
+                        f"target {target.authority!r} ({same[0]}) is the live one {live.text!r}, "
                         "which is never sent anything: name another target"
                     )
         return ""

@@ -17,7 +17,7 @@ from shadow.pipeline.environment import Environment
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
-from shadow.pipeline.pipeline import Pipeline, PipelineSettings
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.scheduler import Scheduler, chosen
@@ -151,7 +151,8 @@ def _link(
 
 
 def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool) -> NoiseSettings:
-    """A tap's answers are as fresh as the shadow's, so their times must be near; a capture's may be years old."""
+    """A tap's answers are as fresh as the shadow's, so their times must be near; a capture's may be
+    years old."""
     live = [parse_target("live", settings.live)] if settings.live else []
     return NoiseSettings(
         ignore=settings.noise.ignore,
@@ -220,8 +221,6 @@ def _pipeline(
         targets=[link.target.name for link in environment.links],
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),
         signer=signer,
-        halted=lambda: guard.halted,
-        is_up=lambda: environment.candidate.is_up,
-        stopping=stopping,
+        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
         hear=hear,
     )

@@ -1,6 +1,7 @@
 """One run from settings to exit code: sinks are opened, the pipeline works off its source, all is written."""
 
 import asyncio
+import os
 import secrets
 import signal
 import sys
@@ -14,7 +15,7 @@ import msgspec
 
 from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
-from shadow.errors import ShadowError, TargetError
+from shadow.errors import TargetError
 from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source
@@ -65,8 +66,8 @@ class _Sinks:
 async def execute(settings: Settings, source: Source, run_settings: RunSettings) -> int:
     """Work off `source`; the exit code. All that was found is written when this returns.
 
-    A run whose name stands in the output folder's summary goes on from there. Raises ShadowError before anything is
-    sent, or another run's files are touched, where it cannot begin.
+    A run whose name stands in the output folder's summary goes on from there. Raises ShadowError before
+    anything is sent, or another run's files are touched, where it cannot begin.
     """
     run = run_settings.run or secrets.token_hex(6)
     sinks = _Sinks()
@@ -86,8 +87,6 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             if (lost := source.captured - ledger.captured) > 0:
                 sinks.hear(Settled("mitm", Fate.DROPPED, lost, "lost with a pipeline that was ended"))
         return _exit_code(settings, assembly, ledger)
-    except* ShadowError as group:
-        raise _first(group) from group
     finally:
         await assembly.environment.close()
 
@@ -161,7 +160,7 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
         except TimeoutError:
             why = f"no connection within {_CONNECT_SECONDS:g} s"
         except OSError as error:
-            why = error.strerror or str(error)
+            why = os.strerror(error.errno) if error.errno else str(error)
         else:
             continue
         url = f"{target.scheme}://{target.authority}"
@@ -184,12 +183,3 @@ def _exit_code(settings: Settings, assembly: Assembly, ledger: Ledger) -> int:
         return 0
     limit = ranks.index(Severity(settings.fail_on))
     return EXIT_FINDINGS if any(ledger.findings[each] for each in ranks[limit:]) else 0
-
-
-def _first(group: BaseExceptionGroup[ShadowError]) -> ShadowError:
-    """The first of several errors: one line for the user, which names the first thing to put right."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, ShadowError)
-    return error

@@ -1,8 +1,10 @@
-"""The tap's process: carries live traffic, and keeps a pipeline as its child. The tap comes first in everything."""
+"""The tap's process: carries live traffic, and keeps a pipeline as its child. The tap comes first in
+everything."""
 
 import asyncio
 import os
 import signal
+import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -11,8 +13,10 @@ from pathlib import Path
 import msgspec
 
 from shadow.config import Settings, parse_address, parse_target
+from shadow.errors import TapError, UnsafeError
 from shadow.feed.frames import Hello
 from shadow.feed.sender import Sender
+from shadow.replay import Guard, GuardSettings
 from shadow.taps.mitm import ProxySettings, run_proxy
 
 _POLL_SECONDS = 0.02
@@ -50,9 +54,11 @@ class Supervision:
     async def run(self) -> int:
         """Carry traffic until a signal comes or the run's time is over; the pipeline's exit code.
 
-        A pipeline that refuses to start at all ends the command before live traffic depends on it. Raises TapError where
-        the proxy cannot listen.
+        A pipeline that refuses to start at all ends the command before live traffic depends on it. Raises
+        TapError where the proxy cannot listen.
         """
+        self._settings = _with_listener(self._settings)
+        await _check_live(self._settings)
         self._settings_file.touch(mode=0o600)
         self._settings_file.write_bytes(msgspec.json.encode(self._settings))
         loop = asyncio.get_running_loop()
@@ -82,7 +88,8 @@ class Supervision:
         self._tell(f"clients connect to http://{host}:{port}, live is {self._settings.live}")
 
     def _on_signal(self) -> None:
-        """First: the tap ends, what waits is worked off. Second: the rest is left. Then: everything ends at once."""
+        """First: the tap ends, what waits is worked off. Second: the rest is left. Then: everything ends
+        at once."""
         self._signals += 1
         self._stop.set()
         if self._signals > 1 and self._child is not None and self._child.returncode is None:
@@ -120,9 +127,8 @@ class Supervision:
                 return
             if loop.time() - began > _STEADY_SECONDS:
                 backoff_seconds = _FIRST_BACKOFF_SECONDS
-            self._tell(
-                f"the pipeline ended with {self._code}; live traffic goes on, next start in {backoff_seconds:g} s"
-            )
+            when = f"next start in {backoff_seconds:g} s"
+            self._tell(f"the pipeline ended with {self._code}; live traffic goes on, {when}")
             await asyncio.sleep(backoff_seconds)
             backoff_seconds = min(2 * backoff_seconds, _MAX_BACKOFF_SECONDS)
             child = await self._start("--resumed")
@@ -136,3 +142,34 @@ class Supervision:
             with suppress(ProcessLookupError):
                 child.terminate()
         self._code = await child.wait()
+
+
+def _with_listener(settings: Settings) -> Settings:
+    """`settings` with a port to listen on that is free at this moment: before anything else is begun.
+
+    Raises TapError where it is not.
+    """
+    host, port = parse_address("listen", settings.listen)
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+            bound = probe.getsockname()[1]
+    except OSError as error:
+        why = error.strerror or error
+        raise TapError(f"cannot listen on {settings.listen!r}: {why}; choose another --listen") from error
+    shown = f"[{host}]" if ":" in host else host
+    return msgspec.structs.replace(settings, listen=f"{shown}:{bound}")
+
+
+async def _check_live(settings: Settings) -> None:
+    """Raises UnsafeError where the live service is the proxy itself: a request would go round for ever."""
+    live = parse_target("live", settings.live)
+    try:
+        await Guard(GuardSettings(live=(settings.listen,)), [live]).check()
+    except UnsafeError as error:
+        raise UnsafeError(
+            f"--live {settings.live!r} is the proxy's own --listen {settings.listen!r}:"
+            " requests would go round for ever; name the service itself"
+        ) from error
