@@ -4,10 +4,10 @@ Where bytes of a request are missing, the exchange is unparsed; where bytes of a
 None when its head is among them. After a gap the next message is looked for at the start of a segment.
 """
 
-from shadow.model import Response
+from shadow.wire.answering import Answering
 from shadow.wire.asking import Asking
 from shadow.wire.direction import End
-from shadow.wire.http1 import Limits, ResponseReader
+from shadow.wire.http1 import Limits
 from shadow.wire.listener import Link, Listener, settle
 from shadow.wire.opening import Opening, Piece
 from shadow.wire.unanswered import Asked, Unanswered, Unmatched, is_after
@@ -24,18 +24,15 @@ class Pairing:
     def __init__(self, link: Link, listener: Listener, limits: Limits | None = None) -> None:
         self._link = link
         self._listener = listener
-        self._limits = limits or Limits()
         self._opening = Opening(is_whole=link.is_whole)
         self._client: int | None = None
         self._asked = Unanswered(self._settle)
-        self._asking = Asking(self._asked, listener, self._limits, settle=self._settle, keep=self._keep)
-        self._answering: Asked | None = None
-        """What the response that is being read answers."""
-        self._responses: ResponseReader | None = None
+        limits = limits or Limits()
+        self._asking = Asking(self._asked, listener, limits, settle=self._settle, keep=self._keep)
+        self._answering = Answering(self._asked, listener, limits, settle=self._settle, keep=self._keep)
         self._held: tuple[list[Piece], list[Piece]] = ([], [])
         """By side: the client's after a request that may switch protocols; the server's before its own."""
         self._held_bytes = 0
-        self._is_server_lost = False
         self._may_hold = True
         self._is_over = False
         self._ended: dict[int, End] = {}
@@ -66,7 +63,7 @@ class Pairing:
         elif side == self._client:
             self._asking.end()
         elif not self._held[side]:
-            self._end_response(how)
+            self._answering.end(how)
         if self._client is not None and len(self._ended) == 2:
             self._settle_rest(self._ended[1 - self._client])
 
@@ -112,44 +109,36 @@ class Pairing:
             self._hold((server, payload, time, seq, ack))
             return
         while payload:
-            reader = self._responses
-            if reader is None:
+            if not self._answering.is_within:
                 payload, seq = _without_blank_lines(payload, seq)
                 if not b"HTTP/".startswith(payload[:5]):
-                    self._lose_responses(len(payload))
+                    self._answering.pass_over(len(payload))
                     return
                 if not payload:
                     return
-                answering = self._match(seq & _MASK, ack)
-                if answering is None:
+                answered = self._match(seq & _MASK, ack)
+                if answered is None:
                     self._hold((server, payload, time, seq, ack))
                     return
-                reader = self._begin_response(answering)
-            response = reader.feed(payload)
-            if reader.has_begun and self._answering is not None and self._answering.answered_at is None:
-                self._answering.answered_at = time
-            if response is None:
-                self._keep(self._answering, len(payload))
-                if reader.error is not None:
-                    self._listener.unread(reader.error)
-                    self._cut_response()
+                self._answering.begin(answered)
+            reader = self._answering.take(payload, time)
+            if reader is None:
+                if self._answering.is_lost:
+                    self._stay()
                 return
             seq += len(payload) - len(reader.surplus)
             payload = reader.surplus
-            self._complete_response(response)
             if reader.is_tunnel:
                 self._switch(reader.method, (server, payload, time, seq, ack))
                 return
             self._stay()
 
-    def _begin_response(self, answering: Asked) -> ResponseReader:
-        limits = self._limits
-        self._is_server_lost = False
-        self._answering = answering
-        self._responses = reader = ResponseReader(
-            answering.method, max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes
-        )
-        return reader
+    def _skip_server(self, count: int, time: float) -> None:
+        server = 1 - (self._client or 0)
+        if self._held[server]:
+            self._hold((server, None, time, count, 0))
+        elif self._answering.skip(count):
+            self._stay()
 
     def _match(self, seq: int, ack: int) -> Asked | None:
         """What the response that begins at `seq` answers; None where that is still to be read.
@@ -168,55 +157,11 @@ class Pairing:
             return None
         return _nobody(_NO_REQUEST if found is Unmatched.ORPHAN else "")
 
-    def _complete_response(self, response: Response | None) -> None:
-        answering, self._answering, self._responses = self._answering, None, None
-        assert answering is not None
-        self._asked.remove(answering)
-        answering.response = response
-        answering.is_answered = True
-        if answering.request is not None or answering.why:
-            self._settle(answering)
-
-    def _cut_response(self) -> None:
-        """The response cannot be read to its end; the next one must be looked for."""
-        if self._responses is not None:
-            self._complete_response(self._responses.cut())
-        self._is_server_lost = True
-        self._asked.lose_responses()
-        self._stay()
-
     def _stay(self) -> None:
         """The request that might have switched protocols was answered otherwise: the client goes on."""
         if self._asking.may_switch and not self._asked:
             self._asking.may_switch = False
             self._release(self._client or 0)
-
-    def _lose_responses(self, count: int) -> None:
-        """Bytes came where a response should begin, and are none."""
-        if not self._is_server_lost:
-            self._listener.unread("bytes after a response that are no response")
-            self._is_server_lost = True
-            self._asked.lose_responses()
-        self._listener.passed(count)
-
-    def _skip_server(self, count: int, time: float) -> None:
-        server = 1 - (self._client or 0)
-        if self._held[server]:
-            self._hold((server, None, time, count, 0))
-            return
-        reader = self._responses
-        if reader is None or not reader.skip(count):
-            self._cut_response()
-            return
-        response = reader.completed()
-        if response is not None:
-            self._complete_response(response)
-            self._stay()
-
-    def _end_response(self, how: End) -> None:
-        reader = self._responses
-        if reader is not None:
-            self._complete_response(reader.finish() if how is End.CLOSED else reader.cut())
 
     def _switch(self, method: bytes, rest: Piece) -> None:
         """What follows is another protocol's; inside a CONNECT tunnel it may be HTTP again."""
@@ -265,7 +210,7 @@ class Pairing:
         self._release(client)
         self._release(1 - client)
         self._asking.end()
-        self._end_response(how)
+        self._answering.end(how)
         self._asked.settle_all()
 
     def _settle(self, asked: Asked) -> None:
@@ -278,8 +223,7 @@ class Pairing:
         asked.kept_bytes += count
         if not self._listener.keep(count) and count > 0:
             self._asking.stop_keeping()
-            if self._responses is not None:
-                self._responses.skip(0)
+            self._answering.stop_keeping()
 
 
 def _nobody(why: str) -> Asked:
