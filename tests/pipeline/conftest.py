@@ -1,0 +1,291 @@
+"""The parts of a run put together over transports without a network."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mutators import Mutator, SessionMutator, mutator
+from shadow.judge import Noise, NoiseSettings
+from shadow.model import (
+    Edit,
+    Event,
+    Exchange,
+    Expect,
+    Fate,
+    Finding,
+    Found,
+    Headers,
+    Judged,
+    Level,
+    NoReply,
+    Outcome,
+    Reply,
+    Request,
+    Response,
+    Sent,
+    Settled,
+    Signs,
+    Silence,
+    Trial,
+    Verdict,
+)
+from shadow.pipeline.case import Case
+from shadow.pipeline.confirmation import Confirmation
+from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.environment import Environment
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.link import Link
+from shadow.pipeline.order import Order, Turn
+from shadow.pipeline.pipeline import Pipeline, PipelineSettings
+from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.scope import Scope
+from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.session_trials import SessionTrials
+from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.source import Recorded
+from shadow.pipeline.trials import Later, Trials, TrialSettings
+from shadow.replay import Breaker, BreakerSettings, Correlation, Pace, Pacer, Sending, Target
+from shadow.replay.fake import Answer, FakeTransport
+
+NOW = 1_700_000_000.0
+"""What the clock says while a test runs; exchanges were seen at `SEEN_AT`."""
+SEEN_AT = 1_600_000_000.0
+LIVE = "live.test:80"
+REFUSED = NoReply(Silence.REFUSED)
+
+type Answering = Callable[[Request], Answer]
+
+
+def reply(status: int = 200, body: bytes = b"", *headers: tuple[bytes, bytes]) -> Reply:
+    kind = ((b"Content-Type", b"application/json"),) if body else ()
+    return Reply(Response(status, headers=(*kind, *headers), body=body))
+
+
+def request(line: str, body: bytes = b"", *headers: tuple[bytes, bytes]) -> Request:
+    method, target = line.encode().split()
+    length = ((b"Content-Length", b"%d" % len(body)),) if body else ()
+    return Request(method, target, headers=((b"Host", LIVE.encode()), *headers, *length), body=body)
+
+
+def exchange(
+    line: str,
+    index: int = 0,
+    *,
+    body: bytes = b"",
+    headers: Headers = (),
+    answer: Outcome | None = None,
+    session: str = "s",
+    seen_at: float | None = None,
+) -> Exchange:
+    """A recorded exchange, answered with an empty 200 where nothing else is said."""
+    live = reply() if answer is None else answer
+    return Exchange(
+        index,
+        "test",
+        session,
+        SEEN_AT + index if seen_at is None else seen_at,
+        request(line, body, *headers),
+        live.response if isinstance(live, Reply) else None,
+        0.5,
+        LIVE,
+    )
+
+
+def always(outcome: Answer) -> Answering:
+    return lambda _: outcome
+
+
+def is_edited(request: Request) -> bool:
+    """Whether `request` is one that `edits` made."""
+    return any(name == b"x-edit" for name, _ in request.headers)
+
+
+def edits(expect: Expect, *, level: Level = Level.HEADER, name: str = "", **parts: Any) -> Mutator:
+    """A mutator that adds a field, and replaces what `parts` say of the edit and the request."""
+    of_edit = {key: parts.pop(key) for key in ("wire", "signs_again") if key in parts}
+
+    @mutator(level=level, expect=expect)
+    def add_field(request: Request, rng: object) -> Edit:
+        """Adds a field."""
+        fields = {
+            "method": request.method,
+            "target": request.target,
+            "body": request.body,
+            "headers": (*request.headers, (b"x-edit", expect.encode()), *parts.get("headers", ())),
+        } | {key: value for key, value in parts.items() if key != "headers"}
+        return Edit(Request(**fields), f"edited for {expect}", **of_edit)
+
+    made: Mutator = add_field
+    return made if not name else Mutator(name, level, expect, made.reason, made.edit, made.wants_known)
+
+
+class Side:
+    """One target: what it was sent, in order, and what it answers."""
+
+    def __init__(self, name: str, answering: Answering, sayable: Callable[[Sending], bool]) -> None:
+        self.target = Target(name, "http", f"{name}.test", 8000)
+        self.requests: list[Request] = []
+        self.overlap = 0
+        """The most that was under way at once."""
+        self._answering = answering
+        self.transports = {
+            "aiohttp": FakeTransport(self._answer, name="aiohttp", can_send=sayable),
+            "raw": FakeTransport(self._answer, name="raw"),
+        }
+
+    @property
+    def via(self) -> set[str]:
+        return {name for name, each in self.transports.items() if each.sent}
+
+    def _answer(self, sending: Sending) -> Answer:
+        self.requests.append(sending.request)
+        self.overlap = max(self.overlap, sum(each.under_way for each in self.transports.values()))
+        return self._answering(sending.request)
+
+
+class Bench:
+    """Everything of a run but its sinks; `heard` is what these would hear."""
+
+    def __init__(
+        self,
+        candidate: Answering,
+        baseline: Answering | None = None,
+        *,
+        mutators: Sequence[Mutator] = (),
+        of_sessions: Sequence[SessionMutator] = (),
+        mutants: int = 20,
+        may_write: bool = True,
+        times: int = 3,
+        transport: str = "auto",
+        signer: Signs | None = None,
+        seed: int = 0,
+        breaker: BreakerSettings | None = None,
+        sayable: Callable[[Sending], bool] = lambda _: True,
+        timeout_seconds: float = 10.0,
+        earlier: Mapping[str, Finding] | None = None,
+    ) -> None:
+        self.heard: list[Event] = []
+        self.stopping = asyncio.Event()
+        self.halted = ""
+        self.candidate = Side("candidate", candidate, sayable)
+        self.baseline = Side("baseline", baseline, sayable) if baseline else None
+        usual = BreakerSettings(slow_start_seconds=0.0, retry_seconds=0.01, retry_seconds_max=0.01)
+
+        def link(side: Side) -> Link:
+            correlation = Correlation(side.target, (LIVE,))
+            preparation = Preparation(
+                side.target, correlation, signer, run="r1", keeps_host=False, clock=lambda: NOW
+            )
+            return Link(
+                side.target,
+                side.transports,
+                preparation,
+                correlation,
+                Breaker(breaker or usual),
+                timeout_seconds=timeout_seconds,
+                stopping=self.stopping,
+                hear=self.heard.append,
+            )
+
+        self.environment = Environment(link(self.candidate), link(self.baseline) if self.baseline else None)
+        self.noise = Noise(NoiseSettings())
+        self.judging = Judging(self.noise, self.environment.candidate.correlation.same)
+        self.scripts = Scripts(self.environment, self.judging)
+        self.knowledge = Knowledge(identities=(), signer=signer)
+        self.endpoints = Endpoints()
+        self.reporting = Reporting(origin="http://c", hear=self.heard.append, earlier=earlier)
+        self.confirmation = Confirmation(
+            self.environment, self.scripts, self.judging, times=times, may_write=may_write
+        )
+        self.trials = Trials(
+            self.environment,
+            Scheduler(mutators, seed=seed),
+            self.judging,
+            self.confirmation,
+            self.knowledge,
+            TrialSettings(seed, mutants, may_write, transport),
+            hear=self.heard.append,
+            report=self.reporting.report,
+        )
+        self.session_trials = SessionTrials(
+            self.scripts,
+            Scheduler(of_sessions, seed=seed),
+            self.judging,
+            self.knowledge,
+            self.endpoints,
+            seed=seed,
+            budget=mutants,
+            confirmations=times,
+            may_write=may_write,
+            hear=self.heard.append,
+            report=self.reporting.report,
+        )
+        self._order = Order()
+        self._signer = signer
+
+    def case(self, one: Exchange, past: Sequence[Exchange] = ()) -> Case:
+        names = [each.target.name for each in self.environment.links]
+        known = {name: self.knowledge.snapshot(one.request, name) for name in names}
+        return Case(one, one.session, self.endpoints.name(one.request), known, tuple(past))
+
+    async def conduct(self, one: Exchange, past: Sequence[Exchange] = ()) -> tuple[Later, Turn]:
+        """Try one exchange by itself, with its slow mutants."""
+        turn = self._order.enter(one, one.session)
+        async with asyncio.timeout(10):
+            later = await self.trials.conduct(self.case(one, past), turn)
+        turn.leave()
+        return later, turn
+
+    async def run(self, items: Sequence[Exchange | Settled], **settings: Any) -> Pipeline:
+        """Work off `items` with a whole pipeline."""
+        pipeline = self.pipeline(**settings)
+        async with asyncio.timeout(15):
+            await pipeline.run(Recorded(items, Pacer(Pace())))
+        return pipeline
+
+    def pipeline(self, *, scope: Scope | None = None, **settings: Any) -> Pipeline:
+        usual = {"concurrency": 4, "queue_items": 50, "session_by": "connection"}
+        return Pipeline(
+            PipelineSettings(**(usual | settings)),
+            scope or Scope(include=(), exclude=(), sample=1.0, seed=0),
+            self.trials,
+            self.session_trials,
+            endpoints=self.endpoints,
+            knowledge=self.knowledge,
+            targets=[each.target.name for each in self.environment.links],
+            sessions=Sessions(idle_seconds=60.0),
+            signer=self._signer,
+            halted=lambda: self.halted,
+            is_up=lambda: self.environment.candidate.is_up,
+            stopping=self.stopping,
+            hear=self.heard.append,
+        )
+
+    def of[E](self, kind: type[E]) -> list[E]:
+        return [each for each in self.heard if isinstance(each, kind)]
+
+    @property
+    def fates(self) -> list[tuple[Fate, str]]:
+        return [(each.fate, each.why) for each in self.of(Settled) for _ in range(each.count)]
+
+    @property
+    def trials_heard(self) -> list[Trial]:
+        return [each.trial for each in self.of(Judged)]
+
+    @property
+    def verdicts(self) -> dict[str | None, Verdict]:
+        """By mutator; None is the original."""
+        return {each.mutator: each.judgement.verdict for each in self.trials_heard}
+
+    @property
+    def findings(self) -> dict[str, Finding]:
+        """The latest of each id."""
+        return {each.finding.id: each.finding for each in self.of(Found)}
+
+    @property
+    def sent(self) -> list[tuple[str, str]]:
+        """Target and parcel of all that was sent, in order."""
+        return [(each.target, each.parcel.value) for each in self.of(Sent)]
