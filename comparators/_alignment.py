@@ -4,6 +4,7 @@ DeepDiff finds the edits, but is handed only what is left once equal ends are cu
 numbered by content: on whole documents it costs a hundred times the parsing.
 """
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from operator import ne
 from typing import Any
@@ -14,6 +15,7 @@ _MAX_WINDOW = 200
 """Longest unequal middle that is handed to DeepDiff, whose cost grows with its square."""
 _IDENTITY_NAMES = ("id", "uuid", "_id", "key", "name", "code", "slug", "email", "address", "path", "title")
 _MAX_IDENTITY_NAMES = 24
+_MAY_DIFFER = re.compile(r"(?i:_id|_at|date|time|token|hash|etag|url|href|link|uuid)$|Id$|At$|^id$")
 
 
 class Pairs(msgspec.Struct, frozen=True):
@@ -93,13 +95,40 @@ def _matched(left: list[Any], right: list[Any], name: str) -> Pairs | None:
     both = tuple((at, theirs[value]) for value, at in ours.items() if value in theirs)
     if 2 * len(both) < min(len(left), len(right)) or not both:
         return None
+    missing = [at for value, at in ours.items() if value not in theirs]
+    added = [at for value, at in theirs.items() if value not in ours]
     partners = [partner for _, partner in both]
+    renamed = _renamed(left, right, missing, added, name)
     return Pairs(
-        both=both,
-        missing=tuple(at for value, at in ours.items() if value not in theirs),
-        added=tuple(at for value, at in theirs.items() if value not in ours),
+        both=both + renamed,
+        missing=tuple(sorted(set(missing) - {at for at, _ in renamed})),
+        added=tuple(sorted(set(added) - {at for _, at in renamed})),
         is_reordered=partners != sorted(partners),
         named_by=name,
+    )
+
+
+def _renamed(
+    left: list[Any], right: list[Any], missing: list[int], added: list[int], name: str
+) -> tuple[tuple[int, int], ...]:
+    """Objects that only their name tells apart, in their order: a service gave them names of its own."""
+    others: dict[frozenset[str], list[int]] = {}
+    for at in reversed(added):
+        others.setdefault(_rest(right[at], name), []).append(at)
+    found = []
+    for at in missing:
+        rest = _rest(left[at], name)
+        if rest and others.get(rest):
+            found.append((at, others[rest].pop()))
+    return tuple(found)
+
+
+def _rest(item: dict[str, Any], name: str) -> frozenset[str]:
+    """Members and values by which an object is known besides its name: nothing that may be id or time."""
+    return frozenset(
+        f"{key}={value!r}"
+        for key, value in item.items()
+        if key != name and isinstance(value, str | int | float | bool) and not _MAY_DIFFER.search(key)
     )
 
 

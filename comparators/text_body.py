@@ -5,26 +5,30 @@ from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from comparators._body import Content, unequal
-from comparators._bounded import bounded, bounded_pair, first_difference
+from comparators._bounded import bounded, bounded_pair
 from comparators._contract import comparator
-from shadow.model import Change, Difference, Response
+from comparators._line import label, runs
+from shadow.model import Change, Difference, Response, field
 
+_VERBATIM = re.compile(rb"(?i)<(pre|textarea|script|xmp)\b")
 _MAX_WINDOW = 400
 """Longest unequal middle, in lines, for which the fewest edits are sought: the cost is quadratic."""
-_WORD = re.compile(r"[A-Za-z_][A-Za-z_-]*")
-_MAX_NAME_CHARS = 40
 
 
 @comparator
 def text_body(control: Response, other: Response) -> Iterator[Difference]:
     """Text is compared line by line; line ends and space at the end of a line show nowhere."""
     if bodies := unequal(control, other, Content.TEXT):
-        yield from compared(*bodies)
+        yield from compared(*bodies, is_page=_is_page(control, bodies[0]) and _is_page(other, bodies[1]))
 
 
-def compared(left: bytes, right: bytes) -> Iterator[Difference]:
-    """Differences at ``body:line[n]``, with the words that lead to the changed spot as a name."""
-    ours, theirs = _lines(left), _lines(right)
+def compared(left: bytes, right: bytes, *, is_page: bool = False) -> Iterator[Difference]:
+    """Differences at ``body:line[n].words``.
+
+    The words are those that lead to the changed spot, or that begin a line that came or went, so that places
+    of one kind have one name wherever they stand. Of a page, indents and blank lines do not count.
+    """
+    ours, theirs = _lines(left, is_page=is_page), _lines(right, is_page=is_page)
     head, tail = _common_ends(ours, theirs)
     mine, other = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
     for tag, start, end, from_, to in _edits(mine, other):
@@ -32,15 +36,22 @@ def compared(left: bytes, right: bytes) -> Iterator[Difference]:
             continue
         shorter = min(end - start, to - from_)
         for at in range(shorter):
-            yield _changed(head + start + at, mine[start + at], other[from_ + at])
+            yield from _changed(head + start + at, mine[start + at], other[from_ + at])
         for at in range(start + shorter, end):
-            yield Difference(f"body:line[{head + at}]", Change.MISSING, bounded(mine[at]), None)
+            yield Difference(_place(head + at, label(mine[at])), Change.MISSING, bounded(mine[at]), None)
         for at in range(from_ + shorter, to):
-            yield Difference(f"body:line[{head + at}]", Change.ADDED, None, bounded(other[at]))
+            yield Difference(_place(head + at, label(other[at])), Change.ADDED, None, bounded(other[at]))
 
 
-def _lines(body: bytes) -> list[str]:
-    return [line.rstrip() for line in body.decode("utf-8", "backslashreplace").rstrip().split("\n")]
+def _is_page(response: Response, body: bytes) -> bool:
+    """Whether it is HTML in which white space is layout: without elements that show it as it stands."""
+    stated = (field(response.headers, b"content-type") or b"").lower()
+    return stated.startswith(b"text/html") and not _VERBATIM.search(body)
+
+
+def _lines(body: bytes, *, is_page: bool) -> list[str]:
+    lines = [line.rstrip() for line in body.decode("utf-8", "backslashreplace").rstrip().split("\n")]
+    return [" ".join(line.split()) for line in lines if line] if is_page else lines
 
 
 def _common_ends(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, int]:
@@ -60,8 +71,15 @@ def _edits(mine: list[str], other: list[str]) -> Sequence[tuple[str, int, int, i
     return SequenceMatcher(None, mine, other, autojunk=False).get_opcodes()
 
 
-def _changed(at: int, left: str, right: str) -> Difference:
-    words = _WORD.findall(left[: first_difference(left, right)])
-    name = "-".join(words[-2:])[-_MAX_NAME_CHARS:].lower()
-    where = f"body:line[{at}].{name}" if name else f"body:line[{at}]"
-    return Difference(where, Change.VALUE, *bounded_pair(left, right))
+def _changed(at: int, left: str, right: str) -> Iterator[Difference]:
+    """One difference for each stretch that changed; one for the line where hardly anything is left of it."""
+    found = runs(left, right)
+    if found is None:
+        yield Difference(_place(at, label(left)), Change.VALUE, *bounded_pair(left, right))
+        return
+    for run in found:
+        yield Difference(_place(at, run.name), Change.VALUE, *bounded_pair(run.left, run.right))
+
+
+def _place(at: int, name: str) -> str:
+    return f"body:line[{at}].{name}" if name else f"body:line[{at}]"

@@ -46,10 +46,14 @@ def leaked(evidence: Evidence) -> Judgement | None:
     if not isinstance(evidence.answer, Reply):
         return None
     control = evidence.control.response if isinstance(evidence.control, Reply) else None
+    theirs = evidence.baseline_answer.response if isinstance(evidence.baseline_answer, Reply) else None
     if what := leak(evidence.answer.response, control):
-        return failed("F209", f"the answer shows {what}", Expect.SURVIVE)
+        is_on_both = theirs is not None and leak(theirs, control) == what
+        return failed("F209", f"the answer shows {what}", Expect.SURVIVE, is_on_both=is_on_both)
     if is_invalid_json(evidence.answer.response, control):
-        return failed("invalid-json", "the answer is stated to be JSON and is not", Expect.SURVIVE)
+        is_on_both = theirs is not None and is_invalid_json(theirs, control)
+        why = "the answer is stated to be JSON and is not"
+        return failed("invalid-json", why, Expect.SURVIVE, is_on_both=is_on_both)
     return None
 
 

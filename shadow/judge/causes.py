@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from shadow.judge.fingerprint import Cause, causes_of
+from shadow.judge.gathering import groups, is_line, is_nameless_line, joined
 from shadow.model import Trial
 
 MAX_CAUSES = 5000
@@ -47,6 +48,8 @@ class Causes:
 
     def __init__(self) -> None:
         self._records: dict[str, Record] = {}
+        self._aliases: dict[str, str] = {}
+        """Of causes that are told as part of another: its id."""
         self.overflowed = 0
         """Occurrences of causes that were beyond the limit."""
 
@@ -58,14 +61,15 @@ class Causes:
         return tuple(self._sightings(trial))
 
     def record(self, cause_id: str) -> Record | None:
-        return self._records.get(cause_id)
+        return self._records.get(self._aliases.get(cause_id, cause_id))
 
     def forget(self, cause_id: str) -> None:
         """Take a cause back that could not be confirmed; when it is seen again it is new again."""
         self._records.pop(cause_id, None)
+        self._aliases = {alias: known for alias, known in self._aliases.items() if known != cause_id}
 
     def _sightings(self, trial: Trial) -> Iterator[Sighting]:
-        for cause in causes_of(trial):
+        for cause in self._gathered(causes_of(trial)):
             record = self._records.get(cause.id)
             is_new = record is None
             if record is None:
@@ -75,6 +79,25 @@ class Causes:
                 record = self._records[cause.id] = Record(cause)
             record.add(trial, cause)
             yield Sighting(cause, record, is_new)
+
+    def _gathered(self, causes: tuple[Cause, ...]) -> Iterator[Cause]:
+        """`causes`, each under the name by which it is known; those that are new and one are told as one.
+
+        A line without a word in it goes with the other lines of its page.
+        """
+        page = next((each for each in causes if is_line(each) and not is_nameless_line(each)), None)
+        lost = [each for each in causes if page is not None and is_nameless_line(each)]
+        rest = [each for each in causes if each not in lost]
+        for first, *others in groups(each for each in rest if self.record(each.id) is None):
+            self._aliases |= {each.id: first.id for each in others if len(self._aliases) < MAX_CAUSES}
+        found: dict[str, list[Cause]] = {}
+        for cause in rest:
+            found.setdefault(self._aliases.get(cause.id, cause.id), []).append(cause)
+        if page is not None:
+            found[self._aliases.get(page.id, page.id)].extend(lost)
+        for known, parts in found.items():
+            record = self._records.get(known)
+            yield joined(record.cause if record else parts[0], parts)
 
 
 def _keep[T](kept: dict[T, None], item: T, limit: int) -> None:

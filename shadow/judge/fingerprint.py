@@ -19,6 +19,8 @@ _LET_IN = frozenset(
 )
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
 """Faults of a part that all endpoints share: one per mutator, wherever it shows."""
+_READ_FOR_ALL = frozenset({Level.COOKIE, Level.HEADER})
+"""Parts of a request that one piece of code reads for all endpoints: what breaks it breaks all of them."""
 _TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
 """Members of an error body that say which error it is."""
 _MAX_TEXT_CHARS = 120
@@ -75,7 +77,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     fault, mutator = trial.judgement.fault, trial.mutator or ""
     places = sorted({template(each.where) for each in trial.judgement.differences})
     if fault in _BREAKAGES:
-        return (fault, trial.endpoint, signature(trial.answer))
+        scope = trial.level.value if trial.level in _READ_FOR_ALL else trial.endpoint
+        return (fault, scope, signature(trial.answer))
     if _is_let_in(trial):
         scope = "" if trial.level is Level.AUTH else trial.endpoint
         return ("let in", scope, signature(trial.baseline))

@@ -158,6 +158,8 @@ class Noise:
 
     def _reason(self, endpoint: str, difference: Difference, window_seconds: float | None) -> str | None:
         where = template(difference.where)
+        if _is_own_mark(difference):
+            return "what Shadow itself sent"
         if any(_matches(where, pattern) for pattern in self._ignored):
             return "ignored by the settings"
         if difference.change is Change.VALUE and difference.where != "status":
@@ -220,6 +222,7 @@ class Noise:
 
 _MIN_DRIFT = 0.25
 """An observation counts until it has decayed to this: two half-lives."""
+_OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
 _MAX_FISHER = 100
 
@@ -248,6 +251,15 @@ def _is_opaque_cookie(difference: Difference) -> bool:
         return False
     values = (difference.left, difference.right)
     return all(isinstance(value, str) and len(value) >= _MIN_OPAQUE_CHARS for value in values)
+
+
+def _is_own_mark(difference: Difference) -> bool:
+    """Whether the answer repeats the fields with which everything that is sent is marked."""
+    own = name(difference.where).lower().replace("_", "-").removeprefix("http-")
+    if own in _OWN_MARKS:
+        return True
+    is_line = difference.where.startswith("body:line[") and difference.left is None
+    return is_line and any(mark in str(difference.right).lower() for mark in _OWN_MARKS)
 
 
 def _holds_scalars(value: object) -> bool:

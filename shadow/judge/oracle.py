@@ -4,8 +4,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from shadow.judge.breakage import broke, leaked, slowed
-from shadow.judge.classes import BAD, class_of, classify, status_text
+from shadow.judge.breakage import WIRE_LEVELS, broke, leaked, slowed
+from shadow.judge.classes import BAD, class_of, classify, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.places import template
 from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Severity, Verdict
@@ -21,6 +21,9 @@ ACCEPTED_FAULT: dict[Level, str] = {
 
 STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.RACE})
 """Here an accepted mutant is a fault even where the live release accepts it too."""
+
+_BELOW_MESSAGES = WIRE_LEVELS | {Level.BYTES}
+"""Mutants that are no sound message: one server, asked twice, may answer what precedes the flaw or close."""
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -138,6 +141,10 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
     if theirs in BAD or AnswerClass.DOWN in (ours, theirs):
         return None
     if ours is not theirs:
+        if evidence.level in _BELOW_MESSAGES and (
+            is_silent(evidence.answer) != is_silent(evidence.baseline_answer)
+        ):
+            return undecided("one answered, one closed: the moment of arrival may decide that")
         why = (
             f"the candidate's answer is {ours.value} ({status_text(evidence.answer)}), the live release's"
             f" {theirs.value} ({status_text(evidence.baseline_answer)})"

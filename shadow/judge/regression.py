@@ -7,8 +7,9 @@ from typing import Protocol
 import msgspec
 
 from shadow.judge.classes import classify
-from shadow.judge.places import is_within, template
+from shadow.judge.places import is_within, name, template
 from shadow.judge.severity import severity_of
+from shadow.judge.shapes import is_address
 from shadow.model import (
     AnswerClass,
     Change,
@@ -25,14 +26,16 @@ from shadow.model import (
 NEAR_SECONDS = 300.0
 """Baseline and candidate are asked at the same moment; clocks and queues differ by less than this."""
 
-_SEPARATORS = re.compile(r"([/?&=#:;, ])")
-"""What stands between ids in addresses and messages."""
+_SEPARATORS = re.compile(r"""(https?://[^/?#\s"'<>]+|[/?&=#:;, "'<>()\[\]])""")
+"""What stands between ids in addresses and messages; the address of a service is one such part."""
 
 type Compare = Callable[[Response, Response], tuple[Difference, ...]]
 """Differences of (expected, other); ``comparators.compare``."""
 
-type Same = Callable[[object, object], bool]
-"""Whether a shadow value stands for a live value: an id that was given anew."""
+type Same = Callable[..., bool]
+"""Whether a shadow value stands for a live value: an id that was given anew.
+
+It is asked with both values and the name of the member that holds them."""
 
 
 class Forgives(Protocol):
@@ -156,13 +159,15 @@ def _stands_for(difference: Difference, same: Same) -> bool:
     left, right = difference.left, difference.right
     if difference.change is not Change.VALUE:
         return False
-    if same(left, right):
+    key = name(difference.where)
+    if same(left, right, key):
         return True
     if not (isinstance(left, str) and isinstance(right, str)):
         return False
     ours, theirs = _SEPARATORS.split(left), _SEPARATORS.split(right)
+    part = "id" if is_address(key, left) else key
     return 1 < len(ours) == len(theirs) and all(
-        mine == other or same(mine, other) for mine, other in zip(ours, theirs, strict=True)
+        mine == other or same(mine, other, part) for mine, other in zip(ours, theirs, strict=True)
     )
 
 

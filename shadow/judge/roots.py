@@ -22,7 +22,7 @@ _PAGING = re.compile(
     re.IGNORECASE,
 )
 """Members beside a list that tell how much of it there is: they follow its length."""
-_ERROR_OBJECTS = frozenset({"error", "errors", "fault", "problem"})
+_ERROR_OBJECTS = frozenset({"detail", "details", "error", "errors", "fault", "problem"})
 _MAX_ROUNDING_DIGITS = 10
 
 
@@ -71,9 +71,14 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     of_body = [each for each in differences if each.where in ("body", "body:syntax", "body:end")]
     arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
     beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
+    lengths = {
+        (parent(each.where), each.left, each.right) for each in differences if each.change is Change.LENGTH
+    }
     for each in differences:
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
             continue
+        if each.change is Change.VALUE and (parent(each.where), each.left, each.right) in lengths:
+            continue  # a count of the elements, whatever it is called
         if of_body and each is not of_body[0] and each.where.startswith(("body", "header:content-type")):
             continue
         if not any(_follows(each, array) for array in arrays):
@@ -108,6 +113,15 @@ def _relative(where: str) -> str:
         return pattern
     _, found, within = pattern.rpartition("[].")
     return f"body:{within}" if found else pattern.replace("body:$.", "body:", 1)
+
+
+def error_object(where: str) -> str:
+    """The place of the error that holds `where`, at any depth; "" where none does."""
+    place, found = template(where), ""
+    while (outer := parent(place)) != place:
+        found = outer if name(outer).lower() in _ERROR_OBJECTS else found
+        place = outer
+    return found
 
 
 def _type_words(difference: Difference) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from shadow.judge.written import WRITTEN, written
+
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)(?P<join>[T t])(?P<clock>\d\d:\d\d:\d\d)"
     r"(?:(?P<point>[.,])(?P<fraction>\d{1,9}))?"
@@ -25,8 +27,8 @@ _EARLIEST, _LATEST = 946_684_800, 4_102_444_800
 """2000 and 2100: a number outside is no time of an answer."""
 
 _VOLATILE_NAMES = re.compile(
-    r".*(request|trace|correlation|span|invocation|event|message|session|transaction)[-_]?id"
-    r"|.*nonce|.*etag|.*csrf.*|.*xsrf.*|jti|rid|reqid"
+    r".*(request|trace|correlation|span|invocation|event|message|session|transaction|process|thread)[-_]?id"
+    r"|.*nonce|.*etag|.*csrf.*|.*xsrf.*|jti|rid|reqid|p?pid|tid|ident"
     r"|.*(took|elapsed|uptime|latency|response[-_]?time|processing[-_]?time)([-_]?(ms|us|ns|s|secs?|seconds|millis))?",
 )
 _ID_NAMES = re.compile(r"_?id|.*[_-]id|[a-z]+[a-z0-9]*Id|location|content-location|href|self|next|prev")
@@ -42,10 +44,19 @@ _IN_TEXT = re.compile(
     r"|(?P<UUID>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})"
     r"|(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
     r"|(?P<http>[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT)"
+    rf"|(?P<written>{WRITTEN})"
     r"|(?P<jwt>eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*)"
     r"|(?P<hex>(?<![0-9A-Za-z])(?:0x)?(?=[0-9a-f]*[0-9])(?=[0-9]*[a-f])[0-9a-f]{8,}(?![0-9A-Za-z]))"
     r"|(?P<token>(?<![0-9A-Za-z])[0-9A-Za-z]{20,}={0,2})"
 )
+
+_MADE_UP = re.compile(r"[0-9A-Za-z_-]+")
+_MIN_MADE_UP_CHARS = 6
+_STAMPS = frozenset({"iso", "http", "written"})
+_SIGNED = re.compile(
+    r"[0-9A-Za-z_-]{4,}(?:[.:][0-9A-Za-z_-]{4,}){0,2}[.:](?P<signature>[0-9A-Za-z_-]{16,})=*"
+)
+"""What was signed, when, and the signature: each in base64, of lengths that may vary."""
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -60,12 +71,15 @@ def moment(value: Any, name: str = "") -> Moment | None:
     """`value` as a timestamp, or None. A number counts where its `name` speaks of time."""
     if isinstance(value, int | float):
         return _from_number(value) if _TIME_NAMES.fullmatch(name) else None
-    if not isinstance(value, str) or not 15 <= len(value) <= 40:
+    if not isinstance(value, str) or not 8 <= len(value) <= 48:
         return None
     try:
-        return _from_text(value)
+        found = _from_text(value)
     except (ValueError, OverflowError):
         return None
+    if found is None and (by_hand := written(value)):
+        return Moment(by_hand.at, by_hand.form)
+    return found
 
 
 def token_shape(text: str) -> str | None:
@@ -95,11 +109,22 @@ def is_alike(left: Any, right: Any, name: str, *, window_seconds: float | None, 
         is_near = window_seconds is None or abs(ours.at - theirs.at) <= window_seconds
         return ours.form == theirs.form and is_near
     if isinstance(left, str) and isinstance(right, str):
-        return ours is None and theirs is None and _are_alike_texts(left, right, name, own)
+        if ours is not None or theirs is not None:
+            return False
+        return _are_alike_texts(left, right, name, own) and _are_near(left, right, window_seconds)
     if isinstance(left, str) or isinstance(right, str):
         return False
     is_id = isinstance(left, int) and isinstance(right, int) and _ID_NAMES.fullmatch(name)
     return bool(is_id or _VOLATILE_NAMES.fullmatch(name.lower()))
+
+
+def is_address(name: str, text: str) -> bool:
+    """Whether a value called `name` is the address of a resource, whose parts may be ids of any look."""
+    return text.startswith(("http://", "https://", "/")) or name.lower() in (
+        "location",
+        "content-location",
+        "href",
+    )
 
 
 def masked(text: str, own: Collection[str] = ()) -> str:
@@ -115,15 +140,47 @@ def _are_alike_texts(left: str, right: str, name: str, own: Collection[str]) -> 
     if _are_alike_tokens(left, right):
         return True
     ours, theirs = masked(left, own), masked(right, own)
+    if _ID_NAMES.fullmatch(name) and _are_made_up(left, right):
+        return True
     if _ID_NAMES.fullmatch(name):  # counted up, as in "vm-41" or "/v1/orders/41"
         ours, theirs = _DIGITS.sub("0", ours), _DIGITS.sub("0", theirs)
     return ours == theirs or _are_alike_in_parts(left, right)
+
+
+def _are_made_up(left: str, right: str) -> bool:
+    """Whether two ids, or ends of addresses, are as long and mix letters as no word does: "jjeJnJl"."""
+    (head, _, ours), (other_head, _, theirs) = left.rpartition("/"), right.rpartition("/")
+    is_one_kind = head == other_head and len(ours) == len(theirs) >= _MIN_MADE_UP_CHARS
+    return is_one_kind and all(_MADE_UP.fullmatch(each) and _mixes(each) >= 3 for each in (ours, theirs))
+
+
+def _mixes(text: str) -> int:
+    """How often letters of one case, of the other and the rest follow each other."""
+    kinds = ["a" if each.islower() else "A" if each.isupper() else "0" for each in text]
+    return sum(before != after for before, after in pairwise(kinds))
+
+
+def _are_near(left: str, right: str, window_seconds: float | None) -> bool:
+    """Whether the timestamps within two texts lie close together, one by one."""
+    if window_seconds is None:
+        return True
+    ours, theirs = _moments(left), _moments(right)
+    return len(ours) != len(theirs) or all(
+        abs(one - other) <= window_seconds for one, other in zip(ours, theirs, strict=True)
+    )
+
+
+def _moments(text: str) -> list[float]:
+    found = (moment(each[0]) for each in _IN_TEXT.finditer(text) if each.lastgroup in _STAMPS)
+    return [each.at for each in found if each is not None]
 
 
 def _are_alike_tokens(left: str, right: str) -> bool:
     """Whether both may come from one source of tokens; one may lack digits or letters by chance."""
     ours, theirs = token_shape(left), token_shape(right)
     if ours is not None and ours == theirs:
+        return True
+    if _are_signed(left, right):
         return True
     one, other = _TOKEN.fullmatch(left), _TOKEN.fullmatch(right)
     if one is None or other is None or (ours is None and theirs is None):
@@ -132,6 +189,17 @@ def _are_alike_tokens(left: str, right: str) -> bool:
     is_one_source = _DIGITS.sub("0", one["prefix"]) == _DIGITS.sub("0", other["prefix"])
     fits = len(one["random"]) == len(other["random"])
     return is_one_source and fits and _alphabet(one["random"] + other["random"]) == _alphabet(random)
+
+
+def _are_signed(left: str, right: str) -> bool:
+    """Whether both end in a signature and have as many parts, as signed cookies and form tokens do."""
+    one, other = _SIGNED.fullmatch(left), _SIGNED.fullmatch(right)
+    if one is None or other is None or len(one["signature"]) != len(other["signature"]):
+        return False
+    is_random = all(
+        _alphabet(each["signature"]) == "mixed" and _turns(each["signature"]) >= 3 for each in (one, other)
+    )
+    return is_random and [c for c in left if c in ".:"] == [c for c in right if c in ".:"]
 
 
 def _are_alike_in_parts(left: str, right: str) -> bool:
@@ -205,7 +273,7 @@ def _alphabet(text: str) -> str:
 def _mask(found: re.Match[str]) -> str:
     text = found[0]
     match found.lastgroup:
-        case "iso":
+        case "iso" | "written":
             stated = moment(text)
             return f"<{stated.form}>" if stated else text
         case "token":

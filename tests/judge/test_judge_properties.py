@@ -127,7 +127,7 @@ def test_any_three_witnesses_have_a_verdict(
         Witnesses(live, candidate, baseline),
         compare=compare,
         forgives=lambda difference, *, window_seconds=None: False,
-        same=lambda left, right: False,
+        same=lambda left, right, _: False,
     )
     if judgement.verdict is Verdict.FAILED:
         reported(judgement, Kind.REGRESSION, candidate, baseline)
@@ -141,6 +141,6 @@ def test_a_candidate_that_answers_as_the_baseline_does_is_never_a_regression(
         Witnesses(live, both, both),
         compare=compare,
         forgives=lambda difference, *, window_seconds=None: False,
-        same=lambda left, right: False,
+        same=lambda left, right, _: False,
     )
     assert judgement.verdict is not Verdict.FAILED

@@ -33,7 +33,7 @@ def told(
 
     witnesses = Witnesses(live, outcome(candidate), None if baseline is None else outcome(baseline))
     found = regressions(
-        witnesses, compare=compare, forgives=forgives, same=lambda left, right: (left, right) in SAME
+        witnesses, compare=compare, forgives=forgives, same=lambda left, right, _: (left, right) in SAME
     )
     return [f"{each.where} {each.change}" for each in found]
 
@@ -345,7 +345,7 @@ def test_the_fault_is_named(candidate: Outcome, baseline: Outcome | None, fault:
         Witnesses(answer(VM), candidate, baseline),
         compare=compare,
         forgives=lambda difference, *, window_seconds=None: False,
-        same=lambda left, right: False,
+        same=lambda left, right, _: False,
     )
     assert (judgement.verdict, judgement.fault) == (Verdict.FAILED, fault)
 
@@ -366,6 +366,6 @@ def test_silence_is_judged_with_care(candidate: Outcome, baseline: Outcome, verd
         Witnesses(answer(VM), candidate, baseline),
         compare=compare,
         forgives=lambda difference, *, window_seconds=None: False,
-        same=lambda left, right: False,
+        same=lambda left, right, _: False,
     )
     assert judgement.verdict is verdict

@@ -1,0 +1,80 @@
+"""The changed stretches of one line of text, so that each is judged for what it is: date, token, word."""
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+
+import msgspec
+
+_NAME = r"[A-Z][a-z]{2,8}\.?"
+_PIECE = re.compile(
+    r"\d{4}[-/]\d\d[-/]\d\d[T ]\d\d?:\d\d(?::\d\d)?(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?"
+    rf"|(?:{_NAME},? +)?{_NAME} +\d{{1,2}}(?:st|nd|rd|th)?,? +\d{{4}}\b"
+    r"(?:(?: at|,)? +(?:[\d:]+(?: [ap]\.?m\.?)?|noon|midnight))?"
+    rf"|(?:{_NAME}, +)?\d{{1,2}}[ /-]{_NAME}[ /-]\d{{4}}\b(?:[,:]? ?\d\d?:\d\d(?::\d\d)?)?(?: GMT)?"
+    rf"|{_NAME} {_NAME} [ \d]\d \d\d:\d\d:\d\d \d{{4}}"
+    r"|[0-9A-Za-z_][0-9A-Za-z_.:+~-]*=*|\s+|."
+)
+"""Timestamps in the forms in which pages write them, words and tokens, gaps, single signs."""
+_WORD = re.compile(r"[A-Za-z_][A-Za-z_-]*")
+_MAX_PIECES = 600
+_MAX_RUNS = 12
+_MIN_ALIKE = 0.4
+"""Lines that have less in common are two lines, not one that changed."""
+_MAX_NAME_CHARS = 40
+_MAX_LINE_CHARS = 20_000
+
+
+class Run(msgspec.Struct, frozen=True):
+    """One stretch that differs; `name` is made of the words that lead to it, "" where there are none."""
+
+    name: str
+    left: str
+    right: str
+
+
+def runs(left: str, right: str) -> tuple[Run, ...] | None:
+    """The stretches in which two lines differ; None where they have too little in common to tell."""
+    if max(len(left), len(right)) > _MAX_LINE_CHARS:
+        return None
+    ours, theirs = _PIECE.findall(left), _PIECE.findall(right)
+    edits = _edits(ours, theirs)
+    if edits is None:
+        return None
+    found = tuple(_runs(ours, theirs, edits))
+    return found if len(found) <= _MAX_RUNS else None
+
+
+def label(text: str, count: int = 2) -> str:
+    """The first words of `text` as a name: ``"li-class"`` of ``<li class="x">``."""
+    return _named(_WORD.findall(text[:200])[:count])
+
+
+def _edits(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int, int, int]] | None:
+    """Unequal stretches as (start, end, start, end)."""
+    if len(ours) == len(theirs):
+        unequal = [at for at, (one, other) in enumerate(zip(ours, theirs, strict=True)) if one != other]
+        if len(unequal) <= max(1, _MIN_ALIKE * len(ours)):
+            return [(at, at + 1, at, at + 1) for at in unequal]
+    if max(len(ours), len(theirs)) > _MAX_PIECES:
+        return None
+    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
+    if matcher.ratio() < _MIN_ALIKE:
+        return None
+    return [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
+
+
+def _runs(
+    ours: Sequence[str], theirs: Sequence[str], edits: list[tuple[int, int, int, int]]
+) -> Iterator[Run]:
+    equal: list[str] = []
+    reached = 0
+    for start, end, from_, to in edits:
+        equal.extend(ours[reached:start])
+        reached = end
+        words = _WORD.findall("".join(equal[-24:]))
+        yield Run(_named(words[-2:]), "".join(ours[start:end]), "".join(theirs[from_:to]))
+
+
+def _named(words: list[str]) -> str:
+    return "-".join(words)[-_MAX_NAME_CHARS:].lower().strip("-")
