@@ -5,7 +5,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -121,8 +121,6 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Exchanges worked on at the same time."""
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
-    workers: AtLeastOne = 1
-    """Accepted and without effect: one process does the work of a run."""
     duration: str | float = ""
     """Stop after this time: seconds, or ``"30m"``."""
     timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
@@ -290,9 +288,7 @@ def _convert(tree: dict[str, Any], origin: str) -> Settings:
     try:
         settings = msgspec.convert(tree, Settings)
     except msgspec.ValidationError as error:
-        message = str(error)
-        message = message[0].lower() + message[1:]
-        raise ConfigError(f"{origin}: {message}{_value_at(tree, message)}") from error
+        raise ConfigError(f"{origin}: {_wrong_value(tree, str(error))}") from error
     _check_values(settings)
     return settings
 
@@ -321,21 +317,37 @@ def _struct_of(kind: Any) -> type[Struct] | None:
     return next((found for each in get_args(kind) if (found := _struct_of(each))), None)
 
 
-def _value_at(tree: Any, message: str) -> str:
-    """``", got 'x'"`` for the value at the ``$.a.b[0]`` that a message names, where it can be reached."""
-    named = re.search(r"`\$((?:\.\w+|\[\d+\]|\[\.\.\.\])+)`", message)
-    if not named:
-        return ""
-    for key, index in re.findall(r"\.(\w+)|\[(\d+)\]", named[1]):
+def _wrong_value(tree: Any, message: str) -> str:
+    """What msgspec says of a value, with its key and itself: ``"mutants is -1: expected `int` >= 0"``."""
+    what, _, place = message.partition(" - at `$.")
+    what = what[0].lower() + what[1:]
+    key = place.removesuffix("`")
+    for name, index in re.findall(r"\.?(\w+)|\[(\d+)\]", key):
         try:
-            tree = tree[key] if key else tree[int(index)]
+            tree = tree[name] if name else tree[int(index)]
         except (KeyError, IndexError, TypeError):
-            return ""
-    return f", got {tree!r}"
+            return f"{key}: {what}"
+    choices = _choices(key)
+    return f"{key} is {tree!r}: {f'choose one of {choices}' if choices else what}"
+
+
+def _choices(key: str) -> str:
+    """The values that the setting at the dotted `key` may have, where they can be counted."""
+    kind: Any = Settings
+    for name in key.split("."):
+        struct = _struct_of(kind)
+        kind = (
+            next((each.type for each in msgspec.structs.fields(struct) if each.name == name), None)
+            if struct
+            else None
+        )
+    return ", ".join(map(repr, get_args(kind))) if get_origin(kind) is Literal else ""
 
 
 def _check_values(settings: Settings) -> None:
     """Raises ConfigError for values that are of the right type and mean nothing."""
+    if not settings.out:
+        raise ConfigError("out is '': name the folder that the run is to write to")
     for name in ("live", "candidate", "baseline"):
         if url := getattr(settings, name):
             parse_target(name, url)

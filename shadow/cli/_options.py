@@ -28,7 +28,12 @@ _RUN = [
     ),
     click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators."),
     click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out."),
-    click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]"),
+    click.option(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="Of all dice; with --concurrency 1 the same seed gives the same run.  [default: 0]",
+    ),
     click.option("--rate", metavar="N/s", help="Requests per second to each target; it waits, never drops."),
     click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),

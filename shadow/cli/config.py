@@ -17,7 +17,9 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Read FILE as a run would; says what is wrong, or nothing but ok."""
-    load(file, {})
+    from shadow.run.assembly import check as check_run
+
+    check_run(load(file, {}))
     click.echo(f"{file}: ok")
 
 

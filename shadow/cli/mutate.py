@@ -66,8 +66,9 @@ def _made(settings: "Settings", items: Any) -> "Iterator[tuple[Exchange, str, Mu
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
-    from shadow.run.assembly import configured_signer, scope_of
+    from shadow.run.assembly import check_patterns, configured_signer, scope_of
 
+    check_patterns(settings)
     scope, knowledge = (
         scope_of(settings),
         Knowledge(identities=settings.identities, signer=configured_signer(settings)),

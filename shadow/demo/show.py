@@ -63,7 +63,9 @@ class Show:
             await self._scrape(metrics, summary.requests)
             proxy.send_signal(signal.SIGINT)
             code = await proxy.wait()
-        self._tell(f"\nall of it is in {self._settings.out}/ : findings.jsonl, summary.json, store.db")
+        self._tell(
+            f"\nall of it is in {self._settings.out}/ : findings.jsonl, summary.json, exchanges.jsonl, store.db"
+        )
         return 0 if code in {0, 1} else code
 
     async def _service(self, stack: AsyncExitStack, name: str, release: str) -> str:
@@ -88,7 +90,7 @@ class Show:
         settings = self._settings
         config = self._folder / "vmctl.toml"
         config.write_text(shadow_config(settings.seed), encoding="utf-8")
-        settings.out.mkdir(parents=True, exist_ok=True)
+        settings.out.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copy(config, settings.out / "vmctl.toml")
         command = (
             *("proxy", "--config", str(settings.out / "vmctl.toml"), "--live", live, "--listen", listen),

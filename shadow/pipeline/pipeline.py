@@ -2,7 +2,9 @@
 
 import asyncio
 import time
+import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -164,7 +166,7 @@ class Pipeline:
             self._drop(exchange, turn, "the run was stopped")
             raise
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
-            self._hear(Broke(exchange.index, f"{type(error).__name__}: {error}"))
+            self._hear(Broke(exchange.index, _bug(error)))
             self._drop(exchange, turn, "work on it broke")
         finally:
             turn.leave()
@@ -207,7 +209,7 @@ class Pipeline:
             async with self._slots:
                 await self._session_trials.conduct(past)
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
-            self._hear(Broke(past[0].index, f"{type(error).__name__}: {error}"))
+            self._hear(Broke(past[0].index, _bug(error)))
 
     async def _take_up_quiet_sessions(self, work: asyncio.TaskGroup) -> None:
         while True:
@@ -235,3 +237,10 @@ class Pipeline:
         if down_seconds > _TICK_SECONDS:
             return "no more comes in, and the candidate is down"
         return f"no more has come in for {drain:g} s" if now - self._fed_at > drain else ""
+
+
+def _bug(error: Exception) -> str:
+    """What went wrong and where, for whoever mends it."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}: {error}{where}"

@@ -207,7 +207,9 @@ class Trials:
         if doubt:
             judgement = Judgement(Verdict.UNDECIDED, doubt)
             self._conclude(
-                _original_trial(case, originals.candidate, answers, judgement), originals.candidate, None
+                _original_trial(case, originals.candidate, answers, judgement, self._settings.seed),
+                originals.candidate,
+                None,
             )
             return
         self._judging.learn(case, answers)
@@ -216,7 +218,9 @@ class Trials:
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
         self._conclude(
-            _original_trial(case, originals.candidate, answers, judgement), originals.candidate, confirmed
+            _original_trial(case, originals.candidate, answers, judgement, self._settings.seed),
+            originals.candidate,
+            confirmed,
         )
 
     async def _try_late(self, case: Case, mutant: Mutant, original: Answers, via: str) -> None:
@@ -279,7 +283,7 @@ def _is_accepted(answers: Answers) -> bool:
     return _succeeded(answers.candidate) or (answers.baseline is not None and _succeeded(answers.baseline))
 
 
-def _original_trial(case: Case, ready: Ready, answers: Answers, judgement: Judgement) -> Trial:
+def _original_trial(case: Case, ready: Ready, answers: Answers, judgement: Judgement, seed: int) -> Trial:
     return Trial(
         case.exchange.index,
         case.endpoint,
@@ -289,6 +293,7 @@ def _original_trial(case: Case, ready: Ready, answers: Answers, judgement: Judge
         answer=answers.candidate,
         baseline=answers.baseline,
         sent=_wire_bytes(ready) if judgement.verdict is Verdict.FAILED else b"",
+        seed=seed,
     )
 
 

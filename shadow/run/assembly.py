@@ -6,9 +6,11 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from mutators import CATALOG, SESSION_CATALOG, load_plugins
+from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
 from shadow.auth import signer_of
 from shadow.config import Settings, parse_target, secrets
+from shadow.content.redaction import Redactor
+from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs
 from shadow.pipeline.confirmation import Confirmation
@@ -68,9 +70,8 @@ def assemble(
 
     Raises ConfigError for settings that cannot be used together.
     """
-    targets = [parse_target("candidate", settings.candidate)]
-    if settings.baseline:
-        targets.append(parse_target("baseline", settings.baseline))
+    check_patterns(settings)
+    targets = [parse_target(name, url) for name, url in _urls(settings)]
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets, run=run)
     signer = configured_signer(settings)
     stopping = asyncio.Event()
@@ -96,6 +97,27 @@ def assemble(
     return Assembly(pipeline, environment, guard, noise, tuple(targets))
 
 
+def check(settings: Settings) -> None:
+    """Raises ConfigError for whatever a run with these settings would refuse before it begins."""
+    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    Guard(_guard_settings(settings, len(targets), is_live=True), targets)
+    Noise(_noise_settings(settings, targets, is_live=True))
+    Redactor(settings.redaction, b"")
+    configured_signer(settings)
+    check_patterns(settings)
+
+
+def check_patterns(settings: Settings) -> None:
+    """Raises ConfigError for a pattern that matches no mutator: a typing error would silently leave them out."""
+    single, of_sessions = load_plugins()
+    everyone: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *single, *SESSION_CATALOG, *of_sessions)
+    for key, patterns in (("mutator", settings.mutators), ("no-mutator", settings.no_mutators)):
+        for pattern in patterns:
+            if not chosen(everyone, wanted=[pattern], unwanted=[]):
+                hint = nearest(pattern, [each.name for each in everyone])
+                raise ConfigError(f"--{key} {pattern!r} matches no mutator{hint}; see shadow mutators")
+
+
 def configured_signer(settings: Settings) -> Signs | None:
     """What signs requests under the configured scheme; None where none is configured. Raises ConfigError."""
     return signer_of(settings.signing, settings.tokens, secrets(settings))
@@ -105,6 +127,11 @@ def scope_of(settings: Settings) -> Scope:
     """Which exchanges are worked on."""
     scope = settings.scope
     return Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed)
+
+
+def _urls(settings: Settings) -> list[tuple[str, str]]:
+    named = (("candidate", settings.candidate), ("baseline", settings.baseline))
+    return [(name, url) for name, url in named if url]
 
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:

@@ -109,6 +109,10 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
         loop.add_signal_handler(each, stop)
     try:
         await pipeline.run(source)
+    except asyncio.CancelledError:
+        if task is None or asked < 2:
+            raise
+        task.uncancel()  # a person asked for it: what was found is written as at any end
     finally:
         for each in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(each)

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from shadow.content.redaction import Redactor, redact_finding
+from shadow.errors import SinkError
 from shadow.model import Broke, Event, Finding, Found, Severity, StateChanged, TargetSeen
 from shadow.sinks._background import Background
 from shadow.sinks.ledger import Ledger, severity_of
@@ -109,9 +110,12 @@ class Console:
         )
         try:
             self._show(findings)
-        except BrokenPipeError:  # the reader has seen enough; what was found is in the output folder
-            with Path(os.devnull).open("wb") as nowhere:
+        except OSError as error:
+            with Path(os.devnull).open("wb") as nowhere:  # what is still buffered would fail once more
                 os.dup2(nowhere.fileno(), self._out.fileno())
+            if not isinstance(error, BrokenPipeError):  # else the reader has simply seen enough
+                why = f"{error.strerror}; what was found is in the output folder"
+                raise SinkError(f"cannot write to standard output: {why}") from error
 
     def progress(self) -> str:
         """One line: what has been done, how fast, and how long it will take yet."""
