@@ -7,9 +7,7 @@ from shadow.pipeline.order import Order, Turn, is_write
 
 
 def exchange(method: bytes, seen_at: float, latency_seconds: float = 0.1) -> Exchange:
-    return Exchange(
-        0, "test", "s", seen_at, Request(method, b"/"), None, latency_seconds if latency_seconds else None
-    )
+    return Exchange(0, "test", "s", seen_at, Request(method, b"/"), None, latency_seconds or None)
 
 
 def is_free(turn: Turn) -> bool:

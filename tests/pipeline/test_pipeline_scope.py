@@ -31,7 +31,7 @@ def test_filters_speak_of_method_and_path(
 ) -> None:
     refusal = scope(include, exclude).refusal(exchange(line))
     assert (refusal is None) == is_taken
-    assert is_taken or refusal is not None and refusal[0] is Fate.FILTERED
+    assert is_taken or (refusal is not None and refusal[0] is Fate.FILTERED)
 
 
 def test_own_traffic_is_never_taken() -> None:
