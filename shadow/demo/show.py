@@ -42,7 +42,7 @@ class Show:
         self._folder = Path()
 
     async def run(self) -> int:
-        """0 when all went its way, whatever was found; the proxy's exit code when it could not do its work."""
+        """0 when all went its way, whatever was found; else the proxy's exit code."""
         bugs = parse_bugs(self._settings.bugs, "candidate")
         async with AsyncExitStack() as stack:
             self._folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shadow-demo-")))
@@ -63,9 +63,8 @@ class Show:
             await self._scrape(metrics, summary.requests)
             proxy.send_signal(signal.SIGINT)
             code = await proxy.wait()
-        self._tell(
-            f"\nall of it is in {self._settings.out}/ : findings.jsonl, summary.json, exchanges.jsonl, store.db"
-        )
+        files = "findings.jsonl, summary.json, exchanges.jsonl, store.db"
+        self._tell(f"\nall of it is in {self._settings.out}/ : {files}")
         return 0 if code in {0, 1} else code
 
     async def _service(self, stack: AsyncExitStack, name: str, release: str) -> str:

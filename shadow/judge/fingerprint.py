@@ -97,8 +97,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
 
 
 def _is_let_in(trial: Trial) -> bool:
-    """Whether the candidate accepts what the baseline refuses: what the baseline says then names the check that
-    the candidate lacks, whichever mutator found it, and whether that had been expected or not."""
+    """Whether the candidate accepts what the baseline refuses: what the baseline says then names the check
+    that the candidate lacks, whichever mutator found it, and whether that had been expected or not."""
     if trial.answer is None or trial.baseline is None or trial.judgement.fault not in _LET_IN:
         return False
     ours, theirs = classify(trial.answer), classify(trial.baseline)

@@ -13,7 +13,7 @@ from shadow.judge import (
     template,
 )
 from shadow.judge.regression import Same
-from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Verdict
+from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Response, Verdict
 from shadow.pipeline.case import Case
 from shadow.pipeline.environment import Answers
 
@@ -25,12 +25,20 @@ class Judging:
         self.noise = noise
         self._same = same
         self.is_drifted = False
-        """Whether candidate and baseline hold different state: only one accepted a mutant that writes."""
+        """Whether candidate and baseline (or live) hold different state: only one took a request that
+        writes."""
 
-    def note_write(self, answers: Answers) -> None:
-        """Take notice of what became of a mutant that writes, or of a step of a script that does."""
-        if answers.baseline is not None:
-            ours, theirs = classify(answers.candidate), classify(answers.baseline)
+    def note_write(self, answers: Answers, *, live: Response | None = None) -> None:
+        """Take notice of what became of a request that writes: one that only one side took makes their
+        states differ.
+
+        Without a baseline the candidate is held against `live`.
+        """
+        other = answers.baseline
+        if other is None and live is not None:
+            other = Reply(live)
+        if other is not None:
+            ours, theirs = classify(answers.candidate), classify(other)
             self.is_drifted |= (ours is AnswerClass.SUCCESS) != (theirs is AnswerClass.SUCCESS)
 
     def learn(self, case: Case, answers: Answers) -> None:

@@ -99,6 +99,8 @@ class Trials:
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
         await self._judge_original(case, originals, answers, via, doubt=self._doubt(originals, early_answers))
+        if case.is_write:
+            self._judging.note_write(answers, live=case.exchange.response)
         for mutant, answer in early_answers:
             await self._judge_mutant(case, mutant, answers, answer, via)
         for mutant in mutants:
@@ -207,9 +209,7 @@ class Trials:
         if doubt:
             judgement = Judgement(Verdict.UNDECIDED, doubt)
             self._conclude(
-                _original_trial(case, originals.candidate, answers, judgement, self._settings.seed),
-                originals.candidate,
-                None,
+                self._original_trial(case, originals, answers, judgement), originals.candidate, None
             )
             return
         self._judging.learn(case, answers)
@@ -217,11 +217,8 @@ class Trials:
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
-        self._conclude(
-            _original_trial(case, originals.candidate, answers, judgement, self._settings.seed),
-            originals.candidate,
-            confirmed,
-        )
+        trial = self._original_trial(case, originals, answers, judgement)
+        self._conclude(trial, originals.candidate, confirmed)
 
     async def _try_late(self, case: Case, mutant: Mutant, original: Answers, via: str) -> None:
         """Send a mutant after its original. One that writes and must have the same answer gets a control
@@ -245,6 +242,21 @@ class Trials:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
         trial = _mutant_trial(case, mutant, control, answer, judgement)
         self._conclude(trial, mutant.readies.candidate, confirmed)
+
+    def _original_trial(
+        self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
+    ) -> Trial:
+        return Trial(
+            case.exchange.index,
+            case.endpoint,
+            Kind.REGRESSION,
+            None,
+            judgement,
+            answer=answers.candidate,
+            baseline=answers.baseline,
+            sent=_wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
+            seed=self._settings.seed,
+        )
 
     def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None) -> None:
         """Tell the trial's verdict, and report it where it failed for good."""
@@ -281,20 +293,6 @@ def _succeeded(outcome: object) -> bool:
 
 def _is_accepted(answers: Answers) -> bool:
     return _succeeded(answers.candidate) or (answers.baseline is not None and _succeeded(answers.baseline))
-
-
-def _original_trial(case: Case, ready: Ready, answers: Answers, judgement: Judgement, seed: int) -> Trial:
-    return Trial(
-        case.exchange.index,
-        case.endpoint,
-        Kind.REGRESSION,
-        None,
-        judgement,
-        answer=answers.candidate,
-        baseline=answers.baseline,
-        sent=_wire_bytes(ready) if judgement.verdict is Verdict.FAILED else b"",
-        seed=seed,
-    )
 
 
 def _mutant_trial(

@@ -21,6 +21,7 @@ URL_START = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*|(?=/)")
 """What stands before the path of a URL, or of an absolute path."""
 _TAG = re.compile(rb"<([A-Za-z][\w:.-]*+)([^<>]*+)>([^<>]*+)")
 _ATTRIBUTE = re.compile(rb"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+(?:"([^"]*)"|'([^']*)')""")
+_NAME = re.compile(rb"""(?i:(?<![\w:.-])name)\s*+=\s*+["']([^"']*)""")
 _VOLATILE = frozenset(
     b"age date expires last-modified server via content-length content-type content-encoding"
     b" transfer-encoding"
@@ -233,7 +234,11 @@ class _Walk:
 
 
 def _markup(live: bytes, shadow: bytes) -> Iterator[Evidence]:
-    """Evidence in two texts of the same tags: named fields of forms, and texts between tags."""
+    """Evidence in two texts: named fields wherever they stand, then tag by tag while those are the same."""
+    theirs = _named_fields(shadow)
+    for name, attributes in _named_fields(live).items():
+        if attributes != theirs.get(name, attributes):
+            yield from _attributes(attributes, theirs[name])
     for mine, its in zip_longest(_TAG.finditer(live), _TAG.finditer(shadow)):
         if mine is None or its is None or mine[1] != its[1]:
             return
@@ -244,6 +249,15 @@ def _markup(live: bytes, shadow: bytes) -> Iterator[Evidence]:
             one, other = mine[3].strip().decode("latin-1"), its[3].strip().decode("latin-1")
             if one != other:
                 yield from _named(one, other, kind_of_key(key), is_id=is_id_key(key))
+
+
+def _named_fields(markup: bytes) -> dict[tuple[bytes, bytes], bytes]:
+    """The attributes of each first ``input`` and ``meta`` with a name, by tag and name."""
+    found: dict[tuple[bytes, bytes], bytes] = {}
+    for tag in _TAG.finditer(markup):
+        if tag[1].lower() in (b"input", b"meta") and (name := _NAME.search(tag[2])):
+            found.setdefault((tag[1].lower(), name[1]), tag[2])
+    return found
 
 
 def _attributes(live: bytes, shadow: bytes) -> Iterator[Evidence]:

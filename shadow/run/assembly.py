@@ -108,7 +108,7 @@ def check(settings: Settings) -> None:
 
 
 def check_patterns(settings: Settings) -> None:
-    """Raises ConfigError for a pattern that matches no mutator: a typing error would silently leave them out."""
+    """Raises ConfigError for a pattern that matches no mutator: a slip would leave them out unseen."""
     single, of_sessions = load_plugins()
     everyone: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *single, *SESSION_CATALOG, *of_sessions)
     for key, patterns in (("mutator", settings.mutators), ("no-mutator", settings.no_mutators)):

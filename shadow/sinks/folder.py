@@ -21,7 +21,7 @@ class Folder:
     def __init__(self, path: Path, lock: int, earlier: dict[str, Any] | None = None) -> None:
         self.path = path
         self.earlier = earlier
-        """The summary of this very run, where an earlier process of it was ended; its files are still there."""
+        """The summary of this very run, where an earlier process of it was ended and its files stay."""
         self._lock = lock
 
     def replace(self, name: str, content: bytes, *, is_durable: bool = False) -> None:

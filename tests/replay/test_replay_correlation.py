@@ -137,6 +137,14 @@ def test_tokens_in_markup_are_learned(live: bytes, shadow: bytes) -> None:
     assert mappings(made) == {("abc123", "def456")}
 
 
+def test_token_of_a_form_is_learned_from_a_page_that_was_laid_out_anew() -> None:
+    live = b"<form><p><input type='hidden' name='csrftoken' value='abc123'></p></form>"
+    shadow = b"<main><div><form method='post'><input value='def456' name='csrftoken'></form></div></main>"
+    made = correlation()
+    made.learn(Response(200, body=live), Response(200, body=shadow), "s")
+    assert mappings(made) == {("abc123", "def456")}
+
+
 def test_coded_bodies_are_read() -> None:
     coding = ((b"Content-Encoding", b"gzip"),)
     live = Response(200, headers=coding, body=gzip.compress(json.dumps({"id": LIVE_ID}).encode()))
