@@ -196,13 +196,6 @@ def quote(text: str) -> bytes:
         return json.dumps(text).encode()
 
 
-def scalars(document: Document) -> Iterator[tuple[str, str]]:
-    """Each scalar as (`place`, raw JSON text), in order."""
-    for node in document.nodes:
-        if node.kind is not Kind.OBJECT and node.kind is not Kind.ARRAY:
-            yield place(document, node), document.raw(node).decode("utf-8", "replace")
-
-
 def _step(document: Document, holder: Node, node: Node) -> str:
     if holder.kind is Kind.ARRAY:
         return f"[{holder.children.index(node.index)}]"

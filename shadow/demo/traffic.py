@@ -23,12 +23,6 @@ class TrafficSummary:
     unexpected: tuple[str, ...]
     """One line for each answer that was not the one to be expected, or that did not come."""
 
-    @property
-    def refused_share(self) -> float:
-        """The share of answers that were 4xx, 0 to 1."""
-        refused = sum(count for status, count in self.by_status.items() if 400 <= status < 500)
-        return refused / self.requests if self.requests else 0.0
-
 
 async def drive(
     base_url: str,

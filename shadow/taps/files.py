@@ -156,3 +156,5 @@ def _remarks(extraction: Extraction) -> Iterator[str]:
     if extraction.unknown_links:
         numbers = ", ".join(map(str, sorted(extraction.unknown_links)))
         yield f"frames of unknown link type {numbers} were skipped"
+    if extraction.malformed_count:
+        yield f"{extraction.malformed_count} frames that end inside their headers were skipped"

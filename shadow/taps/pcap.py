@@ -23,6 +23,8 @@ def records(source: Source) -> Iterator[list[Record]]:
         if reader.fault is not None:
             break
     source.close()
+    if reader.stray_count:
+        source.notice(f"skipped {reader.stray_count} packets of interfaces that it does not describe")
     cut = reader.finish()
     if cut is not None:
         source.notice(f"{cut}; the frames before it were read")

@@ -89,6 +89,11 @@ class Extraction:
         """Link types of frames that could not be read."""
         return self._dissector.unknown_links
 
+    @property
+    def malformed_count(self) -> int:
+        """How many frames end inside their own headers."""
+        return self._dissector.malformed_count
+
     def _open(self, key: FlowKey, is_whole: bool) -> Pairing:
         self.connection_count += 1
         source, source_port, target, target_port = flow_ends(key)

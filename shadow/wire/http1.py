@@ -120,15 +120,7 @@ class ResponseReader:
     is read from then on.
     """
 
-    __slots__ = (
-        "_max_body_bytes",
-        "_max_head_bytes",
-        "_message",
-        "error",
-        "interim_count",
-        "method",
-        "surplus",
-    )
+    __slots__ = ("_max_body_bytes", "_max_head_bytes", "_message", "error", "method", "surplus")
 
     def __init__(
         self, method: bytes, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES
@@ -139,7 +131,6 @@ class ResponseReader:
         self._message = Message(max_head_bytes, max_body_bytes)
         self.surplus = b""
         self.error: str | None = None
-        self.interim_count = 0
 
     @property
     def has_begun(self) -> bool:
@@ -190,7 +181,6 @@ class ResponseReader:
                 return None
             if 100 <= head.status < 200 and head.status != 101:
                 text = text[at:]
-                self.interim_count += 1
                 self._message = Message(self._max_head_bytes, self._max_body_bytes)
                 continue
             self._begin_body(head)

@@ -30,6 +30,9 @@ def is_pcap(start: bytes) -> bool:
 class PcapReader:
     """Reads one pcap file. `fault` says what is wrong with it; nothing is read after that."""
 
+    stray_count = 0
+    """A pcap file has one interface, which its header describes."""
+
     def __init__(self) -> None:
         self.fault: str | None = None
         self._buffer = b""

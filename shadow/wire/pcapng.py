@@ -30,7 +30,7 @@ class _Interface(NamedTuple):
 class PcapngReader:
     """Reads one pcapng file. `fault` says what is wrong with it; nothing is read after that.
 
-    `stray_count` counts packets of interfaces that the file does not describe.
+    `stray_count` counts packets of interfaces that the file does not describe; they are skipped.
     """
 
     def __init__(self) -> None:

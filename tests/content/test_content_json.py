@@ -203,11 +203,3 @@ def test_quoting_is_undone_by_reading(text: str) -> None:
     raw = json.quote(text)
     assert stdlib_json.loads(raw) == text
     assert json.text_of(raw) == text
-
-
-def test_scalars_come_with_their_places() -> None:
-    assert list(json.scalars(parsed(b'{"a":[1,"x"],"b":null}'))) == [
-        ("$.a[]", "1"),
-        ("$.a[]", '"x"'),
-        ("$.b", "null"),
-    ]

@@ -3,11 +3,12 @@
 import gzip
 import io
 import json
+import struct
 from pathlib import Path
 
 import pytest
 
-from bench.capture import Talk, pcap, pcapng
+from bench.capture import Talk, block, pcap, pcapng
 from shadow.errors import TapError
 from shadow.model import Exchange, Fate, Headers, Request, Response, Settled
 from shadow.taps import gor, jsonl
@@ -168,6 +169,17 @@ def test_other_traffic_is_a_notice_and_not_unparsed(tmp_path: Path) -> None:
     assert recording.notices == [
         "skipped connections that are no HTTP/1: 1 TLS, 1 other",
         "skipped 16 bytes of TCP payload that are no HTTP/1",
+    ]
+
+
+def test_frames_that_cannot_be_read_are_a_notice(tmp_path: Path) -> None:
+    short = (AT, b"\x02" * 12 + b"\x08\x00" + b"\x45\x00")
+    stray = block("<", 6, struct.pack("<IIIII", 7, 0, 0, 4, 4) + b"abcd")
+    recording = Recording([write(tmp_path, "1", pcapng([*talk("/x").packets, short]) + stray)])
+    assert targets(recording) == [(0, b"/x")]
+    assert recording.notices == [
+        f"{tmp_path}/1: skipped 1 packets of interfaces that it does not describe",
+        "1 frames that end inside their headers were skipped",
     ]
 
 
