@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shadow.judge import template
+from shadow.judge import aftermath, template
 from shadow.model import Change, Difference, Judgement, Parcel, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Environment
@@ -57,7 +57,7 @@ class Confirmation:
             times = "not sent again: it writes"
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
-            times = f"{self._times}/{self._times}"
+            times = self.all_times
             for each in rest:
                 if each not in lasting:
                     self._refute(_place_key(case, each))
@@ -84,8 +84,25 @@ class Confirmation:
                 self._refute(key)
                 return None
             judgement = again
-        self._confirmed[key] = f"{self._times}/{self._times}"
+        self._confirmed[key] = self.all_times
         return Confirmed(judgement, self._confirmed[key])
+
+    @property
+    def all_times(self) -> str:
+        """What is said of a suspicion that showed each time."""
+        return f"{self._times}/{self._times}"
+
+    async def aftermath(self, case: Case, before: Answers, via: str) -> Judgement:
+        """Whether the unedited request is still answered as `before`; FAILED where it never was again."""
+        judgement = Judgement(Verdict.PASSED)
+        for attempt in range(self._times):
+            salt = f"{case.exchange.index}:after:{attempt}"
+            readies = self._environment.prepare(case.exchange, case.session, salt)
+            after = await self._environment.send(readies, via=via, parcel=Parcel.PROBE, session=case.session)
+            judgement = aftermath(before.candidate, after.candidate, after.baseline)
+            if judgement.verdict is Verdict.PASSED:
+                break
+        return judgement
 
     async def _lasting(
         self, case: Case, first: Answers, suspected: tuple[Difference, ...], via: str

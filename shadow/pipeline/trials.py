@@ -1,14 +1,13 @@
 """One exchange put to the test: its original and its mutants are sent, judged, confirmed and reported."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import msgspec
 
-from mutators import Mutator, dice
+from mutators import Mutator
 from shadow.judge import classify
 from shadow.model import (
     AnswerClass,
-    Edit,
     Event,
     Expect,
     Fate,
@@ -19,32 +18,23 @@ from shadow.model import (
     NoReply,
     Parcel,
     Reply,
-    Request,
     Settled,
     Trial,
     Verdict,
 )
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.confirmation import Confirmation, Confirmed
+from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.link import Mutate, MutateFor, Ready
+from shadow.pipeline.link import Ready
 from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.wire.http1 import serialise_request
 
-
-class TrialSettings(msgspec.Struct, frozen=True):
-    """How cases are tried."""
-
-    seed: int
-    mutants: int
-    """Budget for one exchange."""
-    may_write: bool
-    transport: str
-    """``"auto"``, or the one that everything takes."""
+_HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -71,13 +61,15 @@ class Trials:
         report: Report,
     ) -> None:
         self._environment = environment
-        self._scheduler = scheduler
+        self._dealing = Dealing(environment, scheduler, settings)
         self._judging = judging
         self._confirmation = confirmation
         self._knowledge = knowledge
         self._settings = settings
         self._hear = hear
         self._report = report
+        self._harmful: dict[int, tuple[Mutant, Answers]] = {}
+        """The latest mutant of an exchange under work that was answered badly."""
 
     async def conduct(self, case: Case, turn: Turn) -> Later:
         """Try the exchange and its mutants; `turn` is told when the original has been sent.
@@ -87,7 +79,7 @@ class Trials:
         for `conduct_slow`.
         """
         originals = self._environment.prepare(case.exchange, case.session)
-        mutants = list(self._mutants(case))
+        mutants = self._dealing.mutants(case)
         via = self._carrier(originals, mutants)
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
@@ -106,6 +98,8 @@ class Trials:
         for mutant in mutants:
             if mutant not in early and mutant not in slow:
                 await self._try_late(case, mutant, answers, via)
+        if not case.is_write:
+            await self._look_after(case, answers, via)
         return Later(case, tuple(slow), answers)
 
     async def conduct_slow(self, later: Later) -> None:
@@ -118,26 +112,8 @@ class Trials:
                 controls = self._environment.prepare(case.exchange, case.session, salt)
                 control = await self._send(case, controls, "raw", Parcel.REPEAT)
             await self._try_late(case, mutant, control, "raw")
-
-    def _mutants(self, case: Case) -> Iterator[Mutant]:
-        """The case's mutants, as many as the budget allows; none of writes unless that was allowed."""
-        if case.is_write and not self._settings.may_write:
-            return
-        index = case.exchange.index
-
-        def made(mutator: Mutator) -> Mutant | None:
-            salt = f"{index}:{mutator.name}"
-            mutate = _mutation(mutator, case, self._settings.seed)
-            plain = self._environment.prepare(case.exchange, case.session, salt)
-            readies = self._environment.mutate(plain, mutate, case.session, salt)
-            if readies is None or self._environment.names_untold(readies):
-                return None
-            if not self._is_allowed(readies.candidate):
-                return None
-            return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
-
-        dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
-        yield from (mutant for _, mutant in dealt)
+        if not case.is_write:
+            await self._look_after(case, control, "raw")
 
     def _doubt(self, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
@@ -146,11 +122,6 @@ class Trials:
         if self._environment.names_untold(originals):
             return "it names what the candidate was never seen to have, though the baseline was"
         return ""
-
-    def _is_allowed(self, ready: Ready) -> bool:
-        """An edit may make a reading request one that writes: by its method, or by a field that
-        overrides it."""
-        return self._settings.may_write or not may_write(ready.request)
 
     def _carrier(self, originals: Pair[Ready], mutants: list[Mutant]) -> str:
         """One transport for all of a case, so that a control and its mutant never differ by it."""
@@ -240,8 +211,22 @@ class Trials:
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
+        if classify(answer.candidate) in _HARMFUL:
+            self._harmful[case.exchange.index] = mutant, answer
         trial = _mutant_trial(case, mutant, control, answer, judgement)
         self._conclude(trial, mutant.readies.candidate, confirmed)
+
+    async def _look_after(self, case: Case, before: Answers, via: str) -> None:
+        """Where mutants of a reading request did harm, ask it once more: is the service still well?"""
+        culprit = self._harmful.pop(case.exchange.index, None)
+        if culprit is None:
+            return
+        mutant, answer = culprit
+        judgement = await self._confirmation.aftermath(case, before, via)
+        if judgement.verdict is not Verdict.PASSED:
+            trial = _mutant_trial(case, mutant, before, answer, judgement)
+            times = Confirmed(judgement, self._confirmation.all_times)
+            self._conclude(trial, mutant.readies.candidate, times)
 
     def _original_trial(
         self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
@@ -270,21 +255,6 @@ class Trials:
         self._hear(Judged(trial))
         if confirmed is not None:
             self._report(trial, confirmed.times, ready)
-
-
-def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
-    """The mutator for each target: with the same dice, so that each gets the same edit."""
-
-    def for_target(target: str) -> Mutate:
-        rng = dice(seed, case.exchange.index, mutator.name)
-        known = case.known[target]
-
-        def mutate(request: Request) -> Edit | None:
-            return mutator(request, rng, known)
-
-        return mutate
-
-    return for_target
 
 
 def _succeeded(outcome: object) -> bool:

@@ -14,6 +14,7 @@ from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs
 from shadow.pipeline.confirmation import Confirmation
+from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.judging import Judging
@@ -27,7 +28,7 @@ from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
-from shadow.pipeline.trials import Trials, TrialSettings
+from shadow.pipeline.trials import Trials
 from shadow.replay import (
     Breaker,
     BreakerSettings,

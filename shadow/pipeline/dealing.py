@@ -1,0 +1,73 @@
+"""Which mutants an exchange is given, made ready for each target."""
+
+import msgspec
+
+from mutators import Mutator, dice
+from shadow.model import Edit, Request
+from shadow.pipeline.case import Case, Mutant
+from shadow.pipeline.environment import Environment
+from shadow.pipeline.link import Mutate, MutateFor, Ready
+from shadow.pipeline.order import may_write
+from shadow.pipeline.scheduler import Scheduler
+
+
+class TrialSettings(msgspec.Struct, frozen=True):
+    """How cases are tried."""
+
+    seed: int
+    mutants: int
+    """Budget for one exchange."""
+    may_write: bool
+    transport: str
+    """``"auto"``, or the one that everything takes."""
+
+
+class Dealing:
+    """Makes the mutants of exchanges, within the budget and within what may be sent."""
+
+    def __init__(
+        self, environment: Environment, scheduler: Scheduler[Mutator], settings: TrialSettings
+    ) -> None:
+        self._environment = environment
+        self._scheduler = scheduler
+        self._settings = settings
+
+    def mutants(self, case: Case) -> list[Mutant]:
+        """The case's mutants, as many as the budget allows; none of writes unless that was allowed."""
+        if case.is_write and not self._settings.may_write:
+            return []
+        index = case.exchange.index
+
+        def made(mutator: Mutator) -> Mutant | None:
+            salt = f"{index}:{mutator.name}"
+            mutate = _mutation(mutator, case, self._settings.seed)
+            plain = self._environment.prepare(case.exchange, case.session, salt)
+            readies = self._environment.mutate(plain, mutate, case.session, salt)
+            if readies is None or self._environment.names_untold(readies):
+                return None
+            if not self._is_allowed(readies.candidate):
+                return None
+            return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
+
+        dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
+        return [mutant for _, mutant in dealt]
+
+    def _is_allowed(self, ready: Ready) -> bool:
+        """An edit may make a reading request one that writes: by its method, or by a field that
+        overrides it."""
+        return self._settings.may_write or not may_write(ready.request)
+
+
+def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
+    """The mutator for each target: with the same dice, so that each gets the same edit."""
+
+    def for_target(target: str) -> Mutate:
+        rng = dice(seed, case.exchange.index, mutator.name)
+        known = case.known[target]
+
+        def mutate(request: Request) -> Edit | None:
+            return mutator(request, rng, known)
+
+        return mutate
+
+    return for_target
