@@ -3,7 +3,7 @@
 Each case is timed in turn by both, several rounds, and the fastest of each is shown: the machine's speed
 changes over time, and nothing but noise makes a run slower than its fastest.
 
-Run it as ``python bench/compare.py [--rounds 5]``. Exits with 1 where a goal is missed.
+Run it as ``python -m bench.compare [--rounds 5]``. Exits with 1 where a goal is missed.
 """
 
 import argparse
@@ -93,7 +93,7 @@ def main() -> int:
     missed = 0
     for name, (control, other) in cases().items():
         ours = min(seconds(lambda: compare(control, other)) for _ in range(rounds))  # noqa: B023 - called at once
-        theirs = min(seconds(lambda: plainly(control, other)) for _ in range(min(rounds, 2)))  # noqa: B023
+        theirs = min(seconds(lambda: plainly(control, other)) for _ in range(min(rounds, 2)))  # noqa: B023 - so too
         goal = _GOALS.get(name)
         missed += goal is not None and ours > goal
         found = len(compare(control, other))

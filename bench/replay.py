@@ -1,4 +1,4 @@
-"""Exchanges per second of each transport against a local nginx: ``python bench/replay.py [seconds]``.
+"""Exchanges per second of each transport against a local nginx: ``python -m bench.replay [seconds]``.
 
 Needs nginx and wrk. Believe the ratios: on a shared machine the absolute figures move.
 """

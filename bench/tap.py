@@ -9,7 +9,7 @@ speed changes over time and only ratios within a round mean anything:
 - ``marked``: the tapped proxy again, with requests that bear our own mark and so are not tapped; how much
   slower ``tapped`` is than this is what tapping itself costs
 
-Run it as ``python bench/tap.py [--rounds 5] [--seconds 3] [--connections 16]``. It needs wrk on the PATH, and
+Run it as ``python -m bench.tap [--rounds 5] [--seconds 3] [--connections 16]``. It needs wrk on the PATH, and
 nginx for the live service (else a small asyncio server of its own takes the part).
 """
 
@@ -196,8 +196,8 @@ def _until(holds: object) -> None:
 
 async def _run_proxy(options: argparse.Namespace) -> None:
     from shadow.feed.frames import Hello  # noqa: PLC0415 - each part pays only for its own imports
-    from shadow.feed.sender import Sender  # noqa: PLC0415
-    from shadow.taps.mitm import ProxySettings, run_proxy  # noqa: PLC0415
+    from shadow.feed.sender import Sender  # noqa: PLC0415 - so too
+    from shadow.taps.mitm import ProxySettings, run_proxy  # noqa: PLC0415 - so too
 
     async with _stop() as stop:
         sender = Sender(options.feed, Hello("mitm"))
@@ -214,7 +214,7 @@ async def _run_proxy(options: argparse.Namespace) -> None:
 
 
 async def _run_receiver(options: argparse.Namespace) -> None:
-    from shadow.feed.receiver import Listener, receive  # noqa: PLC0415
+    from shadow.feed.receiver import Listener, receive  # noqa: PLC0415 - so too
 
     async with _stop() as stop:
         await receive(options.feed, Listener(lambda _: None), stop=stop)

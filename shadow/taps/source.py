@@ -25,7 +25,7 @@ class Source:
         self._notices = notices
         try:
             # Closed by pieces() or close(): it outlives this function.
-            self._file: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115
+            self._file: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - as said
             first = self._read_at_least(2)
         except OSError as error:
             raise TapError(f"cannot read {self.name!r}: {error.strerror or error}; check the path") from error
@@ -68,7 +68,7 @@ class Source:
         """The first bytes; a pipe may give fewer at once than are needed to tell what it is."""
         first = b""
         while len(first) < count:
-            piece = self._file.read1(_FIRST_PIECE_BYTES)  # type: ignore[attr-defined]
+            piece = self._file.read1(_FIRST_PIECE_BYTES)  # type: ignore[attr-defined]  # all our files are buffered
             if not piece:
                 break
             first += piece
@@ -79,7 +79,7 @@ class Source:
         while piece:
             yield piece
             try:
-                piece = self._file.read1(_PIECE_BYTES)  # type: ignore[attr-defined]
+                piece = self._file.read1(_PIECE_BYTES)  # type: ignore[attr-defined]  # all our files are buffered
             except OSError as error:
                 self.notice(
                     f"cannot be read to its end: {error.strerror or error}; what came before was read"

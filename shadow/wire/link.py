@@ -90,8 +90,8 @@ _READERS: dict[int, Callable[[bytes], Layer]] = {
     108: _loopback,
     113: lambda frame: _llc_or_type(int.from_bytes(frame[14:16]), frame, 16),  # Linux "any"
     127: lambda frame: _wireless(frame, int.from_bytes(frame[2:4], "little")),  # after a radiotap header
-    228: lambda frame: (0x0800, 0),  # noqa: ARG005
-    229: lambda frame: (0x86DD, 0),  # noqa: ARG005
+    228: lambda _: (0x0800, 0),
+    229: lambda _: (0x86DD, 0),
     239: _netfilter_log,
     276: lambda frame: _llc_or_type(int.from_bytes(frame[:2]), frame, 20),  # Linux "any", version 2
 }

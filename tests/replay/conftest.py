@@ -156,9 +156,9 @@ async def transports() -> AsyncIterator[Open]:
         guard = guard or Guard(GuardSettings(), [target])
         transport: Transport
         if kind == "raw":
-            transport = RawTransport(target, guard, RawSettings(**settings))  # type: ignore[arg-type]
+            transport = RawTransport(target, guard, RawSettings(**settings))  # type: ignore[arg-type]  # as they are
         else:
-            transport = HttpTransport(target, guard, HttpSettings(**settings))  # type: ignore[arg-type]
+            transport = HttpTransport(target, guard, HttpSettings(**settings))  # type: ignore[arg-type]  # as they are
         opened.append(transport)
         return transport
 

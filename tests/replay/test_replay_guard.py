@@ -41,7 +41,7 @@ def resolving(names: Mapping[str, list[str]] = NAMES) -> Resolve:
 
 def guard(target: Target, **settings: object) -> Guard:
     return Guard(
-        GuardSettings(**settings),  # type: ignore[arg-type]
+        GuardSettings(**settings),  # type: ignore[arg-type]  # as the settings take them
         [target],
         run="r1",
         resolve=resolving(),

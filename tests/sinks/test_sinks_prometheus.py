@@ -154,7 +154,7 @@ def test_an_exemplar_bears_the_findings_id(
     text = scrape(exporter, "application/openmetrics-text; version=1.0.0")
     exemplars = [
         sample.exemplar.labels
-        for family in parse_openmetrics(text)  # type: ignore[no-untyped-call]
+        for family in parse_openmetrics(text)  # type: ignore[no-untyped-call]  # ships no types
         for sample in family.samples
         if sample.name == "shadow_divergences_total" and sample.exemplar
     ]

@@ -253,7 +253,7 @@ def test_har_entry_becomes_an_exchange(tmp_path: Path) -> None:
     )
     seen["request"] = {
         "method": "POST",
-        "url": seen["request"]["url"],  # type: ignore[index]
+        "url": seen["request"]["url"],  # type: ignore[index]  # entry() made it a dict
         "headers": [{"name": ":authority", "value": "h.example:8443"}, {"name": "X", "value": "é"}],
         "postData": {"mimeType": "text/plain", "text": "ä"},
     }

@@ -16,7 +16,7 @@ from shadow.wire.http1 import Limits
 def extracted(packets: list[Packet], **options: object) -> tuple[list[Exchange], list[str]]:
     """The exchanges, by index, and why others could not be parsed."""
     numbers = count()
-    extraction = Extraction("pcap", lambda _: next(numbers), **options)  # type: ignore[arg-type]
+    extraction = Extraction("pcap", lambda _: next(numbers), **options)  # type: ignore[arg-type]  # as it takes them
     for time, frame in packets:
         extraction.take(time, 1, frame)
     extraction.finish()

@@ -112,7 +112,7 @@ def _write(call: Call, row: sqlite3.Row, values: dict[str, Any]) -> None:
     columns = [name for name in values if name not in ("tags", "id")]
     assignments = "".join(f"{column} = ?, " for column in columns)
     store.run(
-        f"UPDATE instances SET {assignments}version = version + 1, updated_at = ? WHERE id = ?",  # noqa: S608
+        f"UPDATE instances SET {assignments}version = version + 1, updated_at = ? WHERE id = ?",  # noqa: S608 - names of our own
         *(values[column] for column in columns),
         *(call.service.clock.now(), row["id"]),
     )
