@@ -15,6 +15,7 @@ from shadow.model import (
     Finding,
     Found,
     Headers,
+    Identity,
     Judged,
     Level,
     NoReply,
@@ -31,13 +32,14 @@ from shadow.model import (
 )
 from shadow.pipeline.case import Case
 from shadow.pipeline.confirmation import Confirmation
+from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
 from shadow.pipeline.order import Order, Turn
-from shadow.pipeline.pipeline import Pipeline, PipelineSettings
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.scheduler import Scheduler
@@ -46,7 +48,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
-from shadow.pipeline.trials import Later, Trials, TrialSettings
+from shadow.pipeline.trials import Later, Trials
 from shadow.replay import Breaker, BreakerSettings, Correlation, Pace, Pacer, Sending, Target
 from shadow.replay.fake import Answer, FakeTransport
 
@@ -161,6 +163,7 @@ class Bench:
         times: int = 3,
         transport: str = "auto",
         signer: Signs | None = None,
+        identities: tuple[Identity, ...] = (),
         seed: int = 0,
         breaker: BreakerSettings | None = None,
         sayable: Callable[[Sending], bool] = lambda _: True,
@@ -194,7 +197,7 @@ class Bench:
         self.noise = Noise(NoiseSettings())
         self.judging = Judging(self.noise, self.environment.candidate.correlation.same)
         self.scripts = Scripts(self.environment, self.judging)
-        self.knowledge = Knowledge(identities=(), signer=signer)
+        self.knowledge = Knowledge(identities=identities, signer=signer)
         self.endpoints = Endpoints()
         self.reporting = Reporting(origin="http://c", hear=self.heard.append, earlier=earlier)
         self.confirmation = Confirmation(
@@ -247,7 +250,7 @@ class Bench:
         return pipeline
 
     def pipeline(self, *, scope: Scope | None = None, **settings: Any) -> Pipeline:
-        usual = {"concurrency": 4, "queue_items": 50, "session_by": "connection"}
+        usual: dict[str, Any] = {"concurrency": 4, "queue_items": 50, "session_by": "connection"}
         return Pipeline(
             PipelineSettings(**(usual | settings)),
             scope or Scope(include=(), exclude=(), sample=1.0, seed=0),
@@ -258,9 +261,7 @@ class Bench:
             targets=[each.target.name for each in self.environment.links],
             sessions=Sessions(idle_seconds=60.0),
             signer=self._signer,
-            halted=lambda: self.halted,
-            is_up=lambda: self.environment.candidate.is_up,
-            stopping=self.stopping,
+            brakes=Brakes(lambda: self.halted, lambda: self.environment.candidate.is_up, self.stopping),
             hear=self.heard.append,
         )
 

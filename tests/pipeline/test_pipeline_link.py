@@ -48,7 +48,7 @@ async def test_sending_is_told_with_its_parcel_and_outcome() -> None:
 
 
 async def test_target_is_told_to_be_up_and_down_only_where_that_is_news() -> None:
-    answers = iter([reply(), reply(), REFUSED, reply()])
+    answers = iter((reply(), reply(), REFUSED, reply()))
     bench = Bench(lambda _: next(answers), breaker=SHORT)
     for _ in range(4):
         await send(bench)
@@ -69,7 +69,7 @@ async def test_reason_for_being_down_is_told(outcome: Outcome, why: str) -> None
 
 
 async def test_link_waits_while_the_target_is_down_and_goes_on_when_it_is_back() -> None:
-    answers = iter([REFUSED, reply(201)])
+    answers = iter((REFUSED, reply(201)))
     bench = Bench(lambda _: next(answers), breaker=SHORT)
     await send(bench)
     assert not bench.environment.candidate.is_up
