@@ -4,17 +4,11 @@ import asyncio
 import ssl
 import warnings
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
-from ipaddress import IPv4Address
 from pathlib import Path
 
 import h2.connection
 import h2.events
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from shadow.errors import TapError
 
@@ -23,37 +17,13 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)
     from shadow.taps.mitm import ProxySettings, run_proxy
 
+from tests.certificates import server_tls, write_certificate
 from tests.taps.proxies import GET, OK, PATIENCE_SECONDS, Taken, answering, proxied, serving
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A PEM file of a key and its own certificate, for 127.0.0.1."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.now(UTC)
-    signed = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "live.pem"
-    path.write_bytes(
-        key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        + signed.public_bytes(Encoding.PEM)
-    )
-    return path
-
-
-def _tls_of_server(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+    return write_certificate(tmp_path_factory.mktemp("tls") / "live.pem")
 
 
 @pytest.mark.parametrize(
@@ -70,7 +40,7 @@ async def test_a_live_service_on_https_is_verified_unless_told_otherwise(
     chosen = {name: str(certificate) if value is None else value for name, value in settings.items()}
     taken = Taken()
     async with (
-        serving(answering(OK), tls=_tls_of_server(certificate)) as port,
+        serving(answering(OK), tls=server_tls(certificate)) as port,
         proxied(taken, port, scheme="https", **chosen) as proxy,
     ):
         answer = await proxy.ask(GET)
