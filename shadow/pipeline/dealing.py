@@ -32,8 +32,11 @@ class Dealing:
         self._scheduler = scheduler
         self._settings = settings
 
-    def mutants(self, case: Case) -> list[Mutant]:
-        """The case's mutants, as many as the budget allows; none of writes unless that was allowed."""
+    def mutants(self, case: Case, original: Ready) -> list[Mutant]:
+        """The case's mutants, as many as the budget allows; none of writes unless that was allowed.
+
+        `original` is the unedited request as the candidate gets it.
+        """
         if case.is_write and not self._settings.may_write:
             return []
         index = case.exchange.index
@@ -41,6 +44,8 @@ class Dealing:
         def made(mutator: Mutator) -> Mutant | None:
             salt = f"{index}:{mutator.name}"
             mutate = _mutation(mutator, case, self._settings.seed)
+            if mutate("candidate")(original.request) is None:  # cheap, and true of most
+                return None
             plain = self._environment.prepare(case.exchange, case.session, salt)
             readies = self._environment.mutate(plain, mutate, case.session, salt)
             if readies is None or self._environment.names_untold(readies):

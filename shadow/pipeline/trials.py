@@ -79,7 +79,7 @@ class Trials:
         for `conduct_slow`.
         """
         originals = self._environment.prepare(case.exchange, case.session)
-        mutants = self._dealing.mutants(case)
+        mutants = self._dealing.mutants(case, originals.candidate)
         via = self._carrier(originals, mutants)
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
