@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import msgspec
 
 from shadow.judge.fingerprint import Cause, causes_of
-from shadow.judge.gathering import groups, is_line, is_nameless_line, joined
+from shadow.judge.gathering import groups, is_line, is_nameless_line, is_of_error, joined, sort
 from shadow.model import Trial
 
 MAX_CAUSES = 5000
@@ -88,8 +88,12 @@ class Causes:
         page = next((each for each in causes if is_line(each) and not is_nameless_line(each)), None)
         lost = [each for each in causes if page is not None and is_nameless_line(each)]
         rest = [each for each in causes if each not in lost]
-        for first, *others in groups(each for each in rest if self.record(each.id) is None):
-            self._aliases |= {each.id: first.id for each in others if len(self._aliases) < MAX_CAUSES}
+        homes = {sort(each): each.id for each in reversed(rest) if self.record(each.id) and is_of_error(each)}
+        for group in groups(each for each in rest if self.record(each.id) is None):
+            home = homes.get(sort(group[0]), group[0].id)
+            home = self._aliases.get(home, home)
+            if len(self._aliases) < MAX_CAUSES:
+                self._aliases |= {each.id: home for each in group if each.id != home}
         found: dict[str, list[Cause]] = {}
         for cause in rest:
             found.setdefault(self._aliases.get(cause.id, cause.id), []).append(cause)

@@ -20,7 +20,7 @@ def groups(causes: Iterable[Cause]) -> list[list[Cause]]:
     """
     found: dict[str, list[Cause]] = {}
     for cause in causes:
-        found.setdefault(_sort(cause), []).append(cause)
+        found.setdefault(sort(cause), []).append(cause)
     members = found.pop("member", [])
     if len(members) > MAX_TOLD_APART:
         found["member"] = members
@@ -48,7 +48,13 @@ def joined(first: Cause, parts: Sequence[Cause]) -> Cause:
     )
 
 
-def _sort(cause: Cause) -> str:
+def is_of_error(cause: Cause) -> bool:
+    """Whether it is about members of an error, of which one change seldom comes alone."""
+    return sort(cause).startswith("error ")
+
+
+def sort(cause: Cause) -> str:
+    """Causes of one sort that show for the first time in one answer may be one."""
     if is_line(cause):
         return "line"
     if not cause.differences or not all(each.where.startswith("body:$") for each in cause.differences):

@@ -51,7 +51,7 @@ _IN_TEXT = re.compile(
 )
 
 _MADE_UP = re.compile(r"[0-9A-Za-z_-]+")
-_MIN_MADE_UP_CHARS = 6
+_MIN_MADE_UP_CHARS, _MIN_MIXES = 6, 3
 _STAMPS = frozenset({"iso", "http", "written"})
 _SIGNED = re.compile(
     r"[0-9A-Za-z_-]{4,}(?:[.:][0-9A-Za-z_-]{4,}){0,2}[.:](?P<signature>[0-9A-Za-z_-]{16,})=*"
@@ -140,18 +140,19 @@ def _are_alike_texts(left: str, right: str, name: str, own: Collection[str]) -> 
     if _are_alike_tokens(left, right):
         return True
     ours, theirs = masked(left, own), masked(right, own)
-    if _ID_NAMES.fullmatch(name) and _are_made_up(left, right):
-        return True
     if _ID_NAMES.fullmatch(name):  # counted up, as in "vm-41" or "/v1/orders/41"
+        if _are_made_up(ours, theirs):
+            return True
         ours, theirs = _DIGITS.sub("0", ours), _DIGITS.sub("0", theirs)
     return ours == theirs or _are_alike_in_parts(left, right)
 
 
 def _are_made_up(left: str, right: str) -> bool:
-    """Whether two ids, or ends of addresses, are as long and mix letters as no word does: "jjeJnJl"."""
+    """Whether two ids, or ends of addresses, are as long and one mixes letters as no word does: "jjeJnJl"."""
     (head, _, ours), (other_head, _, theirs) = left.rpartition("/"), right.rpartition("/")
     is_one_kind = head == other_head and len(ours) == len(theirs) >= _MIN_MADE_UP_CHARS
-    return is_one_kind and all(_MADE_UP.fullmatch(each) and _mixes(each) >= 3 for each in (ours, theirs))
+    fits = all(_MADE_UP.fullmatch(each) for each in (ours, theirs))
+    return is_one_kind and fits and max(_mixes(ours), _mixes(theirs)) >= _MIN_MIXES
 
 
 def _mixes(text: str) -> int:
