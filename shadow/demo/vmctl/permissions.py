@@ -54,6 +54,16 @@ def level_of(store: Store, caller: Caller, instance: sqlite3.Row) -> str | None:
     return None if grant is None else grant["level"]
 
 
+def require_own(caller: Caller, row: sqlite3.Row | None, kind: str, *, owner: str, own: str) -> sqlite3.Row:
+    """`row`, where its column `owner` says `own`; an admin may see any.
+
+    Raises Problem 404, which calls it `kind`: nobody learns of what is not theirs.
+    """
+    if row is None or (caller.role != "admin" and row[owner] != own):
+        raise not_found(kind)
+    return row
+
+
 def require_role(caller: Caller, *roles: str) -> None:
     """Raises Problem 403 unless the caller's account has one of `roles`."""
     if caller.role not in roles:

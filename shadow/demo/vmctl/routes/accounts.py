@@ -9,8 +9,7 @@ from shadow.demo.vmctl.answers import answer
 from shadow.demo.vmctl.calls import Call
 from shadow.demo.vmctl.checks import Member, checked, is_address, one_of, text
 from shadow.demo.vmctl.machines import moment
-from shadow.demo.vmctl.permissions import GRANTED, require_role
-from shadow.demo.vmctl.problems import not_found
+from shadow.demo.vmctl.permissions import GRANTED, require_own, require_role
 
 
 async def create(call: Call) -> web.StreamResponse:
@@ -44,9 +43,7 @@ def _account(call: Call, address: str) -> sqlite3.Row:
     row = None
     if is_address(address):
         row = call.service.store.one("SELECT * FROM accounts WHERE address = ?", address)
-    if row is None or (call.caller.role != "admin" and row["tenant"] != call.caller.tenant):
-        raise not_found("account")
-    return row
+    return require_own(call.caller, row, "account", owner="tenant", own=call.caller.tenant)
 
 
 def _view(call: Call, row: sqlite3.Row) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from shadow.demo.vmctl.calls import Call
 from shadow.demo.vmctl.checks import Check, Invalid, Member, checked, integer, is_uuid, one_of, text
 from shadow.demo.vmctl.listing import count
 from shadow.demo.vmctl.machines import moment
-from shadow.demo.vmctl.permissions import require_role
-from shadow.demo.vmctl.problems import Unprocessable, not_found
+from shadow.demo.vmctl.permissions import require_own, require_role
+from shadow.demo.vmctl.problems import Unprocessable
 
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?\Z")
 _LABEL_BYTES = 63
@@ -129,9 +129,7 @@ def _record(call: Call, record: str) -> sqlite3.Row:
     row = (
         call.service.store.one("SELECT * FROM dns_records WHERE id = ?", record) if is_uuid(record) else None
     )
-    if row is None or (call.caller.role != "admin" and row["tenant"] != call.caller.tenant):
-        raise not_found("record")
-    return row
+    return require_own(call.caller, row, "record", owner="tenant", own=call.caller.tenant)
 
 
 def _view(call: Call, row: sqlite3.Row) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from shadow.demo.vmctl.calls import Call
 from shadow.demo.vmctl.checks import Invalid, Member, checked, integer, is_uuid, list_of, text, uuid
 from shadow.demo.vmctl.creation import write_tags
 from shadow.demo.vmctl.machines import moment, price_hour, sizes
-from shadow.demo.vmctl.permissions import instance_for, require_role
+from shadow.demo.vmctl.permissions import instance_for, require_own, require_role
 from shadow.demo.vmctl.problems import Unprocessable, not_found
 from shadow.demo.vmctl.service import Service
 
@@ -122,9 +122,7 @@ def _operation(call: Call, operation: str) -> sqlite3.Row:
     row = None
     if is_uuid(operation):
         row = call.service.store.one("SELECT * FROM operations WHERE id = ?", operation)
-    if row is None or (call.caller.role != "admin" and row["account"] != call.caller.address):
-        raise not_found("operation")
-    return row
+    return require_own(call.caller, row, "operation", owner="account", own=call.caller.address)
 
 
 def _view(call: Call, row: sqlite3.Row) -> dict[str, Any]:
