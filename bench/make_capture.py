@@ -58,16 +58,16 @@ def _converse(talk: Talk, rng: Random, bodies: list[bytes]) -> None:
 
 
 def _request(rng: Random, bodies: list[bytes]) -> bytes:
-    common = (
+    fields = (
         b"Host: api.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux)\r\nAccept: application/json\r\n"
         b"Accept-Encoding: gzip, deflate, br\r\nAuthorization: Bearer %032x\r\nCookie: session=%032x\r\n"
     ) % (rng.getrandbits(128), rng.getrandbits(128))
     path = b"/v1/instances/%08x?limit=%d" % (rng.getrandbits(32), rng.randrange(100))
     if rng.random() < 0.7:
-        return b"GET %b HTTP/1.1\r\n%b\r\n" % (path, common)
+        return b"GET %b HTTP/1.1\r\n%b\r\n" % (path, fields)
     body = rng.choice(bodies)[: rng.randrange(200, 3000)]
     length = b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body)
-    return b"POST %b HTTP/1.1\r\n%b%b\r\n%b" % (path, common, length, body)
+    return b"POST %b HTTP/1.1\r\n%b%b\r\n%b" % (path, fields, length, body)
 
 
 def _response(rng: Random, body: bytes) -> bytes:

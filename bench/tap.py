@@ -9,69 +9,40 @@ speed changes over time and only ratios within a round mean anything:
 - ``marked``: the tapped proxy again, with requests that bear our own mark and so are not tapped; how much
   slower ``tapped`` is than this is what tapping itself costs
 
-Run it as ``python -m bench.tap [--rounds 5] [--seconds 3] [--connections 16]``. It needs wrk on the PATH, and
-nginx for the live service (else a small asyncio server of its own takes the part).
+Run it as ``python -m bench.tap [--rounds 5] [--seconds 3] [--connections 16]``. It needs wrk
+and nginx.
 """
 
 import argparse
 import asyncio
-import os
-import re
-import shutil
 import signal
-import socket
 import statistics
-import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
-from time import monotonic, sleep
 
-import msgspec
+from bench.load import Load, free_port, listens, nginx, running, until, wrk
 
-_START_SECONDS = 30
 _AIM = 0.97  # of the bare proxy's requests per second
 _NAMES = ("bare", "tapped", "alone", "marked")
 _FIELDS = {"marked": "Shadow-Run: bench"}
-_BODY = b'{"id": "i-1", "name": "web", "status": "STARTED", "vcpus": 2}\n' * 16
-
-_NGINX = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
-events {{ worker_connections 512; }}
-http {{
-  access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
-  fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
-  keepalive_requests 1000000000;
-  server {{ listen 127.0.0.1:{port}; location / {{ root {folder}; default_type application/json; }} }}
-}}
-"""
-
-
-class Load(msgspec.Struct, frozen=True):
-    """What one run of the load generator saw."""
-
-    requests_per_second: float
-    p99_seconds: float
-    failures: int
+_BODY = '{"id": "i-1", "name": "web", "status": "STARTED", "vcpus": 2}' * 16
 
 
 def main() -> None:
     options = _options()
-    wrk = shutil.which("wrk")
-    if wrk is None:
-        sys.exit("wrk is not on the PATH")
-    with tempfile.TemporaryDirectory() as name, ExitStack() as running:
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
-        live = running.enter_context(_live(folder))
-        ports = _proxies(folder, live, running)
-        print(f"without a proxy: {_load(wrk, live, options).requests_per_second:.0f} requests/s")
+        live = stack.enter_context(nginx(_BODY))
+        ports = _proxies(folder, live, stack)
+        print(f"without a proxy: {_load(live, options).requests_per_second:.0f} requests/s")
         rounds = []
         for number in range(options.rounds):
             # Each goes first in turn, so that none always has the warmest or the most tired machine.
             order = _NAMES[number % 4 :] + _NAMES[: number % 4]
-            measured = {name: _load(wrk, ports[name], options, _FIELDS.get(name)) for name in order}
+            measured = {name: _load(ports[name], options, _FIELDS.get(name)) for name in order}
             rounds.append(measured)
             print(f"round {number + 1}: " + ", ".join(f"{name} {_told(measured[name])}" for name in _NAMES))
     _conclude(rounds)
@@ -94,104 +65,29 @@ def _told(load: Load) -> str:
     return f"{load.requests_per_second:.0f}/s p99 {load.p99_seconds * 1000:.1f} ms{failures}"
 
 
-def _proxies(folder: Path, live: int, running: ExitStack) -> dict[str, int]:
+def _proxies(folder: Path, live: int, stack: ExitStack) -> dict[str, int]:
     """Ports of the proxies by name."""
-    me, feed = [sys.executable, __file__], folder / "feed" / "feed.sock"
-    running.enter_context(_process([*me, "--part", "receiver", "--feed", str(feed)]))
-    _until(feed.exists)
-    ports = {name: _free_port() for name in _NAMES[:3]}
+    me, feed = [sys.executable, "-W", "ignore", "-m", "bench.tap"], folder / "feed" / "feed.sock"
+    stack.enter_context(running([*me, "--part", "receiver", "--feed", str(feed)]))
+    until(feed.exists)
+    ports = {name: free_port() for name in _NAMES[:3]}
     bare = ["--mode", f"reverse:http://127.0.0.1:{live}", "--listen-host", "127.0.0.1", "--quiet"]
     bare += ["--set", "keep_host_header=true", "--set", "connection_strategy=lazy"]
     bare += ["--set", f"confdir={folder}/bare", "--listen-port", str(ports["bare"])]
     mitmdump = Path(sys.executable).with_name("mitmdump")
-    running.enter_context(_process([str(mitmdump), *bare]))
+    stack.enter_context(running([str(mitmdump), *bare]))
     for name, socket_path in (("tapped", feed), ("alone", folder / "nobody.sock")):
-        part = [
-            "--part",
-            "proxy",
-            "--feed",
-            str(socket_path),
-            "--port",
-            str(ports[name]),
-            "--live",
-            str(live),
-        ]
-        running.enter_context(_process(me + part))
+        part = ["--part", "proxy", "--feed", str(socket_path)]
+        part += ["--port", str(ports[name]), "--live", str(live)]
+        stack.enter_context(running(me + part))
     for port in ports.values():
-        _until(lambda port=port: _answers(port))
+        until(lambda port=port: listens(port))
     return ports | {"marked": ports["tapped"]}
 
 
-@contextmanager
-def _live(folder: Path) -> Iterator[int]:
-    """The port of a live service that answers a kilobyte of JSON."""
-    port = _free_port()
-    (folder / "vm").write_bytes(_BODY)
-    nginx = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
-    if nginx is None:
-        command = [sys.executable, __file__, "--part", "live", "--port", str(port)]
-    else:
-        (folder / "nginx.conf").write_text(_NGINX.format(folder=folder, port=port))
-        command = [nginx, "-c", str(folder / "nginx.conf"), "-p", str(folder)]
-        folder.chmod(0o755)  # its worker gives up root's rights
-    with _process(command):
-        _until(lambda: _answers(port))
-        yield port
-
-
-def _load(wrk: str, port: int, options: argparse.Namespace, field: str | None = None) -> Load:
-    command = [wrk, "-t1", f"-c{options.connections}", f"-d{options.seconds}s", "--latency"]
-    command += ["-H", field] if field else []
-    told = subprocess.run(
-        [*command, f"http://127.0.0.1:{port}/vm"], capture_output=True, text=True, check=True
-    ).stdout
-    rate = re.search(r"Requests/sec:\s+([\d.]+)", told)
-    p99 = re.search(r"99%\s+([\d.]+)(us|ms|s)", told)
-    assert rate is not None, told
-    assert p99 is not None, told
-    failures = re.search(r"Non-2xx or 3xx responses: (\d+)", told)
-    return Load(
-        requests_per_second=float(rate[1]),
-        p99_seconds=float(p99[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1.0}[p99[2]],
-        failures=int(failures[1]) if failures else 0,
-    )
-
-
-@contextmanager
-def _process(command: list[str]) -> Iterator[None]:
-    process = subprocess.Popen(command, env=os.environ | {"PYTHONWARNINGS": "ignore"})
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(_START_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as sock:
-        port: int = sock.getsockname()[1]
-    return port
-
-
-def _answers(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), 1):
-            return True
-    except OSError:
-        return False
-
-
-def _until(holds: object) -> None:
-    deadline = monotonic() + _START_SECONDS
-    assert callable(holds)
-    while not holds():
-        if monotonic() > deadline:
-            sys.exit("a part of the benchmark did not start")
-        sleep(0.05)
+def _load(port: int, options: argparse.Namespace, field: str | None = None) -> Load:
+    url = f"http://127.0.0.1:{port}/vm"
+    return wrk(url, seconds=options.seconds, connections=options.connections, field=field)
 
 
 async def _run_proxy(options: argparse.Namespace) -> None:
@@ -220,17 +116,6 @@ async def _run_receiver(options: argparse.Namespace) -> None:
         await receive(options.feed, Listener(lambda _: None), stop=stop)
 
 
-async def _run_live(options: argparse.Namespace) -> None:
-    answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(_BODY)
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        while await reader.readuntil(b"\r\n\r\n"):
-            writer.write(answer + _BODY)
-
-    async with _stop() as stop, await asyncio.start_server(serve, "127.0.0.1", options.port):
-        await stop.wait()
-
-
 @asynccontextmanager
 async def _stop() -> AsyncIterator[asyncio.Event]:
     stop = asyncio.Event()
@@ -250,7 +135,7 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-_PARTS = {"proxy": _run_proxy, "receiver": _run_receiver, "live": _run_live}
+_PARTS = {"proxy": _run_proxy, "receiver": _run_receiver}
 
 if __name__ == "__main__":
     part = _PARTS.get(_options().part)
