@@ -31,10 +31,15 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def is_about_own(self) -> bool:
-        """Whether everything that the path names by an identifier was made by this session before."""
+        """Whether everything that the path names by an identifier was made by this session before.
+
+        A collection is everyone's; making something new in it is not about what is there.
+        """
         names = self.endpoint.partition(" ")[2].split("/")
         words = self.exchange.request.target.partition(b"?")[0].split(b"/")
         named = [word for name, word in zip(names, words, strict=False) if name == "{id}"]
+        if not named:
+            return self.is_write
         made = [
             each.response.body
             for each in self.past

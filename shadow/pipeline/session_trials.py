@@ -187,14 +187,15 @@ class SessionTrials:
             control = msgspec.structs.replace(answer, candidate=witness, baseline=witness)
         endpoint = self._endpoints.name(script.steps[at].request)
         is_same = mutator.expect is Expect.SAME and earlier is not None
+        has_order = mutator.level is not Level.RACE  # who came first differs from target to target
         return judge(
             Evidence(
                 mutator.expect,
                 mutator.level,
                 answer.candidate,
                 control.candidate,
-                answer.baseline,
-                control.baseline if answer.baseline is not None else None,
+                answer.baseline if has_order else None,
+                control.baseline if has_order and answer.baseline is not None else None,
                 self._judging.between(endpoint, control.candidate, answer.candidate) if is_same else (),
                 self._judging.between(endpoint, control.baseline, answer.baseline) if is_same else None,
                 is_stated=mutator.is_stated,
