@@ -9,8 +9,8 @@ speed changes over time and only ratios within a round mean anything:
 - ``marked``: the tapped proxy again, with requests that bear our own mark and so are not tapped; how much
   slower ``tapped`` is than this is what tapping itself costs
 
-Run it as ``python -m bench.tap [--rounds 5] [--seconds 3] [--connections 16]``. It needs wrk
-and nginx.
+Run it as ``python -m bench.tap [--rounds 5] [--seconds 3] [--connections 16]``. It needs
+nginx and wrk.
 """
 
 import argparse
@@ -21,6 +21,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 from bench.load import Load, free_port, listens, nginx, running, until, wrk
@@ -81,7 +82,7 @@ def _proxies(folder: Path, live: int, stack: ExitStack) -> dict[str, int]:
         part += ["--port", str(ports[name]), "--live", str(live)]
         stack.enter_context(running(me + part))
     for port in ports.values():
-        until(lambda port=port: listens(port))
+        until(partial(listens, port))
     return ports | {"marked": ports["tapped"]}
 
 

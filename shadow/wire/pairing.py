@@ -79,13 +79,17 @@ class Pairing:
         self._replay(pieces)
 
     def _replay(self, pieces: list[Piece]) -> None:
-        for side, payload, time, seq, ack in pieces:
+        for piece in pieces:
             if self._is_over:
                 return
-            if payload is None:
-                self.skip(side, seq, time)
-            else:
-                self.take(side, payload, time, seq, ack)
+            self._read(piece)
+
+    def _read(self, piece: Piece) -> None:
+        side, payload, time, seq, ack = piece
+        if payload is None:
+            self.skip(side, seq, time)
+        else:
+            self.take(side, payload, time, seq, ack)
 
     def _take_client(self, payload: bytes, time: float, seq: int, ack: int) -> None:
         client = self._client or 0
@@ -191,13 +195,10 @@ class Pairing:
             return
         self._held[side].clear()
         self._held_bytes -= sum(len(piece[1] or b"") for piece in held)
-        for at, (_, payload, time, seq, ack) in enumerate(held):
+        for at, piece in enumerate(held):
             if self._is_over:
                 return
-            if payload is None:
-                self.skip(side, seq, time)
-            else:
-                self.take(side, payload, time, seq, ack)
+            self._read(piece)
             if self._held[side]:
                 self._held[side].extend(held[at + 1 :])
                 self._held_bytes += sum(len(piece[1] or b"") for piece in held[at + 1 :])
