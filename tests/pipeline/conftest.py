@@ -105,6 +105,11 @@ def is_edited(request: Request) -> bool:
     return any(name == b"x-edit" for name, _ in request.headers)
 
 
+def by_edit(plain: Answer, edited: Answer) -> Answering:
+    """One answer for requests as recorded, another one for what `edits` made of them."""
+    return lambda asked: edited if is_edited(asked) else plain
+
+
 def edits(expect: Expect, *, level: Level = Level.HEADER, name: str = "", **parts: Any) -> Mutator:
     """A mutator that adds a field, and replaces what `parts` say of the edit and the request."""
     of_edit = {key: parts.pop(key) for key in ("wire", "signs_again") if key in parts}

@@ -16,7 +16,8 @@ MADE = exchange("POST /v1/x", 0, answer=reply(201, b'{"id": "41000042"}'))
 @pytest.mark.parametrize(
     ("line", "past", "is_own"),
     [
-        ("GET /v1/x", (), True),
+        ("POST /v1/x", (), True),
+        ("GET /v1/x", (MADE,), False),
         ("GET /v1/x/41000042", (MADE,), True),
         ("GET /v1/x/41000042?by=7", (MADE,), True),
         ("GET /v1/x/41000043", (MADE,), False),
@@ -26,7 +27,8 @@ MADE = exchange("POST /v1/x", 0, answer=reply(201, b'{"id": "41000042"}'))
         ("GET /v1/x/41000042", (exchange("POST /v1/x", answer=reply(409, b"41000042")),), False),
     ],
     ids=[
-        "names nothing",
+        "makes something new",
+        "reads what is everyone's",
         "made it",
         "query does not count",
         "another",

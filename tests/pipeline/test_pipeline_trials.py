@@ -1,12 +1,12 @@
 """One exchange put to the test, from its original to the last of its mutants."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import count
 
 import pytest
 
-from mutators import CATALOG, Mutator
+from mutators import CATALOG
 from shadow.model import (
     Expect,
     Fate,
@@ -22,13 +22,13 @@ from shadow.model import (
     Wire,
     field,
 )
-from shadow.pipeline.order import SAFE_METHODS
 from shadow.replay.fake import HANG, Answer
 from tests.pipeline.conftest import (
     REFUSED,
     Answering,
     Bench,
     always,
+    by_edit,
     edits,
     exchange,
     is_edited,
@@ -37,10 +37,6 @@ from tests.pipeline.conftest import (
 
 JSON = b'{"a": 1}'
 REJECTED, ACCEPTED = edits(Expect.REJECT), edits(Expect.SURVIVE)
-
-
-def by_edit(plain: Answer, edited: Answer) -> Answering:
-    return lambda asked: edited if is_edited(asked) else plain
 
 
 def order_of(bench: Bench) -> list[str]:
@@ -96,66 +92,6 @@ async def test_mutants_of_writes_that_must_be_rejected_go_before_the_original_an
     if line.startswith("POST"):
         assert field(bench.candidate.requests[0].headers, b"x-edit") == b"reject"
     assert set(bench.verdicts.values()) == {Verdict.PASSED}
-
-
-@pytest.mark.parametrize(
-    ("line", "mutator", "may_write", "is_sent"),
-    [
-        ("POST /a", ACCEPTED, False, False),
-        ("POST /a", REJECTED, False, False),
-        ("POST /a", ACCEPTED, True, True),
-        ("GET /a", ACCEPTED, False, True),
-        ("GET /a", edits(Expect.SURVIVE, method=b"DELETE"), False, False),
-        ("GET /a", edits(Expect.SURVIVE, method=b"DELETE"), True, True),
-        ("GET /a", edits(Expect.SURVIVE, method=b"get"), False, False),
-        ("GET /a", edits(Expect.SURVIVE, headers=((b"X-HTTP-Method-Override", b"PUT"),)), False, False),
-        ("GET /a", edits(Expect.SURVIVE, headers=((b"x-method-override", b"PUT"),)), False, False),
-        ("GET /a", edits(Expect.SURVIVE, target=b"/a?_method=PUT"), False, False),
-        ("GET /a", edits(Expect.SURVIVE, headers=((b"X-HTTP-Method", b"PUT"),)), True, True),
-    ],
-    ids=[
-        "of a write",
-        "of a write, to be rejected",
-        "of a write, allowed",
-        "of a read",
-        "made a write",
-        "made a write, allowed",
-        "made an unknown method",
-        "overridden by a field",
-        "by another field",
-        "by a parameter",
-        "overridden, allowed",
-    ],
-)
-async def test_no_mutant_writes_unless_that_was_allowed(
-    line: str, mutator: Mutator, *, may_write: bool, is_sent: bool
-) -> None:
-    bench = Bench(always(reply()), mutators=[mutator], may_write=may_write)
-    await bench.conduct(exchange(line))
-    assert any(map(is_edited, bench.candidate.requests)) == is_sent
-    assert not is_edited(bench.candidate.requests[-1]) or is_sent
-
-
-@pytest.mark.parametrize("line", ["GET /v1/x/7?a=1&b=2", "POST /v1/x", "DELETE /v1/x/7"])
-async def test_no_mutator_of_the_catalogue_writes_where_that_was_not_allowed(line: str) -> None:
-    bench = Bench(always(reply(200, JSON)), mutators=CATALOG, mutants=len(CATALOG), may_write=False, times=1)
-    body = b"" if line.startswith("GET") else JSON
-    kind = ((b"Content-Type", b"application/json"),) if body else ()
-    one = exchange(line, body=body, headers=kind, answer=reply(200, JSON))
-    later, _ = await bench.conduct(one)
-    assert {each.method for each in bench.candidate.requests} <= {one.request.method, *SAFE_METHODS}
-    if one.request.method != b"GET":
-        assert len(bench.candidate.requests) == 1
-        assert later.mutants == ()
-    else:
-        assert len(bench.candidate.requests) > 20
-
-
-async def test_budget_bounds_the_mutants() -> None:
-    mutators = [edits(Expect.SURVIVE, name=f"m{n}") for n in range(9)]
-    bench = Bench(always(reply()), mutators=mutators, mutants=4)
-    await bench.conduct(exchange("GET /a"))
-    assert order_of(bench).count("mutant") == 4
 
 
 @pytest.mark.parametrize(
@@ -385,23 +321,6 @@ async def test_mutants_are_signed_and_salted_apart() -> None:
     assert len(set(keys)) == 3
 
 
-@pytest.mark.parametrize("answering", [by_edit(reply(), reply(500)), by_edit(reply(401), reply(200))])
-async def test_same_seed_makes_the_same_mutants(answering: Callable[[Request], Answer]) -> None:
-    def run(seed: int) -> Bench:
-        return Bench(answering, mutators=CATALOG, mutants=6, seed=seed, times=1)
-
-    sent = []
-    for seed in (1, 1, 2):
-        bench = run(seed)
-        await bench.conduct(exchange("GET /v1/x/7?a=1&b=2", answer=reply(200, JSON)))
-        sent.append(
-            [(trial.mutator, trial.edits) for trial in bench.trials_heard if trial.mutator is not None]
-        )
-    assert sent[0] == sent[1]
-    assert sent[0] != sent[2]
-    assert len(sent[0]) > 2
-
-
 async def test_real_mutant_without_its_credential_is_found_where_only_the_candidate_lets_it_in() -> None:
     def strict(asked: Request) -> Outcome:
         return reply(200, JSON) if field(asked.headers, b"authorization") == b"Bearer t" else reply(401)
@@ -414,3 +333,31 @@ async def test_real_mutant_without_its_credential_is_found_where_only_the_candid
     await bench.conduct(exchange("GET /a", headers=bearer, answer=reply(200, JSON)))
     (found,) = bench.findings.values()
     assert (found.fault, found.severity, found.confirmed) == ("auth-bypass", "high", "3/3")
+
+
+@pytest.mark.parametrize(
+    ("line", "broken_after", "findings"),
+    [
+        ("GET /a", True, {"F100", "unhealthy"}),
+        ("GET /a", False, {"F100"}),
+        ("POST /a", True, {"F100"}),
+    ],
+    ids=["a read after which it is unwell", "a read after which it is well", "writes are not probed"],
+)
+async def test_service_that_answered_badly_is_asked_whether_it_is_still_well(
+    line: str, findings: set[str], *, broken_after: bool
+) -> None:
+    def answering(asked: Request) -> Answer:
+        is_confirmed = bench.sent.count(("candidate", "confirmation")) >= 2
+        return reply(500) if is_edited(asked) or (broken_after and is_confirmed) else reply()
+
+    bench = Bench(answering, mutators=[ACCEPTED], times=1)
+    await bench.conduct(exchange(line))
+    assert {each.fault for each in bench.findings.values()} == findings
+    assert (("candidate", "probe") in bench.sent) == line.startswith("GET")
+
+
+async def test_service_that_answered_well_is_not_probed() -> None:
+    bench = Bench(always(reply()), mutators=[ACCEPTED])
+    await bench.conduct(exchange("GET /a"))
+    assert [parcel for _, parcel in bench.sent] == ["original", "mutant"]

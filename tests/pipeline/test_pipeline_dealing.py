@@ -1,0 +1,95 @@
+"""Which mutants an exchange is given."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mutators import CATALOG, Mutator
+from shadow.model import Expect, Request
+from shadow.pipeline.order import SAFE_METHODS
+from shadow.replay.fake import Answer
+from tests.pipeline.conftest import Bench, always, by_edit, edits, exchange, is_edited, reply
+
+JSON = b'{"a": 1}'
+REJECTED, ACCEPTED = edits(Expect.REJECT), edits(Expect.SURVIVE)
+
+
+def order_of(bench: Bench) -> list[str]:
+    return ["mutant" if is_edited(each) else "plain" for each in bench.candidate.requests]
+
+
+@pytest.mark.parametrize(
+    ("line", "mutator", "may_write", "is_sent"),
+    [
+        ("POST /a", ACCEPTED, False, False),
+        ("POST /a", REJECTED, False, False),
+        ("POST /a", ACCEPTED, True, True),
+        ("GET /a", ACCEPTED, False, True),
+        ("GET /a", edits(Expect.SURVIVE, method=b"DELETE"), False, False),
+        ("GET /a", edits(Expect.SURVIVE, method=b"DELETE"), True, True),
+        ("GET /a", edits(Expect.SURVIVE, method=b"get"), False, False),
+        ("GET /a", edits(Expect.SURVIVE, headers=((b"X-HTTP-Method-Override", b"PUT"),)), False, False),
+        ("GET /a", edits(Expect.SURVIVE, headers=((b"x-method-override", b"PUT"),)), False, False),
+        ("GET /a", edits(Expect.SURVIVE, target=b"/a?_method=PUT"), False, False),
+        ("GET /a", edits(Expect.SURVIVE, headers=((b"X-HTTP-Method", b"PUT"),)), True, True),
+    ],
+    ids=[
+        "of a write",
+        "of a write, to be rejected",
+        "of a write, allowed",
+        "of a read",
+        "made a write",
+        "made a write, allowed",
+        "made an unknown method",
+        "overridden by a field",
+        "by another field",
+        "by a parameter",
+        "overridden, allowed",
+    ],
+)
+async def test_no_mutant_writes_unless_that_was_allowed(
+    line: str, mutator: Mutator, *, may_write: bool, is_sent: bool
+) -> None:
+    bench = Bench(always(reply()), mutators=[mutator], may_write=may_write)
+    await bench.conduct(exchange(line))
+    assert any(map(is_edited, bench.candidate.requests)) == is_sent
+    assert not is_edited(bench.candidate.requests[-1]) or is_sent
+
+
+@pytest.mark.parametrize("line", ["GET /v1/x/7?a=1&b=2", "POST /v1/x", "DELETE /v1/x/7"])
+async def test_no_mutator_of_the_catalogue_writes_where_that_was_not_allowed(line: str) -> None:
+    bench = Bench(always(reply(200, JSON)), mutators=CATALOG, mutants=len(CATALOG), may_write=False, times=1)
+    body = b"" if line.startswith("GET") else JSON
+    kind = ((b"Content-Type", b"application/json"),) if body else ()
+    one = exchange(line, body=body, headers=kind, answer=reply(200, JSON))
+    later, _ = await bench.conduct(one)
+    assert {each.method for each in bench.candidate.requests} <= {one.request.method, *SAFE_METHODS}
+    if one.request.method != b"GET":
+        assert len(bench.candidate.requests) == 1
+        assert later.mutants == ()
+    else:
+        assert len(bench.candidate.requests) > 20
+
+
+async def test_budget_bounds_the_mutants() -> None:
+    mutators = [edits(Expect.SURVIVE, name=f"m{n}") for n in range(9)]
+    bench = Bench(always(reply()), mutators=mutators, mutants=4)
+    await bench.conduct(exchange("GET /a"))
+    assert order_of(bench).count("mutant") == 4
+
+
+@pytest.mark.parametrize("answering", [by_edit(reply(), reply(500)), by_edit(reply(401), reply(200))])
+async def test_same_seed_makes_the_same_mutants(answering: Callable[[Request], Answer]) -> None:
+    def run(seed: int) -> Bench:
+        return Bench(answering, mutators=CATALOG, mutants=6, seed=seed, times=1)
+
+    sent = []
+    for seed in (1, 1, 2):
+        bench = run(seed)
+        await bench.conduct(exchange("GET /v1/x/7?a=1&b=2", answer=reply(200, JSON)))
+        sent.append(
+            [(trial.mutator, trial.edits) for trial in bench.trials_heard if trial.mutator is not None]
+        )
+    assert sent[0] == sent[1]
+    assert sent[0] != sent[2]
+    assert len(sent[0]) > 2

@@ -1,0 +1,105 @@
+"""Comparing, judging, and what is learned on the way."""
+
+import pytest
+
+from shadow.model import Expect, Outcome, Reply, Verdict
+from shadow.pipeline.environment import Answers, Pair
+from tests.pipeline.conftest import REFUSED, Bench, always, edits, exchange, reply
+
+
+def bench() -> Bench:
+    return Bench(always(reply()), always(reply()))
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "live", "is_drifted"),
+    [
+        (reply(201), reply(201), None, False),
+        (reply(201), reply(403), None, True),
+        (reply(403), reply(201), None, True),
+        (reply(403), reply(404), None, False),
+        (reply(500), reply(404), None, False),
+        (reply(201), None, None, False),
+        (reply(201), None, reply(403), True),
+        (reply(403), None, reply(201), True),
+        (reply(201), None, reply(200), False),
+        (reply(201), reply(201), reply(403), False),
+        (REFUSED, reply(201), None, True),
+    ],
+    ids=[
+        "both took it",
+        "candidate alone",
+        "baseline alone",
+        "neither",
+        "neither, one broke",
+        "nothing to hold it against",
+        "candidate, not live",
+        "live, not the candidate",
+        "live too",
+        "the baseline counts before live",
+        "not reached",
+    ],
+)
+def test_targets_drift_apart_by_a_write_that_only_one_took(
+    candidate: Outcome, baseline: Outcome | None, live: Reply | None, *, is_drifted: bool
+) -> None:
+    judging = bench().judging
+    judging.note_write(Pair(candidate, baseline), live=live.response if live else None)
+    assert judging.is_drifted == is_drifted
+    judging.note_write(Pair(reply(), reply()))
+    assert judging.is_drifted == is_drifted, "what has drifted stays so"
+
+
+def across(*answers: bytes) -> tuple[Answers, Answers]:
+    """Control and answer of ``candidate, baseline, candidate, baseline``."""
+    ours, theirs, our_answer, their_answer = (reply(200, body) for body in answers)
+    return Pair(ours, theirs), Pair(our_answer, their_answer)
+
+
+A, B = b'{"a": "one"}', b'{"a": "two"}'
+
+
+@pytest.mark.parametrize(
+    ("bodies", "drifted", "verdict"),
+    [
+        ((A, A, A, A), False, Verdict.PASSED),
+        ((A, A, B, A), False, Verdict.FAILED),
+        ((B, A, B, A), False, Verdict.PASSED),
+        ((A, A, B, A), True, Verdict.PASSED),
+    ],
+    ids=["same", "candidate differs by the edit", "it differs without the edit too", "drifted"],
+)
+def test_mutant_accepted_by_both_must_be_answered_alike(
+    bodies: tuple[bytes, bytes, bytes, bytes], *, drifted: bool, verdict: Verdict
+) -> None:
+    one = bench()
+    one.judging.is_drifted = drifted
+    control, answer = across(*bodies)
+    judgement = one.judging.mutant(one.case(exchange("GET /a")), edits(Expect.SURVIVE), control, answer)
+    assert judgement.verdict is verdict
+
+
+def test_what_live_and_baseline_differ_in_by_itself_is_noise() -> None:
+    one = bench()
+    case = one.case(exchange("GET /a", answer=reply(200, b'{"n": 1}')))
+    for n in range(2, 9):
+        one.judging.learn(case, Pair(reply(200, b'{"n": 1}'), reply(200, b'{"n": %d}' % n)))
+    assert one.judging.between(case.endpoint, reply(200, b'{"n": 5}'), reply(200, b'{"n": 4}')) == ()
+    assert one.judging.between("GET /b", reply(200, b'{"n": 5}'), reply(200, b'{"n": 4}')) != ()
+
+
+def test_missing_answers_have_no_differences() -> None:
+    judging = bench().judging
+    assert judging.between("GET /a", None, reply()) == judging.between("GET /a", REFUSED, reply()) == ()
+
+
+def test_ids_that_stand_for_live_ones_are_no_difference() -> None:
+    one = Bench(always(reply()))
+    live, ours = (
+        b'{"id": "%s"}' % each
+        for each in (b"0f0e0d0c-0b0a-4908-8706-050403020100", b"f0e0d0c0-b0a0-4090-8070-605040302010")
+    )
+    recorded = exchange("POST /a", answer=reply(201, live))
+    one.environment.learn(recorded, Pair(reply(201, ours), None), "s")
+    judgement = one.judging.original(one.case(recorded), Pair(reply(201, ours), None))
+    assert judgement.verdict is Verdict.PASSED
