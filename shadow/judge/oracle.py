@@ -22,9 +22,6 @@ ACCEPTED_FAULT: dict[Level, str] = {
 STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.RACE})
 """Here an accepted mutant is a fault even where the live release accepts it too."""
 
-_BELOW_MESSAGES = WIRE_LEVELS | {Level.BYTES}
-"""Mutants that are no sound message: one server, asked twice, may answer what precedes the flaw or close."""
-
 
 def judge(evidence: Evidence) -> Judgement:
     """The verdict: the mutator's own expectation first, then leaks, then agreement with the baseline."""
@@ -141,7 +138,7 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
     if theirs in BAD or AnswerClass.DOWN in (ours, theirs):
         return None
     if ours is not theirs:
-        if evidence.level in _BELOW_MESSAGES and (
+        if evidence.level in WIRE_LEVELS and (
             is_silent(evidence.answer) != is_silent(evidence.baseline_answer)
         ):
             return undecided("one answered, one closed: the moment of arrival may decide that")

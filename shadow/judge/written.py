@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 import msgspec
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-_MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}\.?"
-_DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
+_MONTH = (
+    r"(?:Jan(?:uary)?|Feb(?:ruary)?|Mar(?:ch)?|Apr(?:il)?|May|June?|July?|Aug(?:ust)?|Sept?(?:ember)?"
+    r"|Oct(?:ober)?|Nov(?:ember)?|Dec(?:ember)?)\.?"
+)
+_DAY = r"(?:Mon|Tues?|Wed(?:nes)?|Thu(?:rs)?|Fri|Sat(?:ur)?|Sun)(?:day)?"
 _CLOCK = r"(?:\d{1,2}:\d\d(?::\d\d)?(?:\.\d{1,6})?|\d{1,2}(?= [ap]\.?m))(?: ?[AaPp]\.?[Mm]\.?)?|noon|midnight"
 _ZONE = r"(?: (?:GMT|UTC|[+-]\d{4}))?"
 
@@ -24,7 +27,7 @@ _WHOLE = re.compile(WRITTEN)
 _NUMERIC = re.compile(r"(\d{4})[/-](\d\d)[/-](\d\d)")
 _MONTH_NAME = re.compile(_MONTH)
 _YEAR, _DAY_NUMBER = re.compile(r"(?<!\d)\d{4}(?!\d)"), re.compile(r"(?<![\d:])\d{1,2}(?![\d:])")
-_TIME = re.compile(r"(\d{1,2}):(\d\d)(?::(\d\d))?")
+_TIME = re.compile(r"(?<!\d)(\d{1,2}):(\d\d)(?::(\d\d))?")
 _HOUR = re.compile(r"(\d{1,2}) [ap]\.?m", re.IGNORECASE)
 
 
@@ -52,7 +55,7 @@ def _date(text: str) -> tuple[int, int, int]:
     if found := _NUMERIC.match(text):
         return int(found[1]), int(found[2]), int(found[3])
     name = _MONTH_NAME.search(text)
-    year, day = _YEAR.search(text), _DAY_NUMBER.search(text.replace("th", " ").replace("nd", " "))
+    year, day = _YEAR.search(text), _DAY_NUMBER.search(text)
     if name is None or year is None or day is None:
         return 0, 0, 0
     return int(year[0]), _MONTHS.index(name[0][:3].lower()) + 1, int(day[0])

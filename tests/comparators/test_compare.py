@@ -434,3 +434,27 @@ def test_objects_with_ids_are_told_as_sets_are(left: list[int], right: list[int]
         assert changes.count("missing") == len({*left} - {*right})
         assert changes.count("added") == len({*right} - {*left})
         assert not {"value", "type"} & {*changes}
+
+
+def test_listed_objects_that_only_their_ids_tell_apart_are_matched() -> None:
+    def listed(*ids: str) -> Response:
+        rows = [{"id": one, "title": title} for one, title in zip(ids, ("a", "b", "c"), strict=True)]
+        return raw(json.dumps(rows).encode(), b"application/json")
+
+    assert told(listed("1", "2", "zz1"), listed("1", "yy2", "yy1")) == [
+        ("body:$[1].id", "value"),
+        ("body:$[2].id", "value"),
+    ]
+
+
+def test_listed_objects_that_differ_otherwise_too_came_and_went() -> None:
+    left = raw(b'[{"id": "1", "title": "a"}, {"id": "2", "title": "b"}]', b"application/json")
+    right = raw(
+        b'[{"id": "1", "title": "a"}, {"id": "4", "title": "b"}, {"id": "3", "title": "c"}]',
+        b"application/json",
+    )
+    assert told(left, right) == [
+        ("body:$", "length"),
+        ("body:$[1].id", "value"),
+        ("body:$[2]", "added"),
+    ]

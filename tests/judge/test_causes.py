@@ -239,7 +239,11 @@ def test_a_finding_tells_all_that_showed_it() -> None:
     )
     assert found.where == ("body:$.items[].price", "body:$.price")
     assert found.exchanges == (2, 4)
-    assert (found.count, found.endpoint, found.endpoints) == (2, trial.endpoint, ("GET /v1/x", "GET /v1/x/{id}"))
+    assert (found.count, found.endpoint, found.endpoints) == (
+        2,
+        trial.endpoint,
+        ("GET /v1/x", "GET /v1/x/{id}"),
+    )
     assert found.title == "field price: missing (GET /v1/x/{id} and 1 more)"
     assert found.why == "body:$.price was 1, the candidate has nothing; the baseline agrees with live"
     assert found.control == {

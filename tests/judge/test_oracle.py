@@ -338,3 +338,28 @@ def test_equal_answers_everywhere_never_fail_unless_they_must_be_rejected(
     given = evidence(expect, level, answer, answer, burst=(answer,), **both(answer, answer))
     assert judge(given).verdict is not Verdict.FAILED
     assert judge(replace(given, baseline_answer=None, baseline_control=None)).verdict is not Verdict.FAILED
+
+
+@pytest.mark.parametrize("level", [Level.FRAMING, Level.NETWORK])
+@pytest.mark.parametrize(
+    ("answer", "theirs"), [(CLOSED, OK), (OK, CLOSED), (BOOM, CLOSED)], ids=["ours", "theirs", "error"]
+)
+def test_who_closes_before_it_answers_is_chance_below_messages(
+    level: Level, answer: Outcome, theirs: Outcome
+) -> None:
+    control = BOOM if answer is BOOM else OK
+    given = evidence(Expect.AGREE, level, answer, control, **both(theirs, control))
+    assert judge(given).verdict is Verdict.UNDECIDED
+
+
+def test_a_refusal_by_status_counts_below_messages_too() -> None:
+    judgement = judge(evidence(Expect.AGREE, Level.FRAMING, NO, **both(OK)))
+    assert (judgement.verdict, judgement.fault) == (Verdict.FAILED, "mutation-regression")
+
+
+def test_a_leak_that_the_live_release_has_too_weighs_less() -> None:
+    leaking = reply(400, b'{"error": "near \\"x\\": syntax error"}')
+    alone = judge(evidence(answer=leaking, **both(NO)))
+    shared = judge(evidence(answer=leaking, **both(leaking)))
+    assert (alone.fault, alone.severity) == ("F209", Severity.HIGH)
+    assert (shared.fault, shared.severity) == ("F209", Severity.MEDIUM)

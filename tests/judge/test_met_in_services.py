@@ -1,0 +1,188 @@
+"""What services in use were seen to answer, distilled: what says nothing of a release, and what does."""
+
+import pytest
+
+from comparators import compare
+from shadow.judge.noise import Noise, NoiseSettings, Witness
+from shadow.judge.regression import Witnesses, regressions
+from shadow.model import Difference, Headers, Reply, Response
+
+OWN = ("127.0.0.1:8000", "127.0.0.1:9001", "127.0.0.1:9002")
+IDS = {("fAyleVO", "x9Kd2La"), ("jjeJnJl", "kEerHEQ")}
+
+
+def page(text: str, kind: str = "text/html; charset=utf-8", *more: tuple[bytes, bytes]) -> Response:
+    headers: Headers = ((b"Content-Type", kind.encode()), *more)
+    return Response(200, headers=headers, body=text.encode())
+
+
+def json(text: str, *more: tuple[bytes, bytes]) -> Response:
+    return page(text, "application/json", *more)
+
+
+def told(live: Response, candidate: Response, baseline: Response | None = None) -> list[str]:
+    """Places of the candidate's own differences, and how they changed."""
+    noise = Noise(NoiseSettings(own=OWN))
+    if baseline is not None:
+        noise.observe("GET /x", compare(live, baseline), Witness.LIVE_RELEASE)
+
+    def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
+        return noise.forgives("GET /x", difference, window_seconds=window_seconds)
+
+    def same(left: object, right: object, key: str) -> bool:
+        return left == right or (key.lower().endswith("id") and (left, right) in IDS)
+
+    given = Witnesses(live, Reply(candidate), None if baseline is None else Reply(baseline))
+    found = regressions(given, compare=compare, forgives=forgives, same=same)
+    return [f"{each.where} {each.change}" for each in found]
+
+
+@pytest.mark.parametrize(
+    ("live", "candidate"),
+    [
+        pytest.param(
+            page("<h1>Order 7</h1>\n<p>2 of pear on Nov. 22, 2026, 2:38 p.m.</p>"),
+            page("<h1>Order 7</h1>\n<p>2 of pear on Dec. 1, 2026, 3 p.m.</p>"),
+            id="a date as pages write it",
+        ),
+        pytest.param(
+            page("<p>It is 22 November 2026, 20:40:10, says server 3.</p>"),
+            page("<p>It is 23 November 2026, 07:01:59, says server 3.</p>"),
+            id="a date amid words",
+        ),
+        pytest.param(
+            page('<script nonce="0b1d6c3f9a2e4d58b7c6a5f4e3d2c1b0">var a;</script>'),
+            page('<script nonce="f0e1d2c3b4a5968778695a4b3c2d1e0f">var a;</script>'),
+            id="nonce",
+        ),
+        pytest.param(
+            page('<input type="hidden" name="csrftoken" value="IlFWbUl5YnVn.fAx1b-cQd9fGh2JkLm3"><p>x</p>'),
+            page('<input type="hidden" name="csrftoken" value="IlAyMjdJd1o1.o99AbC4dEf5GhI6jKlm"><p>x</p>'),
+            id="signed form token",
+        ),
+        pytest.param(
+            page("ok", "text/plain", (b"Set-Cookie", b"sid=3f2a9c81d4e6470b8a1c; Path=/; HttpOnly")),
+            page("ok", "text/plain", (b"Set-Cookie", b"sid=9b7e1d05c2f84a36b0d7; Path=/; HttpOnly")),
+            id="session cookie",
+        ),
+        pytest.param(
+            json('{"headers": {"Host": "127.0.0.1:8000"}}'),
+            json('{"headers": {"Host": "127.0.0.1:9001", "Shadow-Run": "ab12", "Shadow-Trial": "7"}}'),
+            id="echo of what is sent",
+        ),
+        pytest.param(
+            page("host: 127.0.0.1:8000\n", "text/plain"),
+            page("host: 127.0.0.1:9001\nshadow-run: ab12\n", "text/plain"),
+            id="echo in text",
+        ),
+        pytest.param(
+            json('{"id": "jjeJnJl"}', (b"Location", b"http://127.0.0.1:8000/posts/jjeJnJl")),
+            json('{"id": "kEerHEQ"}', (b"Location", b"http://127.0.0.1:9001/posts/kEerHEQ")),
+            id="short ids and the address of what was made",
+        ),
+        pytest.param(
+            json('[{"id": "1", "title": "a"}, {"id": "fAyleVO", "title": "b"}]'),
+            json('[{"id": "1", "title": "a"}, {"id": "x9Kd2La", "title": "b"}]'),
+            id="a listed thing with an id of the target's own",
+        ),
+        pytest.param(
+            json('{"pid": 4711, "threads": [{"ident": 140231, "name": "main"}]}'),
+            json('{"pid": 815, "threads": [{"ident": 139877, "name": "main"}]}'),
+            id="process and thread numbers",
+        ),
+        pytest.param(
+            page("<ul>\n    <li>a</li>\n\n    <li>b</li>\n</ul>"),
+            page("<ul>\n  <li>a</li>\n  <li>b</li>\n</ul>"),
+            id="layout of a page",
+        ),
+        pytest.param(
+            page("a,1\nb,2\n", "text/csv", (b"Content-Length", b"8"), (b"Date", b"x")),
+            page("a,1\nb,2\n", "text/csv", (b"Transfer-Encoding", b"chunked"), (b"Date", b"y")),
+            id="framing",
+        ),
+    ],
+)
+def test_what_differs_between_two_runs_of_one_release_is_no_regression(
+    live: Response, candidate: Response
+) -> None:
+    assert told(live, candidate) == []
+
+
+@pytest.mark.parametrize(
+    ("live", "candidate", "expected"),
+    [
+        pytest.param(
+            page("<title>Shop 1.4</title>\n<p>x</p>"),
+            page("<title>Shop 1.5</title>\n<p>x</p>"),
+            ["body:line[0].title-shop value"],
+            id="version in a page",
+        ),
+        pytest.param(
+            page("generated 2026-11-22 20:38:17 by worker 4 in Rome", "text/plain"),
+            page("generated 2026-11-22 20:38:25 by worker 4 in Bonn", "text/plain"),
+            ["body:line[0].worker-in value"],
+            id="a word beside a time",
+        ),
+        pytest.param(
+            page("<p>due 3 May 2026</p>"),
+            page("<p>due 2026-05-03</p>"),
+            ["body:line[0].p-due value"],
+            id="a date in another form",
+        ),
+        pytest.param(
+            page("<pre>\n  a\n</pre>"),
+            page("<pre>\na\n</pre>"),
+            ["body:line[1] value"],
+            id="layout that shows",
+        ),
+        pytest.param(
+            json('[{"id": "1", "title": "a"}, {"id": "fAyleVO", "title": "b"}]'),
+            json('[{"id": "1", "title": "a"}, {"id": "x9Kd2La", "title": "c"}]'),
+            ["body:$[1].title value"],
+            id="another thing in a list",
+        ),
+        pytest.param(
+            json('{"id": "premium"}'),
+            json('{"id": "regular"}'),
+            ["body:$.id value"],
+            id="ids that people chose",
+        ),
+        pytest.param(
+            json("{}", (b"Location", b"http://127.0.0.1:8000/posts/jjeJnJl")),
+            json("{}", (b"Location", b"http://127.0.0.1:9001/post/kEerHEQ")),
+            ["header:location value"],
+            id="another address",
+        ),
+        pytest.param(
+            json("{}", (b"Vary", b"Accept")),
+            json("{}", (b"Vary", b"Accept, Authorization")),
+            ["header:vary[authorization] added"],
+            id="vary",
+        ),
+        pytest.param(
+            page("<p>You have 2 messages</p>"),
+            page("<p>You have 3 messages</p>"),
+            ["body:line[0].you-have value"],
+            id="a count in a page",
+        ),
+    ],
+)
+def test_what_a_release_changed_is_told(live: Response, candidate: Response, expected: list[str]) -> None:
+    assert told(live, candidate) == expected
+    assert told(live, candidate, baseline=live) == expected
+
+
+def test_a_written_date_must_be_near_where_there_is_a_baseline() -> None:
+    def due(day: int) -> Response:
+        return page(f"<p>due on May {day}, 2026 at noon</p>")
+
+    assert told(due(3), due(4), baseline=due(3)) == ["body:line[0].due-on value"]
+    assert told(due(3), due(4)) == []
+
+
+def test_only_the_stretch_that_drifts_is_forgiven() -> None:
+    def served(worker: int, total: int) -> Response:
+        return page(f"served by worker {worker}, total {total}\n", "text/plain")
+
+    assert told(served(1, 10), served(2, 10), baseline=served(3, 10)) == []
+    assert told(served(1, 10), served(2, 11), baseline=served(3, 10)) == ["body:line[0].worker-total value"]
