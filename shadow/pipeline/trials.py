@@ -94,7 +94,7 @@ class Trials:
         if case.is_write:
             self._judging.note_write(answers, live=case.exchange.response)
         for mutant, answer in early_answers:
-            await self._judge_mutant(case, mutant, answers, answer, via)
+            await self._judge_mutant(case, mutant, _control(case, answer, answers), answer, via)
         for mutant in mutants:
             if mutant not in early and mutant not in slow:
                 await self._try_late(case, mutant, answers, via)
@@ -255,6 +255,18 @@ class Trials:
         self._hear(Judged(trial))
         if confirmed is not None:
             self._report(trial, confirmed.times, ready)
+
+
+def _control(case: Case, early: Answers, original: Answers) -> Answers:
+    """What a mutant that went before its original is held against.
+
+    One that was accepted has done already what the original asks for, which may be refused a second time: then
+    the live answer tells what the original would have got.
+    """
+    live = case.exchange.response
+    if live is None or _succeeded(original.candidate) or not _succeeded(early.candidate):
+        return original
+    return Pair(Reply(live), Reply(live) if original.baseline is not None else None)
 
 
 def _succeeded(outcome: object) -> bool:
