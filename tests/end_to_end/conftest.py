@@ -147,8 +147,8 @@ async def _end(process: asyncio.subprocess.Process) -> None:
         await process.communicate()
 
 
-class Proxy:
-    """`shadow proxy` that runs; clients connect to `url`."""
+class Running:
+    """The program while it runs. Clients of `shadow proxy` connect to `url`."""
 
     def __init__(self, process: asyncio.subprocess.Process, out: Path) -> None:
         self.url = ""
@@ -177,9 +177,13 @@ class Proxy:
                     return found
         raise AssertionError(f"ended without {pattern!r}:\n{self.told}")
 
-    async def end(self) -> int:
-        """Ctrl-C once; the exit code."""
+    def interrupt(self) -> None:
+        """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
+
+    async def end(self) -> int:
+        """Ctrl-C, and the exit code."""
+        self.interrupt()
         async with asyncio.timeout(PATIENCE_SECONDS):
             _, err = await self._process.communicate()
         self._told.extend(err.decode().splitlines())
@@ -188,21 +192,24 @@ class Proxy:
 
 
 @asynccontextmanager
-async def proxying(
-    cwd: Path, *, live: Shop, candidate: Shop, arguments: Iterable[str] = ()
-) -> AsyncIterator[Proxy]:
-    """`shadow proxy` from when clients may connect, at a port of the system's choice."""
-    process = await _start(
-        *("proxy", "--listen", "127.0.0.1:0", "--live", live.url, "--candidate", candidate.url, *arguments),
-        cwd=cwd,
-        stdin=asyncio.subprocess.DEVNULL,
-    )
-    proxy = Proxy(process, cwd / "shadow-out")
+async def running(*arguments: str | Path, cwd: Path) -> AsyncIterator[Running]:
+    """The program from its start; killed where it has not ended."""
+    process = await _start(*arguments, cwd=cwd, stdin=asyncio.subprocess.DEVNULL)
     try:
-        proxy.url = (await proxy.until(r"clients connect to (http://\S+?),"))[1]
-        yield proxy
+        yield Running(process, cwd / "shadow-out")
     finally:
         await _end(process)
+
+
+@asynccontextmanager
+async def proxying(
+    cwd: Path, *, live: Shop, candidate: Shop, arguments: Iterable[str] = ()
+) -> AsyncIterator[Running]:
+    """`shadow proxy` from when clients may connect, at a port of the system's choice."""
+    targets = ("--live", live.url, "--candidate", candidate.url)
+    async with running("proxy", "--listen", "127.0.0.1:0", *targets, *arguments, cwd=cwd) as proxy:
+        proxy.url = (await proxy.until(r"clients connect to (http://\S+?),"))[1]
+        yield proxy
 
 
 def recording(asks: Iterable[Ask], *, port: int = 40000, per_connection: int = 5) -> bytes:

@@ -10,7 +10,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from tests.end_to_end.conftest import Opened, Proxy, Shop, findings, ledger, proxying, serving
+from tests.end_to_end.conftest import Opened, Running, Shop, findings, ledger, proxying, serving
 
 ONLY_ORIGINALS = ("--mutants", "0")
 SECRETS = {"password": "sesame-open-1", "token": "tok-2b7d9c", "key": "key-55aa77"}
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.slow
 class Client:
     """Sends to the tap, and counts what came back."""
 
-    def __init__(self, proxy: Proxy) -> None:
+    def __init__(self, proxy: Running) -> None:
         self.statuses: list[int] = []
         self._proxy = proxy
 
