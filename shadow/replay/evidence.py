@@ -191,7 +191,12 @@ class _Walk:
         self, live: Any, shadow: Any, *, key: str, kind: str, is_sure: bool, depth: int
     ) -> Iterator[Evidence]:
         """Evidence in two values under `key`, inside a thing of `kind` (empty where nothing says so)."""
-        if depth > _DEPTH_MAX or type(live) is not type(shadow) or live == shadow:
+        if depth > _DEPTH_MAX or type(live) is not type(shadow):
+            return
+        if live == shadow:
+            # among things that differ: it stands for itself, and no later guess may say otherwise
+            if isinstance(live, str) and depth and is_token(live, has_id_key=is_id_key(key)):
+                yield Evidence(live, live)
             return
         if isinstance(live, dict):
             inner = kind_of_word(key) or kind

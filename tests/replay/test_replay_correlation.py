@@ -179,7 +179,7 @@ X, Y, Z = ("1111aaaa", "2222bbbb", "3333cccc")
             {(A, X), (B, Y)}, id="alike ones in their order",
         ),
         pytest.param([A, B], [X, Y], {(A, X), (B, Y)}, id="plain values by position"),
-        pytest.param([A, B], [B, X], {(A, X)}, id="equal values are each other"),
+        pytest.param([A, B], [B, X], {(A, X), (B, B)}, id="equal values are each other"),
         pytest.param([A, B], [X], set(), id="plain values of different length"),
     ],
 )  # fmt: skip
