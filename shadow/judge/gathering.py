@@ -5,8 +5,9 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from shadow.judge.fingerprint import Cause
-from shadow.judge.places import template
+from shadow.judge.places import parent, template
 from shadow.judge.roots import error_object
+from shadow.model import Change
 
 MAX_TOLD_APART = 8
 """More places of one body than this do not break one by one: the whole was made anew."""
@@ -16,16 +17,15 @@ def groups(causes: Iterable[Cause]) -> list[list[Cause]]:
     """`causes`, all of one answer and not known before, by what brought them about.
 
     Lines of a page: one template writes it, and no line says which part of that changed. Members of an error:
-    one piece of code builds it. More than `MAX_TOLD_APART` members of any body: a document written otherwise.
+    one piece of code builds it. Members that one object gains. More than `MAX_TOLD_APART` members of any
+    body: a document written otherwise.
     """
+    given = [(sort(each), each) for each in causes]
+    is_rewritten = sum(_is_member(name) for name, _ in given) > MAX_TOLD_APART
     found: dict[str, list[Cause]] = {}
-    for cause in causes:
-        found.setdefault(sort(cause), []).append(cause)
-    members = found.pop("member", [])
-    if len(members) > MAX_TOLD_APART:
-        found["member"] = members
-    else:
-        found |= {each.id: [each] for each in members}
+    for named, cause in given:
+        name = "document" if _is_member(named) and is_rewritten else named
+        found.setdefault(cause.id if name == "member" else name, []).append(cause)
     return list(found.values())
 
 
@@ -53,11 +53,18 @@ def is_of_error(cause: Cause) -> bool:
     return sort(cause).startswith("error ")
 
 
+def _is_member(name: str) -> bool:
+    return name == "member" or name.startswith("added ")
+
+
 def sort(cause: Cause) -> str:
     """Causes of one sort that show for the first time in one answer may be one."""
     if is_line(cause):
         return "line"
     if not cause.differences or not all(each.where.startswith("body:$") for each in cause.differences):
         return cause.id
-    place = error_object(cause.differences[0].where)
-    return f"error {place}" if place else "member"
+    first = cause.differences[0]
+    if place := error_object(first.where):
+        return f"error {place}"
+    is_added = all(each.change is Change.ADDED for each in cause.differences)
+    return f"added {parent(template(first.where))}" if is_added else "member"

@@ -62,6 +62,15 @@ def test_a_document_made_anew_is_told_once(count: int, expected: int) -> None:
     assert len(seen(Causes(), *(member(f"field_{chr(97 + at)}") for at in range(count)))) == expected
 
 
+def test_what_an_object_gains_is_told_once_and_what_it_loses_one_by_one() -> None:
+    def told(change: Change) -> list[tuple[str, ...]]:
+        given = (Difference(f"body:$.a.{name}", change, None, 1) for name in ("x", "y"))
+        return [each.cause.where for each in seen(Causes(), *given)]
+
+    assert told(Change.ADDED) == [("body:$.a.x", "body:$.a.y")]
+    assert told(Change.MISSING) == [("body:$.a.x",), ("body:$.a.y",)]
+
+
 def test_header_and_status_stay_apart_from_the_page() -> None:
     found = seen(
         Causes(), line(1, "title"), line(2, "p"), Difference("header:vary", Change.MISSING, "a", None)
