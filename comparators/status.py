@@ -19,9 +19,15 @@ def status(control: Response, other: Response) -> Iterator[Difference]:
 @comparator
 def completeness(control: Response, other: Response) -> Iterator[Difference]:
     """A message that ends before its framing says so is incomplete (RFC 9112 §8) and must not be trusted."""
-    is_cut = control.is_complete and not other.is_complete
-    if is_cut and len(other.body) < min(len(control.body), _MAX_CUT_BYTES) and not _is_endless(control):
+    if control.is_complete is other.is_complete or _is_endless(control) or _is_endless(other):
+        return
+    cut, whole = (control, other) if other.is_complete else (other, control)
+    if len(cut.body) >= min(len(whole.body), _MAX_CUT_BYTES):
+        return
+    if cut is other:
         yield Difference("body:end", Change.MISSING, "complete", "cut short")
+    else:
+        yield Difference("body:end", Change.ADDED, None, "complete")
 
 
 def _is_endless(response: Response) -> bool:

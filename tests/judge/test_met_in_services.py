@@ -186,3 +186,17 @@ def test_only_the_stretch_that_drifts_is_forgiven() -> None:
 
     assert told(served(1, 10), served(2, 10), baseline=served(3, 10)) == []
     assert told(served(1, 10), served(2, 11), baseline=served(3, 10)) == ["body:line[0].worker-total value"]
+
+
+def test_an_answer_that_the_live_release_always_cut_and_the_candidate_completes_is_told() -> None:
+    whole = page("x" * 50, "application/octet-stream")
+    cut = Response(200, headers=whole.headers, body=b"", is_complete=False)
+    assert told(cut, whole, baseline=cut) == ["body:end added"]
+    assert told(whole, cut, baseline=whole) == ["body:end missing"]
+
+
+def test_an_answer_that_only_the_capture_cut_is_not() -> None:
+    whole = page("x" * 50, "application/octet-stream")
+    cut = Response(200, headers=whole.headers, body=b"xx", is_complete=False)
+    assert told(cut, whole) == []
+    assert told(cut, whole, baseline=whole) == []
