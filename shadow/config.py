@@ -18,6 +18,7 @@ from shadow.content.redaction import RedactionSettings
 from shadow.errors import ConfigError, nearest
 from shadow.model import Headers, Identity
 from shadow.replay import Target
+from shadow.replay.conditions import parse_conditions
 
 type Share = Annotated[float, Meta(gt=0.0, le=1.0)]
 type Count = Annotated[int, Meta(ge=0)]
@@ -137,6 +138,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """``"auto"`` takes aiohttp where it can say an exchange and all its mutants exactly, else raw bytes."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
+    condition: str = ""
+    """A bad network on the way to the targets: ``"latency=200ms,jitter=50ms"``; see `--condition`."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     scope: ScopeSettings = ScopeSettings()
@@ -354,6 +357,7 @@ def _check_values(settings: Settings) -> None:
     for name in ("listen", "metrics"):
         if address := getattr(settings, name):
             parse_address(name, address)
+    parse_conditions(settings.condition)
     _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
     by = settings.session.by
     if by not in {"connection", "identity"} and not re.fullmatch(r"(header|cookie):\S+", by):

@@ -35,6 +35,9 @@ _RUN = [
         help="Of all dice; with --concurrency 1 the same seed gives the same run.  [default: 0]",
     ),
     click.option("--rate", metavar="N/s", help="Requests per second to each target; it waits, never drops."),
+    click.option(
+        "--condition", metavar="LIST", help="A bad network on the way: latency=200ms,jitter=50ms,slice=10B"
+    ),
     click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
     click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),

@@ -260,8 +260,8 @@ class Trials:
 def _control(case: Case, early: Answers, original: Answers) -> Answers:
     """What a mutant that went before its original is held against.
 
-    One that was accepted has done already what the original asks for, which may be refused a second time: then
-    the live answer tells what the original would have got.
+    One that was accepted has done already what the original asks for, which may be refused a second time:
+    then the live answer tells what the original would have got.
     """
     live = case.exchange.response
     if live is None or _succeeded(original.candidate) or not _succeeded(early.candidate):

@@ -39,6 +39,7 @@ from shadow.replay import (
     Target,
     Transport,
 )
+from shadow.replay.conditions import ConditionedTransport, parse_conditions
 from shadow.replay.http import HttpTransport
 
 type Hear = Callable[[Event], None]
@@ -166,6 +167,11 @@ def _link(
         "aiohttp": HttpTransport(target, guard),
         "raw": RawTransport(target, guard),
     }
+    if settings.condition:
+        conditions = parse_conditions(settings.condition)
+        transports = {
+            name: ConditionedTransport(each, conditions, settings.seed) for name, each in transports.items()
+        }
     return Link(
         target,
         transports,

@@ -16,7 +16,7 @@ import msgspec
 from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
 from shadow.errors import TargetError
-from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink
+from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source
 from shadow.replay import Guard, Target
@@ -83,6 +83,9 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             for link in assembly.environment.links:
                 why = dict(downs).get(link.target.name, "")
                 link.tell(is_up=not why, why=why)
+            if _is_one_place(assembly.targets):
+                why = "candidate and baseline are one address, so nothing can differ between them"
+                sinks.hear(StateChanged("one-sided", why))
             await _run(assembly.pipeline, source)
             if (lost := source.captured - ledger.captured) > 0:
                 sinks.hear(Settled("mitm", Fate.DROPPED, lost, "lost with a pipeline that was ended"))
@@ -177,10 +180,16 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
     return found
 
 
+def _is_one_place(targets: tuple[Target, ...]) -> bool:
+    places = {msgspec.structs.replace(each, name="") for each in targets}
+    return len(targets) > len(places)
+
+
 def _exit_code(settings: Settings, assembly: Assembly, ledger: Ledger) -> int:
     if assembly.guard.halted:
         return EXIT_UNSAFE
-    if ledger.fates[Fate.DROPPED] and not assembly.environment.candidate.is_up:
+    is_unused = not ledger.fates[Fate.REPLAYED] or not assembly.environment.candidate.is_up
+    if ledger.fates[Fate.DROPPED] and is_unused:
         return EXIT_TARGET
     ranks = list(Severity)
     if settings.fail_on == "never":

@@ -238,7 +238,7 @@ def _table(findings: list[Finding], terminal: Terminal) -> Table:
         )
         lines = [
             finding.title,
-            finding.endpoint,
+            "" if finding.endpoint in finding.title else finding.endpoint,
             places,
             f"by {finding.mutator}" if finding.mutator else "",
         ]
