@@ -180,7 +180,9 @@ class Bench:
         self.halted = ""
         self.candidate = Side("candidate", candidate, sayable)
         self.baseline = Side("baseline", baseline, sayable) if baseline else None
-        usual = BreakerSettings(slow_start_seconds=0.0, retry_seconds=0.01, retry_seconds_max=0.01)
+        usual = BreakerSettings(
+            slow_start_seconds=0.0, retry_seconds=0.001, retry_seconds_max=0.001, trial_seconds_max=0.01
+        )
 
         def link(side: Side) -> Link:
             correlation = Correlation(side.target, (LIVE,))
@@ -250,7 +252,7 @@ class Bench:
     async def run(self, items: Sequence[Exchange | Settled], **settings: Any) -> Pipeline:
         """Work off `items` with a whole pipeline."""
         pipeline = self.pipeline(**settings)
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(5):
             await pipeline.run(Recorded(items, Pacer(Pace())))
         return pipeline
 
