@@ -1,5 +1,7 @@
 """Compares answers, has the oracle judge them, and learns on the way what is noise."""
 
+from collections import deque
+
 from comparators import compare
 from mutators import Mutator
 from shadow.judge import (
@@ -24,6 +26,7 @@ class Judging:
     def __init__(self, noise: Noise, same: Same) -> None:
         self.noise = noise
         self._same = same
+        self._compare = _Remembering()
         self.is_drifted = False
         """Whether candidate and baseline (or live) hold different state: only one took a request that
         writes."""
@@ -51,7 +54,7 @@ class Judging:
             (answers.candidate, Witness.CANDIDATE),
         ):
             if isinstance(outcome, Reply):
-                self.noise.observe(case.endpoint, compare(live, outcome.response), witness)
+                self.noise.observe(case.endpoint, self._compare(live, outcome.response), witness)
 
     def learn_repeat(self, case: Case, first: Answers, second: Answers) -> None:
         """Take in what the same request, sent twice, shows of noise."""
@@ -72,7 +75,7 @@ class Judging:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
         witnesses = Witnesses(live, answers.candidate, answers.baseline)
-        return judge_original(witnesses, compare=compare, forgives=forgives, same=self._same)
+        return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
 
     def mutant(self, case: Case, mutator: Mutator, control: Answers, answer: Answers) -> Judgement:
         """A mutant's verdict, by what its mutator expects and by the baseline."""
@@ -116,3 +119,18 @@ def _differences(one: Outcome | None, other: Outcome | None) -> tuple[Difference
     if not isinstance(one, Reply) or not isinstance(other, Reply):
         return ()
     return compare(one.response, other.response)
+
+
+class _Remembering:
+    """`compare`, which remembers its latest results: learning and judging ask for the same pairs."""
+
+    def __init__(self) -> None:
+        self._latest: deque[tuple[Response, Response, tuple[Difference, ...]]] = deque(maxlen=8)
+
+    def __call__(self, control: Response, other: Response) -> tuple[Difference, ...]:
+        for one, two, differences in self._latest:
+            if one is control and two is other:
+                return differences
+        differences = compare(control, other)
+        self._latest.append((control, other, differences))
+        return differences

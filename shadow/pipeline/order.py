@@ -38,7 +38,6 @@ class Turn:
     waits_for: tuple[asyncio.Event, ...]
     ended_at: float
     """When the live answer began."""
-    is_write: bool
     original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     is_settled: bool = False
@@ -56,30 +55,39 @@ class Turn:
         self.done.set()
 
 
+_MANY = 1000
+"""Reads that have been sent are forgotten by so many at a time."""
+
+
 class Order:
     """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
 
     def __init__(self) -> None:
         self._last: dict[str, Turn] = {}
-        self._unsent: list[Turn] = []
+        self._reads: list[Turn] = []
+        self._writes: list[Turn] = []
 
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
-        self._unsent = [each for each in self._unsent if not each.original.is_set()]
-        writes = is_write(exchange.request.method)
         before = self._last.get(session)
-        earlier = [
-            each.original
-            for each in self._unsent
-            if (writes or each.is_write) and each.ended_at <= exchange.seen_at
-        ]
+        if is_write(exchange.request.method):
+            self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
+            ahead, peers = [*self._reads, *self._writes], self._writes
+        else:
+            ahead, peers = self._writes, self._reads
+        earlier = [each.original for each in ahead if each.ended_at <= exchange.seen_at]
         ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
-        turn = Turn((*([before.done] if before else []), *earlier), ended_at, writes)
-        self._last[session] = turn
-        self._unsent.append(turn)
+        turn = self._last[session] = Turn((*([before.done] if before else []), *earlier), ended_at)
+        peers.append(turn)
+        if len(self._reads) > _MANY:
+            self._reads = _unsent(self._reads)
         return turn
 
     def forget(self, session: str, turn: Turn) -> None:
         """Drop what is kept for a session whose last turn is `turn`."""
         if self._last.get(session) is turn:
             del self._last[session]
+
+
+def _unsent(turns: list[Turn]) -> list[Turn]:
+    return [each for each in turns if not each.original.is_set()]
