@@ -88,6 +88,29 @@ async def test_a_candidate_that_is_the_live_service_is_refused(
     assert shop.seen == []
 
 
+async def test_nothing_is_sent_while_the_kill_switch_is_set(folder: Path, opened: Opened) -> None:
+    candidate = await opened()
+    (folder / "stop").touch()
+    (folder / "safe.toml").write_text('[safety]\nkill_file = "stop"\n')
+    ended = await shadow(
+        "replay", "a.pcap", "--config", "safe.toml", "--candidate", candidate.url, cwd=folder
+    )
+    assert ended.code == 3, ended.err
+    _says(ended, "stop")
+    assert candidate.seen == []
+
+
+async def test_no_more_is_sent_than_the_budget_allows(folder: Path, opened: Opened) -> None:
+    candidate = await opened()
+    (folder / "safe.toml").write_text("[safety]\nmax_requests = 3\n")
+    ended = await shadow(
+        "replay", "a.pcap", "--config", "safe.toml", "--candidate", candidate.url, cwd=folder
+    )
+    assert ended.code == 3, ended.err
+    _says(ended, "the budget of 3 requests is spent")
+    assert 1 <= len(candidate.seen) <= 3
+
+
 async def test_a_candidate_that_cannot_be_reached_is_named(folder: Path, closed: int) -> None:
     url = f"http://127.0.0.1:{closed}"
     ended = await shadow("replay", "a.pcap", "--candidate", url, cwd=folder)

@@ -1,11 +1,25 @@
 """`shadow replay`: from a capture to findings, and to none where there is nothing to find."""
 
+import base64
 import gzip
+import json
 from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.conftest import Ask, Opened, findings, ledger, recording, shadow
+
+FINDING_KEYS = {
+    *("id", "kind", "fault", "severity", "title", "endpoint", "where", "mutator", "edits", "expect", "why"),
+    *("exchanges", "count", "control", "answer", "baseline", "confirmed", "reproduce"),
+}
+SUMMARY_KEYS = {
+    "ledger": {"captured", "replayed", "filtered", "sampled_out", "dropped", "unparsed"},
+    "sent": {"originals", "repeats", "mutants", "confirmations", "probes"},
+    "trials": {"passed", "failed", "undecided"},
+    "findings": {"high", "medium", "low"},
+}
+"""Others' scripts read these."""
 
 ITEMS: list[Ask] = [("GET", f"/items/{number}", b"") for number in range(1, 9)]
 ORDER: Ask = ("POST", "/orders", b'{"lines":[{"item":1}]}')
@@ -42,6 +56,24 @@ async def test_exactly_the_planted_regressions_are_found(
     assert count["body:$.price"] == len(ITEMS)
     assert count["status"] == 1
     assert ledger(tmp_path / "shadow-out") == _all_replayed(len(ASKS))
+
+
+async def test_files_have_the_keys_that_scripts_rely_on(
+    tmp_path: Path, capture: Path, opened: Opened
+) -> None:
+    candidate, baseline = await opened("no stock"), await opened()
+    targets = ("--candidate", candidate.url, "--baseline", baseline.url)
+    await shadow("replay", capture, "--mutants", "0", *targets, cwd=tmp_path)
+    (found,) = findings(tmp_path / "shadow-out")
+    assert found.keys() >= FINDING_KEYS
+    assert found["reproduce"].keys() == {"curl", "raw_base64", "seed"}
+    assert base64.b64decode(found["reproduce"]["raw_base64"]).startswith(b"GET /stock HTTP/1.1\r\n")
+    assert f"{candidate.url}/stock" in found["reproduce"]["curl"]
+    assert (found["answer"]["status"], found["baseline"]["status"]) == (503, 200)
+    assert found["confirmed"] == "3/3"
+    summary = json.loads((tmp_path / "shadow-out" / "summary.json").read_bytes())
+    assert summary.keys() == SUMMARY_KEYS.keys() | {"run", "seed", "started_at", "seconds"}
+    assert {key: set(summary[key]) for key in SUMMARY_KEYS} == SUMMARY_KEYS
 
 
 async def test_a_header_that_changed_everywhere_is_one_finding_of_all_endpoints(
