@@ -108,7 +108,7 @@ class _Connection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.discard(self)
         why = self._broken or (str(exc) if exc else "")
-        is_in_order = self._bye is not None and not why
+        is_in_order = self._bye is not None and not self._broken  # what follows a Bye is no loss
         name = self._hello.tap if self._hello else ""
         if not is_in_order:
             _log.warning("lost tap %r: %s", name, why or "it left without a word")

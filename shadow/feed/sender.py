@@ -71,6 +71,8 @@ class Sender:
         self._taken_bytes = 0
         self._acknowledged = 0
         self._lost = {PIPELINE_GONE: 0, UNSENDABLE: 0}
+        self.has_parted = False
+        """Whether the pipeline was told that the tap ends."""
         self._closing = Event()
         self._thread = Thread(target=self._run, name=f"feed of {hello.tap}", daemon=True)
         self._thread.start()
@@ -182,6 +184,7 @@ class Sender:
         link.put(Bye())
         while link.waiting_bytes and link.turn(_TICK_SECONDS) and monotonic() < deadline:
             pass
+        self.has_parted = not link.waiting_bytes
         link.end()
         while link.turn(_TICK_SECONDS) and monotonic() < deadline:
             pass

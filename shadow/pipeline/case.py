@@ -1,11 +1,13 @@
 """One exchange under work, and its mutants."""
 
+import re
 from collections.abc import Mapping
 
 import msgspec
 
 from mutators import Mutator
 from shadow.model import Exchange, Known, Script, Step
+from shadow.pipeline.endpoint import path_of
 from shadow.pipeline.environment import Pair
 from shadow.pipeline.link import MutateFor, Ready
 from shadow.pipeline.order import is_write
@@ -36,7 +38,7 @@ class Case(msgspec.Struct, frozen=True):
         A collection is everyone's; making something new in it is not about what is there.
         """
         names = self.endpoint.partition(" ")[2].split("/")
-        words = self.exchange.request.target.partition(b"?")[0].split(b"/")
+        words = path_of(self.exchange.request.target).encode("latin-1").split(b"/")
         named = [word for name, word in zip(names, words, strict=False) if name == "{id}"]
         if not named:
             return self.is_write
@@ -45,7 +47,7 @@ class Case(msgspec.Struct, frozen=True):
             for each in self.past
             if is_write(each.request.method) and each.response is not None and each.response.status < 300
         ]
-        return all(any(word in body for body in made) for word in named)
+        return all(any(_stands_in(word, body) for body in made) for word in named)
 
     def retelling(self) -> tuple[Script, tuple[Exchange, ...]]:
         """The session up to and with this exchange as a script, and the exchanges that its steps stem
@@ -68,3 +70,8 @@ class Mutant(msgspec.Struct, frozen=True):
     @property
     def is_slow(self) -> bool:
         return self.readies.candidate.pause_seconds > _SLOW_SECONDS
+
+
+def _stands_in(word: bytes, body: bytes) -> bool:
+    """Whether `word` stands in `body` as a whole."""
+    return re.search(rb"(?<![0-9A-Za-z])" + re.escape(word) + rb"(?![0-9A-Za-z])", body) is not None

@@ -40,7 +40,7 @@ class Endpoints:
     def name(self, request: Request) -> str:
         """The endpoint of `request`. The same request may get a more general name later, never a
         narrower one."""
-        template = self._template(_path(request.target))
+        template = self._template(path_of(request.target))
         name = f"{request.method.decode('latin-1')[:20]} {template}"
         if name in self._names:
             return name
@@ -66,7 +66,7 @@ class Endpoints:
         return "{id}" if len(seen) > limit else segment
 
 
-def _path(target: bytes) -> str:
+def path_of(target: bytes) -> str:
     """The path of a request target in origin, absolute or another form, without its query."""
     text = target.split(b"?", 1)[0].split(b"#", 1)[0].decode("latin-1")
     if "://" in text[:16]:

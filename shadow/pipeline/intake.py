@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 
 from shadow.model import Exchange
 
@@ -46,6 +47,11 @@ class Intake:
         async with self._changed:
             self._changed.notify()
         return exchange
+
+    def rest(self) -> Iterator[Exchange]:
+        """What still waits, taken out without waiting."""
+        while self._waiting:
+            yield self._waiting.popleft()
 
     async def close(self) -> None:
         """Refuse all that comes from now on; what waits can still be taken."""

@@ -98,6 +98,13 @@ class Pipeline:
 
     async def run(self, source: Source) -> None:
         """Work off `source` until it ends, or `stop` was called, or the time is over."""
+        try:
+            await self._run(source)
+        finally:
+            for exchange in self._intake.rest():
+                self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
+
+    async def _run(self, source: Source) -> None:
         async with asyncio.TaskGroup() as group:
             feed = group.create_task(self._feed(source), name="feed")
             stopper = group.create_task(self._end(feed), name="stopper")
@@ -141,9 +148,13 @@ class Pipeline:
             if refusal := self._scope.refusal(exchange):
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
-            await self._room.acquire()
             session = session_of(exchange, self._settings.session_by, self._signer)
             turn = self._order.enter(exchange, session)
+            try:
+                await self._room.acquire()
+            except asyncio.CancelledError:
+                self._drop(exchange, turn, "the run was stopped")
+                raise
             self._start(work, self._work(exchange, session, turn), f"exchange {exchange.index}")
 
     def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:

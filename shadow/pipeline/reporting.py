@@ -32,7 +32,7 @@ class Reporting:
         self._causes = Causes()
         self._origin = origin
         self._hear = hear
-        self._earlier = earlier or {}
+        self._earlier = {} if earlier is None else earlier
         self._first: dict[str, _First] = {}
 
     def report(self, trial: Trial, times: str, ready: Ready | None) -> None:

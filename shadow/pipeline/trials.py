@@ -211,7 +211,7 @@ class Trials:
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
-        if classify(answer.candidate) in _HARMFUL:
+        if not case.is_write and classify(answer.candidate) in _HARMFUL:
             self._harmful[case.exchange.index] = mutant, answer
         trial = _mutant_trial(case, mutant, control, answer, judgement)
         self._conclude(trial, mutant.readies.candidate, confirmed)

@@ -9,7 +9,7 @@ import msgspec
 
 from shadow.model import NoReply, Outcome, Silence
 
-_WEIGHTS = {Silence.REFUSED: 4, Silence.UNSENT: 0, Silence.MALFORMED: 0}
+_WEIGHTS = {Silence.REFUSED: 4}
 """A refused connection tells more than a hang or a reset, which a mutant may have earned by itself."""
 
 
@@ -86,10 +86,12 @@ class Breaker:
 
     def note(self, outcome: Outcome) -> None:
         """Take into account what came of a sending."""
-        if not isinstance(outcome, NoReply):
-            self._succeed()
-        elif weight := _WEIGHTS.get(outcome.why, 1):
-            self._fail(weight)
+        if not isinstance(outcome, NoReply) or outcome.why is Silence.MALFORMED:
+            self._succeed()  # what comes back may be no HTTP, but something is there
+        elif outcome.why is not Silence.UNSENT:
+            self._fail(_WEIGHTS.get(outcome.why, 1))
+        elif self.circuit is Circuit.HALF_OPEN:
+            self._open(self._clock() - self._retry_seconds)  # the trial told nothing: the next one is it
 
     def _succeed(self) -> None:
         self._weight = 0

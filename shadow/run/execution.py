@@ -31,6 +31,7 @@ from shadow.sinks.store import Store, StoreSettings
 from shadow.taps.jsonl import encode
 
 _CONNECT_SECONDS = 3.0
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _OUTPUT = OutputSettings(summary_every_seconds=1.0)
 """What a pipeline that is killed had settled since its last summary counts as lost."""
@@ -108,7 +109,7 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
         elif task is not None:
             task.cancel()
 
-    for each in (signal.SIGINT, signal.SIGTERM):
+    for each in _ENDING_SIGNALS:
         loop.add_signal_handler(each, stop)
     try:
         await pipeline.run(source)
@@ -117,7 +118,7 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
             raise
         task.uncancel()  # a person asked for it: what was found is written as at any end
     finally:
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in _ENDING_SIGNALS:
             loop.remove_signal_handler(each)
 
 

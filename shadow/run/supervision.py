@@ -60,9 +60,11 @@ class Supervision:
         self._settings = _with_listener(self._settings)
         await _check_live(self._settings)
         self._settings_file.touch(mode=0o600)
-        self._settings_file.write_bytes(msgspec.json.encode(self._settings))
+        self._settings_file.write_bytes(
+            msgspec.json.encode(msgspec.structs.replace(self._settings, duration=""))
+        )
         loop = asyncio.get_running_loop()
-        for each in (signal.SIGINT, signal.SIGTERM):
+        for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(each, self._on_signal)
         child = await self._start()
         if await self._has_refused(child):
@@ -71,12 +73,22 @@ class Supervision:
         try:
             async with asyncio.TaskGroup() as group:
                 keeping = group.create_task(self._keep(child), name="pipeline")
+                timing = group.create_task(self._end_in_time(), name="duration")
                 await run_proxy(self._proxy_settings(), sender, ready=self._say_ready, stop=self._stop)
                 await asyncio.to_thread(sender.close)
                 keeping.cancel()
+                timing.cancel()
         finally:
-            await self._end_child()
+            await self._end_child(has_been_told=sender.has_parted)
         return self._code
+
+    async def _end_in_time(self) -> None:
+        """End the tap once the run's time is over; the pipeline follows, when it has worked off the rest."""
+        seconds = self._settings.duration_seconds
+        if seconds is not None:
+            await asyncio.sleep(seconds)
+            self._tell("the time is over")
+            self._stop.set()
 
     def _proxy_settings(self) -> ProxySettings:
         host, port = parse_address("listen", self._settings.listen)
@@ -133,15 +145,18 @@ class Supervision:
             backoff_seconds = min(2 * backoff_seconds, _MAX_BACKOFF_SECONDS)
             child = await self._start("--resumed")
 
-    async def _end_child(self) -> None:
-        """Wait for the pipeline to work off what it has, and keep its exit code."""
+    async def _end_child(self, *, has_been_told: bool) -> None:
+        """Wait for the pipeline to work off what it has, and keep its exit code.
+
+        One that was not told of the tap's end, because it was starting still, would wait for ever.
+        """
         child = self._child
         if child is None:
             return
-        if not self._stop.is_set() and child.returncode is None:  # the proxy could not go on
+        if not has_been_told and child.returncode is None:
             with suppress(ProcessLookupError):
                 child.terminate()
-        self._code = await child.wait()
+        self._code = max(await child.wait(), 0)
 
 
 def _with_listener(settings: Settings) -> Settings:
