@@ -1,0 +1,93 @@
+"""The mutants that would be sent."""
+
+import json
+from base64 import b64decode
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from mutators import CATALOG
+from shadow.cli.mutate import mutate
+from shadow.model import Exchange, Request, Response
+from shadow.taps.jsonl import encode
+
+BODY = b'{"name": "web", "size": 3}'
+KIND = (b"Content-Type", b"application/json")
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> str:
+    """A file of a few exchanges."""
+    host = (b"Host", b"live.test")
+    requests = (
+        Request(b"GET", b"/v1/x?limit=3", headers=(host,)),
+        Request(b"POST", b"/v1/x", headers=(host, KIND, (b"Content-Length", b"%d" % len(BODY))), body=BODY),
+        Request(b"GET", b"/v1/x/41", headers=(host,)),
+    )
+    path = tmp_path / "seen.jsonl"
+    path.write_bytes(
+        b"".join(
+            encode(Exchange(at, "file", "s", 1.6e9 + at, each, Response(200)))
+            for at, each in enumerate(requests)
+        )
+    )
+    return str(path)
+
+
+def shown(*arguments: str, text: bytes | None = None) -> Result:
+    return CliRunner().invoke(mutate, [*arguments], input=text, catch_exceptions=False)
+
+
+def rows(*arguments: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in shown(*arguments, "--json").stdout.splitlines()]
+
+
+def test_mutants_of_each_exchange_are_shown_with_their_bytes(capture: str) -> None:
+    found = rows(capture, "--mutants", "4")
+    assert [row["index"] for row in found] == [at for at in range(3) for _ in range(4)]
+    assert {row["endpoint"] for row in found} == {"GET /v1/x", "POST /v1/x", "GET /v1/x/{id}"}
+    reasons = {each.name: each.reason for each in CATALOG}
+    assert all(row["reason"] == reasons[row["mutator"]] for row in found)
+    wires = [b64decode(row["raw_base64"]) for row in found]
+    assert all(wires)
+    recorded = b"GET /v1/x?limit=3 HTTP/1.1\r\nHost: live.test\r\n\r\n"
+    assert sum(wire == recorded for wire in wires) <= 1, "an edit edits"
+
+
+def test_same_seed_shows_the_same_and_another_one_others(capture: str) -> None:
+    first, again, other = (shown(capture, "--seed", seed, "--json").stdout for seed in ("1", "1", "2"))
+    assert first == again
+    assert first != other
+
+
+def test_lines_for_people_say_what_was_edited(capture: str) -> None:
+    lines = shown(capture, "--mutants", "1").stdout.splitlines()
+    assert len(lines) == 3
+    for line, row in zip(lines, rows(capture, "--mutants", "1"), strict=True):
+        assert line.startswith(f"{row['index']} {row['endpoint']}: {row['mutator']} ({row['expect']}): ")
+        assert line.isprintable()
+
+
+def test_only_wanted_mutators_are_used(capture: str) -> None:
+    found = rows(capture, "--mutants", "9", "--mutator", "level:body", "--no-mutator", "expect:same")
+    assert {row["level"] for row in found} == {"body"}
+    assert "same" not in {row["expect"] for row in found}
+
+
+def test_no_budget_shows_nothing(capture: str) -> None:
+    result = shown(capture, "--mutants", "0")
+    assert (result.exit_code, result.stdout) == (0, "")
+
+
+def test_scope_and_signing_come_from_the_configuration(capture: str, tmp_path: Path) -> None:
+    config = tmp_path / "shadow.toml"
+    config.write_text("mutants = 2\n[scope]\ninclude = ['GET */41']\n")
+    assert [row["index"] for row in rows(capture, "--config", str(config))] == [2, 2]
+
+
+def test_capture_is_read_from_standard_input_too(capture: str) -> None:
+    piped = shown("-", "--json", text=Path(capture).read_bytes())
+    assert piped.exit_code == 0
+    assert piped.stdout == shown(capture, "--json").stdout
