@@ -9,7 +9,8 @@ from shadow.model import Edit, Expect, Level, Request
 
 _SAFE = (b"GET", b"HEAD", b"OPTIONS")
 _WRITING = (b"POST", b"PUT", b"PATCH", b"DELETE")
-_RARE = (b"TRACE", b"PROPFIND", b"SEARCH", b"REPORT", b"QUERY", b"LINK", b"DEBUG", b"PRI", b"CONNECT")
+_RARE = (b"TRACE", b"PROPFIND", b"SEARCH", b"REPORT", b"QUERY", b"LINK", b"DEBUG", b"PRI")
+"""Without CONNECT: to close is a usual answer to it, as no tunnel is wanted (RFC 9110 §9.3.6)."""
 _UNKNOWN = (b"SHADOW", b"get", b"Post", b"GETS", b"G" * 300, b"GET-X", b"*", b"!")
 _BAD = (b"GE(T", b"GET/", b"\xc9GET", b"GE\x00T", b'"GET"', b"GET,", b"G@T", b"GET:", b"{}")
 _OVERRIDES = (b"X-HTTP-Method-Override", b"X-Method-Override", b"X-HTTP-Method")
