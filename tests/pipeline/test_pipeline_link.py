@@ -189,3 +189,14 @@ async def test_closing_closes_every_transport() -> None:
 def test_dice_are_the_same_for_the_same_exchange_and_mutator() -> None:
     assert dice(1, 2, "a").random() == dice(1, 2, "a").random()
     assert len({dice(*each).random() for each in ((1, 2, "a"), (2, 2, "a"), (1, 3, "a"), (1, 2, "b"))}) == 4
+
+
+@pytest.mark.parametrize("silence", [Silence.UNSENT, Silence.MALFORMED])
+async def test_outage_is_over_when_something_answers_after_an_attempt_that_told_nothing(
+    silence: Silence,
+) -> None:
+    answers = iter((REFUSED, NoReply(silence), reply()))
+    bench = Bench(lambda _: next(answers), breaker=SHORT)
+    for _ in range(3):
+        await send(bench)
+    assert bench.environment.candidate.is_up

@@ -297,16 +297,60 @@ async def test_fill_of_the_intake_is_told() -> None:
     assert bench.of(QueueSeen)[0] == QueueSeen("intake", 0, 7)
 
 
-async def test_source_that_cannot_be_read_ends_the_run_with_its_error() -> None:
+@settings(deadline=None, max_examples=30)
+@given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 2, 8]), st.booleans(), st.booleans())
+def test_run_that_is_cut_off_settles_all_that_it_took_in(
+    items: int, asks: int, concurrency: int, is_stopped: bool, hangs: bool
+) -> None:
+    given: list[int] = []
+
+    def taken() -> Iterator[Exchange]:
+        for at in range(items):
+            given.append(at)
+            yield exchange(["GET /a", "POST /a"][at % 2], at, session=f"s{at % 7}")
+
+    async def cut_off() -> None:
+        asked = asyncio.Event()
+
+        def answering(_: Request) -> Answer:
+            if len(bench.candidate.requests) >= min(asks, items) or hangs:
+                asked.set()
+            return HANG if hangs else reply()
+
+        bench = Bench(answering, timeout_seconds=3600.0)
+        benches.append(bench)
+        pipeline = bench.pipeline(concurrency=concurrency, queue_items=30)
+        async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+            task = group.create_task(pipeline.run(Recorded(taken(), Pacer(Pace()))))
+            await asked.wait()
+            if is_stopped:
+                pipeline.stop("asked to")
+            task.cancel()
+
+    benches: list[Bench] = []
+    asyncio.run(cut_off())
+    settled = Counter(each.exchange.index for each in benches[0].of(Settled) if each.exchange)
+    assert max(settled.values(), default=1) == 1
+    unsettled = [at for at in given if at not in settled]
+    assert unsettled in ([], given[-1:]), "the last one may still have been waited with for room"
+
+
+@pytest.mark.parametrize("concurrency", [1, 3])
+async def test_source_that_cannot_be_read_ends_the_run_with_its_error_and_all_is_settled(
+    concurrency: int,
+) -> None:
     def breaking() -> Iterator[Exchange]:
-        yield exchange("GET /0", 0)
+        yield from (exchange("GET /a", at, session=f"s{at}") for at in range(60))
         raise TapError("cut off")
 
     bench = Bench(always(reply()))
+    pipeline = bench.pipeline(concurrency=concurrency, queue_items=100)
     with pytest.raises(ExceptionGroup) as raised:
         async with asyncio.timeout(10):
-            await bench.pipeline().run(Recorded(breaking(), Pacer(Pace())))
+            await pipeline.run(Recorded(breaking(), Pacer(Pace())))
     assert raised.value.split(TapError)[1] is None
+    settled = Counter(each.exchange.index for each in bench.of(Settled) if each.exchange)
+    assert settled == Counter(range(60))
 
 
 async def test_mutants_of_the_run_are_judged_and_found() -> None:

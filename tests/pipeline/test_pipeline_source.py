@@ -94,6 +94,9 @@ class Tap:
         """As taps do: say that nothing follows, and hear the pipeline out."""
         self._writer.write_eof()
         await self._reader.read()
+        await self.leave()
+
+    async def leave(self) -> None:
         self._writer.close()
         await self._writer.wait_closed()
 
@@ -143,6 +146,16 @@ async def test_tap_that_breaks_off_is_waited_for(tmp_path: Path) -> None:
     feeding = Feeding(tmp_path / "s")
     await feeding.run((HELLO, exchange("GET /", 0)), (HELLO, exchange("GET /", 1), BYE))
     assert len(feeding.intake) == 2
+
+
+async def test_tap_that_goes_at_once_after_its_last_word_has_ended_in_order(tmp_path: Path) -> None:
+    feeding = Feeding(tmp_path / "s")
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(feeding.source.feed(feeding.intake, feeding.heard.append))
+        tap = await Tap(feeding.path).__aenter__()
+        await tap.send(HELLO, exchange("GET /", 0), BYE)
+        await tap.leave()
+    assert len(feeding.intake) == 1
 
 
 async def test_full_intake_drops_at_once_and_tells(tmp_path: Path) -> None:

@@ -361,3 +361,11 @@ async def test_service_that_answered_well_is_not_probed() -> None:
     bench = Bench(always(reply()), mutators=[ACCEPTED])
     await bench.conduct(exchange("GET /a"))
     assert [parcel for _, parcel in bench.sent] == ["original", "mutant"]
+
+
+@pytest.mark.parametrize("line", ["GET /a", "POST /a"])
+async def test_nothing_is_kept_of_an_exchange_that_is_done(line: str) -> None:
+    bench = Bench(by_edit(reply(), reply(500)), mutators=[ACCEPTED], times=1)
+    for index in range(3):
+        await bench.conduct(exchange(line, index))
+    assert bench.trials._harmful == {}
