@@ -71,7 +71,12 @@ def _shadow() -> None:
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and end the process with its exit code."""
     try:
-        code = _shadow.main(args=arguments, prog_name="shadow", standalone_mode=False)
+        # not click's own main, which takes a reader that has gone away for an error
+        given = sys.argv[1:] if arguments is None else list(arguments)
+        with _shadow.make_context("shadow", given) as context:
+            code = _shadow.invoke(context)
+    except click.exceptions.Exit as end:
+        code = end.exit_code
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -35,10 +35,10 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...])
     from shadow.taps.files import Recording
     from shadow.taps.jsonl import encode
 
-    recording = Recording(files, ports=ports)
     is_kept = output is not None and output.exists()
     if is_kept and any(file != "-" and Path(file).samefile(output) for file in files):  # type: ignore[arg-type]  # is_kept
         raise click.UsageError(f"-o {str(output)!r} is one of the files to be read; choose another")
+    recording = Recording(files, ports=ports)
     captured = unparsed = 0
     reasons: dict[str, int] = {}
     try:

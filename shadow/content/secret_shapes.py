@@ -44,8 +44,16 @@ WHOLE = frozenset(
         "connectsid",
     ]
 )
-OPEN = frozenset(["pagetoken", "nexttoken", "nextpagetoken", "continuationtoken"])
-"""Cursors: named like secrets, but masking them would hide how lists are read."""
+OPEN = frozenset(
+    [
+        "pagetoken",
+        "nexttoken",
+        "nextpagetoken",
+        "continuationtoken",
+        "accesscontrolallowcredentials",
+    ]
+)
+"""Named like secrets, but masking them would hide how lists are read, or what a browser may do."""
 HINTS = tuple(
     b"auth pass secret token key jwt cred cookie ignature pwd sid sig otp cvv cvc sess ession".split()
 )

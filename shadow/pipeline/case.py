@@ -68,6 +68,12 @@ class Mutant(msgspec.Struct, frozen=True):
     """The candidate's request before the edit."""
 
     @property
+    def is_elsewhere(self) -> bool:
+        """Whether the edit leads to another place than the original's: its answer is another thing then."""
+        paths = {path_of(each.request.target) for each in (self.readies.candidate, self.plain)}
+        return len(paths) > 1
+
+    @property
     def is_slow(self) -> bool:
         return self.readies.candidate.pause_seconds > _SLOW_SECONDS
 

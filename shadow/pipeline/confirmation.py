@@ -79,7 +79,7 @@ class Confirmation:
             return None
         for attempt in range(self._times):
             control, answer = await self._again(case, mutant, via, attempt)
-            again = self._judging.mutant(case, mutant.mutator, control, answer)
+            again = self._judging.mutant(case, mutant, control, answer)
             if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
                 self._refute(key)
                 return None

@@ -3,7 +3,6 @@
 from collections import deque
 
 from comparators import compare
-from mutators import Mutator
 from shadow.judge import (
     Evidence,
     Noise,
@@ -16,7 +15,7 @@ from shadow.judge import (
 )
 from shadow.judge.regression import Same
 from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Response, Verdict
-from shadow.pipeline.case import Case
+from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
 
 
@@ -77,8 +76,9 @@ class Judging:
         witnesses = Witnesses(live, answers.candidate, answers.baseline)
         return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
 
-    def mutant(self, case: Case, mutator: Mutator, control: Answers, answer: Answers) -> Judgement:
+    def mutant(self, case: Case, mutant: Mutant, control: Answers, answer: Answers) -> Judgement:
         """A mutant's verdict, by what its mutator expects and by the baseline."""
+        mutator = mutant.mutator
         is_same = mutator.expect is Expect.SAME
         evidence = Evidence(
             mutator.expect,
@@ -91,7 +91,7 @@ class Judging:
             baseline_differences=self.between(case.endpoint, control.baseline, answer.baseline)
             if is_same
             else None,
-            across=self._across(case, control, answer),
+            across=() if mutant.is_elsewhere else self._across(case, control, answer),
             is_stated=mutator.is_stated,
         )
         return judge(evidence)

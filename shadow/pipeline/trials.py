@@ -207,7 +207,7 @@ class Trials:
     async def _judge_mutant(
         self, case: Case, mutant: Mutant, control: Answers, answer: Answers, via: str
     ) -> None:
-        judgement = self._judging.mutant(case, mutant.mutator, control, answer)
+        judgement = self._judging.mutant(case, mutant, control, answer)
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)

@@ -26,6 +26,7 @@ _STYLES = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "
 _RATE_SECONDS = 10.0
 """The rate is that of the last seconds: after a pause the remaining time is right again soon."""
 _MAX_NOTES = 50
+_MAX_FAULT_CHARACTERS = len("mutation-regression")
 
 type _Note = Found | TargetSeen | StateChanged | Broke
 """What is told as soon as it is heard."""
@@ -228,7 +229,7 @@ def _headline(finding: Finding) -> Text:
 def _table(findings: list[Finding], terminal: Terminal) -> Table:
     table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0), show_edge=False, width=min(terminal.width, 120))
     table.add_column("severity", width=8)
-    table.add_column("fault", max_width=16, overflow="fold")
+    table.add_column("fault", max_width=_MAX_FAULT_CHARACTERS, overflow="fold")
     table.add_column("finding", ratio=1, overflow="fold")
     table.add_column("count", justify="right")
     table.add_column("seen", justify="right")

@@ -2,8 +2,11 @@
 
 import pytest
 
-from shadow.model import Expect, Outcome, Reply, Verdict
+from mutators import Mutator
+from shadow.model import Expect, Outcome, Reply, Request, Verdict
+from shadow.pipeline.case import Mutant
 from shadow.pipeline.environment import Answers, Pair
+from shadow.pipeline.link import Mutate, Ready
 from tests.pipeline.conftest import REFUSED, Bench, always, edits, exchange, reply
 
 
@@ -75,8 +78,29 @@ def test_mutant_accepted_by_both_must_be_answered_alike(
     one = bench()
     one.judging.is_drifted = drifted
     control, answer = across(*bodies)
-    judgement = one.judging.mutant(one.case(exchange("GET /a")), edits(Expect.SURVIVE), control, answer)
+    judgement = one.judging.mutant(
+        one.case(exchange("GET /a")), made(edits(Expect.SURVIVE), "/a"), control, answer
+    )
     assert judgement.verdict is verdict
+
+
+def test_mutant_that_leads_elsewhere_is_not_held_against_the_original_place() -> None:
+    control, answer = across(A, A, B, A)
+    one = bench()
+    judgement = one.judging.mutant(
+        one.case(exchange("GET /a")), made(edits(Expect.SURVIVE), "/b"), control, answer
+    )
+    assert judgement.verdict is Verdict.PASSED
+
+
+def made(mutator: Mutator, target: str) -> Mutant:
+    """A mutant of ``GET /a`` that asks for `target`."""
+
+    def never(_target: str) -> Mutate:
+        raise AssertionError("judging edits nothing")
+
+    edited, plain = (Ready(Request(b"GET", each.encode())) for each in (target, "/a"))
+    return Mutant(mutator, 0, never, Pair(edited, edited), plain)
 
 
 def test_what_live_and_baseline_differ_in_by_itself_is_noise() -> None:
