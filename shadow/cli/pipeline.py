@@ -30,6 +30,7 @@ def pipeline(
     from shadow.run.execution import RunSettings, execute
 
     settings = msgspec.json.decode(settings_file.read_bytes(), type=Settings)
+    settings_file.unlink()
     source = Tapped(socket, is_alone=lambda: os.getppid() != parent, is_resumed=resumed)
     run_settings = RunSettings(is_live=True, run=run, view=view_from(quiet=quiet, as_json=as_json))
     return asyncio.run(execute(settings, source, run_settings))

@@ -24,6 +24,10 @@ class Judging:
 
     def __init__(self, noise: Noise, same: Same) -> None:
         self.noise = noise
+        self.refused_count = 0
+        """Originals that the live service took and every target refused."""
+        self.taken_count = 0
+        """Originals that the live service took."""
         self._same = same
         self._compare = _Remembering()
         self.is_drifted = False
@@ -48,12 +52,19 @@ class Judging:
         live = case.exchange.response
         if live is None:
             return
+        self._count(live, answers)
         for outcome, witness in (
             (answers.baseline, Witness.LIVE_RELEASE),
             (answers.candidate, Witness.CANDIDATE),
         ):
             if isinstance(outcome, Reply):
                 self.noise.observe(case.endpoint, self._compare(live, outcome.response), witness)
+
+    def _count(self, live: Response, answers: Answers) -> None:
+        if classify(Reply(live)) is AnswerClass.SUCCESS:
+            self.taken_count += 1
+            outcomes = [each for each in (answers.candidate, answers.baseline) if each is not None]
+            self.refused_count += all(classify(each) is AnswerClass.REJECTED for each in outcomes)
 
     def learn_repeat(self, case: Case, first: Answers, second: Answers) -> None:
         """Take in what the same request, sent twice, shows of noise."""

@@ -51,7 +51,7 @@ class Assembly(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     environment: Environment
     guard: Guard
-    noise: Noise
+    judging: Judging
     targets: tuple[Target, ...]
 
 
@@ -96,7 +96,7 @@ def assemble(
         stopping=stopping,
         hear=hear,
     )
-    return Assembly(pipeline, environment, guard, noise, tuple(targets))
+    return Assembly(pipeline, environment, guard, judging, tuple(targets))
 
 
 def check(settings: Settings) -> None:

@@ -17,6 +17,7 @@ from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
 from shadow.errors import TargetError
 from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
+from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source
 from shadow.replay import Guard, Target
@@ -31,6 +32,8 @@ from shadow.sinks.store import Store, StoreSettings
 from shadow.taps.jsonl import encode
 
 _CONNECT_SECONDS = 3.0
+_MIN_REFUSED = 5
+"""Fewer may be chance."""
 _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _OUTPUT = OutputSettings(summary_every_seconds=1.0)
@@ -88,6 +91,8 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
             await _run(assembly.pipeline, source)
+            if why := _blindness(assembly.judging):
+                sinks.hear(StateChanged("blind", why))
             if (lost := source.captured - ledger.captured) > 0:
                 sinks.hear(Settled("mitm", Fate.DROPPED, lost, "lost with a pipeline that was ended"))
         return _exit_code(settings, assembly, ledger)
@@ -179,6 +184,17 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
             )
         )
     return found
+
+
+def _blindness(judging: Judging) -> str:
+    """Why little could be found, where most of what the live service took was refused here; else empty."""
+    refused, taken = judging.refused_count, judging.taken_count
+    if refused < _MIN_REFUSED or refused * 2 < taken:
+        return ""
+    return (
+        f"the shadow environment refused {refused} of {taken} originals that the live service took: do its"
+        " data, the credentials and the Host field fit? see docs/configuration.md on signing and host"
+    )
 
 
 def _is_one_place(targets: tuple[Target, ...]) -> bool:

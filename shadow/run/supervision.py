@@ -27,6 +27,8 @@ _STEADY_SECONDS = 60.0
 _ORDERLY = frozenset({0, 1})
 """Exit codes of a pipeline that has done what it was asked to, with or without findings."""
 _KILLED_BY_RULE = 3
+_EXIT_KILLED = 70
+"""The pipeline was killed and cannot say what it had found: EX_SOFTWARE of sysexits.h."""
 
 type Tell = Callable[[str], None]
 
@@ -59,10 +61,6 @@ class Supervision:
         """
         self._settings = _with_listener(self._settings)
         await _check_live(self._settings)
-        self._settings_file.touch(mode=0o600)
-        self._settings_file.write_bytes(
-            msgspec.json.encode(msgspec.structs.replace(self._settings, duration=""))
-        )
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(each, self._on_signal)
@@ -110,7 +108,13 @@ class Supervision:
             self._tell("ending; once more to leave what still waits")
 
     async def _start(self, *more: str) -> asyncio.subprocess.Process:
-        """A pipeline in a session of its own, so that a terminal's Ctrl-C reaches the tap alone."""
+        """A pipeline in a session of its own, so that a terminal's Ctrl-C reaches the tap alone.
+
+        The settings, which may hold secrets, are in a file only until it has read them.
+        """
+        settings = msgspec.structs.replace(self._settings, duration="")
+        self._settings_file.touch(mode=0o600)
+        self._settings_file.write_bytes(msgspec.json.encode(settings))
         self._child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "shadow", "pipeline", "--run", self._run, "--parent", str(os.getpid())),
             *("--socket", str(self._socket), "--settings", str(self._settings_file), *self._options, *more),
@@ -156,7 +160,9 @@ class Supervision:
         if not has_been_told and child.returncode is None:
             with suppress(ProcessLookupError):
                 child.terminate()
-        self._code = max(await child.wait(), 0)
+        code = await child.wait()
+        was_ended_by_us = code == -signal.SIGTERM and not has_been_told
+        self._code = code if code >= 0 else 0 if was_ended_by_us else _EXIT_KILLED
 
 
 def _with_listener(settings: Settings) -> Settings:

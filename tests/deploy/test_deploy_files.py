@@ -12,6 +12,8 @@ import pytest
 from prometheus_client import CollectorRegistry
 from ruamel.yaml import YAML
 
+from shadow.config import load as load_settings
+from shadow.demo.settings import shadow_config
 from shadow.sinks.prometheus import Metrics
 
 ROOT = Path(__file__).parents[2]
@@ -193,3 +195,9 @@ def test_the_documentation_names_every_metric_and_no_other() -> None:
     served = {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
     section = (ROOT / "docs" / "output.md").read_text().partition("## Metrics")[2]
     assert set(re.findall(r"`(shadow_\w+)`", section)) == served
+
+
+def test_compose_signs_for_the_service_that_it_starts() -> None:
+    file = DEPLOY / "vmctl.toml"
+    assert file.read_text(encoding="utf-8").endswith(shadow_config(0) + "\n")
+    assert load_settings(file, {}).signing is not None
