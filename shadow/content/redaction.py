@@ -25,6 +25,9 @@ _MAX_DEPTH = 100
 """Values nested deeper are left out: a recursive walk must not meet the interpreter's limit."""
 
 
+_MASK = b"<redacted:"
+
+
 class RedactionSettings(msgspec.Struct, frozen=True):
     """What is a secret besides what is known to be one."""
 
@@ -60,7 +63,7 @@ class Redactor:
         """
         if not secret or MARK.fullmatch(secret):
             return secret
-        mark = b"<redacted:" + blake2s(secret, key=self._key, digest_size=3).hexdigest().encode() + b">"
+        mark = _MASK + blake2s(secret, key=self._key, digest_size=3).hexdigest().encode() + b">"
         if not keeps_length:
             return mark
         return mark.ljust(len(secret), b"*") if len(secret) >= len(mark) else b"*" * len(secret)
@@ -174,6 +177,12 @@ class Redactor:
 
     def _names_secret(self, key: object) -> bool:
         return isinstance(key, str) and self._search.is_secret(_utf8(key)[:256])
+
+
+def is_masked(request: Request) -> bool:
+    """Whether a mask stands in `request`: it was recorded without its secrets, and cannot be what it was."""
+    texts = (request.target, request.body, *(value for _, value in request.headers))
+    return any(_MASK in text for text in texts)
 
 
 def redact_exchange(redactor: Redactor, exchange: Exchange) -> Exchange:

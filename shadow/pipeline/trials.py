@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 
 from mutators import Mutator
+from shadow.content.redaction import is_masked
 from shadow.judge import classify
 from shadow.model import (
     AnswerClass,
@@ -90,7 +91,9 @@ class Trials:
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
-        await self._judge_original(case, originals, answers, via, doubt=self._doubt(originals, early_answers))
+        await self._judge_original(
+            case, originals, answers, via, doubt=self._doubt(case, originals, early_answers)
+        )
         if case.is_write:
             self._judging.note_write(answers, live=case.exchange.response)
         for mutant, answer in early_answers:
@@ -115,8 +118,10 @@ class Trials:
         if not case.is_write:
             await self._look_after(case, control, "raw")
 
-    def _doubt(self, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
+    def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
+        if is_masked(case.exchange.request):
+            return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
             return "a mutant of it had been accepted before"
         if self._environment.names_untold(originals):

@@ -7,7 +7,7 @@ from random import Random
 import pytest
 
 from mutators import dice, mutator
-from shadow.model import Edit, Expect, Level, Parcel, Request
+from shadow.model import Edit, Expect, Level, Parcel, Request, field
 from shadow.pipeline.environment import Pair, together
 from shadow.pipeline.link import Mutate, Ready
 from shadow.replay import Sending
@@ -101,6 +101,17 @@ async def test_all_of_a_case_goes_through_one_transport(
     assert bench.baseline is not None
     assert bench.candidate.via == bench.baseline.via == via
     assert len(bench.candidate.requests) == 1 + with_edit
+
+
+@pytest.mark.parametrize("unable", ["candidate", "baseline"])
+async def test_transport_that_cannot_say_it_to_one_target_carries_it_to_neither(unable: str) -> None:
+    def sayable(sending: Sending) -> bool:
+        return field(sending.request.headers, b"host") != f"{unable}.test:8000".encode()
+
+    bench = Bench(always(reply()), always(reply()), sayable=sayable)
+    await bench.conduct(exchange("GET /"))
+    assert bench.baseline is not None
+    assert bench.candidate.via == bench.baseline.via == {"raw"}
 
 
 def test_no_transport_carries_what_none_can_say_together() -> None:
