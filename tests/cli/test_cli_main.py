@@ -122,3 +122,16 @@ except SystemExit:
     imported = set(done.stderr.split())
     assert "shadow.cli" in imported
     assert not imported & {*HEAVY}
+
+
+def test_reader_that_goes_away_is_no_error() -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "shadow", "mutators", "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        said = process.stderr.read()
+    assert (process.returncode, said) == (0, b"")
