@@ -85,6 +85,8 @@ class Dissector:
             if found is None:
                 return None
             protocol, addresses, frame, at, end = found
+            if protocol == 51:  # IPv4's authentication header (RFC 4302); IPv6's was read over
+                protocol, at = frame[at], at + (frame[at + 1] + 2) * 4
             if protocol == 6:
                 return self._tcp(frame, at, end, addresses, tags)
             layer, tag = _through_protocol(protocol, frame, at)
@@ -173,13 +175,4 @@ def _through_protocol(protocol: int, frame: bytes, at: int) -> tuple[Layer | Non
         return through_udp(frame, at)
     if protocol == 137:
         return (0x8847, at), b""
-    if protocol == 51:
-        return _through_protocol_after_authentication(frame, at)
     return None, b""
-
-
-def _through_protocol_after_authentication(frame: bytes, at: int) -> tuple[Layer | None, bytes]:
-    """What follows an IPv4 authentication header (RFC 4302); TCP directly inside is not looked for."""
-    if frame[at] == 51:
-        return None, b""
-    return _through_protocol(frame[at], frame, at + (frame[at + 1] + 2) * 4)
