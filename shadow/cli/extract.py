@@ -38,11 +38,13 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...])
     is_kept = output is not None and output.exists()
     if is_kept and any(file != "-" and Path(file).samefile(output) for file in files):  # type: ignore[arg-type]  # is_kept
         raise click.UsageError(f"-o {str(output)!r} is one of the files to be read; choose another")
-    recording = Recording(files, ports=ports)
     captured = unparsed = 0
     reasons: dict[str, int] = {}
     try:
-        with output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream:
+        with (
+            Recording(files, ports=ports) as recording,
+            output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream,
+        ):
             for item in recording:
                 if isinstance(item, Exchange):
                     captured += 1

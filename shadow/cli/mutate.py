@@ -37,24 +37,24 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     from shadow.taps.files import Recording
     from shadow.wire.http1 import serialise_request
 
-    recording = Recording(files, ports=settings.scope.ports)
-    for exchange, endpoint, mutator, edit in _made(settings, recording):
-        if as_json:
-            wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)
-            shown = {
-                "index": exchange.index,
-                "endpoint": endpoint,
-                "mutator": mutator.name,
-                "level": mutator.level,
-                "expect": mutator.expect,
-                "what": edit.what,
-                "reason": mutator.reason,
-                "raw_base64": b64encode(wire).decode(),
-            }
-            click.echo(json.dumps(shown))
-        else:
-            what = edit.what.encode("unicode_escape").decode()
-            click.echo(f"{exchange.index} {endpoint}: {mutator.name} ({mutator.expect}): {what}")
+    with Recording(files, ports=settings.scope.ports) as recording:
+        for exchange, endpoint, mutator, edit in _made(settings, recording):
+            if as_json:
+                wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)
+                shown = {
+                    "index": exchange.index,
+                    "endpoint": endpoint,
+                    "mutator": mutator.name,
+                    "level": mutator.level,
+                    "expect": mutator.expect,
+                    "what": edit.what,
+                    "reason": mutator.reason,
+                    "raw_base64": b64encode(wire).decode(),
+                }
+                click.echo(json.dumps(shown))
+            else:
+                what = edit.what.encode("unicode_escape").decode()
+                click.echo(f"{exchange.index} {endpoint}: {mutator.name} ({mutator.expect}): {what}")
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
 

@@ -40,10 +40,10 @@ def replay(
     from shadow.run.execution import RunSettings, execute
     from shadow.taps.files import Recording
 
-    recording = Recording(files, ports=ports or settings.scope.ports)
     pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
     run_settings = RunSettings(is_live=False, view=view_from(quiet=quiet, as_json=as_json))
-    code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings))
+    with Recording(files, ports=ports or settings.scope.ports) as recording:
+        code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
     return code

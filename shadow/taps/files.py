@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from heapq import merge
 from itertools import count
 from pathlib import Path
+from typing import Self
 
 import msgspec
 
@@ -26,6 +27,8 @@ class Recording:
     """What some files hold. Iterating gives each exchange as it completes, and a `Settled` for each one that
     was seen but could not be parsed; afterwards `notices` tells what else there is to know, a line each.
 
+    A context manager, which closes the files, whether they were read to their ends or not.
+
     Indexes count from 0 in the order in which the requests began, over all files. A single file of JSON
     lines keeps its own. Iterate once: pipes cannot be read again.
     """
@@ -47,9 +50,19 @@ class Recording:
             for path in paths:
                 self._add(Source(str(path), self.notices))
         except TapError:
-            for source in [*self._captures, *(source for source, _ in self._others)]:
-                source.close()
+            self.close()
             raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the files; standard input stays open. May be called again, and after reading."""
+        for source in [*self._captures, *(source for source, _ in self._others)]:
+            source.close()
 
     def __iter__(self) -> Iterator[Item]:
         if not self._others:

@@ -3,7 +3,10 @@
 import gzip
 import io
 import json
+import os
 import struct
+from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -156,9 +159,58 @@ def test_exchanges_leave_as_they_complete(tmp_path: Path) -> None:
     with read, write_end:
         write_end.write(FORMATS["pcap"])
         write_end.flush()
-        items = iter(Recording([f"/dev/fd/{read.fileno()}"]))
-        found = next(items)
+        with Recording([f"/dev/fd/{read.fileno()}"]) as recording:
+            found = next(iter(recording))
     assert isinstance(found, Exchange)
+
+
+def open_count(paths: list[Path]) -> int:
+    """How many descriptors of this process are open on one of `paths`."""
+    wanted = {(path.stat().st_dev, path.stat().st_ino) for path in paths}
+    number = 0
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 - descriptors, not paths
+        with suppress(OSError):  # the one of this listing is gone
+            found = os.fstat(int(name))
+            number += (found.st_dev, found.st_ino) in wanted
+    return number
+
+
+@pytest.mark.parametrize("taken", [0, 1, 9], ids=["unread", "read in part", "read to the end"])
+@pytest.mark.parametrize(
+    "kinds",
+    [["pcap"], ["jsonl"], ["pcap", "pcapng"], ["pcap", "jsonl", "gor"], ["har", "jsonl"]],
+    ids=" and ".join,
+)
+def test_closed_recording_holds_no_file_open(tmp_path: Path, kinds: list[str], taken: int) -> None:
+    paths = [write(tmp_path, kind, FORMATS[kind]) for kind in kinds]
+    with Recording(paths) as recording:
+        assert open_count(paths) == len(paths)
+        items = iter(recording)  # kept: an iterator that goes away closes what it was reading
+        found = list(islice(items, taken))
+    assert open_count(paths) == 0
+    recording.close()
+    assert bool(found) == bool(taken)
+
+
+def test_recording_is_closed_when_its_reader_fails(tmp_path: Path) -> None:
+    path = write(tmp_path, "1", FORMATS["pcap"])
+    with pytest.raises(BrokenPipeError), Recording([path]):
+        raise BrokenPipeError
+    assert open_count([path]) == 0
+
+
+def test_file_that_is_no_capture_leaves_no_other_open(tmp_path: Path) -> None:
+    paths = [write(tmp_path, "1", FORMATS["pcap"]), write(tmp_path, "2", b"hello")]
+    with pytest.raises(TapError):
+        Recording(paths)
+    assert open_count(paths) == 0
+
+
+def test_closed_recording_leaves_standard_input_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    with io.TextIOWrapper(io.BufferedReader(io.BytesIO(FORMATS["pcap"]))) as stream:
+        monkeypatch.setattr("sys.stdin", stream)
+        Recording(["-"]).close()
+        assert not stream.buffer.closed
 
 
 def test_other_traffic_is_a_notice_and_not_unparsed(tmp_path: Path) -> None:
