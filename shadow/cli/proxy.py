@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from shadow.cli._options import require, run_options, settings_from
+from shadow.cli._options import child_options, require, run_options, settings_from, tell
 
 
 @click.command()
@@ -23,13 +23,15 @@ def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: An
     """
     settings = settings_from(config_file, options)
     require(settings, "live", "candidate")
+    from shadow.run.inline import InlineTap
     from shadow.run.supervision import Supervision
 
-    view = [*(["--quiet"] if quiet else []), *(["--json"] if as_json else [])]
     with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
-        supervision = Supervision(settings, Path(folder), run=secrets.token_hex(6), options=view, tell=_tell)
+        supervision = Supervision(
+            InlineTap(settings),
+            Path(folder),
+            run=secrets.token_hex(6),
+            options=child_options(quiet=quiet, as_json=as_json),
+            tell=tell,
+        )
         return asyncio.run(supervision.run())
-
-
-def _tell(line: str) -> None:
-    click.echo(f"shadow: {line}", err=True)

@@ -54,7 +54,7 @@ class Confirmation:
             rest = _beyond_drift(case, rest)
         if case.is_write and not self._may_write:
             lasting = tuple(each for each in rest if self._is_seen_enough(case, each))
-            times = "not sent again: it writes"
+            times = self._as_often_as_seen(case, lasting)
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
             times = self.all_times
@@ -169,6 +169,11 @@ class Confirmation:
         self._seen[key] = self._seen.get(key, 0) + 1
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
         return is_lasting_kind or self._seen[key] > 1
+
+    def _as_often_as_seen(self, case: Case, differences: tuple[Difference, ...]) -> str:
+        """How often differences showed that are not asked for again, because asking writes."""
+        seen = max((self._seen[_place_key(case, each)] for each in differences), default=0)
+        return f"{seen}/{seen}"
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1

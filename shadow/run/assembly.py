@@ -137,10 +137,13 @@ def _urls(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
-    """What the tap listens on is live too: what is sent there goes through to the live service."""
+    """What a tap listens on is live too: what is sent there goes through to the live service. So is what
+    answers on sniffed ports of this machine."""
     rate = settings.rate_per_second
+    sniffed = [f"0.0.0.0:{port}" for port in settings.scope.ports] if not settings.listen else []
+    live = (settings.live, settings.listen if is_live else "", *(sniffed if is_live else []))
     return GuardSettings(
-        live=tuple(each for each in (settings.live, settings.listen if is_live else "") if each),
+        live=tuple(each for each in live if each),
         allow=settings.safety.allow,
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,

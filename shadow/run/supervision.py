@@ -4,20 +4,17 @@ everything."""
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
-from shadow.config import Settings, parse_address, parse_target
-from shadow.errors import TapError, UnsafeError
+from shadow.config import Settings
 from shadow.feed.frames import Hello
 from shadow.feed.sender import Sender
-from shadow.replay import Guard, GuardSettings
-from shadow.taps.mitm import ProxySettings, run_proxy
 
 _POLL_SECONDS = 0.02
 _FIRST_BACKOFF_SECONDS = 0.5
@@ -33,16 +30,30 @@ _EXIT_KILLED = 70
 type Tell = Callable[[str], None]
 
 
+class LiveTap(Protocol):
+    """A tap of live traffic, as this process runs it."""
+
+    name: str
+    settings: Settings
+    """As the pipeline is to have them; final once `prepare` has returned."""
+
+    async def prepare(self) -> None:
+        """Do what may fail before anything else is begun. Raises ShadowError."""
+        ...
+
+    async def carry(self, sender: Sender, stop: asyncio.Event, tell: Tell) -> None:
+        """Tap until `stop`."""
+        ...
+
+
 class Supervision:
     """One tap with its pipeline, joined by a socket in `folder`, which only this user may enter.
 
     `options` are handed on to the child; `tell` is given one line for a person at a time.
     """
 
-    def __init__(
-        self, settings: Settings, folder: Path, *, run: str, options: Sequence[str], tell: Tell
-    ) -> None:
-        self._settings = settings
+    def __init__(self, tap: LiveTap, folder: Path, *, run: str, options: Sequence[str], tell: Tell) -> None:
+        self._tap = tap
         self._socket = folder / "feed.sock"
         self._settings_file = folder / "settings.json"
         self._run = run
@@ -57,22 +68,21 @@ class Supervision:
         """Carry traffic until a signal comes or the run's time is over; the pipeline's exit code.
 
         A pipeline that refuses to start at all ends the command before live traffic depends on it. Raises
-        TapError where the proxy cannot listen.
+        TapError where the tap cannot begin.
         """
-        self._settings = _with_listener(self._settings)
-        await _check_live(self._settings)
+        await self._tap.prepare()
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(each, self._on_signal)
         child = await self._start()
         if await self._has_refused(child):
             return await child.wait()
-        sender = Sender(self._socket, Hello("mitm", run=self._run, live=self._settings.live))
+        sender = Sender(self._socket, Hello(self._tap.name, run=self._run, live=self._tap.settings.live))
         try:
             async with asyncio.TaskGroup() as group:
                 keeping = group.create_task(self._keep(child), name="pipeline")
                 timing = group.create_task(self._end_in_time(), name="duration")
-                await run_proxy(self._proxy_settings(), sender, ready=self._say_ready, stop=self._stop)
+                await self._tap.carry(sender, self._stop, self._tell)
                 await asyncio.to_thread(sender.close)
                 keeping.cancel()
                 timing.cancel()
@@ -82,20 +92,11 @@ class Supervision:
 
     async def _end_in_time(self) -> None:
         """End the tap once the run's time is over; the pipeline follows, when it has worked off the rest."""
-        seconds = self._settings.duration_seconds
+        seconds = self._tap.settings.duration_seconds
         if seconds is not None:
             await asyncio.sleep(seconds)
             self._tell("the time is over")
             self._stop.set()
-
-    def _proxy_settings(self) -> ProxySettings:
-        host, port = parse_address("listen", self._settings.listen)
-        live = parse_target("live", self._settings.live)
-        url = f"{live.scheme}://{live.authority}"
-        return ProxySettings(url, host, port, max_body_bytes=self._settings.max_body_bytes)
-
-    def _say_ready(self, host: str, port: int) -> None:
-        self._tell(f"clients connect to http://{host}:{port}, live is {self._settings.live}")
 
     def _on_signal(self) -> None:
         """First: the tap ends, what waits is worked off. Second: the rest is left. Then: everything ends
@@ -112,7 +113,7 @@ class Supervision:
 
         The settings, which may hold secrets, are in a file only until it has read them.
         """
-        settings = msgspec.structs.replace(self._settings, duration="")
+        settings = msgspec.structs.replace(self._tap.settings, duration="")
         self._settings_file.touch(mode=0o600)
         self._settings_file.write_bytes(msgspec.json.encode(settings))
         self._child = await asyncio.create_subprocess_exec(
@@ -163,34 +164,3 @@ class Supervision:
         code = await child.wait()
         was_ended_by_us = code == -signal.SIGTERM and not has_been_told
         self._code = code if code >= 0 else 0 if was_ended_by_us else _EXIT_KILLED
-
-
-def _with_listener(settings: Settings) -> Settings:
-    """`settings` with a port to listen on that is free at this moment: before anything else is begun.
-
-    Raises TapError where it is not.
-    """
-    host, port = parse_address("listen", settings.listen)
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-            bound = probe.getsockname()[1]
-    except OSError as error:
-        why = error.strerror or error
-        raise TapError(f"cannot listen on {settings.listen!r}: {why}; choose another --listen") from error
-    shown = f"[{host}]" if ":" in host else host
-    return msgspec.structs.replace(settings, listen=f"{shown}:{bound}")
-
-
-async def _check_live(settings: Settings) -> None:
-    """Raises UnsafeError where the live service is the proxy itself: a request would go round for ever."""
-    live = parse_target("live", settings.live)
-    try:
-        await Guard(GuardSettings(live=(settings.listen,)), [live]).check()
-    except UnsafeError as error:
-        raise UnsafeError(
-            f"--live {settings.live!r} is the proxy's own --listen {settings.listen!r}:"
-            " requests would go round for ever; name the service itself"
-        ) from error

@@ -12,7 +12,7 @@ from shadow.errors import TapError, UnsafeError
 with warnings.catch_warnings():
     # mitmproxy uses names that its own dependencies have given up
     warnings.simplefilter("ignore", DeprecationWarning)
-    from shadow.run.supervision import _check_live, _with_listener
+    from shadow.run.inline import _check_live, _with_listener
 
 
 @pytest.fixture

@@ -1,0 +1,58 @@
+"""`shadow sniff`: the passive tap, and the pipeline as its child."""
+
+import asyncio
+import secrets
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shadow.cli._options import child_options, require, run_options, settings_from, tell
+
+
+@click.command()
+@click.option("--interface", required=True, metavar="IF", help="Where the live service's traffic passes.")
+@click.option(
+    "--port",
+    "ports",
+    type=click.IntRange(1, 65535),
+    multiple=True,
+    required=True,
+    metavar="N",
+    help="TCP port of the live service; may be given several times.",
+)
+@click.option(
+    "--live", metavar="URL", help="The live service's address as clients write it; never sent anything."
+)
+@run_options
+def sniff(
+    interface: str,
+    ports: tuple[int, ...],
+    config_file: Path | None,
+    *,
+    quiet: bool,
+    as_json: bool,
+    **options: Any,
+) -> int:
+    """Listen beside live traffic, and shadow it. Plain HTTP/1 on Linux; needs root or CAP_NET_RAW.
+
+    The privilege is given up once the socket is open. What the kernel drops because it comes too fast is
+    counted.
+    """
+    settings = settings_from(config_file, options)
+    require(settings, "candidate")
+    from shadow.run.passive import PassiveTap
+    from shadow.run.supervision import Supervision
+    from shadow.taps.sniff import SniffSettings
+
+    tap = PassiveTap(settings, SniffSettings(interface, ports))
+    with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
+        supervision = Supervision(
+            tap,
+            Path(folder),
+            run=secrets.token_hex(6),
+            options=child_options(quiet=quiet, as_json=as_json),
+            tell=tell,
+        )
+        return asyncio.run(supervision.run())

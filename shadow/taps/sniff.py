@@ -1,0 +1,177 @@
+"""The passive tap: frames of an interface, seen beside the traffic. The only file that imports scapy.
+
+scapy finds the interface, compiles the filter and opens the socket; frames are taken from it as raw bytes,
+for dissecting them with scapy would lose most of a busy interface's.
+"""
+
+# mypy: allow-untyped-calls
+# (scapy's sockets have no types)
+
+import ctypes
+import logging
+import os
+import select
+import socket
+import struct
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from itertools import count
+from typing import Protocol
+
+import msgspec
+
+from shadow.errors import TapError
+from shadow.model import Exchange, Settled
+from shadow.wire.extraction import Extraction
+
+_MAX_FRAME_BYTES = 1 << 18
+"""More than any frame that segmentation offload leaves whole."""
+_RECEIVE_BUFFER_BYTES = 64 << 20
+_POLL_MILLISECONDS = 100
+_BATCH = 512
+"""Frames between two looks at what has come of them."""
+_LOOPBACK = 772  # ARPHRD_LOOPBACK of linux/if_arp.h
+_OUTGOING = 4  # PACKET_OUTGOING of linux/if_packet.h
+_SO_RCVBUFFORCE = 33
+_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_PR_SET_NO_NEW_PRIVS = 38
+_LINUX_CAPABILITY_VERSION_3 = 0x20080522
+
+
+class TakesExchanges(Protocol):
+    """Where exchanges go; the feed's sender is one."""
+
+    def offer(self, exchange: Exchange) -> bool: ...
+
+    def skip(self, why: str) -> None: ...
+
+
+class SniffSettings(msgspec.Struct, frozen=True):
+    """What is listened to."""
+
+    interface: str
+    ports: tuple[int, ...]
+    """TCP ports of the live service; fragments and tunnels hide ports from the filter."""
+
+
+class Sniffer:
+    """Listens from when it is made; needs CAP_NET_RAW then and never again. Whoever made it closes it."""
+
+    def __init__(self, settings: SniffSettings) -> None:
+        """Raises TapError where the interface cannot be listened to."""
+        self.frame_count = 0
+        self.lost_count = 0
+        """Frames that the kernel dropped because they were not taken in time: its own figure."""
+        self._socket, self._is_loopback = _listen(settings)
+        self._link = _link_type(self._socket)
+        indexes = count()
+        self._extraction = Extraction("sniff", lambda _: next(indexes), ports=frozenset(settings.ports))
+
+    def run(self, taker: TakesExchanges, stop: threading.Event) -> None:
+        """Hand exchanges to `taker` until `stop`; then what is complete, and what was cut."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        while not stop.is_set():
+            if poll.poll(_POLL_MILLISECONDS):
+                self._take_batch()
+            self._extraction.tick(time.time())
+            self._hand_on(taker)
+        self._take_batch()
+        self._extraction.finish()
+        self._hand_on(taker)
+        self._count_lost()
+
+    def close(self) -> None:
+        self._socket.close()
+
+    def _take_batch(self) -> None:
+        for _ in range(_BATCH):
+            try:
+                frame, (_, _, kind, *_) = self._socket.recvfrom(_MAX_FRAME_BYTES, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                break
+            except OSError:  # the interface went down, and may come up again
+                break
+            if self._is_loopback and kind == _OUTGOING:
+                continue  # the same frame comes in once more
+            self.frame_count += 1
+            self._extraction.take(time.time(), self._link, frame)
+        self._count_lost()
+
+    def _hand_on(self, taker: TakesExchanges) -> None:
+        for item in self._extraction.found:
+            if isinstance(item, Settled):
+                for _ in range(item.count):
+                    taker.skip(item.why)
+            else:
+                taker.offer(item)
+        self._extraction.found.clear()
+
+    def _count_lost(self) -> None:
+        """The kernel's counters are read, and set to zero by reading."""
+        _, lost = struct.unpack("II", self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8))
+        self.lost_count += lost
+
+
+def drop_privileges() -> None:
+    """Give up every capability, for good, in this process and all that it starts. Raises TapError."""
+    library = ctypes.CDLL(None, use_errno=True)
+    header = struct.pack("Ii", _LINUX_CAPABILITY_VERSION_3, 0)
+    nothing = struct.pack("6I", 0, 0, 0, 0, 0, 0)
+    if library.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) or library.capset(header, nothing):
+        raise TapError(f"cannot give up privileges: {os.strerror(ctypes.get_errno())}")
+
+
+def bpf(ports: Sequence[int]) -> str:
+    """The filter expression: the ports, plain, in a VLAN, and fragments, which name none."""
+    wanted = " or ".join(f"tcp port {port}" for port in ports)
+    return f"({wanted}) or (vlan and ({wanted})) or (ip[6:2] & 0x1fff != 0)"
+
+
+def _listen(settings: SniffSettings) -> tuple[socket.socket, bool]:
+    """The packet socket, and whether its interface is a loopback, which shows every frame twice."""
+    if not sys.platform.startswith("linux"):
+        raise TapError(
+            f"sniffing needs Linux, this is {sys.platform!r}; record with tcpdump and replay the file"
+        )
+    names = [name for _, name in socket.if_nameindex()]
+    if settings.interface not in names:
+        raise TapError(f"no interface {settings.interface!r}; there are {', '.join(names)}")
+    from scapy.arch.linux import L2ListenSocket  # noqa: PLC0415  # heavy, and GPL: for this command alone
+    from scapy.error import Scapy_Exception  # noqa: PLC0415  # likewise
+
+    logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it cannot guess loopback's type: we can
+    try:
+        listener = L2ListenSocket(iface=settings.interface, filter=bpf(settings.ports), promisc=True)
+    except PermissionError as error:
+        raise TapError(
+            f"cannot listen to {settings.interface!r}: {error.strerror}; run as root or with CAP_NET_RAW"
+        ) from error
+    except (OSError, Scapy_Exception) as error:
+        raise TapError(f"cannot listen to {settings.interface!r}: {error}") from error
+    found: socket.socket = listener.ins.dup()  # scapy's own closes with the object around it
+    listener.close()
+    try:
+        found.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_BYTES)
+    except PermissionError:  # without CAP_NET_ADMIN as much as the system allows everyone
+        found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+    _forget_what_came_before(found)
+    return found, found.getsockname()[3] == _LOOPBACK
+
+
+def _forget_what_came_before(listening: socket.socket) -> None:
+    """Everything that arrived, and was dropped, before the filter and the large buffer were in place."""
+    with suppress(BlockingIOError):
+        while True:
+            listening.recv(1, socket.MSG_DONTWAIT | socket.MSG_TRUNC)
+    listening.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+
+
+def _link_type(listening: socket.socket) -> int:
+    """The link type, as in capture files, of the frames that the socket gives."""
+    from scapy.data import ARPHRD_TO_DLT  # noqa: PLC0415  # heavy
+
+    return int(ARPHRD_TO_DLT.get(listening.getsockname()[3], 1))

@@ -1,0 +1,115 @@
+"""The passive tap on the loopback interface. Listening needs a privilege; without it, that is told."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from shadow.errors import TapError
+from shadow.model import Exchange
+from shadow.taps.sniff import Sniffer, SniffSettings, bpf
+
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello"
+
+
+class Taker:
+    """Keeps what it is offered, and tells when there is `wanted` of it."""
+
+    def __init__(self, wanted: int) -> None:
+        self.taken: list[Exchange] = []
+        self.skipped: list[str] = []
+        self.full = threading.Event()
+        self._wanted = wanted
+
+    def offer(self, exchange: Exchange) -> bool:
+        self.taken.append(exchange)
+        if len(self.taken) >= self._wanted:
+            self.full.set()
+        return True
+
+    def skip(self, why: str) -> None:
+        self.skipped.append(why)
+
+
+@pytest.mark.parametrize("ports", [(80,), (80, 8080)])
+def test_filter_names_every_port_and_lets_fragments_through(ports: tuple[int, ...]) -> None:
+    expression = bpf(ports)
+    assert all(f"tcp port {port}" in expression for port in ports)
+    assert "ip[6:2] & 0x1fff" in expression
+
+
+def test_unknown_interface_is_named_with_those_that_are_there() -> None:
+    with pytest.raises(TapError, match=r"no interface 'nope0'; there are .*lo"):
+        Sniffer(SniffSettings("nope0", (80,)))
+
+
+async def answer_all(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    while await reader.readuntil(b"\r\n\r\n"):
+        writer.write(ANSWER)
+        await writer.drain()
+        if reader.at_eof():
+            break
+    writer.close()
+
+
+async def ask(port: int, count: int) -> None:
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    for n in range(count):
+        writer.write(b"GET /item/%d HTTP/1.1\r\nHost: x\r\n\r\n" % n)
+        await reader.readexactly(len(ANSWER))
+    writer.close()
+    await writer.wait_closed()
+
+
+async def answering(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        await answer_all(reader, writer)
+    except asyncio.IncompleteReadError:
+        writer.close()
+
+
+async def test_loopback_traffic_is_taken_once_and_byte_for_byte() -> None:
+    server = await asyncio.start_server(answering, "127.0.0.1", 0)
+    port: int = server.sockets[0].getsockname()[1]
+    settings = SniffSettings("lo", (port,))
+    if os.geteuid() != 0:
+        with pytest.raises(TapError, match="run as root or with CAP_NET_RAW"):
+            Sniffer(settings)
+        server.close()
+        return
+    sniffer, taker, stop = Sniffer(settings), Taker(20), threading.Event()
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        listening = group.create_task(asyncio.to_thread(sniffer.run, taker, stop))
+        await ask(port, 20)
+        await asyncio.to_thread(taker.full.wait, 10)
+        stop.set()
+        await listening
+    sniffer.close()
+    server.close()
+    assert [each.request.target for each in taker.taken] == [b"/item/%d" % n for n in range(20)]
+    assert [each.index for each in taker.taken] == list(range(20))
+    assert {(each.response.status, each.response.body) for each in taker.taken if each.response} == {
+        (200, b"hello")
+    }
+    assert {each.live for each in taker.taken} == {f"127.0.0.1:{port}"}
+    assert (taker.skipped, sniffer.lost_count) == ([], 0)
+    assert sniffer.frame_count > 40
+
+
+_DROPPING = """
+from shadow.taps.sniff import drop_privileges
+drop_privileges()
+for line in open("/proc/self/status"):
+    if line.startswith(("CapEff", "NoNewPrivs")):
+        print(*line.split())
+"""
+
+
+def test_every_capability_is_given_up_for_good() -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", _DROPPING], capture_output=True, text=True, check=True, timeout=30
+    )
+    assert ended.stdout.splitlines() == ["CapEff: 0000000000000000", "NoNewPrivs: 1"]
