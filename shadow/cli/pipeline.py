@@ -1,5 +1,4 @@
-"""`shadow pipeline`: the half of a tap command that replays and compares; taps reach it over a Unix
-socket."""
+"""`shadow pipeline`: the half of a tap command that replays and compares."""
 
 import asyncio
 import os

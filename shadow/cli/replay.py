@@ -31,8 +31,9 @@ def replay(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Shadow recorded traffic: .pcap .pcapng .har .flows .gor .jsonl, each also gzipped; - is standard
-    input."""
+    """Shadow recorded traffic: pcap, pcapng, HAR, mitmproxy flows, GoReplay, JSON lines.
+
+    Each may be gzipped; - is standard input."""
     settings = settings_from(config_file, options)
     require(settings, "candidate")
     from shadow.pipeline.source import Recorded

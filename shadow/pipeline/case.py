@@ -50,8 +50,7 @@ class Case(msgspec.Struct, frozen=True):
         return all(any(_stands_in(word, body) for body in made) for word in named)
 
     def retelling(self) -> tuple[Script, tuple[Exchange, ...]]:
-        """The session up to and with this exchange as a script, and the exchanges that its steps stem
-        from."""
+        """The session up to this exchange as a script, and the exchanges that its steps stem from."""
         told = (*self.past, self.exchange)
         steps = tuple(Step(each.request, at) for at, each in enumerate(told))
         return Script(steps, judged=(len(steps) - 1,), what="as recorded"), told

@@ -58,8 +58,7 @@ class Dealing:
         return [mutant for _, mutant in dealt]
 
     def _is_allowed(self, ready: Ready) -> bool:
-        """An edit may make a reading request one that writes: by its method, or by a field that
-        overrides it."""
+        """An edit may turn a read into a write: by the method, or by a field that overrides it."""
         return self._settings.may_write or not may_write(ready.request)
 
 

@@ -38,8 +38,7 @@ class Endpoints:
         self._names: set[str] = set()
 
     def name(self, request: Request) -> str:
-        """The endpoint of `request`. The same request may get a more general name later, never a
-        narrower one."""
+        """The endpoint of `request`; later the same may get a more general name, never a narrower one."""
         template = self._template(path_of(request.target))
         name = f"{request.method.decode('latin-1')[:20]} {template}"
         if name in self._names:

@@ -44,8 +44,7 @@ class Environment:
         return Pair(prepared(self.candidate), prepared(self.baseline) if self.baseline else None)
 
     def mutate(self, readies: Readies, mutate: MutateFor, session: str, salt: str) -> Readies | None:
-        """The same mutant for each target, with the same dice; None where the candidate's cannot be
-        edited."""
+        """The same mutant for each target, by the same dice; None where the candidate's has none."""
         candidate = self.candidate.mutate(readies.candidate, mutate, session, salt)
         if candidate is None:
             return None
@@ -98,8 +97,7 @@ class Environment:
 
 
 def _words(target: bytes) -> list[str]:
-    """The path's segments and the query's names and values, last first: a prefix of one target shifts
-    nothing."""
+    """The path's segments and the query's words, last first: a prefix of one target shifts nothing."""
     return re.split(r"[/?&=]", target.decode("latin-1"))[::-1]
 
 

@@ -21,8 +21,7 @@ class Intake:
         return len(self._waiting)
 
     def offer(self, exchange: Exchange) -> bool:
-        """Take `exchange` in, or return False at once when full or closed: the caller counts it as
-        dropped."""
+        """Take `exchange` in; False at once when full or closed, and the caller counts it as dropped."""
         if self._is_closed or len(self._waiting) >= self.capacity:
             return False
         self._waiting.append(exchange)

@@ -1,5 +1,4 @@
-"""One target as the pipeline uses it: requests are prepared for it, mutated, sent, and its answers
-learned from."""
+"""One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -96,8 +95,7 @@ class Link:
         )
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
-        """The mutant of a prepared request, signed again where it should be; None if nothing can be
-        edited."""
+        """The mutant of a prepared request, signed again where it should be; None if there is none."""
         edit = mutate(self.target.name)(ready.request)
         if edit is None:
             return None

@@ -32,8 +32,7 @@ def may_write(request: Request) -> bool:
 
 @dataclass(eq=False, slots=True)
 class Turn:
-    """One exchange's place in the order. `original_sent()` lets dependants go on, `leave()` the session
-    too."""
+    """One exchange's place in the order. `original_sent()` frees dependants, `leave()` the session too."""
 
     waits_for: tuple[asyncio.Event, ...]
     ended_at: float

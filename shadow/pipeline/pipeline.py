@@ -163,8 +163,7 @@ class Pipeline:
         task.add_done_callback(self._under_way.discard)
 
     async def _work(self, exchange: Exchange, session: str, turn: Turn) -> None:
-        """One exchange from its turn on. The one place where a bug is caught: it costs this exchange
-        alone."""
+        """One exchange from its turn on. A bug is caught here, and costs this exchange alone."""
         try:
             await turn.wait()
             async with self._slots:

@@ -1,5 +1,4 @@
-"""The passive tap as `shadow sniff` runs it: a thread that listens, without any privilege but the open
-socket."""
+"""The passive tap as `shadow sniff` runs it: a thread that listens, with no privilege left."""
 
 import asyncio
 import threading

@@ -1,5 +1,4 @@
-"""The tap's process: carries live traffic, and keeps a pipeline as its child. The tap comes first in
-everything."""
+"""The tap's process: carries live traffic, and keeps a pipeline as its child."""
 
 import asyncio
 import os
@@ -99,8 +98,7 @@ class Supervision:
             self._stop.set()
 
     def _on_signal(self) -> None:
-        """First: the tap ends, what waits is worked off. Second: the rest is left. Then: everything ends
-        at once."""
+        """First: the tap ends, what waits is worked off. Second: the rest is left. Third: all ends."""
         self._signals += 1
         self._stop.set()
         if self._signals > 1 and self._child is not None and self._child.returncode is None:
