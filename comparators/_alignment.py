@@ -145,7 +145,7 @@ def _positions(items: list[Any], name: str) -> dict[str | int, int] | None:
 
 def _by_content(ours: list[bytes], theirs: list[bytes]) -> Pairs:
     """Equal elements matched in order; what stands between them, position by position."""
-    head, tail = _common_ends(ours, theirs)
+    head, tail = common_ends(ours, theirs)
     mine, other = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
     if mine and other and set(mine) & set(other) and max(len(mine), len(other)) <= _MAX_WINDOW:
         return _edits(mine, other, head)
@@ -157,7 +157,8 @@ def _by_content(ours: list[bytes], theirs: list[bytes]) -> Pairs:
     )
 
 
-def _common_ends(ours: list[bytes], theirs: list[bytes]) -> tuple[int, int]:
+def common_ends[Item](ours: Sequence[Item], theirs: Sequence[Item]) -> tuple[int, int]:
+    """How many first and, of the rest, how many last items are equal."""
     shorter = min(len(ours), len(theirs))
     head = 0
     while head < shorter and ours[head] == theirs[head]:

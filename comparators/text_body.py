@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
+from comparators._alignment import common_ends
 from comparators._body import Content, unequal
 from comparators._bounded import bounded, bounded_pair
 from comparators._contract import comparator
@@ -29,7 +30,7 @@ def compared(left: bytes, right: bytes, *, is_page: bool = False) -> Iterator[Di
     of one kind have one name wherever they stand. Of a page, indents and blank lines do not count.
     """
     ours, theirs = _lines(left, is_page=is_page), _lines(right, is_page=is_page)
-    head, tail = _common_ends(ours, theirs)
+    head, tail = common_ends(ours, theirs)
     mine, other = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
     for tag, start, end, from_, to in _edits(mine, other):
         if tag == "equal":
@@ -52,17 +53,6 @@ def _is_page(response: Response, body: bytes) -> bool:
 def _lines(body: bytes, *, is_page: bool) -> list[str]:
     lines = [line.rstrip() for line in body.decode("utf-8", "backslashreplace").rstrip().split("\n")]
     return [" ".join(line.split()) for line in lines if line] if is_page else lines
-
-
-def _common_ends(ours: Sequence[str], theirs: Sequence[str]) -> tuple[int, int]:
-    shorter = min(len(ours), len(theirs))
-    head = 0
-    while head < shorter and ours[head] == theirs[head]:
-        head += 1
-    tail = 0
-    while tail < shorter - head and ours[-1 - tail] == theirs[-1 - tail]:
-        tail += 1
-    return head, tail
 
 
 def _edits(mine: list[str], other: list[str]) -> Sequence[tuple[str, int, int, int, int]]:

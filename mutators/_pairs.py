@@ -1,17 +1,19 @@
-"""What queries and forms share: lists of name and value in another order or spelling."""
+"""What queries and forms share: lists of name and value in another order or spelling, with other values."""
 
 import re
+from collections.abc import Callable
 from random import Random
 
-from shadow.content.query import Pair
+from mutators import _strings as strings
+from shadow.content.query import Pair, decode, encode
+from shadow.model import Known
 
 _PLAIN = re.compile(rb"[A-Za-z0-9_~-]")
 _TRIPLET = re.compile(rb"%[0-9A-Fa-f]{2}")
 
 
 def shuffled(pairs: list[Pair], rng: Random) -> list[Pair] | None:
-    """The pairs with their names in another order, those of one name in theirs; None where that is
-    impossible.
+    """The pairs with their names in another order, those of one name in theirs; None where there is none.
 
     Names with brackets are left alone: frameworks build arrays of them, whose order may count.
     """
@@ -39,3 +41,25 @@ def spelled_otherwise(pairs: list[Pair], rng: Random) -> list[Pair] | None:
     value = pairs[at].value or b""
     spelled = value[:place] + b"%%%02X" % value[place] + value[place + 1 :]
     return [*pairs[:at], Pair(pairs[at].name, spelled), *pairs[at + 1 :]]
+
+
+def recorded(pairs: list[Pair], known: Known, place: str, rng: Random) -> tuple[list[Pair], bytes] | None:
+    """The pairs with a value that traffic showed in a field of that name, and the name; None without one.
+
+    `place` is where `known` has the values: "query" or "body".
+    """
+    found = [
+        (at, seen)
+        for at, pair in enumerate(pairs)
+        if (seen := known.values.get(f"{place}:{pair.key.decode('utf-8', 'replace')}"))
+    ]
+    if not found:
+        return None
+    at, seen = rng.choice(found)
+    value = encode(rng.choice(seen).encode("utf-8", "surrogatepass"))
+    return [*pairs[:at], Pair(pairs[at].name, value), *pairs[at + 1 :]], pairs[at].name
+
+
+def with_text(value: bytes | None, change: Callable[[str], str]) -> bytes:
+    """A raw value with its decoded text changed, encoded again in full."""
+    return encode(strings.raw(change(decode(value or b"").decode("utf-8", "replace"))))

@@ -5,10 +5,10 @@ from random import Random
 
 from mutators import _strings as strings
 from mutators._contract import mutator
-from mutators._pairs import shuffled, spelled_otherwise
+from mutators._pairs import recorded, shuffled, spelled_otherwise, with_text
 from shadow.content.entity import replace_body
 from shadow.content.form import form_of, with_form
-from shadow.content.query import Pair, decode, encode, join_pairs
+from shadow.content.query import Pair, join_pairs
 from shadow.model import Edit, Expect, Known, Level, Request
 
 _EXTRA = (
@@ -148,18 +148,8 @@ def break_form(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def recorded_in_form(request: Request, rng: Random, known: Known) -> Edit | None:
     """A value that traffic showed for the same field is one that the service knows; any clean answer."""
-    pairs = form_of(request) or []
-    found = [
-        (at, seen)
-        for at, pair in enumerate(pairs)
-        if (seen := known.values.get("body:" + pair.key.decode("utf-8", "replace")))
-    ]
-    if not found:
-        return None
-    at, seen = rng.choice(found)
-    value = encode(rng.choice(seen).encode("utf-8", "surrogatepass"))
-    other = [*pairs[:at], Pair(pairs[at].name, value), *pairs[at + 1 :]]
-    return _edit(request, other, f"put a recorded value into {pairs[at].name!r}")
+    found = recorded(form_of(request) or [], known, "body", rng)
+    return None if found is None else _edit(request, found[0], f"put a recorded value into {found[1]!r}")
 
 
 def _with_text(request: Request, rng: Random, change: Callable[[str], str], what: str) -> Edit | None:
@@ -167,8 +157,7 @@ def _with_text(request: Request, rng: Random, change: Callable[[str], str], what
     if not pairs:
         return None
     at = rng.randrange(len(pairs))
-    text = decode(pairs[at].value or b"").decode("utf-8", "replace")
-    pair = Pair(pairs[at].name, encode(strings.raw(change(text))))
+    pair = Pair(pairs[at].name, with_text(pairs[at].value, change))
     return _edit(request, [*pairs[:at], pair, *pairs[at + 1 :]], f"{what} the field {pair.name!r}")
 
 

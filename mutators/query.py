@@ -6,8 +6,8 @@ from random import Random
 from mutators import _strings as strings
 from mutators._contract import mutator
 from mutators._message import is_signed, with_target
-from mutators._pairs import shuffled, spelled_otherwise
-from shadow.content.query import Pair, decode, encode, query_of, with_query
+from mutators._pairs import recorded, shuffled, spelled_otherwise, with_text
+from shadow.content.query import Pair, query_of, with_query
 from shadow.model import Edit, Expect, Known, Level, Request
 
 _BOUNDS = (
@@ -224,18 +224,8 @@ def wildcard_parameter(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def recorded_in_query(request: Request, rng: Random, known: Known) -> Edit | None:
     """A value that traffic showed for the same parameter is one that the service knows; any clean answer."""
-    pairs = query_of(request.target)
-    found = [
-        (at, seen)
-        for at, pair in enumerate(pairs)
-        if (seen := known.values.get("query:" + pair.key.decode("utf-8", "replace")))
-    ]
-    if not found:
-        return None
-    at, seen = rng.choice(found)
-    value = encode(rng.choice(seen).encode("utf-8", "surrogatepass"))
-    other = [*pairs[:at], Pair(pairs[at].name, value), *pairs[at + 1 :]]
-    return _edit(request, other, f"put a recorded value into {pairs[at].name!r}")
+    found = recorded(query_of(request.target), known, "query", rng)
+    return None if found is None else _edit(request, found[0], f"put a recorded value into {found[1]!r}")
 
 
 def _with_raw(
@@ -252,12 +242,7 @@ def _with_raw(
 
 def _with_text(request: Request, rng: Random, change: Callable[[str], str], what: str) -> Edit | None:
     """An edit of one parameter's decoded text, encoded again in full."""
-    return _with_raw(
-        request,
-        rng,
-        lambda value: encode(strings.raw(change(decode(value or b"").decode("utf-8", "replace")))),
-        what,
-    )
+    return _with_raw(request, rng, lambda value: with_text(value, change), what)
 
 
 def _edit(request: Request, pairs: list[Pair], what: str) -> Edit | None:

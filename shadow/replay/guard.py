@@ -70,6 +70,7 @@ class Guard:
         self.halted = ""
         """Why nothing may be sent any more; empty while all is well. It never becomes empty again."""
         self.admitted = 0
+        self._killed = ""
         self._targets = tuple(targets)
         self._allow = tuple(_place(text, "allow") for text in settings.allow)
         self._live = tuple(_place(text, "live") for text in settings.live)
@@ -104,6 +105,21 @@ class Guard:
             raise UnsafeError(trouble)
         return tuple(Address(text, target.port) for text in found)
 
+    async def turn(self) -> str:
+        """Wait until one request may be sent, and return an empty string; or say why it must not be."""
+        refusal = self.admit()
+        if refusal:
+            return refusal
+        wait_seconds = self.wait_seconds()
+        if not wait_seconds:
+            return ""
+        await asyncio.sleep(wait_seconds)
+        killed = self._why_killed()
+        if killed:
+            self.halted = killed
+            self.admitted -= 1
+        return killed
+
     def admit(self) -> str:
         """Count one request in, and return an empty string; or say why it must not be sent."""
         if not self.halted:
@@ -131,11 +147,15 @@ class Guard:
         limit = self.settings.requests_max
         if limit is not None and self.admitted >= limit:
             return f"the budget of {limit} requests is spent"
-        if self.settings.kill_file and (now := self._clock()) >= self._next_look_at:
+        return self._why_killed()
+
+    def _why_killed(self) -> str:
+        kill_file = self.settings.kill_file
+        if not self._killed and kill_file and (now := self._clock()) >= self._next_look_at:
             self._next_look_at = now + KILL_FILE_POLL_SECONDS
-            if os.path.lexists(self.settings.kill_file):
-                return f"the kill switch {self.settings.kill_file!r} is set"
-        return ""
+            if os.path.lexists(kill_file):
+                self._killed = f"the kill switch {kill_file!r} is set"
+        return self._killed
 
     def _not_allowed(self, target: Target, ips: Sequence[Ip]) -> str:
         where = target.authority

@@ -61,12 +61,9 @@ class HttpTransport:
         """The answer to `sending`."""
         if not self.can_send(sending):
             return NoReply(Silence.UNSENT, "aiohttp cannot say this request as it is")
-        refusal = self._guard.admit()
+        refusal = await self._guard.turn()
         if refusal:
             return NoReply(Silence.UNSENT, refusal)
-        wait_seconds = self._guard.wait_seconds()
-        if wait_seconds:
-            await asyncio.sleep(wait_seconds)
         clock = _Clock()
         answer = _Answer()
         try:

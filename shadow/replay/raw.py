@@ -80,12 +80,9 @@ class RawTransport:
         """
         if not self.can_send(sending):
             return NoReply(Silence.UNSENT, "half a close is not to be had over TLS")
-        refusal = self._guard.admit()
+        refusal = await self._guard.turn()
         if refusal:
             return NoReply(Silence.UNSENT, refusal)
-        wait_seconds = self._guard.wait_seconds()
-        if wait_seconds:
-            await asyncio.sleep(wait_seconds)
         attempt = Attempt(sending, self.settings.body_bytes_max)
         try:
             await self._try(attempt)

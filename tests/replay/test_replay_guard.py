@@ -1,3 +1,4 @@
+import asyncio
 import ipaddress
 import socket
 from collections.abc import Mapping
@@ -195,6 +196,28 @@ def test_the_kill_file_stops_all_for_good(tmp_path: Path) -> None:
     now[0] = 10.0
     assert "kill switch" in checked.admit()
     assert checked.admitted == 1
+
+
+async def test_the_kill_file_stops_what_waits_for_its_turn_too(tmp_path: Path) -> None:
+    switch = tmp_path / "stop"
+    settings = GuardSettings(kill_file=str(switch), requests_per_second_max=4.0)
+    checked = Guard(settings, [at("other.test")])
+    assert await checked.turn() == ""
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(checked.turn(), name="turn")
+        await asyncio.sleep(0)
+        switch.touch()
+    assert "kill switch" in waiting.result()
+    assert "kill switch" in await checked.turn()
+    assert checked.admitted == 1
+
+
+async def test_what_waits_for_its_turn_is_sent_when_the_budget_is_spent_meanwhile() -> None:
+    checked = guard(at("other.test"), requests_max=2, requests_per_second_max=50.0)
+    async with asyncio.TaskGroup() as group:
+        turns = [group.create_task(checked.turn(), name="turn") for _ in range(3)]
+    assert [turn.result() for turn in turns] == ["", "", "the budget of 2 requests is spent"]
+    assert checked.admitted == 2
 
 
 def test_the_ceiling_spaces_requests_and_saves_no_turns_up() -> None:
