@@ -4,8 +4,8 @@ from enum import StrEnum
 
 import orjson
 
-from shadow.content.coding import undo
-from shadow.model import Response, field
+from shadow.content.entity import media_type, undone
+from shadow.model import Response
 
 
 class Content(StrEnum):
@@ -57,14 +57,13 @@ def content(response: Response) -> Content:
 
 def plain(response: Response) -> bytes:
     """The body with its content codings undone as far as that works."""
-    coding = field(response.headers, b"content-encoding")
-    return undo(response.body, coding).body if coding else response.body
+    return undone(response).body
 
 
 def _kind(response: Response, body: bytes) -> Content:
     if not body:
         return Content.EMPTY
-    stated = _media_type(response)
+    stated = media_type(response.headers).decode("latin-1")
     if kind := _BY_TYPE.get(stated):
         return kind
     if stated.endswith("+json"):
@@ -72,11 +71,6 @@ def _kind(response: Response, body: bytes) -> Content:
     if stated.endswith("+xml"):
         return Content.XML
     return _sniffed(body)
-
-
-def _media_type(response: Response) -> str:
-    value = field(response.headers, b"content-type") or b""
-    return value.partition(b";")[0].strip().lower().decode("latin-1")
 
 
 def _sniffed(body: bytes) -> Content:

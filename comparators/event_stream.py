@@ -21,7 +21,7 @@ def event_stream(control: Response, other: Response) -> Iterator[Difference]:
 
 
 def _events(body: bytes) -> list[dict[str, Any]]:
-    """Every event as its fields by name; an incomplete last event is dropped, as the standard wants."""
+    """Every event as its fields by name; an incomplete last event is dropped, unless it is all there is."""
     text = body.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\r", b"\n")
     *blocks, _ = text.split(_BLANK_LINE) if _BLANK_LINE in text else [text, b""]
     events = (_event(block) for block in blocks)

@@ -16,11 +16,15 @@ NOT_COMPARED = frozenset(
 )
 """Framing and hop-by-hop fields (RFC 9110 §7.6.1), those that say who answered when, and what caches add."""
 
+_NONCE = re.compile(rb"'nonce-[^']*'")
+"""New in every answer, as it must be (Content Security Policy Level 3 §2.3.1)."""
+
 VOLATILE = frozenset(
     b"b3 ratelimit-remaining ratelimit-reset request-id retry-after sentry-trace server-timing traceparent"
     b" tracestate uber-trace-id x-amz-id-2 x-amz-request-id x-amzn-requestid x-amzn-trace-id"
     b" x-b3-parentspanid x-b3-sampled x-b3-spanid x-b3-traceid x-cloud-trace-context x-correlation-id"
-    b" x-datadog-parent-id x-datadog-trace-id x-ms-request-id x-rate-limit-remaining x-rate-limit-reset"
+    b" x-datadog-parent-id x-datadog-trace-id x-envoy-upstream-service-time x-ms-request-id"
+    b" x-process-time x-rate-limit-remaining x-rate-limit-reset"
     b" x-ratelimit-remaining x-ratelimit-reset x-request-id x-request-start x-response-time x-runtime"
     b" x-trace-id".split()
 )
@@ -84,6 +88,8 @@ def _values(lines: Headers) -> dict[bytes, list[bytes]]:
 def _field(name: bytes, where: str, left: list[bytes], right: list[bytes]) -> Iterator[Difference]:
     if name in VOLATILE:
         return
+    if name.startswith(b"content-security-policy"):
+        left, right = ([_NONCE.sub(b"'nonce-'", value) for value in side] for side in (left, right))
     if name == b"set-cookie":
         yield from _cookies.compared(where, left, right)
     elif name == b"etag":

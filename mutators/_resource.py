@@ -51,8 +51,3 @@ def writes(request: Request) -> bool:
 def succeeded(exchange: Exchange) -> bool:
     """Whether the live service answered with 2xx."""
     return exchange.response is not None and 200 <= exchange.response.status < 300
-
-
-def was_denied(exchange: Exchange) -> bool:
-    """Whether the live service answered with 4xx."""
-    return exchange.response is not None and 400 <= exchange.response.status < 500

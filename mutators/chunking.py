@@ -29,7 +29,8 @@ def extend_chunks(request: Request, rng: Random) -> Edit | None:
     if not (request.body and _may_chunk(request) and is_chunked(request.headers)):
         return None
     extension = rng.choice(_EXTENSIONS)
-    text = framed(request, [_CHUNKED], chunked(request.body, _sizes(request.body, rng), extension))
+    body = chunked(request.body, _sizes(request.body, rng), extension, _trailer_lines(request))
+    text = framed(request, [_CHUNKED], body)
     return raw_edit(request, text, f"gave every chunk the extension {extension[:20]!r}")
 
 
@@ -70,10 +71,10 @@ def bad_chunk_size(request: Request, rng: Random) -> Edit | None:
     size lets two hops disagree on where the request ends (§11.2), and must answer 400 to what breaks the
     grammar (§2.2).
     """
-    if not _may_chunk(request):
+    if not (request.body and _may_chunk(request)):
         return None
     size = rng.choice(_BAD_SIZES)
-    body = size + b"\r\n" + (request.body[:1] or b"a") + b"\r\n0\r\n\r\n"
+    body = size + b"\r\n" + request.body[:1] + b"\r\n0\r\n\r\n"
     return raw_edit(request, framed(request, [_CHUNKED], body), f"made the first chunk-size {size!r}")
 
 

@@ -98,6 +98,8 @@ def literal_for_variable(request: Request, rng: Random) -> Edit | None:
     value = document.raw(held[definition[1]]).decode("utf-8", "replace")
     if "\\u" in value:  # GraphQL reads escaped surrogate pairs otherwise than JSON
         return None
+    if held[definition[1]].kind is Kind.NUMBER and not value.lstrip("-").isdigit():
+        return None  # 1.0 is an Int as a variable, and none as a literal
     rest = query[: definition.start()] + query[definition.end() :]
     inlined = re.sub(rf"\${definition[1]}\b", lambda _: value, re.sub(r"\(\s*\)", "", rest, count=1))
     without = json.parse(json.replace(document, node, json.quote(inlined)))
@@ -117,8 +119,7 @@ def alias_many_times(request: Request, rng: Random) -> Edit | None:
 
     def change(query: str) -> str | None:
         span = _selection(query)
-        field = re.search(r"[A-Za-z_]\w*", query[span[0] :]) if span else None
-        if span is None or field is None:
+        if span is None:
             return None
         aliases = " ".join(f"s{n}:__typename" for n in range(count))
         return f"{query[: span[0] + 1]}{aliases} {query[span[0] + 1 :]}"
@@ -252,8 +253,11 @@ def misname_operation(request: Request, rng: Random) -> Edit | None:
 
 
 def _query(request: Request) -> tuple[Document, Node] | None:
-    """(document, its ``query`` string) of a GraphQL request over JSON; None for any other."""
-    if b"query" not in request.body:
+    """(document, its ``query`` string) of a GraphQL request over JSON; None for any other.
+
+    One that states its query's hash (a persisted query) is rightly refused when they differ.
+    """
+    if b"query" not in request.body or b'"sha256Hash"' in request.body:
         return None
     document = document_of(request)
     node = _member(document, "query") if document else None

@@ -46,7 +46,8 @@ def signature_truncated(request: Request, rng: Random, known: Known) -> Edit | N
     seen = written(it.value) if it else None
     if it is None or seen is None:
         return None
-    kept = rng.choice((1, 4, 8, len(seen.raw) // 2, len(seen.raw) - 1))
+    size = len(seen.raw)
+    kept = rng.choice([each for each in (1, 4, 8, size // 2, size - 1) if each < size])
     value = seen.text(seen.raw[:kept])
     return it.edit("signature", value, f"kept {kept} of the signature's {len(seen.raw)} bytes")
 
@@ -189,9 +190,10 @@ def _flipped(raw: bytes, bit: int) -> bytes:
 def _malleated(raw: bytes) -> bytes | None:
     """Another signature by the algebra of the curve that the length tells of; None where there is none."""
     if len(raw) == RECOVERABLE_BYTES:
-        s = int.from_bytes(raw[32:64])
+        s, v = int.from_bytes(raw[32:64]), raw[64]
+        other = 55 - v if v in (27, 28) else v ^ 1  # Ethereum counts recovery ids from 27
         return (
-            raw[:32] + (SECP256K1_ORDER - s).to_bytes(32) + bytes([raw[64] ^ 1])
+            raw[:32] + (SECP256K1_ORDER - s).to_bytes(32) + bytes([other])
             if 0 < s < SECP256K1_ORDER
             else None
         )

@@ -126,11 +126,12 @@ def expand_empty_element(request: Request, rng: Random) -> Edit | None:
 def rename_prefix(request: Request, rng: Random) -> Edit | None:
     """A namespace prefix stands for its URI alone (Namespaces in XML 1.0 §4).
 
-    Left alone where the prefix occurs in text or values, which may hold names too.
+    Left alone where the prefix occurs in text or values, which may hold names too, and in what is signed:
+    canonical XML keeps prefixes (XML Signature §4.4.3).
     """
     text = _xml(request)
     pieces = tokens(text) if text else None
-    if text is None or pieces is None:
+    if text is None or pieces is None or b"http://www.w3.org/2000/09/xmldsig#" in text:
         return None
     found = sorted(set(re.findall(rb"\sxmlns:([A-Za-z_][\w.-]*)\s*=", text)))
     if not found:

@@ -222,21 +222,25 @@ def parse_target(name: str, url: str) -> Target:
 def parse_address(name: str, address: str) -> tuple[str, int]:
     """``HOST:PORT`` (``[::1]:80`` for IPv6, ``:80`` for every address). Raises ConfigError otherwise."""
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit() or int(port) > 65535:
+    if not colon or not (port.isascii() and port.isdigit()) or int(port) > 65535:
         raise ConfigError(f"{name} {address!r} is no HOST:PORT with a port from 0 to 65535")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # asked for by writing no host
+
+
+_A_DURATION = "a positive duration such as 90, '30s' or '1h30m'"
 
 
 def parse_duration(name: str, text: str | float) -> float:
     """Seconds of ``"30m"``, ``"1h30m"``, ``"500ms"`` or a plain number. Raises ConfigError otherwise."""
     if isinstance(text, int | float) or re.fullmatch(r"\d+(\.\d+)?", text):
-        return _positive(name, text, "a positive duration such as 90, '30s' or '1h30m'")
+        return _positive(name, text, _A_DURATION)
     if not re.fullmatch(r"(\d+(\.\d+)?(ms|s|m|h|d))+", text):
         raise ConfigError(
             f"{name} {text!r} is no duration; write seconds, or for example '30s', '30m', '1h30m'"
         )
     parts = re.findall(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text)
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    return _positive(name, seconds, _A_DURATION)
 
 
 def _secret(key: SigningKey | TokenKey) -> str:

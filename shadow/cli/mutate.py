@@ -66,17 +66,18 @@ def _made(settings: "Settings", items: Any) -> "Iterator[tuple[Exchange, str, Mu
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
+    from shadow.pipeline.scope import session_of
     from shadow.run.assembly import check_patterns, configured_signer, scope_of
 
     check_patterns(settings)
-    scope, knowledge = (
-        scope_of(settings),
-        Knowledge(identities=settings.identities, signer=configured_signer(settings)),
-    )
+    scope, signer = scope_of(settings), configured_signer(settings)
+    knowledge = Knowledge(identities=settings.identities, signer=signer)
     wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
     scheduler, endpoints = Scheduler(wanted, seed=settings.seed), Endpoints()
     for exchange in items:
-        if not isinstance(exchange, Exchange) or scope.refusal(exchange):
+        if not isinstance(exchange, Exchange):
+            continue
+        if scope.refusal(exchange, session_of(exchange, settings.session.by, signer)):
             continue
         request, index = exchange.request, exchange.index
         known = knowledge.snapshot(request, "recorded")

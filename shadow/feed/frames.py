@@ -114,11 +114,6 @@ class FrameReader:
         del self._buffer[: None if step else start]
         return frames
 
-    @property
-    def is_between_frames(self) -> bool:
-        """Whether all that was fed has been given out: an end of the stream here cuts nothing."""
-        return not self._buffer
-
     def _step(self, start: int) -> tuple[Frame, int] | str | None:
         """The frame at `start` and its end; None when it is incomplete; else why it breaks the stream."""
         head_end = start + _LENGTH.size

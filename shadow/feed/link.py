@@ -93,7 +93,10 @@ class Link:
 
 def connect(path: Path) -> Link | str:
     """A link to the pipeline that listens at `path`, or why there is none."""
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    except OSError as error:  # no file descriptor is left: there may be one later
+        return str(error)
     try:
         sock.settimeout(_CONNECT_SECONDS)
         sock.connect(str(path))

@@ -6,12 +6,12 @@ from typing import Any
 import msgspec
 import orjson
 
-from shadow.content.coding import undo
+from shadow.content.entity import undone
 from shadow.judge.classes import classify
 from shadow.judge.places import template
 from shadow.judge.roots import Root, roots
 from shadow.judge.shapes import masked
-from shadow.model import AnswerClass, Difference, Kind, Level, NoReply, Outcome, Response, Trial, field
+from shadow.model import AnswerClass, Difference, Kind, Level, NoReply, Outcome, Response, Trial
 
 _BREAKAGES = frozenset({"F100", "hang", "crash"})
 _LET_IN = frozenset(
@@ -61,7 +61,7 @@ def signature(outcome: Outcome | None) -> str:
     if isinstance(outcome, NoReply):
         return outcome.why.value
     response = outcome.response
-    body = undo(response.body, field(response.headers, b"content-encoding")).body
+    body = undone(response).body
     return f"{response.status} {_body_signature(response, body)}"
 
 

@@ -4,8 +4,9 @@ import re
 
 import orjson
 
-from shadow.content.coding import undo
-from shadow.model import Response, field
+from shadow.content.coding import Fault
+from shadow.content.entity import media_type, undone
+from shadow.model import Response
 
 _SCANNED_BYTES = 256 * 1024
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
@@ -32,9 +33,9 @@ _LEAKS: dict[str, re.Pattern[bytes]] = {
 
 def leak(answer: Response, control: Response | None) -> str | None:
     """What kind of inner detail `answer` shows that `control` does not; None for nothing."""
-    body = _plain(answer)
+    body = _scanned(answer)
     for what, pattern in _LEAKS.items():
-        if pattern.search(body) and not (control is not None and pattern.search(_plain(control))):
+        if pattern.search(body) and not (control is not None and pattern.search(_scanned(control))):
             return what
     return None
 
@@ -48,11 +49,11 @@ def is_invalid_json(answer: Response, control: Response | None) -> bool:
 
 def is_error_in_200(answer: Response) -> bool:
     """Whether a successful status carries a refusal: GraphQL errors without data, or a JSON-RPC error."""
-    body = answer.body
+    body = _scanned(answer)
     if not (b'"errors"' in body or (b'"error"' in body and b'"jsonrpc"' in body)):
         return False
     try:
-        value = orjson.loads(_plain(answer))
+        value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return False
     if not isinstance(value, dict):
@@ -63,30 +64,23 @@ def is_error_in_200(answer: Response) -> bool:
         isinstance(value.get("errors"), list)
         and bool(value["errors"])
         and not value.get("data")
-        and _is_only(value)
+        and value.keys() <= _GRAPHQL_MEMBERS
     )
 
 
-def _is_only(value: dict[str, object]) -> bool:
-    """GraphQL answers hold nothing besides (specification §7.1)."""
-    return value.keys() <= {"errors", "data", "extensions"}
-
-
 def _is_broken_json(response: Response) -> bool:
-    kind = (field(response.headers, b"content-type") or b"").partition(b";")[0].strip().lower()
+    kind = media_type(response.headers)
     if not (kind == b"application/json" or kind.endswith(b"+json")) or not response.is_complete:
         return False
-    body = _plain(response, limit_bytes=None)
-    if not body:
-        return False  # HEAD, 304 and 204 carry none
+    found = undone(response)
+    if found.fault in (Fault.UNKNOWN, Fault.TOO_LARGE) or not found.body:
+        return False  # nothing is known of it; HEAD, 304 and 204 carry none
     try:
-        orjson.loads(body)
+        orjson.loads(found.body)
     except orjson.JSONDecodeError:
         return True
     return False
 
 
-def _plain(response: Response, limit_bytes: int | None = _SCANNED_BYTES) -> bytes:
-    coding = field(response.headers, b"content-encoding")
-    body = undo(response.body, coding).body if coding else response.body
-    return body[:limit_bytes]
+def _scanned(response: Response) -> bytes:
+    return undone(response).body[:_SCANNED_BYTES]

@@ -3,13 +3,13 @@
 from base64 import b64encode
 from typing import Any
 
-from shadow.content.coding import undo
+from shadow.content.entity import undone
 from shadow.judge.causes import Sighting
 from shadow.judge.classes import classify
 from shadow.judge.fingerprint import Cause
 from shadow.judge.reproduce import curl
 from shadow.judge.severity import severity_of
-from shadow.model import Expect, Finding, Kind, NoReply, Outcome, Reply, Request, Trial, field
+from shadow.model import Expect, Finding, Kind, NoReply, Outcome, Reply, Request, Trial
 
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
@@ -86,7 +86,7 @@ def message(outcome: Outcome | None) -> dict[str, Any] | None:
     if isinstance(outcome, NoReply):
         return {"class": classify(outcome).value, "silence": outcome.why.value, "detail": outcome.detail}
     response = outcome.response
-    body = undo(response.body, field(response.headers, b"content-encoding")).body
+    body = undone(response).body
     shown: dict[str, Any] = {
         "class": classify(outcome).value,
         "status": response.status,

@@ -35,10 +35,6 @@ class Root(msgspec.Struct, frozen=True):
     """The change in words: ``"missing"``, ``"rounded"``, ``"200 to 500"``."""
     differences: tuple[Difference, ...]
 
-    @property
-    def places(self) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(template(each.where) for each in self.differences))
-
 
 def roots(differences: Sequence[Difference]) -> tuple[Root, ...]:
     """The roots of one answer's differences. A changed status, or kind of body, explains the rest."""
@@ -137,9 +133,17 @@ def _kind(value: object) -> str:
     return "null" if value is None else kinds[type(value)]
 
 
+_MOMENT_DIGITS = 6
+"""A text with so many may be a moment, written in a form that is not known here."""
+
+
 def _text_words(left: str, right: str, at: str) -> str:
     ours, theirs = moment(left, at), moment(right, at)
-    if (ours.form if ours else None) != (theirs.form if theirs else None):
+    if ours and theirs and ours.form != theirs.form:
+        return "timestamp form"
+    if (ours is None) != (theirs is None) and sum(
+        map(str.isdigit, right if ours else left)
+    ) >= _MOMENT_DIGITS:
         return "timestamp form"
     if left.casefold() == right.casefold():
         return "letter case"

@@ -6,10 +6,6 @@ from shadow.model import Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
     "F100": Severity.HIGH,
-    "F103": Severity.HIGH,
-    "F104": Severity.HIGH,
-    "F200": Severity.HIGH,
-    "F203": Severity.HIGH,
     "F206": Severity.HIGH,
     "F209": Severity.HIGH,
     "auth-bypass": Severity.HIGH,

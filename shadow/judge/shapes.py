@@ -29,7 +29,7 @@ _EARLIEST, _LATEST = 946_684_800, 4_102_444_800
 _VOLATILE_NAMES = re.compile(
     r".*(request|trace|correlation|span|invocation|event|message|session|transaction|process|thread)[-_]?id"
     r"|.*nonce|.*etag|.*csrf.*|.*xsrf.*|jti|rid|reqid|p?pid|tid|ident"
-    r"|.*(took|elapsed|uptime|latency|response[-_]?time|processing[-_]?time)([-_]?(ms|us|ns|s|secs?|seconds|millis))?",
+    r"|.*(took|elapsed|uptime|latency|(response|processing|process|service)[-_]?time)([-_]?(ms|us|ns|s|secs?|seconds|millis))?",
 )
 _ID_NAMES = re.compile(r"_?id|.*[_-]id|[a-z]+[a-z0-9]*Id|location|content-location|href|self|next|prev")
 _TIME_NAMES = re.compile(

@@ -10,7 +10,7 @@ from shadow.model import Exchange, Known, Script, Step
 from shadow.pipeline.endpoint import path_of
 from shadow.pipeline.environment import Pair
 from shadow.pipeline.link import MutateFor, Ready
-from shadow.pipeline.order import is_write
+from shadow.pipeline.order import is_write, may_write
 
 _SLOW_SECONDS = 0.2
 """What takes longer to send than this is kept out of the session's way."""
@@ -29,7 +29,7 @@ class Case(msgspec.Struct, frozen=True):
 
     @property
     def is_write(self) -> bool:
-        return is_write(self.exchange.request.method)
+        return may_write(self.exchange.request)
 
     @property
     def is_about_own(self) -> bool:

@@ -145,10 +145,10 @@ class Pipeline:
             if self._stopping.is_set():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
                 continue
-            if refusal := self._scope.refusal(exchange):
+            session = session_of(exchange, self._settings.session_by, self._signer)
+            if refusal := self._scope.refusal(exchange, session):
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
-            session = session_of(exchange, self._settings.session_by, self._signer)
             turn = self._order.enter(exchange, session)
             try:
                 await self._room.acquire()

@@ -18,7 +18,7 @@ class Scope:
         self._sample = sample
         self._seed = seed
 
-    def refusal(self, exchange: Exchange) -> tuple[Fate, str] | None:
+    def refusal(self, exchange: Exchange, session: str) -> tuple[Fate, str] | None:
         """The fate and the reason of an exchange that is not worked on; None for one that is."""
         if exchange.protocol != "http":
             return Fate.FILTERED, f"protocol {exchange.protocol} is not replayed"
@@ -29,7 +29,7 @@ class Scope:
             return Fate.FILTERED, "not in scope.include"
         if any(fnmatchcase(line, pattern) for pattern in self._exclude):
             return Fate.FILTERED, "in scope.exclude"
-        if self._sample < 1.0 and _share(f"{self._seed}:{exchange.session}") >= self._sample:
+        if self._sample < 1.0 and _share(f"{self._seed}:{session}") >= self._sample:
             return Fate.SAMPLED_OUT, "session not in the sample"
         return None
 

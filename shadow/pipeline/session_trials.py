@@ -28,7 +28,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.order import is_write
+from shadow.pipeline.order import may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scripts import Scripts
@@ -203,7 +203,7 @@ class SessionTrials:
         )
 
     def _is_allowed(self, script: Script) -> bool:
-        return self._may_write or not any(is_write(step.request.method) for step in script.steps)
+        return self._may_write or not any(may_write(step.request) for step in script.steps)
 
     def _trial(
         self,

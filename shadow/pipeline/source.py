@@ -1,7 +1,8 @@
 """Where exchanges come from: recorded ones at their pace, or taps over the feed's socket."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Protocol
 
@@ -20,8 +21,8 @@ class Source(Protocol):
     """Fills the intake until there is nothing more, or it is cancelled. Counts what does not get in."""
 
     @property
-    def captured(self) -> int:
-        """How many exchanges the taps say they saw; 0 where they do not count for themselves."""
+    def captured(self) -> Mapping[str, int]:
+        """How many exchanges each tap says it saw, by the tap's name; none that does not count itself."""
         ...
 
     async def feed(self, intake: Intake, hear: Hear) -> None: ...
@@ -33,18 +34,23 @@ class Recorded:
     def __init__(self, items: Iterable[Exchange | Settled], pacer: Pacer) -> None:
         self._items = items
         self._pacer = pacer
-        self.captured = 0
+        self.captured: Mapping[str, int] = {}
 
     async def feed(self, intake: Intake, hear: Hear) -> None:
         for item in self._items:
             if isinstance(item, Settled):
                 hear(item)
                 continue
-            late_seconds = await self._pacer.wait(item.seen_at)
-            if self._pacer.pace.speed or self._pacer.pace.per_second:
-                hear(SentLate(late_seconds))
-            if not await intake.put(item):
-                hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped"))
+            try:
+                late_seconds = await self._pacer.wait(item.seen_at)
+                if self._pacer.pace.speed or self._pacer.pace.per_second:
+                    hear(SentLate(late_seconds))
+                is_in = await intake.put(item)
+            except asyncio.CancelledError:
+                hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
+                raise
+            if not is_in:
+                hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
 
 
 class Tapped:
@@ -61,12 +67,16 @@ class Tapped:
         self._path = path
         self._is_alone = is_alone
         self._is_resumed = is_resumed
-        self._told: dict[str, Ledger] = {}
+        self._told: dict[tuple[str, str], Ledger] = {}
+        """By run and tap."""
 
     @property
-    def captured(self) -> int:
+    def captured(self) -> Mapping[str, int]:
         """What the taps say they saw in all, in earlier pipelines' time too."""
-        return sum(each.captured for each in self._told.values())
+        seen = Counter[str]()
+        for (_, tap), ledger in self._told.items():
+            seen[tap] += ledger.captured
+        return seen
 
     async def feed(self, intake: Intake, hear: Hear) -> None:
         stop = asyncio.Event()
@@ -94,8 +104,8 @@ class Tapped:
 
     def _settle(self, hello: Hello, ledger: Ledger, hear: Hear) -> None:
         """Tell what the tap dropped or could not parse since its last ledger."""
-        before = self._told.get(hello.run + hello.tap)
-        self._told[hello.run + hello.tap] = ledger
+        before = self._told.get((hello.run, hello.tap))
+        self._told[hello.run, hello.tap] = ledger
         times = ledger.tap_seconds
         hear(TapTimed(hello.tap, TAP_SECONDS_BOUNDS, times.counts, times.sum_seconds))
         if before is None and self._is_resumed:

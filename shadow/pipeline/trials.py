@@ -17,6 +17,7 @@ from shadow.model import (
     Kind,
     Level,
     NoReply,
+    Outcome,
     Parcel,
     Reply,
     Settled,
@@ -274,8 +275,8 @@ def _control(case: Case, early: Answers, original: Answers) -> Answers:
     return Pair(Reply(live), Reply(live) if original.baseline is not None else None)
 
 
-def _succeeded(outcome: object) -> bool:
-    return classify(outcome) is AnswerClass.SUCCESS  # type: ignore[arg-type]  # callers pass outcomes
+def _succeeded(outcome: Outcome) -> bool:
+    return classify(outcome) is AnswerClass.SUCCESS
 
 
 def _is_accepted(answers: Answers) -> bool:

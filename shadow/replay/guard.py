@@ -60,17 +60,16 @@ class Guard:
         settings: GuardSettings,
         targets: Sequence[Target],
         *,
-        run: str = "",
         resolve: Resolve | None = None,
         is_local: Callable[[Ip], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.settings = settings
-        self.run = run.encode("ascii")
         self.halted = ""
         """Why nothing may be sent any more; empty while all is well. It never becomes empty again."""
         self.admitted = 0
         self._killed = ""
+        """Why not even what was admitted already may be sent; empty while it may."""
         self._targets = tuple(targets)
         self._allow = tuple(_place(text, "allow") for text in settings.allow)
         self._live = tuple(_place(text, "live") for text in settings.live)
@@ -101,7 +100,7 @@ class Guard:
         ips = [_plain(ipaddress.ip_address(text)) for text in found]
         trouble = self._not_allowed(target, ips) or await self._is_live(target, ips)
         if trouble:
-            self.halted = trouble
+            self.halted = self._killed = trouble
             raise UnsafeError(trouble)
         return tuple(Address(text, target.port) for text in found)
 
@@ -137,11 +136,6 @@ class Guard:
         slot = max(self._next_slot_at, now)
         self._next_slot_at = slot + 1.0 / ceiling
         return slot - now
-
-    def mark(self, request: Request, trial: int) -> Request:
-        """`request` with the fields that tell everyone, and our own taps, that it is ours."""
-        marks = ((RUN_FIELD, self.run), (TRIAL_FIELD, b"%d" % trial))
-        return msgspec.structs.replace(request, headers=request.headers + marks)
 
     def _why_halt(self) -> str:
         limit = self.settings.requests_max

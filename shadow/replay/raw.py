@@ -120,7 +120,7 @@ class RawTransport:
         if kept is not None:
             attempt.begin(kept, is_kept=True)
             await kept.ask(payload, attempt.reader, self._answer_bytes_max)
-            if not attempt.died_unheard() or request.method not in IDEMPOTENT:
+            if not attempt.died_unheard() or request.method not in IDEMPOTENT or self._guard.admit():
                 return
             attempt.again()
         connection = await self._connect(attempt)

@@ -74,7 +74,7 @@ def assemble(
     """
     check_patterns(settings)
     targets = [parse_target(name, url) for name, url in _urls(settings)]
-    guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets, run=run)
+    guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     signer = configured_signer(settings)
     stopping = asyncio.Event()
     links = [
@@ -106,7 +106,17 @@ def check(settings: Settings) -> None:
     Noise(_noise_settings(settings, targets, is_live=True))
     Redactor(settings.redaction, b"")
     configured_signer(settings)
+    _check_identities(settings)
     check_patterns(settings)
+
+
+def _check_identities(settings: Settings) -> None:
+    """An identity with a key that nobody has would own no request, unseen."""
+    keys = [key.id for scheme in (settings.signing, settings.tokens) if scheme for key in scheme.keys]
+    for identity in settings.identities:
+        if identity.key and identity.key not in keys:
+            hint = nearest(identity.key, keys)
+            raise ConfigError(f"identity {identity.name!r}: no key {identity.key!r} is configured{hint}")
 
 
 def check_patterns(settings: Settings) -> None:

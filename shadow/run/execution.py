@@ -93,8 +93,10 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             await _run(assembly.pipeline, source)
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
-            if (lost := source.captured - ledger.captured) > 0:
-                sinks.hear(Settled("mitm", Fate.DROPPED, lost, "lost with a pipeline that was ended"))
+            lost = sum(source.captured.values()) - ledger.captured
+            if lost > 0:
+                tap = max(source.captured, key=source.captured.__getitem__)
+                sinks.hear(Settled(tap, Fate.DROPPED, lost, "lost with a pipeline that was ended"))
         return _exit_code(settings, assembly, ledger)
     finally:
         await assembly.environment.close()

@@ -146,7 +146,10 @@ class Supervision:
             self._tell(f"the pipeline ended with {self._code}; live traffic goes on, {when}")
             await asyncio.sleep(backoff_seconds)
             backoff_seconds = min(2 * backoff_seconds, _MAX_BACKOFF_SECONDS)
-            child = await self._start("--resumed")
+            try:
+                child = await self._start("--resumed")
+            except OSError as error:
+                self._tell(f"the pipeline cannot be started: {error.strerror or error}")
 
     async def _end_child(self, *, has_been_told: bool) -> None:
         """Wait for the pipeline to work off what it has, and keep its exit code.

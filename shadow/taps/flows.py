@@ -23,7 +23,7 @@ def is_flows(start: bytes) -> bool:
 
 def read(source: Source) -> Iterator[Exchange | Settled]:
     """The HTTP exchanges of one file in file order, which is that of their ends."""
-    index = 0
+    index = others = 0
     for text in _states(source):
         try:
             state = _decode(text)
@@ -31,10 +31,13 @@ def read(source: Source) -> Iterator[Exchange | Settled]:
             yield Settled(TAP, Fate.UNPARSED, 1, f"not a flow: {error}")
             continue
         if not isinstance(state, dict) or state.get("type") not in ("http", b"http"):
+            others += 1
             continue
         found = _exchange(state, index)
         index += isinstance(found, Exchange)
         yield found
+    if others:
+        source.notice(f"skipped {others} flows that are no HTTP")
 
 
 def _states(source: Source) -> Iterator[bytes]:
@@ -76,7 +79,7 @@ def _exchange(state: dict[str, Any], index: int) -> Exchange | Settled:
             seen.get("content") is not None,
         )
         latency = max(float(seen["timestamp_start"]) - seen_at, 0.0)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
         return Settled(TAP, Fate.UNPARSED, 1, f"a flow of unknown shape: {error!r}")
     return Exchange(index, TAP, session, seen_at, request, response, latency, live)
 

@@ -2,7 +2,6 @@
 
 import re
 from base64 import b64decode
-from binascii import Error as Base64Error
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -24,26 +23,23 @@ class _Pair(msgspec.Struct):
     value: str = ""
 
 
-class _Text(msgspec.Struct, rename={"mime_type": "mimeType"}):
+class _Text(msgspec.Struct):
     text: str | None = None
     encoding: str = ""
     size: float = 0
     params: list[_Pair] = []
-    mime_type: str = ""
 
 
-class _Request(msgspec.Struct, rename={"post_data": "postData", "version": "httpVersion"}):
+class _Request(msgspec.Struct, rename={"post_data": "postData"}):
     method: str
     url: str
-    version: str = ""
     headers: list[_Pair] = []
     post_data: _Text | None = None
 
 
-class _Response(msgspec.Struct, rename={"reason": "statusText", "version": "httpVersion"}):
+class _Response(msgspec.Struct, rename={"reason": "statusText"}):
     status: int = 0
     reason: str = ""
-    version: str = ""
     headers: list[_Pair] = []
     content: _Text | None = None
 
@@ -170,7 +166,7 @@ def _content(content: _Text) -> bytes:
     if content.encoding.lower() == "base64":
         try:
             return b64decode(text)
-        except Base64Error:
+        except ValueError:
             return _bytes(text)
     return _bytes(text)
 

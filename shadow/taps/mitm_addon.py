@@ -107,6 +107,7 @@ class MitmTap:
         sight = flow.metadata.get(_SIGHT)
         try:
             step(flow, sight)
+            sight = flow.metadata.get(_SIGHT)  # the first step makes it
             if sight is not None:
                 sight.spent_seconds += perf_counter() - began
                 if sight.is_over:

@@ -33,6 +33,8 @@ _RECEIVE_BUFFER_BYTES = 64 << 20
 _POLL_MILLISECONDS = 100
 _BATCH = 512
 """Frames between two looks at what has come of them."""
+_LAST_SECONDS = 1.0
+"""How long what still waits in the kernel is taken once the end has come."""
 _LOOPBACK = 772  # ARPHRD_LOOPBACK of linux/if_arp.h
 _OUTGOING = 4  # PACKET_OUTGOING of linux/if_packet.h
 _SO_RCVBUFFORCE = 33
@@ -79,7 +81,9 @@ class Sniffer:
                 self._take_batch()
             self._extraction.tick(time.time())
             self._hand_on(taker)
-        self._take_batch()
+        ends_at = time.monotonic() + _LAST_SECONDS
+        while self._take_batch() and time.monotonic() < ends_at:
+            pass
         self._extraction.finish()
         self._hand_on(taker)
         self._count_lost()
@@ -87,19 +91,24 @@ class Sniffer:
     def close(self) -> None:
         self._socket.close()
 
-    def _take_batch(self) -> None:
+    def _take_batch(self) -> bool:
+        """Take what waits, at most a batch of it; whether more may wait."""
+        is_more = True
         for _ in range(_BATCH):
             try:
                 frame, (_, _, kind, *_) = self._socket.recvfrom(_MAX_FRAME_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
+                is_more = False
                 break
             except OSError:  # the interface went down, and may come up again
+                is_more = False
                 break
             if self._is_loopback and kind == _OUTGOING:
                 continue  # the same frame comes in once more
             self.frame_count += 1
             self._extraction.take(time.time(), self._link, frame)
         self._count_lost()
+        return is_more
 
     def _hand_on(self, taker: TakesExchanges) -> None:
         for item in self._extraction.found:
@@ -126,9 +135,12 @@ def drop_privileges() -> None:
 
 
 def bpf(ports: Sequence[int]) -> str:
-    """The filter expression: the ports, plain, in a VLAN, and fragments, which name none."""
-    wanted = " or ".join(f"tcp port {port}" for port in ports)
-    return f"({wanted}) or (vlan and ({wanted})) or (ip[6:2] & 0x1fff != 0)"
+    """The filter expression: the ports, and fragments, which name none; plain, and in a VLAN.
+
+    After the word `vlan` every offset is that of a tagged frame, so it comes last (pcap-filter(7)).
+    """
+    wanted = " or ".join((*(f"tcp port {port}" for port in ports), "(ip[6:2] & 0x1fff != 0)"))
+    return f"({wanted}) or (vlan and ({wanted}))"
 
 
 def _listen(settings: SniffSettings) -> tuple[socket.socket, bool]:

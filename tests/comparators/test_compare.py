@@ -231,6 +231,15 @@ def test_header_fields(
     assert told(with_line(left), with_line(right)) == expected
 
 
+def test_a_nonce_of_a_content_security_policy_is_new_in_every_answer() -> None:
+    def page(policy: bytes) -> Response:
+        return Response(200, headers=((b"Content-Security-Policy", policy),))
+
+    control = page(b"default-src 'self'; script-src 'self' 'nonce-r4nd0m'")
+    assert told(control, page(b"default-src 'self'; script-src 'self' 'nonce-0ther=='")) == []
+    assert told(control, page(b"default-src 'self'; script-src 'self'")) != []
+
+
 def test_a_media_type_has_no_case_and_its_charset_is_a_part_of_its_own() -> None:
     control = raw(b"{}", b"application/json; charset=utf-8")
     assert told(control, raw(b"{}", b"Application/JSON;Charset=UTF-8")) == []

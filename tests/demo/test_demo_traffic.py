@@ -49,6 +49,7 @@ async def test_traffic_under_another_seed_is_refused_and_says_so(serving: Servin
 async def test_traffic_without_a_service_says_so() -> None:
     summary = await drive("http://127.0.0.1:9", seed=SEED, sessions=2)
     assert summary.requests == 0
+    assert len(summary.unexpected) == 2
     assert all("ClientConnectorError" in line for line in summary.unexpected)
 
 

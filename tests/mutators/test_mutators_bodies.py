@@ -60,7 +60,9 @@ def test_every_family_is_drawn(name: str, pieces: list[bytes]) -> None:
     ["drop_json_value", "change_json_type", "null_json_value", "repeat_json_element", "swap_json_values"],
 )
 def test_structure_mutants_are_still_json_and_mean_something_else(name: str) -> None:
-    for edit in drawn(name, DOCUMENT, count=60):
+    edits = drawn(name, DOCUMENT, count=60)
+    assert edits
+    for edit in edits:
         value = json.loads(edit.request.body)
         assert value != json.loads(DOCUMENT.body)
         assert field(edit.request.headers, b"content-length") == b"%d" % len(edit.request.body)
@@ -97,7 +99,9 @@ def test_text_that_is_no_json_is_left_alone() -> None:
 def test_broken_codings_cannot_be_undone_and_bombs_are_large() -> None:
     faults = {undone(edit.request).fault for edit in drawn("break_packed_body", DOCUMENT)}
     assert Fault.BROKEN in faults
-    for edit in drawn("send_zip_bomb", DOCUMENT, count=8):
+    edits = drawn("send_zip_bomb", DOCUMENT, count=8)
+    assert edits
+    for edit in edits:
         assert undone(edit.request).fault is Fault.TOO_LARGE
         assert len(edit.request.body) < 200_000
 
@@ -108,7 +112,9 @@ def test_a_packed_body_is_mutated_inside_its_coding() -> None:
         edit.request for edit in packed if field(edit.request.headers, b"content-encoding") == b"gzip"
     )
     assert entity(coded) == DOCUMENT.body
-    for edit in drawn("drop_json_value", coded, count=20):
+    edits = drawn("drop_json_value", coded, count=20)
+    assert edits
+    for edit in edits:
         assert field(edit.request.headers, b"content-encoding") == b"gzip"
         json.loads(entity(edit.request) or b"")
 
@@ -123,12 +129,16 @@ def tokens(query: str) -> list[str]:
 
 
 def test_ignored_tokens_leave_the_others() -> None:
-    for edit in drawn("ignored_graphql_tokens", GRAPHQL):
+    edits = drawn("ignored_graphql_tokens", GRAPHQL)
+    assert edits
+    for edit in edits:
         assert tokens(json.loads(edit.request.body)["query"]) == tokens(QUERY)
 
 
 def test_a_fragment_wraps_the_whole_selection() -> None:
-    for edit in drawn("wrap_in_fragment", GRAPHQL, count=20):
+    edits = drawn("wrap_in_fragment", GRAPHQL, count=20)
+    assert edits
+    for edit in edits:
         found = tokens(json.loads(edit.request.body)["query"])
         inner = tokens(QUERY[QUERY.index("{") :])
         assert found[-len(inner) - 1 :] == [*inner, "}"]
@@ -162,7 +172,9 @@ def test_notifications_are_not_asked_for_an_error() -> None:
 
 def test_safe_requests_are_overridden_by_safe_methods_alone() -> None:
     request = Request(b"GET", b"/", headers=((b"Host", b"h"),))
-    for edit in drawn("override_method", request):
+    edits = drawn("override_method", request)
+    assert edits
+    for edit in edits:
         assert not re.search(
             rb"POST|PUT|PATCH|DELETE", edit.request.target + repr(edit.request.headers).encode()
         )

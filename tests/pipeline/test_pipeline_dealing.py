@@ -53,7 +53,6 @@ async def test_no_mutant_writes_unless_that_was_allowed(
     bench = Bench(always(reply()), mutators=[mutator], may_write=may_write)
     await bench.conduct(exchange(line))
     assert any(map(is_edited, bench.candidate.requests)) == is_sent
-    assert not is_edited(bench.candidate.requests[-1]) or is_sent
 
 
 @pytest.mark.parametrize("line", ["GET /v1/x/7?a=1&b=2", "POST /v1/x", "DELETE /v1/x/7"])

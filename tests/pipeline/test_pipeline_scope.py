@@ -29,23 +29,25 @@ def scope(include: tuple[str, ...] = (), exclude: tuple[str, ...] = (), sample: 
 def test_filters_speak_of_method_and_path(
     include: tuple[str, ...], exclude: tuple[str, ...], line: str, *, is_taken: bool
 ) -> None:
-    refusal = scope(include, exclude).refusal(exchange(line))
+    refusal = scope(include, exclude).refusal(exchange(line), "s")
     assert (refusal is None) == is_taken
     assert is_taken or (refusal is not None and refusal[0] is Fate.FILTERED)
 
 
 def test_own_traffic_is_never_taken() -> None:
     own = exchange(headers=((b"shadow-RUN", b"r1"),))
-    assert scope().refusal(own) == (Fate.FILTERED, "sent by shadow itself")
+    assert scope().refusal(own, "s") == (Fate.FILTERED, "sent by shadow itself")
 
 
 def test_other_protocols_are_told() -> None:
-    assert scope().refusal(exchange(protocol="dns")) == (Fate.FILTERED, "protocol dns is not replayed")
+    assert scope().refusal(exchange(protocol="dns"), "s") == (Fate.FILTERED, "protocol dns is not replayed")
 
 
 def test_sampling_keeps_sessions_whole_and_takes_the_stated_share() -> None:
     sampled = scope(sample=0.25)
-    fates = {n: [sampled.refusal(exchange(session=f"s{n}")) for _ in range(3)] for n in range(2000)}
+    fates = {
+        n: [sampled.refusal(exchange(session="a connection"), f"s{n}") for _ in range(3)] for n in range(2000)
+    }
     assert all(len(set(each)) == 1 for each in fates.values())
     taken = sum(each[0] is None for each in fates.values())
     assert 420 < taken < 580

@@ -37,7 +37,7 @@ def recorded(items: list[Exchange | Settled], pace: Pace) -> tuple[Recorded, Clo
 
 
 async def test_file_waits_for_room_and_loses_nothing() -> None:
-    items: list[Exchange | Settled] = [exchange("GET /", n) for n in range(100)]
+    items = [exchange("GET /", n) for n in range(100)]
     source, _ = recorded([*items[:50], UNPARSED, *items[50:]], Pace())
     intake, heard, taken = Intake(1), list[Event](), []
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
@@ -51,7 +51,7 @@ async def test_file_waits_for_room_and_loses_nothing() -> None:
             taken.append(each.index)
     assert taken == list(range(100))
     assert heard == [UNPARSED], "without a pace nothing is late"
-    assert source.captured == 0
+    assert source.captured == {}
 
 
 @pytest.mark.parametrize(
@@ -68,11 +68,25 @@ async def test_recorded_exchanges_come_at_their_pace(pace: Pace, slept: list[flo
 
 
 async def test_file_that_is_no_longer_wanted_is_told_as_dropped() -> None:
-    source, _ = recorded([exchange("GET /", n) for n in range(2)], Pace())
+    items = [exchange("GET /", n) for n in range(2)]
+    source, _ = recorded([*items], Pace())
     intake, heard = Intake(9), list[Event]()
     await intake.close()
     await source.feed(intake, heard.append)
-    assert heard == [Settled("test", Fate.DROPPED, 1, "the run was stopped")] * 2
+    assert heard == [Settled("test", Fate.DROPPED, 1, "the run was stopped", each) for each in items]
+
+
+async def test_exchange_that_waits_for_room_when_the_run_is_stopped_is_told_as_dropped() -> None:
+    items = [exchange("GET /", n) for n in range(3)]
+    source, _ = recorded([*items], Pace())
+    intake, heard = Intake(1), list[Event]()
+    async with asyncio.TaskGroup() as group:
+        feed = group.create_task(source.feed(intake, heard.append), name="feed")
+        for _ in range(20):  # until the second waits for the room that the first has
+            await asyncio.sleep(0)
+        feed.cancel()
+    assert len(intake) == 1
+    assert heard == [Settled("test", Fate.DROPPED, 1, "the run was stopped", items[1])]
 
 
 class Tap:
@@ -176,7 +190,7 @@ async def test_taps_own_losses_are_told_once_each(tmp_path: Path) -> None:
         (Fate.DROPPED, 3, "queue_full"),
         (Fate.DROPPED, 1, "gone"),
     ]
-    assert feeding.source.captured == 20
+    assert sum(feeding.source.captured.values()) == 20
     assert [each.sum_seconds for each in feeding.heard if isinstance(each, TapTimed)] == [0.5] * 3
 
 
@@ -189,14 +203,14 @@ async def test_ledger_goes_on_when_a_tap_comes_back_and_starts_anew_with_another
         (other, ledger(4, queue_full=1), BYE),
     )
     assert [count for _, count, _ in feeding.settled] == [2, 1, 1]
-    assert feeding.source.captured == 6 + 4
+    assert sum(feeding.source.captured.values()) == 6 + 4
 
 
 async def test_resumed_run_skips_what_an_earlier_pipeline_was_told(tmp_path: Path) -> None:
     feeding = Feeding(tmp_path / "s", is_resumed=True)
     await feeding.run((HELLO, ledger(50, queue_full=7), ledger(60, queue_full=9, cut=1), BYE))
     assert feeding.settled == [(Fate.DROPPED, 2, "queue_full"), (Fate.UNPARSED, 1, "cut")]
-    assert feeding.source.captured == 60
+    assert sum(feeding.source.captured.values()) == 60
 
 
 async def test_pipeline_whose_tap_has_gone_for_good_ends(tmp_path: Path) -> None:

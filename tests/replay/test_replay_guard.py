@@ -44,7 +44,6 @@ def guard(target: Target, **settings: object) -> Guard:
     return Guard(
         GuardSettings(**settings),  # type: ignore[arg-type]  # as the settings take them
         [target],
-        run="r1",
         resolve=resolving(),
         is_local=lambda ip: ip.is_loopback or ip.is_unspecified or str(ip) == "198.51.100.1",
     )
@@ -220,6 +219,17 @@ async def test_what_waits_for_its_turn_is_sent_when_the_budget_is_spent_meanwhil
     assert checked.admitted == 2
 
 
+async def test_what_waits_for_its_turn_is_not_sent_once_a_target_turns_out_to_be_live() -> None:
+    checked = guard(at("live.test"), live=("live.test:80",), requests_per_second_max=20.0)
+    assert await checked.turn() == ""
+    async with asyncio.TaskGroup() as group:
+        waiting = group.create_task(checked.turn(), name="turn")
+        await asyncio.sleep(0)
+        with pytest.raises(UnsafeError):
+            await checked.check()
+    assert "is the live one" in waiting.result()
+
+
 def test_the_ceiling_spaces_requests_and_saves_no_turns_up() -> None:
     now = [100.0]
     checked = Guard(GuardSettings(requests_per_second_max=4.0), [at("other.test")], clock=lambda: now[0])
@@ -230,9 +240,7 @@ def test_the_ceiling_spaces_requests_and_saves_no_turns_up() -> None:
 
 def test_a_marked_request_is_recognised_and_an_unmarked_is_not() -> None:
     plain = Request(b"GET", b"/", headers=((b"Host", b"h"),))
-    marked = guard(at("other.test")).mark(plain, 7)
-    assert marked.headers == ((b"Host", b"h"), (b"Shadow-Run", b"r1"), (b"Shadow-Trial", b"7"))
-    assert is_own(marked)
+    assert is_own(Request(b"GET", b"/", headers=((b"Host", b"h"), (b"shadow-run", b"r1"))))
     assert not is_own(plain)
 
 

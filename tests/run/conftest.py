@@ -58,7 +58,7 @@ class Listed(Recorded):
 
     def __init__(self, items: Iterable[Exchange | Settled], captured: int = 0) -> None:
         super().__init__(items, Pacer(Pace()))
-        self.captured = captured
+        self.captured = {"test": captured} if captured else {}
         self.heard: Callable[[Event], None] | None = None
 
     async def feed(self, intake: Intake, hear: Callable[[Event], None]) -> None:

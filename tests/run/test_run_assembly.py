@@ -20,9 +20,10 @@ GIVEN = {"candidate": "http://127.0.0.1:8001"}
         ({"noise": {"ignore": ["foo"]}}, "'foo'"),
         ({"safety": {"allow": ["10.0.0.0/99"]}}, "10.0.0.0/99"),
         ({"signing": {"signature": "", "keys": []}}, "signing.signature is empty"),
+        ({"identity": [{"name": "bob", "key": "k1"}]}, "identity 'bob': no key 'k1'"),
         ({"signing": {"signature": "x", "canonical": ["pth"]}}, "did you mean 'path'"),
     ],
-    ids=["mutator", "left out", "place", "network", "signing", "canonical"],
+    ids=["mutator", "left out", "place", "network", "signing", "identity", "canonical"],
 )
 def test_settings_that_cannot_be_a_run_are_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError) as raised:
