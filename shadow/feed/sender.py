@@ -216,4 +216,6 @@ def _weight(exchange: Exchange) -> int:
         size += len(response.body)
         for name, value in response.headers:
             size += _FIELD_BYTES + len(name) + len(value)
+    for message in exchange.messages:
+        size += _FIELD_BYTES + len(message.body)
     return size

@@ -19,6 +19,7 @@ from shadow.model.event import (
 from shadow.model.exchange import (
     Exchange,
     Headers,
+    Message,
     Request,
     Response,
     field,
@@ -65,6 +66,7 @@ __all__ = [
     "Kind",
     "Known",
     "Level",
+    "Message",
     "NoReply",
     "Outcome",
     "Parcel",

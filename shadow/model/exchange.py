@@ -33,8 +33,20 @@ class Response(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """False where the message was cut: by a reset, a gap in the capture, or a size limit."""
 
 
+class Message(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One message of a conversation that is more than a request and its answer."""
+
+    is_from_client: bool
+    body: bytes
+    """Without the protocol's own framing, masking and compression."""
+    seen_at: float
+    """Unix time in seconds at which it was complete."""
+    kind: str = ""
+    """WebSocket: ``"text"``, ``"binary"``, ``"ping"``, ``"pong"``, ``"close"``; empty for other protocols."""
+
+
 class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A request seen by a tap, with the live service's answer where there was one."""
+    """A request seen by a tap, with the live service's answer where there was one; or a conversation."""
 
     index: int
     """Counts from 0 in the order in which the requests began, over the whole run."""
@@ -51,6 +63,12 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     live: str = ""
     """``host:port`` of the live service, as far as the tap knows it."""
     protocol: str = "http"
+    """``"http"`` for versions 1 and 2 alike, ``"grpc"``, or a conversation: ``"websocket"``, ``"dns"``,
+    ``"tcp"``, ``"udp"``. A WebSocket's `request` and `response` are its handshake, the others' are empty."""
+    messages: tuple[Message, ...] = ()
+    """What both sides of a conversation said, in order; of gRPC, the messages inside the bodies."""
+    is_complete: bool = True
+    """False where messages are missing: cut by a gap in the capture, or a size limit."""
 
 
 def field(headers: Headers, name: bytes) -> bytes | None:

@@ -5,11 +5,11 @@ Text that is no UTF-8 is written as Latin-1; `latin1` then names it, so that rea
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
-from shadow.model import Exchange, Fate, Headers, Request, Response, Settled
+from shadow.model import Exchange, Fate, Headers, Message, Request, Response, Settled
 from shadow.taps.source import Source
 
 TAP = "jsonl"
@@ -34,8 +34,15 @@ class _Response(_Message, kw_only=True):
     is_complete: bool = True
 
 
+class _Said(msgspec.Struct, rename={"sender": "from"}):
+    sender: Literal["client", "server"]
+    body: bytes = b""
+    seen_at: float = 0.0
+    kind: str = ""
+
+
 class _Line(msgspec.Struct):
-    request: _Request
+    request: _Request | None = None
     index: int = 0
     tap: str = TAP
     session: str = ""
@@ -44,11 +51,13 @@ class _Line(msgspec.Struct):
     latency_seconds: float | None = None
     live: str = ""
     protocol: str = "http"
+    messages: list[_Said] = []
+    is_complete: bool = True
 
 
 _DECODER = msgspec.json.Decoder(_Line)
 _FIRST_KEY = re.compile(
-    rb'\{\s*"(index|tap|session|seen_at|request|response|latency_seconds|live|protocol)"\s*:'
+    rb'\{\s*"(index|tap|session|seen_at|request|response|latency_seconds|live|protocol|messages)"\s*:'
 )
 _ENCODER = msgspec.json.Encoder()
 
@@ -65,14 +74,18 @@ def encode(exchange: Exchange) -> bytes:
         "tap": exchange.tap,
         "session": exchange.session,
         "seen_at": exchange.seen_at,
-        "request": _encoded_request(exchange.request),
-        "response": None if exchange.response is None else _encoded_response(exchange.response),
-        "latency_seconds": exchange.latency_seconds,
     }
+    if exchange.request.method or exchange.protocol == "http":
+        line["request"] = _encoded_request(exchange.request)
+        line["response"] = None if exchange.response is None else _encoded_response(exchange.response)
+    line["latency_seconds"] = exchange.latency_seconds
     if exchange.live:
         line["live"] = exchange.live
     if exchange.protocol != "http":
         line["protocol"] = exchange.protocol
+        line["messages"] = [_encoded_message(each) for each in exchange.messages]
+        if not exchange.is_complete:
+            line["is_complete"] = False
     return _ENCODER.encode(line) + b"\n"
 
 
@@ -82,17 +95,22 @@ def decode(line: bytes) -> Exchange | str:
         seen = _DECODER.decode(line)
     except (msgspec.DecodeError, UnicodeError) as error:
         return f"not an exchange: {error}"
+    if seen.request is None and seen.protocol == "http":
+        return "not an exchange: Object missing required field `request`"
+    request = Request(b"", b"", b"") if seen.request is None else _decoded_request(seen.request)
     response = None if seen.response is None else _decoded_response(seen.response)
     return Exchange(
         seen.index,
         seen.tap,
         seen.session,
         seen.seen_at,
-        _decoded_request(seen.request),
+        request,
         response,
         seen.latency_seconds,
         seen.live,
         seen.protocol,
+        tuple(Message(each.sender == "client", each.body, each.seen_at, each.kind) for each in seen.messages),
+        seen.is_complete,
     )
 
 
@@ -138,6 +156,15 @@ def _encoded_response(response: Response) -> dict[str, Any]:
     if not response.is_complete:
         line["is_complete"] = False
     return _with_message(line, response, latin1)
+
+
+def _encoded_message(message: Message) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "from": "client" if message.is_from_client else "server",
+        "seen_at": message.seen_at,
+        "body": message.body,
+    }
+    return said | {"kind": message.kind} if message.kind else said
 
 
 def _with_message(

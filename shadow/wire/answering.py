@@ -32,6 +32,8 @@ class Answering:
         self._reader: ResponseReader | None = None
         self.is_lost = False
         """The next response must be looked for."""
+        self.last: Asked | None = None
+        """What the last complete response answered."""
 
     @property
     def is_within(self) -> bool:
@@ -108,6 +110,7 @@ class Answering:
     def _complete(self, response: Response | None) -> None:
         current, self._current, self._reader = self._current, None, None
         assert current is not None
+        self.last = current
         self._asked.remove(current)
         current.response = response
         current.is_answered = True

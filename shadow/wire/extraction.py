@@ -5,11 +5,12 @@ from collections.abc import Callable, Container
 
 from shadow.model import Exchange, Fate, Settled
 from shadow.wire.delivery import Bounds
+from shadow.wire.direction import Conversation
 from shadow.wire.http1 import Limits
 from shadow.wire.listener import Link
 from shadow.wire.numbering import Numbering
 from shadow.wire.packet import Dissector, FlowKey, flow_ends
-from shadow.wire.pairing import Pairing
+from shadow.wire.protocols import Protocols
 from shadow.wire.tcp import Reassembler
 
 
@@ -37,11 +38,11 @@ class Extraction:
         self.found: list[Exchange | Settled] = []
         self.connection_count = 0
         self._tap = tap
-        self._limits = limits or Limits()
         self._dissector = Dissector(ports)
         self._reassembler = Reassembler(self._open, bounds)
         self._numbering = Numbering(begin, self._reassembler.oldest_wait)
         self._ledger = _Ledger(tap, self._numbering, self.found, kept_bytes)
+        self._protocols = Protocols(self._ledger, limits)
 
     def take(self, time: float, link: int, frame: bytes) -> None:
         """Takes a frame of link type `link`, captured at Unix time `time`."""
@@ -94,11 +95,11 @@ class Extraction:
         """How many frames end inside their own headers."""
         return self._dissector.malformed_count
 
-    def _open(self, key: FlowKey, is_whole: bool) -> Pairing:
+    def _open(self, key: FlowKey, is_whole: bool) -> Conversation:
         self.connection_count += 1
         source, source_port, target, target_port = flow_ends(key)
         sides = (_authority(source, source_port), _authority(target, target_port))
-        return Pairing(Link(self._tap, sides, self.connection_count, is_whole), self._ledger, self._limits)
+        return self._protocols.open(Link(self._tap, sides, self.connection_count, is_whole))
 
 
 class _Ledger:

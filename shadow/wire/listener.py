@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.model import Exchange, Request
+from shadow.model import Exchange, Message, Request, Response
 from shadow.wire.unanswered import Asked
 
 
@@ -47,6 +47,37 @@ class Link(msgspec.Struct, frozen=True):
     is_whole: bool = True
     """Whether it is seen from its first byte."""
 
+    def exchange(
+        self,
+        client: int,
+        index: int,
+        time: float,
+        request: Request,
+        response: Response | None = None,
+        *,
+        answered_at: float | None = None,
+        protocol: str = "http",
+        messages: tuple[Message, ...] = (),
+        is_complete: bool = True,
+    ) -> Exchange:
+        """What was seen on this connection, `client` being the side that asked; times are Unix seconds."""
+        live = self.sides[1 - client]
+        latency = None if answered_at is None else max(answered_at - time, 0.0)
+        session = f"{self.sides[client]}>{live}#{self.number}"
+        return Exchange(
+            index,
+            self.tap,
+            session,
+            time,
+            request,
+            response,
+            latency,
+            live,
+            protocol,
+            messages,
+            is_complete,
+        )
+
 
 def settle(asked: Asked, link: Link, client: int, listener: Listener) -> None:
     """Tells the listener what became of a request of side `client`, once."""
@@ -58,13 +89,9 @@ def settle(asked: Asked, link: Link, client: int, listener: Listener) -> None:
     if asked.why:
         listener.unparsed(asked.why, asked.index)
     elif asked.request is not None:
-        listener.found(_exchange(asked, asked.request, link, client))
-
-
-def _exchange(asked: Asked, request: Request, link: Link, client: int) -> Exchange:
-    live = link.sides[1 - client]
-    latency = None
-    if asked.response is not None and asked.answered_at is not None:
-        latency = max(asked.answered_at - asked.time, 0.0)
-    session = f"{link.sides[client]}>{live}#{link.number}"
-    return Exchange(asked.index, link.tap, session, asked.time, request, asked.response, latency, live)
+        answered_at = None if asked.response is None else asked.answered_at
+        listener.found(
+            link.exchange(
+                client, asked.index, asked.time, asked.request, asked.response, answered_at=answered_at
+            )
+        )

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from heapq import heappop, heappush
 
+import msgspec
+
 from shadow.model import Exchange, Settled
 
 _MAX_PARKED = 4096
@@ -79,18 +81,10 @@ class Numbering:
 
 
 def _body_bytes(exchange: Exchange) -> int:
-    return len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0)
+    response = exchange.response
+    said = sum(len(message.body) for message in exchange.messages)
+    return len(exchange.request.body) + (len(response.body) if response else 0) + said
 
 
 def _numbered(seen: Exchange, index: int) -> Exchange:
-    return Exchange(
-        index,
-        seen.tap,
-        seen.session,
-        seen.seen_at,
-        seen.request,
-        seen.response,
-        seen.latency_seconds,
-        seen.live,
-        seen.protocol,
-    )
+    return msgspec.structs.replace(seen, index=index)

@@ -58,6 +58,8 @@ class Opening:
         """What it is, where it is no HTTP/1: ``"TLS"``, ``"SSH"``, ``"HTTP/2"`` or ``"other"``."""
         self.skipped_bytes = 0
         self._has_gap = False
+        self.pieces: list[Piece] = []
+        """All that was said so far, for whoever reads it in place of HTTP/1."""
 
     @property
     def is_blind(self) -> bool:
@@ -66,6 +68,8 @@ class Opening:
 
     def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> list[Piece]:
         """The pieces to read, in order, once it is known who is the client; until then none."""
+        if len(self.pieces) <= _MAX_MISSES:
+            self.pieces.append((side, payload, time, seq, ack))
         start = self._starts[side] + payload
         if not self._starts[side]:
             header = _proxy_header_bytes(payload)

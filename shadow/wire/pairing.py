@@ -4,12 +4,14 @@ Where bytes of a request are missing, the exchange is unparsed; where bytes of a
 None when its head is among them. After a gap the next message is looked for at the start of a segment.
 """
 
+from shadow.model import field
 from shadow.wire.answering import Answering
 from shadow.wire.asking import Asking
-from shadow.wire.direction import End
+from shadow.wire.direction import Conversation, End
 from shadow.wire.http1 import Limits
 from shadow.wire.listener import Link, Listener, settle
 from shadow.wire.opening import Opening, Piece
+from shadow.wire.succession import Succession
 from shadow.wire.unanswered import Asked, Unanswered, Unmatched, is_after
 
 _MASK = 0xFFFF_FFFF
@@ -19,11 +21,22 @@ _NO_REQUEST = "a response without its request"
 
 
 class Pairing:
-    """One connection's conversation over HTTP/1, in the sense of `shadow.wire.direction.Conversation`."""
+    """One connection's conversation over HTTP/1, in the sense of `shadow.wire.direction.Conversation`.
 
-    def __init__(self, link: Link, listener: Listener, limits: Limits | None = None) -> None:
+    Where it turns out to be, or becomes, another protocol's, `succession` gives who reads on.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        listener: Listener,
+        limits: Limits | None = None,
+        succession: Succession | None = None,
+    ) -> None:
         self._link = link
         self._listener = listener
+        self._succession = succession
+        self._successor: Conversation | None = None
         self._opening = Opening(is_whole=link.is_whole)
         self._client: int | None = None
         self._asked = Unanswered(self._settle)
@@ -38,7 +51,9 @@ class Pairing:
         self._ended: dict[int, End] = {}
 
     def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> bool:
-        if self._client is None:
+        if self._successor is not None:
+            self._is_over = not self._successor.take(side, payload, time, seq, ack)
+        elif self._client is None:
             self._open(side, payload, time, seq, ack)
         elif side == self._client:
             self._take_client(payload, time, seq, ack)
@@ -47,7 +62,9 @@ class Pairing:
         return not self._is_over
 
     def skip(self, side: int, count: int, time: float) -> bool:
-        if self._client is None:
+        if self._successor is not None:
+            self._is_over = not self._successor.skip(side, count, time)
+        elif self._client is None:
             self._opening.skip(side)
         elif side == self._client:
             self._skip_client(count, time)
@@ -57,26 +74,39 @@ class Pairing:
 
     def end(self, side: int, how: End) -> None:
         self._ended[side] = how
-        if self._client is None:
+        if self._successor is not None:
+            self._successor.end(side, how)
+        elif self._client is None:
             if len(self._ended) == 2 and self._opening.skipped_bytes:
                 self._listener.other(self._opening.kind, self._opening.skipped_bytes)
         elif side == self._client:
             self._asking.end()
         elif not self._held[side]:
             self._answering.end(how)
-        if self._client is not None and len(self._ended) == 2:
+        if self._successor is None and self._client is not None and len(self._ended) == 2:
             self._settle_rest(self._ended[1 - self._client])
 
     def _open(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> None:
         pieces = self._opening.take(side, payload, time, seq, ack)
         self._client = self._opening.client
         if self._opening.is_hopeless:
-            self._listener.other(self._opening.kind, self._opening.skipped_bytes)
-            self._is_over = True
+            self._begin_other()
+            return
         if self._client is not None and self._opening.is_blind:
             self._asking.is_lost = True
             self._asked.lose_responses(may_miss_requests=True)
         self._replay(pieces)
+
+    def _begin_other(self) -> None:
+        """It is not HTTP/1 that is spoken here."""
+        opening = self._opening
+        if self._succession is not None:
+            self._successor = self._succession.begin(opening.kind, self._link)
+        if self._successor is None:
+            self._listener.other(opening.kind, opening.skipped_bytes)
+            self._is_over = True
+            return
+        self._replay(opening.pieces)
 
     def _replay(self, pieces: list[Piece]) -> None:
         for piece in pieces:
@@ -173,13 +203,29 @@ class Pairing:
         self._held[self._client or 0].clear()
         self._asking.may_switch = False
         if method != b"CONNECT":
-            self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
             self._settle_rest(End.CLOSED)
+            self._successor = self._upgraded()
+            if self._successor is not None:
+                self._replay([*held, rest] if rest[1] else held)
+                return
+            self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
             self._is_over = True
             return
         self._client = self._asking.next_seq = None
         self._opening = Opening(is_whole=True)
         self._replay([*held, rest] if rest[1] else held)
+
+    def _upgraded(self) -> Conversation | None:
+        """Who hears what follows the last answer, which switched protocols."""
+        asked = self._answering.last
+        if self._succession is None or asked is None or asked.why:
+            return None
+        if asked.request is None or asked.response is None:
+            return None
+        client = self._client or 0
+        exchange = self._link.exchange(client, asked.index, asked.time, asked.request, asked.response)
+        upgrade = (field(asked.response.headers, b"upgrade") or b"").strip().lower()
+        return self._succession.switch(upgrade, self._link, client, exchange)
 
     def _hold(self, piece: Piece) -> None:
         self._held[piece[0]].append(piece)
