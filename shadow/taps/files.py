@@ -83,14 +83,13 @@ class Recording:
     def _extracted(self) -> Iterator[Item]:
         """The exchanges of the captures."""
         extraction = self._extraction(count())
-        take, found = extraction.take, extraction.found
+        found = extraction.found
         if len(self._captures) == 1:
             batches = pcap.records(self._captures[0])
         else:
             batches = ([record] for record in pcap.merged(self._captures))
         for batch in batches:
-            for time, link, frame in batch:
-                take(time, link, frame)
+            extraction.take_all(batch)
             if found:
                 yield from found
                 found.clear()

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from shadow.errors import TapError
 
-_PIECE_BYTES = 1_048_576
+_PIECE_BYTES = 131_072
 _FIRST_PIECE_BYTES = 65_536
 """Held from opening to reading, of each file: there may be many."""
 _GZIP = b"\x1f\x8b"

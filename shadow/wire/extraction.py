@@ -1,7 +1,9 @@
 """From captured frames to exchanges: packets, reassembly and pairing put together."""
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterable
+
+import msgspec
 
 from shadow.model import Exchange, Fate, Settled
 from shadow.wire.delivery import Bounds
@@ -9,9 +11,24 @@ from shadow.wire.direction import Conversation
 from shadow.wire.http1 import Limits
 from shadow.wire.listener import Link
 from shadow.wire.numbering import Numbering
-from shadow.wire.packet import Dissector, FlowKey, flow_ends
+from shadow.wire.packet import (
+    ACK,
+    ETHERNET,
+    FIN,
+    LEAST_BYTES,
+    RST,
+    SYN,
+    TCP_OVER_IPV4,
+    Dissector,
+    FlowKey,
+    flow_ends,
+)
+from shadow.wire.pcap import Record
 from shadow.wire.protocols import Protocols
 from shadow.wire.tcp import Reassembler
+
+_MASK = 0xFFFF_FFFF
+_CONTROL = SYN | FIN | RST | ACK
 
 
 class Extraction:
@@ -39,7 +56,8 @@ class Extraction:
         self.connection_count = 0
         self._tap = tap
         self._dissector = Dissector(ports)
-        self._reassembler = Reassembler(self._open, bounds)
+        self._reassembler = Reassembler(self._open, _within(bounds or Bounds(), kept_bytes))
+        self._hand_on = self._reassembler.delivery.hand_on
         self._numbering = Numbering(begin, self._reassembler.oldest_wait)
         self._ledger = _Ledger(tap, self._numbering, self.found, kept_bytes)
         self._protocols = Protocols(self._ledger, limits)
@@ -49,8 +67,52 @@ class Extraction:
         segment = self._dissector.segment(link, frame)
         if segment is not None:
             self._reassembler.take(segment, time)
-            if not self._numbering.is_idle:
+            if self._numbering.queue:
                 self._numbering.advance(self.found)
+
+    def take_all(self, records: Iterable[Record]) -> None:
+        """Takes many frames, as `take` does: what most of them are, the next segment of a connection that is
+        known, is read here, for every call would cost more than all of that."""
+        unpack, known, hand_on = TCP_OVER_IPV4.unpack_from, self._reassembler.untagged, self._hand_on
+        waiting = self._numbering.queue
+        packets, time = 0, None
+        for time, link, frame in records:
+            if link != ETHERNET or len(frame) < LEAST_BYTES:
+                self.take(time, link, frame)
+                continue
+            kind, version, total, fragment, protocol, ends, seq, ack, offset, flags = unpack(frame, 12)
+            one = known.get(ends)
+            if (
+                one is None
+                or seq != one.next_seq
+                or flags & _CONTROL != ACK
+                or one.waiting
+                or kind != 0x0800
+                or version != 0x45
+                or protocol != 6
+                or fragment & 0x3FFF
+            ):
+                self.take(time, link, frame)
+                continue
+            start, end = 34 + (offset >> 4) * 4, 14 + total
+            if not LEAST_BYTES <= start <= end <= len(frame) or one.peer.next_seq is None:
+                self.take(time, link, frame)
+                continue
+            packets += 1
+            one.time, one.ack = time, ack
+            if start < end:
+                size = end - start
+                one.next_seq = (seq + size) & _MASK
+                one.position += size
+                if one.lacks > size:
+                    one.lacks -= size
+                    one.withheld.append(frame[start:end])
+                    continue
+                hand_on(one, frame[start:end], time, ack)
+                if waiting:
+                    self._numbering.advance(self.found)
+        if time is not None:
+            self._reassembler.check(time, packets)
 
     def tick(self, time: float) -> None:
         """No frame was seen until Unix time `time`: what waited too long for one is given up.
@@ -145,3 +207,10 @@ class _Ledger:
 
 def _authority(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _within(bounds: Bounds, kept_bytes: int) -> Bounds:
+    """`bounds` that withhold little beside what may be kept: withheld bytes are not counted as such."""
+    room = min(bounds.withheld_bytes, kept_bytes // 8)
+    each = min(bounds.withheld_bytes_per_direction, room // 16)
+    return msgspec.structs.replace(bounds, withheld_bytes=room, withheld_bytes_per_direction=each)

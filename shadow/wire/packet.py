@@ -18,10 +18,12 @@ of payload were on the wire than were captured."""
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
-_ETHERNET = 1
-_TCP_OVER_IPV4 = struct.Struct("!HBxHxxHxBxx12xIIBB")
+ETHERNET = 1
+TCP_OVER_IPV4 = struct.Struct("!HBxHxxHxBxx12sIIBB")
 """From byte 12 of an Ethernet frame: type, version and header length, total length, fragment, protocol,
-sequence, acknowledgement, data offset, flags."""
+addresses and ports, sequence, acknowledgement, data offset, flags."""
+LEAST_BYTES = 54
+"""Of an Ethernet frame with IPv4 and TCP headers."""
 _TCP = struct.Struct("!HHIIBB")
 _MAX_LAYERS = 16
 """Deeper nesting is an attack."""
@@ -40,10 +42,10 @@ class Dissector:
 
     def segment(self, link: int, frame: bytes) -> Segment | None:
         """The TCP segment in `frame`, or None. Checksums are often bad, and not looked at."""
-        if link == _ETHERNET and len(frame) >= 54:
+        if link == ETHERNET and len(frame) >= LEAST_BYTES:
             # Most frames by far; every step of the general way would cost more than all of this.
-            kind, version, total, fragment, protocol, seq, ack, offset, flags = _TCP_OVER_IPV4.unpack_from(
-                frame, 12
+            kind, version, total, fragment, protocol, ends, seq, ack, offset, flags = (
+                TCP_OVER_IPV4.unpack_from(frame, 12)
             )
             if (
                 kind == 0x0800
@@ -53,11 +55,11 @@ class Dissector:
                 and total > 39
                 and offset >= 0x50
             ):
-                if self._ports is not None and not self._is_wanted(frame[34:38]):
+                if self._ports is not None and not self._is_wanted(ends[8:]):
                     return None
                 start, end, size = 34 + (offset >> 4) * 4, 14 + total, len(frame)
                 lost = 0 if end <= size else end - max(size, start)
-                return (frame[26:38], _NO_TAGS), seq, ack, flags, frame[start:end], lost
+                return (ends, _NO_TAGS), seq, ack, flags, frame[start:end], lost
         try:
             return self._walk(link, frame)
         except (IndexError, struct.error):
