@@ -26,6 +26,7 @@ import msgspec
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.wire.extraction import Extraction
+from shadow.wire.pcap import Record
 
 _MAX_FRAME_BYTES = 1 << 18
 """More than any frame that segmentation offload leaves whole."""
@@ -35,10 +36,12 @@ _BATCH = 512
 """Frames between two looks at what has come of them."""
 _LAST_SECONDS = 1.0
 """How long what still waits in the kernel is taken once the end has come."""
+_MAX_LEFT = 1 << 20
+"""Frames; more than the buffer holds."""
 _LOOPBACK = 772  # ARPHRD_LOOPBACK of linux/if_arp.h
 _OUTGOING = 4  # PACKET_OUTGOING of linux/if_packet.h
 _SO_RCVBUFFORCE = 33
-_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
 _PR_SET_NO_NEW_PRIVS = 38
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
@@ -66,7 +69,8 @@ class Sniffer:
         """Raises TapError where the interface cannot be listened to."""
         self.frame_count = 0
         self.lost_count = 0
-        """Frames that the kernel dropped because they were not taken in time: its own figure."""
+        """Frames that the kernel dropped because they were not taken in time: its own figure; and those that
+        it still held when time was over."""
         self._socket, self._is_loopback = _listen(settings)
         self._link = _link_type(self._socket)
         indexes = count()
@@ -84,6 +88,7 @@ class Sniffer:
         ends_at = time.monotonic() + _LAST_SECONDS
         while self._take_batch() and time.monotonic() < ends_at:
             pass
+        self.lost_count += _leave(self._socket)
         self._extraction.finish()
         self._hand_on(taker)
         self._count_lost()
@@ -94,6 +99,7 @@ class Sniffer:
     def _take_batch(self) -> bool:
         """Take what waits, at most a batch of it; whether more may wait."""
         is_more = True
+        records: list[Record] = []
         for _ in range(_BATCH):
             try:
                 frame, (_, _, kind, *_) = self._socket.recvfrom(_MAX_FRAME_BYTES, socket.MSG_DONTWAIT)
@@ -105,8 +111,9 @@ class Sniffer:
                 break
             if self._is_loopback and kind == _OUTGOING:
                 continue  # the same frame comes in once more
-            self.frame_count += 1
-            self._extraction.take(time.time(), self._link, frame)
+            records.append((time.time(), self._link, frame))
+        self.frame_count += len(records)
+        self._extraction.take_all(records)
         self._count_lost()
         return is_more
 
@@ -170,16 +177,28 @@ def _listen(settings: SniffSettings) -> tuple[socket.socket, bool]:
         found.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_BYTES)
     except PermissionError:  # without CAP_NET_ADMIN as much as the system allows everyone
         found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+    is_loopback = found.getsockname()[3] == _LOOPBACK
+    if is_loopback:
+        with suppress(OSError):  # kernels before 4.20 show both copies, and count both where they drop
+            found.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
     _forget_what_came_before(found)
-    return found, found.getsockname()[3] == _LOOPBACK
+    return found, is_loopback
 
 
 def _forget_what_came_before(listening: socket.socket) -> None:
     """Everything that arrived, and was dropped, before the filter and the large buffer were in place."""
-    with suppress(BlockingIOError):
-        while True:
-            listening.recv(1, socket.MSG_DONTWAIT | socket.MSG_TRUNC)
+    _leave(listening)
     listening.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+
+
+def _leave(listening: socket.socket) -> int:
+    """Empties the socket's buffer without looking; how many frames those were."""
+    for count_ in range(_MAX_LEFT):
+        try:
+            listening.recv(1, socket.MSG_DONTWAIT | socket.MSG_TRUNC)
+        except OSError:
+            return count_
+    return _MAX_LEFT
 
 
 def _link_type(listening: socket.socket) -> int:
