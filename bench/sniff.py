@@ -1,9 +1,9 @@
-"""Whether the sniffer keeps up: frames of HTTP traffic on loopback at a steady rate, with the pipeline running.
+"""Whether the sniffer keeps up: HTTP frames on loopback at a steady rate, with the pipeline running.
 
 python -m bench.sniff [--rates 10000 20000 40000] [--seconds 10]
 
-Runs ``shadow sniff`` with a candidate (nginx) and mutants, so that both cores have work, and sends frames of a
-made capture to the loopback interface. Their addresses are nobody's, so the kernel answers none of them.
+Runs ``shadow sniff`` with a candidate (nginx) and mutants, so that both cores have work, and sends frames of
+a made capture to the loopback interface. Their addresses are nobody's, so the kernel answers none of them.
 Told: frames sent and taken, what the kernel dropped, and whether the three agree. Needs nginx, and root.
 """
 

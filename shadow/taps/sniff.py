@@ -53,6 +53,8 @@ class TakesExchanges(Protocol):
 
     def skip(self, why: str) -> None: ...
 
+    def frames(self, taken: int, lost: int) -> None: ...
+
 
 class SniffSettings(msgspec.Struct, frozen=True):
     """What is listened to."""
@@ -90,8 +92,8 @@ class Sniffer:
             pass
         self.lost_count += _leave(self._socket)
         self._extraction.finish()
-        self._hand_on(taker)
         self._count_lost()
+        self._hand_on(taker)
 
     def close(self) -> None:
         self._socket.close()
@@ -125,6 +127,7 @@ class Sniffer:
             else:
                 taker.offer(item)
         self._extraction.found.clear()
+        taker.frames(self.frame_count, self.lost_count)
 
     def _count_lost(self) -> None:
         """The kernel's counters are read, and set to zero by reading."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 
 import pytest
 
+from bench.capture import Talk
 from shadow.errors import TapError
 from shadow.model import Exchange
 from shadow.taps.sniff import Sniffer, SniffSettings, bpf
@@ -22,6 +24,7 @@ class Taker:
         self.taken: list[Exchange] = []
         self.skipped: list[str] = []
         self.full = threading.Event()
+        self.counted = (0, 0)
         self._wanted = wanted
 
     def offer(self, exchange: Exchange) -> bool:
@@ -32,6 +35,9 @@ class Taker:
 
     def skip(self, why: str) -> None:
         self.skipped.append(why)
+
+    def frames(self, taken: int, lost: int) -> None:
+        self.counted = taken, lost
 
 
 @pytest.mark.parametrize("ports", [(80,), (80, 8080)])
@@ -100,6 +106,26 @@ async def test_loopback_traffic_is_taken_once_and_byte_for_byte() -> None:
     assert {each.live for each in taker.taken} == {f"127.0.0.1:{port}"}
     assert (taker.skipped, sniffer.lost_count) == ([], 0)
     assert sniffer.frame_count > 40
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="packet sockets need a privilege")
+def test_every_frame_is_taken_or_counted_as_lost() -> None:
+    port, stop, sent = 47_811, threading.Event(), 150_000
+    # The addresses are nobody's: the kernel shows the frames, and answers none.
+    packets = Talk(("10.77.0.1", 40_000), ("10.77.0.2", port)).open().say(0, b"x" * 1400).packets
+    frame = packets[3][1]
+    sniffer, taker = Sniffer(SniffSettings("lo", (port,))), Taker(1)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+        out.bind(("lo", 0))
+        for _ in range(sent):
+            out.send(frame)
+    stop.set()
+    sniffer.run(taker, stop)
+    sniffer.close()
+    taken, lost = taker.counted
+    assert taken + lost == sent
+    assert taken > 0
+    assert lost > 0
 
 
 _DROPPING = """
