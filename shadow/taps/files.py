@@ -1,7 +1,7 @@
 """Recorded traffic from files of any kind: recognised by content, merged by time, read as a stream."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from heapq import merge
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -11,12 +11,17 @@ import msgspec
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps import flows, gor, har, jsonl, pcap
+from shadow.taps.handle import Handles
+from shadow.taps.merging import AT_ONCE, Row, merged
+from shadow.taps.packing import KINDS, refused
 from shadow.taps.source import Source
 from shadow.wire.extraction import Extraction
 from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
 
-FORMATS = "pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be gzipped"
+FORMATS = (
+    f"pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be packed with {KINDS}"
+)
 _PEEK_BYTES = 256
 
 type Item = Exchange | Settled
@@ -46,9 +51,10 @@ class Recording:
         self._limits = limits
         self._captures: list[Source] = []
         self._others: list[tuple[Source, _Reader]] = []
+        handles, seen = Handles(), set[object]()
         try:
             for path in paths:
-                self._add(Source(str(path), self.notices))
+                self._add(Source(str(path), self.notices, handles), seen)
         except TapError:
             self.close()
             raise
@@ -73,8 +79,15 @@ class Recording:
         else:
             yield from self._merged()
 
-    def _add(self, source: Source) -> None:
+    def _add(self, source: Source, seen: set[object]) -> None:
+        if source.identity in seen:
+            source.notice("is given more than once, and read once")
+            source.close()
+            return
+        if source.identity is not None:
+            seen.add(source.identity)
         reader = _recognise(source)
+        source.let_go()
         if reader is None:
             self._captures.append(source)
         else:
@@ -84,10 +97,11 @@ class Recording:
         """The exchanges of the captures."""
         extraction = self._extraction(count())
         take, found = extraction.take, extraction.found
+        batches: Iterator[Sequence[Record]]
         if len(self._captures) == 1:
             batches = pcap.records(self._captures[0])
         else:
-            batches = ([record] for record in pcap.merged(self._captures))
+            batches = merged([_row(source, pcap.records) for source in self._captures])
         for batch in batches:
             for time, link, frame in batch:
                 take(time, link, frame)
@@ -100,20 +114,18 @@ class Recording:
         """The exchanges of captures and other files together, each number given when its request begins."""
         numbers = count()
         extraction = self._extraction(numbers)
-        rows: list[Iterator[tuple[float, Item | Record]]] = [
-            _timed(reader(source)) for source, reader in self._others
-        ]
-        if self._captures:
-            rows.append((record[0], record) for record in pcap.merged(self._captures))
-        for _, item in merge(*rows, key=lambda row: row[0]):
-            if isinstance(item, Exchange):
-                yield msgspec.structs.replace(item, index=next(numbers))
-            elif isinstance(item, Settled):
-                yield item
-            else:
-                extraction.take(*item)
-                yield from extraction.found
-                extraction.found.clear()
+        rows = [_row(source, partial(_timed_items, reader)) for source, reader in self._others]
+        rows += [_row(source, _timed_records) for source in self._captures]
+        for batch in merged(rows):
+            for _, item in batch:
+                if isinstance(item, Exchange):
+                    yield msgspec.structs.replace(item, index=next(numbers))
+                elif isinstance(item, Settled):
+                    yield item
+                else:
+                    extraction.take(*item)
+                    yield from extraction.found
+                    extraction.found.clear()
         yield from self._finished(extraction)
 
     def _extraction(self, numbers: Iterator[int]) -> Extraction:
@@ -142,17 +154,40 @@ def _recognise(source: Source) -> _Reader | None:
         if is_one(start):
             return reader
     source.close()
+    kind = refused(start)
+    if kind is not None:
+        raise TapError(f"{source.name!r} is packed with {kind}, which is not undone here: unpack it first")
     found = f"begins with {start[:16]!r}" if start else "is empty"
     raise TapError(f"{source.name!r} is no recorded traffic: it {found}; accepted are {FORMATS}")
 
 
-def _timed(items: Iterator[Item]) -> Iterator[tuple[float, Item | Record]]:
+type _Timed = tuple[float, Item | Record]
+
+
+def _row[Timed: _Timed | Record](
+    source: Source, read: Callable[[Source], Iterable[Sequence[Timed]]]
+) -> Row[Timed]:
+    """What `read` finds in `source`, begun when the time of its first item has come."""
+    probe = source.probe()
+    first = AT_ONCE
+    if probe is not None:
+        first = next((batch[0][0] for batch in read(probe) if batch), AT_ONCE)
+        probe.close()
+    return Row(first, lambda: iter(read(source)))
+
+
+def _timed_items(reader: _Reader, source: Source) -> Iterator[list[_Timed]]:
     """Each item with the time it is to be merged by; one without a time follows the one before it."""
     time = 0.0
-    for item in items:
+    for item in reader(source):
         if isinstance(item, Exchange):
             time = item.seen_at
-        yield time, item
+        yield [(time, item)]
+
+
+def _timed_records(source: Source) -> Iterator[list[_Timed]]:
+    for batch in pcap.records(source):
+        yield [(record[0], record) for record in batch]
 
 
 def _remarks(extraction: Extraction) -> Iterator[str]:
