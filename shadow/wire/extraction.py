@@ -1,11 +1,11 @@
 """From captured frames to exchanges: packets, reassembly and pairing put together."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Sequence
 
 import msgspec
 
-from shadow.model import Exchange, Fate, Settled
+from shadow.model import Exchange, Fate, Settled, authority
 from shadow.wire.delivery import Bounds
 from shadow.wire.direction import Conversation
 from shadow.wire.http1 import Limits
@@ -25,6 +25,8 @@ from shadow.wire.packet import (
 )
 from shadow.wire.pcap import Record
 from shadow.wire.protocols import Protocols
+from shadow.wire.remarks import Remarks
+from shadow.wire.shard import Shard
 from shadow.wire.tcp import Reassembler
 
 _MASK = 0xFFFF_FFFF
@@ -47,8 +49,10 @@ class Extraction:
         limits: Limits | None = None,
         bounds: Bounds | None = None,
         kept_bytes: int = 536_870_912,
+        shard: Shard | None = None,
     ) -> None:
-        """`begin` gives the index of the exchange whose request begins at the given Unix time.
+        """`begin` gives the index of the exchange whose request begins at the given Unix time. With `shard`,
+        connections that are not in it are left to others.
 
         `kept_bytes` bounds what all unfinished exchanges keep together, give or take a segment of each.
         """
@@ -56,6 +60,7 @@ class Extraction:
         self.connection_count = 0
         self._tap = tap
         self._dissector = Dissector(ports)
+        self._shard = shard
         self._reassembler = Reassembler(self._open, _within(bounds or Bounds(), kept_bytes))
         self._hand_on = self._reassembler.delivery.hand_on
         self._numbering = Numbering(begin, self._reassembler.oldest_wait)
@@ -65,14 +70,16 @@ class Extraction:
     def take(self, time: float, link: int, frame: bytes) -> None:
         """Takes a frame of link type `link`, captured at Unix time `time`."""
         segment = self._dissector.segment(link, frame)
-        if segment is not None:
+        if segment is not None and (self._shard is None or self._shard.has(segment[0][0][-4:])):
             self._reassembler.take(segment, time)
             if self._numbering.queue:
                 self._numbering.advance(self.found)
 
-    def take_all(self, records: Iterable[Record]) -> None:
+    def take_all(self, records: Sequence[Record]) -> None:
         """Takes many frames, as `take` does: what most of them are, the next segment of a connection that is
         known, is read here, for every call would cost more than all of that."""
+        if self._shard is not None:
+            records = self._shard.of(records)
         unpack, known, hand_on = TCP_OVER_IPV4.unpack_from, self._reassembler.untagged, self._hand_on
         waiting = self._numbering.queue
         packets, time = 0, None
@@ -127,40 +134,27 @@ class Extraction:
         self._reassembler.finish()
         self._numbering.advance(self.found, is_last=True)
 
-    @property
-    def gap_bytes(self) -> int:
-        """How many bytes of HTTP connections were not captured."""
-        return self._reassembler.gap_bytes
+    def horizon(self, time: float) -> float:
+        """The Unix time before which no request can begin any more, once frames up to `time` were taken."""
+        oldest = self._reassembler.oldest_wait()
+        return time if oldest is None else min(time, oldest)
 
-    @property
-    def other_bytes(self) -> int:
-        """Payload of TCP connections, or of parts of them, that was no HTTP/1."""
-        return self._ledger.other_bytes + self._reassembler.skipped_bytes
-
-    @property
-    def others(self) -> Counter[str]:
-        """How many connections were no HTTP/1, by kind: ``"TLS"``, ``"SSH"``, ``"HTTP/2"``, ``"other"``."""
-        return self._ledger.others
-
-    @property
-    def unread(self) -> tuple[int, str]:
-        """How many responses could not be parsed, and why the first could not."""
-        return self._ledger.unread_count, self._ledger.unread_why
-
-    @property
-    def unknown_links(self) -> set[int]:
-        """Link types of frames that could not be read."""
-        return self._dissector.unknown_links
-
-    @property
-    def malformed_count(self) -> int:
-        """How many frames end inside their own headers."""
-        return self._dissector.malformed_count
+    def remarks(self) -> Remarks:
+        """What was passed over so far."""
+        return Remarks(
+            dict(self._ledger.others),
+            self._ledger.other_bytes + self._reassembler.skipped_bytes,
+            self._reassembler.gap_bytes,
+            self._ledger.unread_count,
+            self._ledger.unread_why,
+            frozenset(self._dissector.unknown_links),
+            self._dissector.malformed_count,
+        )
 
     def _open(self, key: FlowKey, is_whole: bool) -> Conversation:
         self.connection_count += 1
         source, source_port, target, target_port = flow_ends(key)
-        sides = (_authority(source, source_port), _authority(target, target_port))
+        sides = (authority(source, source_port), authority(target, target_port))
         return self._protocols.open(Link(self._tap, sides, self.connection_count, is_whole))
 
 
@@ -203,10 +197,6 @@ class _Ledger:
     def keep(self, count: int) -> bool:
         self._room_bytes -= count
         return self._room_bytes >= 0
-
-
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _within(bounds: Bounds, kept_bytes: int) -> Bounds:
