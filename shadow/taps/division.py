@@ -107,7 +107,7 @@ class _Share:
     def receive(self) -> _Part:
         try:
             part = _DECODER.decode(self.connection.recv_bytes())
-        except EOFError as error:
+        except (EOFError, OSError) as error:  # the latter in the middle of a part
             raise TapError("a process that reads the captures has died; try --workers 1") from error
         self.horizon = part.horizon
         self.begun += part.begun
