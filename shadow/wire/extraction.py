@@ -1,16 +1,17 @@
 """From captured frames to exchanges: packets, reassembly and pairing put together."""
 
 from collections import Counter
-from collections.abc import Callable, Container
+from collections.abc import Callable, Collection, Mapping
 
 from shadow.model import Exchange, Fate, Settled
+from shadow.wire.datagrams import Datagrams
 from shadow.wire.delivery import Bounds
 from shadow.wire.direction import Conversation
 from shadow.wire.http1 import Limits
 from shadow.wire.listener import Link
 from shadow.wire.numbering import Numbering
 from shadow.wire.packet import Dissector, FlowKey, flow_ends
-from shadow.wire.protocols import Protocols
+from shadow.wire.protocols import Protocols, Spoken, datagram_protocols
 from shadow.wire.tcp import Reassembler
 
 
@@ -26,23 +27,32 @@ class Extraction:
         tap: str,
         begin: Callable[[float], int],
         *,
-        ports: Container[int] | None = None,
+        ports: Collection[int] | None = None,
+        protocols: Mapping[int, Spoken] | None = None,
         limits: Limits | None = None,
         bounds: Bounds | None = None,
         kept_bytes: int = 536_870_912,
     ) -> None:
         """`begin` gives the index of the exchange whose request begins at the given Unix time.
 
+        With `ports`, nothing is read but what goes from or to one of them, or of those that `protocols` names
+        with what is spoken there.
         `kept_bytes` bounds what all unfinished exchanges keep together, give or take a segment of each.
         """
         self.found: list[Exchange | Settled] = []
         self.connection_count = 0
         self._tap = tap
-        self._dissector = Dissector(ports)
+        named = protocols or {}
+        wanted = None if ports is None else frozenset([*ports, *named])
+        spoken = datagram_protocols(named, wanted)
+        self._dissector = Dissector(wanted, frozenset(spoken))
         self._reassembler = Reassembler(self._open, bounds)
         self._numbering = Numbering(begin, self._reassembler.oldest_wait)
         self._ledger = _Ledger(tap, self._numbering, self.found, kept_bytes)
-        self._protocols = Protocols(self._ledger, limits)
+        self._protocols = Protocols(self._ledger, limits, named)
+        self._datagrams = Datagrams(
+            spoken, self._link, self._ledger, self._protocols.queries, limits or Limits()
+        )
 
     def take(self, time: float, link: int, frame: bytes) -> None:
         """Takes a frame of link type `link`, captured at Unix time `time`."""
@@ -51,6 +61,8 @@ class Extraction:
             self._reassembler.take(segment, time)
             if not self._numbering.is_idle:
                 self._numbering.advance(self.found)
+        elif self._dissector.datagram is not None:
+            self._take_datagram(time)
 
     def tick(self, time: float) -> None:
         """No frame was seen until Unix time `time`: what waited too long for one is given up.
@@ -58,11 +70,13 @@ class Extraction:
         Only a tap of live traffic needs this; otherwise the next frame's time does the same.
         """
         self._reassembler.tick(time)
+        self._datagrams.tick(time)
         self._numbering.advance(self.found)
 
     def finish(self) -> None:
         """The capture has ended."""
         self._reassembler.finish()
+        self._datagrams.finish()
         self._numbering.advance(self.found, is_last=True)
 
     @property
@@ -96,10 +110,19 @@ class Extraction:
         return self._dissector.malformed_count
 
     def _open(self, key: FlowKey, is_whole: bool) -> Conversation:
+        return self._protocols.open(self._link(key, is_whole=is_whole))
+
+    def _link(self, key: FlowKey, *, is_whole: bool = True) -> Link:
         self.connection_count += 1
         source, source_port, target, target_port = flow_ends(key)
         sides = (_authority(source, source_port), _authority(target, target_port))
-        return self._protocols.open(Link(self._tap, sides, self.connection_count, is_whole))
+        return Link(self._tap, sides, self.connection_count, is_whole)
+
+    def _take_datagram(self, time: float) -> None:
+        datagram, self._dissector.datagram = self._dissector.datagram, None
+        if datagram is not None:
+            self._datagrams.take(datagram, time)
+            self._numbering.advance(self.found)
 
 
 class _Ledger:
