@@ -6,7 +6,9 @@ from pathlib import Path
 
 import click
 
+from shadow.cli._ports import as_option
 from shadow.errors import SinkError
+from shadow.wire.protocols import Spoken
 
 
 @click.command()
@@ -25,7 +27,10 @@ from shadow.errors import SinkError
     metavar="N",
     help="Only these server ports.",
 )
-def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...]) -> None:
+@as_option
+def extract(
+    files: tuple[str, ...], output: Path | None, ports: tuple[int, ...], protocols: dict[int, Spoken]
+) -> None:
     """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
 
     The ledger goes to standard error: captured is what was seen, unparsed what could not be read as an
@@ -42,7 +47,7 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...])
     reasons: dict[str, int] = {}
     try:
         with (
-            Recording(files, ports=ports) as recording,
+            Recording(files, ports=ports, protocols=protocols) as recording,
             output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream,
         ):
             for item in recording:

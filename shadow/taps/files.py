@@ -1,6 +1,6 @@
 """Recorded traffic from files of any kind: recognised by content, merged by time, read as a stream."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from heapq import merge
 from itertools import count
 from pathlib import Path
@@ -15,6 +15,7 @@ from shadow.taps.source import Source
 from shadow.wire.extraction import Extraction
 from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
+from shadow.wire.protocols import Spoken
 
 FORMATS = "pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be gzipped"
 _PEEK_BYTES = 256
@@ -34,15 +35,21 @@ class Recording:
     """
 
     def __init__(
-        self, paths: Sequence[str | Path], *, ports: Collection[int] = (), limits: Limits | None = None
+        self,
+        paths: Sequence[str | Path],
+        *,
+        ports: Collection[int] = (),
+        protocols: Mapping[int, Spoken] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Opens the files (``-`` is standard input) and recognises what they are.
 
-        With `ports`, only connections from or to one of them are read from captures. Raises TapError where a
-        file cannot be read or is nothing that is known.
+        With `ports`, only connections from or to one of them are read from captures, and what `protocols`
+        names. Raises TapError where a file cannot be read or is nothing that is known.
         """
         self.notices: list[str] = []
         self._ports = frozenset(ports) or None
+        self._protocols = protocols
         self._limits = limits
         self._captures: list[Source] = []
         self._others: list[tuple[Source, _Reader]] = []
@@ -117,7 +124,13 @@ class Recording:
         yield from self._finished(extraction)
 
     def _extraction(self, numbers: Iterator[int]) -> Extraction:
-        return Extraction(pcap.TAP, lambda _: next(numbers), ports=self._ports, limits=self._limits)
+        return Extraction(
+            pcap.TAP,
+            lambda _: next(numbers),
+            ports=self._ports,
+            protocols=self._protocols,
+            limits=self._limits,
+        )
 
     def _finished(self, extraction: Extraction) -> Iterator[Item]:
         """What is left when all files are read, and what there is to know besides."""
@@ -165,7 +178,7 @@ def _remarks(extraction: Extraction) -> Iterator[str]:
         yield f"{extraction.gap_bytes} bytes of HTTP connections were not captured; their messages are cut"
     unread, why = extraction.unread
     if unread:
-        yield f"{unread} responses could not be read, the first because of: {why}"
+        yield f"{unread} responses or messages could not be read, the first because of: {why}"
     if extraction.unknown_links:
         numbers = ", ".join(map(str, sorted(extraction.unknown_links)))
         yield f"frames of unknown link type {numbers} were skipped"
