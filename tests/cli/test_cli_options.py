@@ -67,7 +67,7 @@ def test_ignored_places_replace_those_of_the_file_and_leave_the_rest_of_its_tabl
 def test_every_option_has_a_key_in_the_file() -> None:
     keys = {field.encode_name for field in msgspec.structs.fields(Settings)}
     options = {each.name for each in replay.params if isinstance(each, click.Option)}
-    assert options - keys == {"config_file", "quiet", "as_json", "ignore", "ports"}
+    assert options - keys == {"config_file", "quiet", "as_json", "ignore", "ports", "protocols"}
 
 
 def test_without_a_file_and_options_there_are_the_defaults() -> None:
