@@ -21,7 +21,7 @@ class _PortProtocol(click.ParamType[tuple[int, str]]):
         if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
             self.fail(f"{value!r} is not PORT=PROTOCOL with a port from 1 to 65535", param, ctx)
         if protocol not in _CHOICES:
-            self.fail(f"{value!r} names no protocol of {', '.join(_CHOICES)}", param, ctx)
+            self.fail(f"{value!r} names no protocol that can be asked for: {', '.join(_CHOICES)}", param, ctx)
         return int(port), protocol
 
 

@@ -1,8 +1,9 @@
 """Datagrams, put together to queries with their answers and to conversations, by both their ends."""
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import islice
+from typing import Protocol
 
 from shadow.wire.dns import Asker, Queries, Seen, Way
 from shadow.wire.dns_message import DnsMessage, parse
@@ -25,19 +26,24 @@ _MAX_TALKS = 16_384
 _CUT = "a DNS message longer than what was captured of it"
 
 
+class _Links(Protocol):
+    """Both ends of a datagram, with a number of its own for a new conversation."""
+
+    def __call__(self, key: FlowKey, *, is_new: bool = True) -> Link: ...
+
+
 class Datagrams:
     """Reads the datagrams of one capture from and to the ports whose protocol is known."""
 
     def __init__(
         self,
         protocols: Mapping[int, str],
-        link: Callable[[FlowKey], Link],
+        link: _Links,
         listener: Listener,
         queries: Queries,
         limits: Limits,
     ) -> None:
-        """`protocols` says which is spoken at which port, ``"dns"`` or ``"udp"``; `link` numbers both ends of
-        a new conversation."""
+        """`protocols` says which is spoken at which port, ``"dns"`` or ``"udp"``."""
         self._protocols = protocols
         self._link = link
         self._listener = listener
@@ -78,7 +84,7 @@ class Datagrams:
             ways = _ways_back(key, message, payload)
             self._queries.answer(Seen(message, payload, time, ways, key[1], is_cut))
         else:
-            link = self._link(key)
+            link = self._link(key, is_new=False)
             seen = Seen(message, payload, time, _ways(key, message), key[1], is_cut)
             self._queries.ask(Asker(link.tap, *link.sides), seen)
 

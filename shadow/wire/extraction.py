@@ -112,8 +112,9 @@ class Extraction:
     def _open(self, key: FlowKey, is_whole: bool) -> Conversation:
         return self._protocols.open(self._link(key, is_whole=is_whole))
 
-    def _link(self, key: FlowKey, *, is_whole: bool = True) -> Link:
-        self.connection_count += 1
+    def _link(self, key: FlowKey, *, is_new: bool = True, is_whole: bool = True) -> Link:
+        """Both ends; where they are those of a new conversation, with a number of its own."""
+        self.connection_count += is_new
         source, source_port, target, target_port = flow_ends(key)
         sides = (_authority(source, source_port), _authority(target, target_port))
         return Link(self._tap, sides, self.connection_count, is_whole)
