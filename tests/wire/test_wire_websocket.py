@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Ping, Pong, TextMessage
-from wsproto.extensions import PerMessageDeflate
+from wsproto.extensions import Extension, PerMessageDeflate
 
 from bench.capture import ACK, FIN, PSH, Talk
 from shadow.model import Exchange
@@ -125,7 +125,7 @@ def test_message_has_the_time_at_which_it_was_complete() -> None:
 
 def written(side: ConnectionType, deflate: dict[str, object] | None) -> Connection:
     """wsproto's end of a connection whose handshake is over."""
-    extensions = []
+    extensions: list[Extension] = []
     if deflate is not None:
         extension = PerMessageDeflate(**deflate)  # type: ignore[arg-type]  # as it takes them
         extension._enabled = True
@@ -134,11 +134,11 @@ def written(side: ConnectionType, deflate: dict[str, object] | None) -> Connecti
 
 
 SAID = st.one_of(
-    st.text(max_size=200).map(lambda text: TextMessage(text)),
-    st.binary(max_size=400).map(lambda body: BytesMessage(body)),
+    st.text(max_size=200).map(TextMessage),
+    st.binary(max_size=400).map(BytesMessage),
     st.binary(max_size=400).map(lambda body: BytesMessage(body, message_finished=False)),
-    st.binary(max_size=100).map(lambda body: Ping(body)),
-    st.binary(max_size=100).map(lambda body: Pong(body)),
+    st.binary(max_size=100).map(Ping),
+    st.binary(max_size=100).map(Pong),
 )
 DEFLATES: list[tuple[bytes, dict[str, object] | None]] = [
     (b"", None),

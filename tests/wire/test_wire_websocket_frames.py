@@ -1,5 +1,7 @@
 """Frames of one side: whole, in pieces, and with bytes missing."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,7 +63,7 @@ def test_any_segmentation_gives_the_same_frames(
     text = b"".join(frame(op, body, mask=mask, is_final=final) for op, body, mask, final in frames)
     reader = FrameReader()
     edges = sorted({0, len(text), *(cut for cut in cuts if cut < len(text))})
-    found = [each for a, b in zip(edges, edges[1:], strict=False) for each in reader.feed(text[a:b])]
+    found = [each for a, b in itertools.pairwise(edges) for each in reader.feed(text[a:b])]
     assert found == [Frame(op, final, False, body) for op, body, _, final in frames]
     assert reader.error is None
 
