@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -42,6 +43,12 @@ def test_filter_names_every_port_and_lets_fragments_through(ports: tuple[int, ..
     assert mark
     assert "ip[6:2] & 0x1fff" in plain
     assert "ip[6:2] & 0x1fff" in tagged
+
+
+def test_filter_names_the_ports_of_other_protocols() -> None:
+    expression = bpf((80,), {9000: "tcp", 5000: "udp", 5300: "dns"})
+    for part in expression.split("vlan"):
+        assert "tcp port 80 or tcp port 9000 or udp port 5000 or port 5300 or" in part
 
 
 def test_unknown_interface_is_named_with_those_that_are_there() -> None:
@@ -100,6 +107,38 @@ async def test_loopback_traffic_is_taken_once_and_byte_for_byte() -> None:
     assert {each.live for each in taker.taken} == {f"127.0.0.1:{port}"}
     assert (taker.skipped, sniffer.lost_count) == ([], 0)
     assert sniffer.frame_count > 40
+
+
+class Echo(asyncio.DatagramProtocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(data.upper(), addr)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="listening needs CAP_NET_RAW")
+async def test_conversation_in_datagrams_is_taken_once() -> None:
+    loop = asyncio.get_running_loop()
+    serving, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+    port: int = serving.get_extra_info("sockname")[1]
+    sniffer = Sniffer(SniffSettings("lo", (1,), {port: "udp"}))
+    taker, stop = Taker(1), threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            listening = group.create_task(asyncio.to_thread(sniffer.run, taker, stop), name="sniffer")
+            for text in (b"one", b"two"):
+                await loop.sock_sendto(client, text, ("127.0.0.1", port))
+                assert await loop.sock_recv(client, 99) == text.upper()
+            stop.set()
+            await listening
+    sniffer.close()
+    serving.close()
+    (found,) = taker.taken
+    assert (found.protocol, found.live) == ("udp", f"127.0.0.1:{port}")
+    assert [each.body for each in found.messages] == [b"one", b"ONE", b"two", b"TWO"]
 
 
 _DROPPING = """
