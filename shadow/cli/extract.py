@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from shadow.cli._options import tell
+from shadow.cli._ports import as_option
 from shadow.errors import SinkError
+from shadow.wire.protocols import Spoken
 
 
 @click.command()
@@ -33,7 +35,14 @@ from shadow.errors import SinkError
     metavar="N",
     help="Processes that share captures among them.  [default: 1]",
 )
-def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...], workers: int) -> None:
+@as_option
+def extract(
+    files: tuple[str, ...],
+    output: Path | None,
+    ports: tuple[int, ...],
+    workers: int,
+    protocols: dict[int, Spoken],
+) -> None:
     """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
 
     The ledger goes to standard error: captured is what was seen, unparsed what could not be read as an
@@ -50,11 +59,11 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...],
     ledger = Ledger()
     try:
         with (
-            Recording(files, ports=ports) as recording,
+            Recording(files, ports=ports, protocols=protocols) as recording,
             output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream,
         ):
             if workers > 1 and recording.is_divisible:
-                division = Division(files, ports=ports, workers=workers)
+                division = Division(files, ports=ports, protocols=protocols, workers=workers)
                 for line in ledger.exchanges_of(division):
                     stream.write(line)
                 recording.notices += division.notices

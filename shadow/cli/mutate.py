@@ -38,8 +38,8 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     from shadow.taps.files import Recording
     from shadow.wire.http1 import serialise_request
 
-    ledger = Ledger()
-    with Recording(files, ports=settings.scope.ports) as recording:
+    ledger, scope = Ledger(), settings.scope
+    with Recording(files, ports=scope.ports, protocols=scope.spoken) as recording:
         for exchange, endpoint, mutator, edit in _made(settings, ledger.exchanges_of(recording)):
             if as_json:
                 wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from shadow.cli._options import child_options, require, run_options, settings_from, tell
+from shadow.cli._ports import as_option
 
 
 @click.command()
@@ -22,6 +23,7 @@ from shadow.cli._options import child_options, require, run_options, settings_fr
     metavar="N",
     help="TCP port of the live service; may be given several times.",
 )
+@as_option
 @click.option(
     "--live", metavar="URL", help="The live service's address as clients write it; never sent anything."
 )
@@ -46,7 +48,7 @@ def sniff(
     from shadow.run.supervision import Supervision
     from shadow.taps.sniff import SniffSettings
 
-    tap = PassiveTap(settings, SniffSettings(interface, ports))
+    tap = PassiveTap(settings, SniffSettings(interface, ports, settings.scope.spoken))
     with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
         supervision = Supervision(
             tap,

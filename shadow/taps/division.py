@@ -8,9 +8,11 @@ single process would have given, is put together here.
 
 import multiprocessing
 from collections import deque
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +22,7 @@ from shadow.taps import pcap
 from shadow.taps.files import Recording
 from shadow.taps.jsonl import encode
 from shadow.wire.extraction import Extraction
+from shadow.wire.protocols import Spoken
 from shadow.wire.remarks import Remarks
 from shadow.wire.shard import Shard
 
@@ -43,6 +46,14 @@ class _Part(msgspec.Struct, array_like=True):
     notices: list[str] = []
 
 
+class _Wanted(NamedTuple):
+    """What is to be read."""
+
+    paths: tuple[str | Path, ...]
+    ports: frozenset[int] | None
+    protocols: Mapping[int, Spoken]
+
+
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(_Part)
 
@@ -51,10 +62,16 @@ class Division:
     """Captures divided among `workers` processes. Iterate once; afterwards `notices` tells what else there is
     to know. Raises TapError where a process ends before its time."""
 
-    def __init__(self, paths: Sequence[str | Path], *, ports: Collection[int], workers: int) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str | Path],
+        *,
+        ports: Collection[int],
+        protocols: Mapping[int, Spoken] = MappingProxyType({}),
+        workers: int,
+    ) -> None:
         self.notices: list[str] = []
-        self._paths = paths
-        self._ports = ports
+        self._wanted = _Wanted(tuple(paths), frozenset(ports) or None, protocols)
         self._workers = workers
 
     def __iter__(self) -> Iterator[bytes | Settled]:
@@ -64,9 +81,7 @@ class Division:
         for number in range(self._workers):
             here, there = context.Pipe(duplex=False)
             shard = Shard(number, self._workers)
-            process = context.Process(
-                target=_read, args=(self._paths, self._ports, shard, there), daemon=True
-            )
+            process = context.Process(target=_read, args=(self._wanted, shard, there), daemon=True)
             process.start()
             there.close()
             shares.append(_Share(here))
@@ -150,7 +165,7 @@ class _Order:
             self._next_index += 1
 
 
-def _read(paths: Sequence[str | Path], ports: Collection[int], shard: Shard, out: Connection) -> None:
+def _read(wanted: _Wanted, shard: Shard, out: Connection) -> None:
     """One process: extracts the share `shard` of the captures and sends it."""
     begun: list[float] = []
     numbers = iter(range(1 << 62))
@@ -160,8 +175,10 @@ def _read(paths: Sequence[str | Path], ports: Collection[int], shard: Shard, out
         return next(numbers)
 
     try:
-        with Recording(paths, ports=ports) as recording:
-            extraction = Extraction(pcap.TAP, begin, ports=frozenset(ports) or None, shard=shard)
+        with Recording(wanted.paths) as recording:
+            extraction = Extraction(
+                pcap.TAP, begin, ports=wanted.ports, protocols=wanted.protocols, shard=shard
+            )
             _extract(recording, extraction, begun, lambda part: out.send_bytes(_ENCODER.encode(part)))
     except (BrokenPipeError, KeyboardInterrupt):
         pass  # whoever started this process has gone, or ends it

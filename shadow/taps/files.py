@@ -1,6 +1,6 @@
 """Recorded traffic from files of any kind: recognised by content, merged by time, read as a stream."""
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import count
 from pathlib import Path
@@ -18,6 +18,7 @@ from shadow.taps.source import Source
 from shadow.wire.extraction import Extraction
 from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
+from shadow.wire.protocols import Spoken
 
 FORMATS = (
     f"pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be packed with {KINDS}"
@@ -39,15 +40,21 @@ class Recording:
     """
 
     def __init__(
-        self, paths: Sequence[str | Path], *, ports: Collection[int] = (), limits: Limits | None = None
+        self,
+        paths: Sequence[str | Path],
+        *,
+        ports: Collection[int] = (),
+        protocols: Mapping[int, Spoken] | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Opens the files (``-`` is standard input) and recognises what they are.
 
-        With `ports`, only connections from or to one of them are read from captures. Raises TapError where a
-        file cannot be read or is nothing that is known.
+        With `ports`, only connections from or to one of them are read from captures, and what `protocols`
+        names. Raises TapError where a file cannot be read or is nothing that is known.
         """
         self.notices: list[str] = []
         self._ports = frozenset(ports) or None
+        self._protocols = protocols
         self._limits = limits
         self._captures: list[Source] = []
         self._others: list[tuple[Source, _Reader]] = []
@@ -134,7 +141,13 @@ class Recording:
         yield from self._finished(extraction)
 
     def _extraction(self, numbers: Iterator[int]) -> Extraction:
-        return Extraction(pcap.TAP, lambda _: next(numbers), ports=self._ports, limits=self._limits)
+        return Extraction(
+            pcap.TAP,
+            lambda _: next(numbers),
+            ports=self._ports,
+            protocols=self._protocols,
+            limits=self._limits,
+        )
 
     def _finished(self, extraction: Extraction) -> Iterator[Item]:
         """What is left when all files are read, and what there is to know besides."""

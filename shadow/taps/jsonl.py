@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from shadow.model import Exchange, Fate, Headers, Message, Request, Response, Settled
+from shadow.taps.jsonl_dns import described
 from shadow.taps.source import Source
 
 TAP = "jsonl"
@@ -91,6 +92,8 @@ def encode(exchange: Exchange) -> bytes:
         line["messages"] = [_encoded_message(each) for each in exchange.messages]
         if not exchange.is_complete:
             line["is_complete"] = False
+    if exchange.protocol == "dns":
+        line |= described(exchange.messages)
     return _ENCODER.encode(line) + b"\n"
 
 

@@ -16,9 +16,10 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -27,6 +28,7 @@ from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.wire.extraction import Extraction
 from shadow.wire.pcap import Record
+from shadow.wire.protocols import Spoken
 
 _MAX_FRAME_BYTES = 1 << 18
 """More than any frame that segmentation offload leaves whole."""
@@ -62,6 +64,8 @@ class SniffSettings(msgspec.Struct, frozen=True):
     interface: str
     ports: tuple[int, ...]
     """TCP ports of the live service; fragments and tunnels hide ports from the filter."""
+    protocols: Mapping[int, Spoken] = MappingProxyType({})
+    """What is spoken at other ports, which are listened to as well."""
 
 
 class Sniffer:
@@ -76,7 +80,9 @@ class Sniffer:
         self._socket, self._is_loopback = _listen(settings)
         self._link = _link_type(self._socket)
         indexes = count()
-        self._extraction = Extraction("sniff", lambda _: next(indexes), ports=frozenset(settings.ports))
+        self._extraction = Extraction(
+            "sniff", lambda _: next(indexes), ports=frozenset(settings.ports), protocols=settings.protocols
+        )
 
     def run(self, taker: TakesExchanges, stop: threading.Event) -> None:
         """Hand exchanges to `taker` until `stop`; then what is complete, and what was cut."""
@@ -144,12 +150,14 @@ def drop_privileges() -> None:
         raise TapError(f"cannot give up privileges: {os.strerror(ctypes.get_errno())}")
 
 
-def bpf(ports: Sequence[int]) -> str:
-    """The filter expression: the ports, and fragments, which name none; plain, and in a VLAN.
+def bpf(ports: Sequence[int], protocols: Mapping[int, Spoken] = MappingProxyType({})) -> str:
+    """The filter expression: the ports, those of other `protocols`, and fragments, which name none; plain,
+    and in a VLAN.
 
     After the word `vlan` every offset is that of a tagged frame, so it comes last (pcap-filter(7)).
     """
-    wanted = " or ".join((*(f"tcp port {port}" for port in ports), "(ip[6:2] & 0x1fff != 0)"))
+    spoken = (f"{'' if each == 'dns' else each + ' '}port {port}" for port, each in protocols.items())
+    wanted = " or ".join((*(f"tcp port {port}" for port in ports), *spoken, "(ip[6:2] & 0x1fff != 0)"))
     return f"({wanted}) or (vlan and ({wanted}))"
 
 
@@ -167,7 +175,9 @@ def _listen(settings: SniffSettings) -> tuple[socket.socket, bool]:
 
     logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it cannot guess loopback's type: we can
     try:
-        listener = L2ListenSocket(iface=settings.interface, filter=bpf(settings.ports), promisc=True)
+        listener = L2ListenSocket(
+            iface=settings.interface, filter=bpf(settings.ports, settings.protocols), promisc=True
+        )
     except PermissionError as error:
         raise TapError(
             f"cannot listen to {settings.interface!r}: {error.strerror}; run as root or with CAP_NET_RAW"

@@ -1,11 +1,12 @@
 """From captured frames to exchanges: packets, reassembly and pairing put together."""
 
 from collections import Counter
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import msgspec
 
 from shadow.model import Exchange, Fate, Settled, authority
+from shadow.wire.datagrams import Datagrams
 from shadow.wire.delivery import Bounds
 from shadow.wire.direction import Conversation
 from shadow.wire.http1 import Limits
@@ -24,7 +25,7 @@ from shadow.wire.packet import (
     flow_ends,
 )
 from shadow.wire.pcap import Record
-from shadow.wire.protocols import Protocols
+from shadow.wire.protocols import Protocols, Spoken, datagram_protocols
 from shadow.wire.remarks import Remarks
 from shadow.wire.shard import Shard
 from shadow.wire.tcp import Reassembler
@@ -45,7 +46,8 @@ class Extraction:
         tap: str,
         begin: Callable[[float], int],
         *,
-        ports: Container[int] | None = None,
+        ports: Collection[int] | None = None,
+        protocols: Mapping[int, Spoken] | None = None,
         limits: Limits | None = None,
         bounds: Bounds | None = None,
         kept_bytes: int = 536_870_912,
@@ -54,26 +56,37 @@ class Extraction:
         """`begin` gives the index of the exchange whose request begins at the given Unix time. With `shard`,
         connections that are not in it are left to others.
 
+        With `ports`, nothing is read but what goes from or to one of them, or of those that `protocols` names
+        with what is spoken there.
         `kept_bytes` bounds what all unfinished exchanges keep together, give or take a segment of each.
         """
         self.found: list[Exchange | Settled] = []
         self.connection_count = 0
         self._tap = tap
-        self._dissector = Dissector(ports)
+        named = protocols or {}
+        wanted = None if ports is None else frozenset([*ports, *named])
+        spoken = datagram_protocols(named, wanted)
+        self._dissector = Dissector(wanted, frozenset(spoken))
         self._shard = shard
         self._reassembler = Reassembler(self._open, _within(bounds or Bounds(), kept_bytes))
         self._hand_on = self._reassembler.delivery.hand_on
         self._numbering = Numbering(begin, self._reassembler.oldest_wait)
         self._ledger = _Ledger(tap, self._numbering, self.found, kept_bytes)
-        self._protocols = Protocols(self._ledger, limits)
+        self._protocols = Protocols(self._ledger, limits, named)
+        self._datagrams = Datagrams(
+            spoken, self._link, self._ledger, self._protocols.queries, limits or Limits()
+        )
 
     def take(self, time: float, link: int, frame: bytes) -> None:
         """Takes a frame of link type `link`, captured at Unix time `time`."""
         segment = self._dissector.segment(link, frame)
-        if segment is not None and (self._shard is None or self._shard.has(segment[0][0][-4:])):
-            self._reassembler.take(segment, time)
-            if self._numbering.queue:
-                self._numbering.advance(self.found)
+        if segment is not None:
+            if self._shard is None or self._shard.has(segment[0][0][-4:]):
+                self._reassembler.take(segment, time)
+                if self._numbering.queue:
+                    self._numbering.advance(self.found)
+        elif self._dissector.datagram is not None:
+            self._take_datagram(time)
 
     def take_all(self, records: Sequence[Record]) -> None:
         """Takes many frames, as `take` does: what most of them are, the next segment of a connection that is
@@ -127,11 +140,13 @@ class Extraction:
         Only a tap of live traffic needs this; otherwise the next frame's time does the same.
         """
         self._reassembler.tick(time)
+        self._datagrams.tick(time)
         self._numbering.advance(self.found)
 
     def finish(self) -> None:
         """The capture has ended."""
         self._reassembler.finish()
+        self._datagrams.finish()
         self._numbering.advance(self.found, is_last=True)
 
     def horizon(self, time: float) -> float:
@@ -152,10 +167,20 @@ class Extraction:
         )
 
     def _open(self, key: FlowKey, is_whole: bool) -> Conversation:
-        self.connection_count += 1
+        return self._protocols.open(self._link(key, is_whole=is_whole))
+
+    def _link(self, key: FlowKey, *, is_new: bool = True, is_whole: bool = True) -> Link:
+        """Both ends; where they are those of a new conversation, with a number of its own."""
+        self.connection_count += is_new
         source, source_port, target, target_port = flow_ends(key)
         sides = (authority(source, source_port), authority(target, target_port))
-        return self._protocols.open(Link(self._tap, sides, self.connection_count, is_whole))
+        return Link(self._tap, sides, self.connection_count, is_whole)
+
+    def _take_datagram(self, time: float) -> None:
+        datagram, self._dissector.datagram = self._dissector.datagram, None
+        if datagram is not None and (self._shard is None or self._shard.has(datagram[0][0][-4:])):
+            self._datagrams.take(datagram, time)
+            self._numbering.advance(self.found)
 
 
 class _Ledger:

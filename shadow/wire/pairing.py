@@ -111,7 +111,14 @@ class Pairing:
             self._listener.other(opening.kind, opening.skipped_bytes)
             self._is_over = True
             return
-        self._replay(opening.pieces)
+        self._hand_over(opening.pieces)
+
+    def _hand_over(self, pieces: list[Piece]) -> None:
+        """The successor hears what is known, and the ends that were seen before it came."""
+        self._replay(pieces)
+        for side, how in self._ended.items():
+            if self._successor is not None:
+                self._successor.end(side, how)
 
     def _replay(self, pieces: list[Piece]) -> None:
         for piece in pieces:
@@ -216,7 +223,7 @@ class Pairing:
             self._successor = self._upgraded()
             if self._successor is not None:
                 self._client = None
-                self._replay([*held, rest] if rest[1] else held)
+                self._hand_over([*held, rest] if rest[1] else held)
                 return
             self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
             self._is_over = True
@@ -233,7 +240,9 @@ class Pairing:
         if asked.request is None or asked.response is None:
             return None
         client = self._client or 0
-        exchange = self._link.exchange(client, asked.index, asked.time, asked.request, asked.response)
+        exchange = self._link.exchange(
+            client, asked.index, asked.time, asked.request, asked.response, answered_at=asked.answered_at
+        )
         upgrade = (field(asked.response.headers, b"upgrade") or b"").strip().lower()
         return self._succession.switch(upgrade, self._link, client, exchange)
 

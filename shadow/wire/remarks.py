@@ -47,7 +47,8 @@ class Remarks(msgspec.Struct, frozen=True):
         if self.gap_bytes:
             yield f"{self.gap_bytes} bytes of HTTP connections were not captured; their messages are cut"
         if self.unread:
-            yield f"{self.unread} responses could not be read, the first because of: {self.unread_why}"
+            why = f"the first because of: {self.unread_why}"
+            yield f"{self.unread} responses or messages could not be read, {why}"
         if self.unknown_links:
             numbers = ", ".join(map(str, sorted(self.unknown_links)))
             yield f"frames of unknown link type {numbers} were skipped"

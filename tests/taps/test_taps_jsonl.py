@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import example, given
 
-from shadow.model import Exchange, Request, Response
+from shadow.model import Exchange, Message, Request, Response
 from shadow.taps import jsonl
 from tests.taps.exchanges import exchanges
 
@@ -76,3 +76,24 @@ def test_names_of_older_files_are_understood(old: Old) -> None:
 def test_numbers_that_nothing_could_keep_are_no_exchange(change: dict[str, Any]) -> None:
     line = {"request": {"method": "GET", "target": "/"}, **change}
     assert isinstance(jsonl.decode(json.dumps(line).encode()), str)
+
+
+HANDSHAKE = (Request(b"GET", b"/chat"), Response(101, b"Switching Protocols"))
+NOTHING = (Request(b"", b"", b""), None)
+SAID = (Message(True, b"\x00\xff", 1.5, "binary"), Message(False, b"", 2.5, "close"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "opening"),
+    [("websocket", HANDSHAKE), ("tcp", NOTHING), ("udp", NOTHING), ("dns", NOTHING)],
+    ids=["websocket", "tcp", "udp", "dns that is none"],
+)
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_conversation_comes_back_as_it_was(
+    protocol: str, opening: tuple[Request, Response | None], is_complete: bool
+) -> None:
+    exchange = Exchange(3, "pcap", "s", 1.0, *opening, 0.5, "h:1", protocol, SAID, is_complete)
+    line = jsonl.encode(exchange)
+    assert jsonl.is_jsonl(line)
+    assert jsonl.decode(line) == exchange
+    assert ("request" in json.loads(line)) is (protocol == "websocket")

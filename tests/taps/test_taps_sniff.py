@@ -50,6 +50,12 @@ def test_filter_names_every_port_and_lets_fragments_through(ports: tuple[int, ..
     assert "ip[6:2] & 0x1fff" in tagged
 
 
+def test_filter_names_the_ports_of_other_protocols() -> None:
+    expression = bpf((80,), {9000: "tcp", 5000: "udp", 5300: "dns"})
+    for part in expression.split("vlan"):
+        assert "tcp port 80 or tcp port 9000 or udp port 5000 or port 5300 or" in part
+
+
 def test_unknown_interface_is_named_with_those_that_are_there() -> None:
     with pytest.raises(TapError, match=r"no interface 'nope0'; there are .*lo"):
         Sniffer(SniffSettings("nope0", (80,)))
@@ -126,6 +132,38 @@ def test_every_frame_is_taken_or_counted_as_lost() -> None:
     assert taken + lost == sent
     assert taken > 0
     assert lost > 0
+
+
+class Echo(asyncio.DatagramProtocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(data.upper(), addr)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="listening needs CAP_NET_RAW")
+async def test_conversation_in_datagrams_is_taken_once() -> None:
+    loop = asyncio.get_running_loop()
+    serving, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+    port: int = serving.get_extra_info("sockname")[1]
+    sniffer = Sniffer(SniffSettings("lo", (1,), {port: "udp"}))
+    taker, stop = Taker(1), threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            listening = group.create_task(asyncio.to_thread(sniffer.run, taker, stop), name="sniffer")
+            for text in (b"one", b"two"):
+                await loop.sock_sendto(client, text, ("127.0.0.1", port))
+                assert await loop.sock_recv(client, 99) == text.upper()
+            stop.set()
+            await listening
+    sniffer.close()
+    serving.close()
+    (found,) = taker.taken
+    assert (found.protocol, found.live) == ("udp", f"127.0.0.1:{port}")
+    assert [each.body for each in found.messages] == [b"one", b"ONE", b"two", b"TWO"]
 
 
 _DROPPING = """
