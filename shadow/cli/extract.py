@@ -64,9 +64,9 @@ def extract(
         ):
             if workers > 1 and recording.is_divisible:
                 division = Division(files, ports=ports, protocols=protocols, workers=workers)
-                for line in ledger.exchanges_of(division):
-                    stream.write(line)
+                division.write(stream)
                 recording.notices += division.notices
+                ledger.exchanges, ledger.unparsed = division.exchanges, division.unparsed
             else:
                 for exchange in ledger.exchanges_of(recording):
                     stream.write(encode(exchange))
