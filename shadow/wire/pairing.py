@@ -65,7 +65,7 @@ class Pairing:
         if self._successor is not None:
             self._is_over = not self._successor.skip(side, count, time)
         elif self._client is None:
-            self._opening.skip(side)
+            self._opening.skip(side, count, time)
         elif side == self._client:
             self._skip_client(count, time)
         else:
@@ -106,7 +106,17 @@ class Pairing:
             self._listener.other(opening.kind, opening.skipped_bytes)
             self._is_over = True
             return
-        self._replay(opening.pieces)
+        given = sum(len(piece[1] or b"") for piece in opening.pieces)
+        if opening.skipped_bytes > given:
+            self._listener.passed(opening.skipped_bytes - given)
+        self._succeed(opening.pieces)
+
+    def _succeed(self, pieces: list[Piece]) -> None:
+        """Hands over to the successor: what was said so far, and which sides have ended."""
+        self._replay(pieces)
+        if self._successor is not None:
+            for side, how in self._ended.items():
+                self._successor.end(side, how)
 
     def _replay(self, pieces: list[Piece]) -> None:
         for piece in pieces:
@@ -206,7 +216,7 @@ class Pairing:
             self._settle_rest(End.CLOSED)
             self._successor = self._upgraded()
             if self._successor is not None:
-                self._replay([*held, rest] if rest[1] else held)
+                self._succeed([*held, rest] if rest[1] else held)
                 return
             self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
             self._is_over = True
