@@ -41,17 +41,20 @@ class Dialogue:
         self.turns: list[tuple[int, bytes]] = []
         """Who said what, in order."""
         self._ends = (_end(is_client=True), _end(is_client=False))
-        for end, size in zip(self._ends, table_bytes or (4096, 4096), strict=True):
-            if size != 4096:
-                end.local_settings[SettingCodes.HEADER_TABLE_SIZE] = size
-        if not pushes:
-            self._ends[CLIENT].local_settings[SettingCodes.ENABLE_PUSH] = 0
         if upgrade is None:
             for end in self._ends:
                 end.initiate_connection()
         else:
             self._ends[CLIENT].initiate_upgrade_connection()
             self._ends[SERVER].initiate_upgrade_connection(upgrade)
+        for end, size in zip(self._ends, table_bytes or (4096, 4096), strict=True):
+            settings: dict[SettingCodes | int, int] = {
+                SettingCodes.MAX_CONCURRENT_STREAMS: 1 << 20,
+                SettingCodes.HEADER_TABLE_SIZE: size,
+            }
+            end.update_settings(settings)
+        if not pushes:
+            self._ends[CLIENT].update_settings({SettingCodes.ENABLE_PUSH: 0})
         for side in (CLIENT, SERVER, CLIENT, SERVER):
             self.flush(side)
 

@@ -62,8 +62,8 @@ class Exchanges:
 
     def miss(self, side: int, count: int) -> None:
         """`count` bytes of a side were not heard."""
-        if side == self.client:
-            self._streams.missed_bytes += count
+        if side == self.client or self.client is None:
+            self._streams.miss(count)
 
     def begin_request(self, side: int, number: int, time: float) -> None:
         """A field block has begun; where it is that of a new request, that has its turn now."""

@@ -19,7 +19,7 @@ _NO_METHOD = "a request without a method"
 _NO_TARGET = "a request without a path"
 _NO_STATUS = "a response without a status"
 _NO_HEAD = "the head of a response was not captured"
-_UNFINISHED = "a request that was not seen to end, with too many others open"
+_UNFINISHED = "the request was not seen to end"
 _TOO_LONG = "the request is longer than may be kept"
 
 

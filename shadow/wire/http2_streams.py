@@ -29,8 +29,10 @@ class Streams:
         """Answered before their request was read."""
         self.highest = 0
         """The last stream that the client is known to have opened."""
-        self.missed_bytes = 0
+        self._missed_bytes = 0
         """Of the client, since that one."""
+        self._has_missed = False
+        """Requests may have been opened that are not known."""
 
     def get(self, number: int) -> Stream | None:
         return self._open.get(number)
@@ -66,12 +68,17 @@ class Streams:
         if number <= self.highest:
             return
         self.highest = number
-        self.missed_bytes = 0
+        self._missed_bytes = 0
         for early in [each for each in self._early if each < number]:
             self._early.remove(early)
             self._open[early].fail(_NO_REQUEST)
             if self._open[early].is_over:
                 self.close(early)
+
+    def miss(self, count: int) -> None:
+        """`count` bytes of the client were not heard."""
+        self._missed_bytes += count
+        self._has_missed = True
 
     def close(self, number: int, *, is_early: bool = False) -> None:
         """Takes the stream out. `is_early`: more may come of it, and is then no surprise."""
@@ -99,14 +106,12 @@ class Streams:
             return True
         if kind == PUSH_PROMISE:
             return not is_client and number % 2 == 1
-        limit = self.highest + _LEAP + 2 * (self.missed_bytes // _REQUEST_BYTES)
         if not number % 2:
             return not is_client
-        if not self.highest:
-            return True
-        if is_client:
-            return self.highest < number <= limit
-        return number <= limit
+        if number <= self.highest:
+            return self._has_missed and not (is_client and kind == HEADERS)
+        limit = self.highest + _LEAP + 2 * (self._missed_bytes // _REQUEST_BYTES)
+        return number <= limit or not self.highest
 
     def _add(self, number: int) -> Stream:
         if len(self._open) >= _MAX_OPEN:
