@@ -1,7 +1,7 @@
 """Conversations over HTTP/2, written by the h2 library, and what is heard of them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.http2 import CLIENT, SERVER, Dialogue, request, response
@@ -431,6 +431,7 @@ def said(exchange: Exchange) -> list[tuple[bool, bytes, str]]:
     return sorted((each.is_from_client, each.body, each.kind) for each in exchange.messages)
 
 
+@settings(max_examples=60, deadline=None)
 @given(steps=st.lists(st.integers(1, 400), min_size=1, max_size=12))
 def test_any_slicing_gives_the_same_exchanges(steps: list[int]) -> None:
     turns = conversation().turns

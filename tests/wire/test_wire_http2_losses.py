@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from hpack import NeverIndexedHeaderTuple
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.capture import Packet, Talk
@@ -89,6 +89,7 @@ def test_whole_conversation_is_found_whole() -> None:
         assert len(unanswered) <= 3  # those that wait at the end
 
 
+@settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 40),
     lost=st.sets(st.integers(3, 400), max_size=8),
@@ -100,6 +101,7 @@ def test_lost_packets_never_make_anything_wrong(seed: int, lost: set[int], mss: 
     found([packet for at, packet in enumerate(packets) if at not in lost], nests=nests)
 
 
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 40), share=st.floats(0.0, 0.5), mss=st.sampled_from([200, 1448]))
 def test_lossy_captures_never_make_anything_wrong(seed: int, share: float, mss: int) -> None:
     rng = Random(seed)
@@ -107,6 +109,7 @@ def test_lossy_captures_never_make_anything_wrong(seed: int, share: float, mss: 
     found([packet for packet in packets if rng.random() >= share])
 
 
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 40), distance=st.integers(1, 6))
 def test_packets_out_of_order_lose_nothing(seed: int, distance: int) -> None:
     rng = Random(seed)
@@ -120,6 +123,7 @@ def test_packets_out_of_order_lose_nothing(seed: int, distance: int) -> None:
         assert_right(each)
 
 
+@settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 40), start=st.integers(1, 300), mss=st.sampled_from([200, 1448]))
 def test_connection_seen_from_its_middle_never_makes_anything_wrong(seed: int, start: int, mss: int) -> None:
     packets = numbered(seed).talk(Talk().open(), mss=mss).close().packets
