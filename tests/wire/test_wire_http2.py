@@ -8,7 +8,9 @@ from bench.http2 import CLIENT, SERVER, Dialogue, request, response
 from shadow.model import Exchange, Response
 from shadow.wire.direction import End
 from shadow.wire.http1 import Limits
+from shadow.wire.http2_shape import PREFACE
 from tests.wire.hearing import Heard, Wire
+from tests.wire.test_wire_http2_frames import frame
 
 JSON = (b"content-type", b"application/json")
 
@@ -449,3 +451,37 @@ def test_any_slicing_gives_the_same_exchanges(steps: list[int]) -> None:
 def test_every_byte_alone_gives_the_same_exchanges() -> None:
     turns = conversation().turns
     assert told(Wire().play(turns, step=1).end()) == told(Wire().play(turns).end())
+
+
+BLOCKS = st.sampled_from(
+    [b"\x82\x84\x86", b"\x88", b"\x82\x84\x86\x41\x01a", b"\x48\x03103", b"\xbe", b"\x80", b"\x20\x88", b""]
+)
+FRAMES = st.builds(
+    frame,
+    st.sampled_from([0, 0, 1, 1, 1, 3, 4, 5, 8, 9, 12]),
+    st.sampled_from([0, 1, 4, 5, 8, 0x2D]),
+    st.integers(0, 6),
+    BLOCKS | st.binary(max_size=12),
+)
+STEPS = st.lists(
+    st.tuples(st.integers(0, 1), FRAMES | st.binary(max_size=20) | st.integers(1, 30)), max_size=40
+)
+
+
+@settings(deadline=None)
+@given(steps=STEPS, is_whole=st.booleans(), has_preface=st.booleans(), how=st.sampled_from(End))
+def test_nothing_that_is_said_makes_it_raise_and_nothing_stays(
+    steps: list[tuple[int, bytes | int]], is_whole: bool, has_preface: bool, how: End
+) -> None:
+    wire = Wire(is_whole=is_whole, limits=Limits(max_head_bytes=100, max_body_bytes=20))
+    if has_preface:
+        wire.say(CLIENT, PREFACE)
+    for side, piece in steps:
+        if isinstance(piece, bytes):
+            wire.say(side, piece)
+        else:
+            wire.lose(side, piece)
+    heard = wire.end(how)
+    assert heard.kept_bytes == 0
+    indexes = [each.index for each in heard.exchanges] + [each for each in heard.lost_indexes if each]
+    assert len(indexes) == len(set(indexes)) == len(heard.begun)
