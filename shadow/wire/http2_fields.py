@@ -98,7 +98,7 @@ class FieldDecoder:
         while at < end:
             first = block[at]
             if first >= 0x80:
-                index, at = _integer(block, at, 0x7F)
+                index, at = (first & 0x7F, at + 1) if first < 0xFF else _integer(block, at, 0x7F)
                 field = _STATIC[index] if 0 < index < _STATIC_COUNT else self._entry(index)
             elif first >= 0x40 or first < 0x20:
                 field, at = self._literal(block, at, first)
