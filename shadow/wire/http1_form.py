@@ -53,7 +53,9 @@ def _can_be_said(request: Request) -> bool:
 
 
 def _end_to_end(headers: Headers) -> Headers:
-    return tuple(line for line in headers if line[0].lower() not in _OF_CONNECTION)
+    return tuple(
+        (name, value.strip(b" \t")) for name, value in headers if name.lower() not in _OF_CONNECTION
+    )
 
 
 def _with_host(headers: Headers) -> Headers:

@@ -1,7 +1,7 @@
 """The messages inside bodies, and exchanges of gRPC as they are heard."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.http2 import CLIENT, SERVER, Dialogue, request, response
@@ -42,6 +42,7 @@ def test_content_type_tells_grpc(value: bytes, expected: bool) -> None:
     assert not is_grpc(())
 
 
+@settings(deadline=None)
 @given(
     texts=st.lists(st.tuples(st.binary(max_size=30), st.booleans()), max_size=6),
     rest=st.binary(max_size=4),
@@ -69,6 +70,7 @@ def test_message_has_the_time_at_which_it_was_complete() -> None:
     ]
 
 
+@settings(deadline=None)
 @given(pieces=st.lists(st.binary(max_size=20), max_size=10))
 def test_no_bytes_make_it_raise(pieces: list[bytes]) -> None:
     marks, body = Prefixed(), b"".join(pieces)

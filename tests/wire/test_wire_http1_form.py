@@ -1,7 +1,7 @@
 """Requests of HTTP/2 in the form of HTTP/1.1."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow.model import Headers, Request
@@ -18,6 +18,7 @@ def asked(*headers: tuple[bytes, bytes], method: bytes = b"GET", body: bytes = b
 FIELDS: dict[str, tuple[Request, Headers]] = {
     "plain": (asked(HOST, (b"accept", b"*/*")), (HOST, (b"accept", b"*/*"))),
     "host later": (asked((b"a", b"b"), HOST), (HOST, (b"a", b"b"))),
+    "white space around": (asked(HOST, (b"a", b"\t b ")), (HOST, (b"a", b"b"))),
     "no host": (asked((b"a", b"b")), ((b"host", b""), (b"a", b"b"))),
     "cookies": (
         asked(HOST, (b"cookie", b"a=1"), (b"x", b"y"), (b"cookie", b"b=2"), (b"cookie", b"c=3")),
@@ -86,6 +87,7 @@ LINES = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(
     method=st.sampled_from([b"GET", b"POST"]) | TEXT, target=TEXT, headers=LINES, body=TEXT, trailers=LINES
 )

@@ -2,7 +2,7 @@
 
 import pytest
 from hpack import Decoder, Encoder, HPACKError
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow.wire.http2_fields import UNKNOWN_ENTRY, FieldDecoder, HuffmanTexts
@@ -23,6 +23,7 @@ def plain(fields: Fields) -> list[tuple[bytes, bytes]]:
     return [(name, value) for name, value, _ in fields]
 
 
+@settings(deadline=None)
 @given(
     blocks=st.lists(
         st.tuples(FIELDS, st.booleans(), st.sampled_from([None, 0, 60, 200, 4096, 9000])), max_size=12
@@ -38,6 +39,7 @@ def test_what_an_encoder_writes_is_read_whatever_it_does_to_its_table(
         assert reader.decode(encoder.encode(fields, huffman=is_coded)) == (plain(fields), "")
 
 
+@settings(deadline=None)
 @given(
     before=st.lists(FIELDS, max_size=6), after=st.lists(FIELDS, max_size=6), lost=st.sets(st.integers(0, 5))
 )
@@ -65,6 +67,7 @@ def _assert_right(reader: FieldDecoder, block: bytes, fields: Fields) -> None:
     assert len(found) == len(fields) or why
 
 
+@settings(deadline=None)
 @given(blocks=st.lists(st.binary(max_size=60), max_size=6), is_whole=st.booleans())
 def test_no_bytes_make_it_raise(blocks: list[bytes], is_whole: bool) -> None:
     reader = decoder(200, is_whole=is_whole)
@@ -73,6 +76,7 @@ def test_no_bytes_make_it_raise(blocks: list[bytes], is_whole: bool) -> None:
         assert sum(32 + len(name) + len(value) for name, value in fields) <= 200
 
 
+@settings(deadline=None)
 @given(block=st.binary(max_size=60))
 def test_it_reads_what_the_library_reads_and_refuses_what_that_refuses(block: bytes) -> None:
     library = Decoder(max_header_list_size=65_536)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shadow.wire.http2_frames import BEGUN, CUT, LOST, NOT_CAPTURED, Frame, FrameReader
@@ -251,6 +251,7 @@ FRAMES = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(
     pieces=st.lists(FRAMES | st.binary(max_size=20) | st.integers(0, 40), max_size=20), is_lost=st.booleans()
 )
@@ -262,6 +263,7 @@ def test_no_bytes_and_no_gaps_make_it_raise(pieces: list[bytes | int], is_lost: 
     one.cut()
 
 
+@settings(deadline=None)
 @given(frames=st.lists(FRAMES, max_size=12), step=st.integers(1, 40))
 def test_any_slicing_gives_the_same_frames(frames: list[bytes], step: int) -> None:
     text = b"".join(frames)
