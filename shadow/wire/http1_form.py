@@ -53,9 +53,7 @@ def _can_be_said(request: Request) -> bool:
 
 
 def _end_to_end(headers: Headers) -> Headers:
-    return tuple(
-        (name, value.strip(b" \t")) for name, value in headers if name.lower() not in _OF_CONNECTION
-    )
+    return tuple((name, value.strip(b" \t")) for name, value in headers if name.lower() not in _OF_CONNECTION)
 
 
 def _with_host(headers: Headers) -> Headers:
