@@ -485,3 +485,24 @@ def test_nothing_that_is_said_makes_it_raise_and_nothing_stays(
     assert heard.kept_bytes == 0
     indexes = [each.index for each in heard.exchanges] + [each for each in heard.lost_indexes if each]
     assert len(indexes) == len(set(indexes)) == len(heard.begun)
+
+
+@settings(max_examples=60, deadline=None)
+@given(chances=st.lists(st.booleans(), max_size=60))
+def test_order_in_which_the_sides_are_captured_changes_nothing(chances: list[bool]) -> None:
+    """Each side's own order stays; which of them comes next is a matter of chance."""
+    turns = conversation().turns
+    rests = [[text for side, text in turns if side == each] for each in (CLIENT, SERVER)]
+    wire = Wire()
+    for chance in chances:
+        if rests[chance]:
+            wire.say(int(chance), rests[chance].pop(0))
+    for side in (SERVER, CLIENT):
+        wire.play((side, text) for text in rests[side])
+    heard = wire.end()
+    assert not heard.reasons
+    assert _unordered(heard) == _unordered(Wire().play(turns).end())
+
+
+def _unordered(heard: Heard) -> list[tuple[object, ...]]:
+    return sorted((each[1:] for each in told(heard)), key=lambda each: str(each[0]))
