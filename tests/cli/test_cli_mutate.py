@@ -100,3 +100,12 @@ def test_what_is_no_exchange_is_told(capture: str) -> None:
     *reasons, ledger = result.stderr.splitlines()
     assert [reason[:12] for reason in reasons] == ["unparsed 1: ", "unparsed 1: "]
     assert ledger == "captured 5 = 3 exchanges + 2 unparsed"
+
+
+def test_request_of_http2_is_mutated_in_its_http1_form(tmp_path: Path) -> None:
+    seen = Request(b"GET", b"/v1/x", b"HTTP/2", ((b"accept", b"*/*"), (b"host", b"h")))
+    path = tmp_path / "seen.jsonl"
+    path.write_bytes(encode(Exchange(0, "file", "s", 1.6e9, seen, Response(200))))
+    wires = [b64decode(row["raw_base64"]) for row in rows(str(path), "--mutants", "20")]
+    assert len(wires) == 20
+    assert not any(b"HTTP/2\r\n" in wire for wire in wires)
