@@ -1,5 +1,6 @@
 """Immutable values that every other part speaks in."""
 
+from shadow.model.authority import authority
 from shadow.model.event import (
     Broke,
     Event,
@@ -90,6 +91,7 @@ __all__ = [
     "Trial",
     "Verdict",
     "Wire",
+    "authority",
     "field",
     "fields",
     "with_field",

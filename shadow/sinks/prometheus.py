@@ -32,6 +32,7 @@ from shadow.model import (
     TapTimed,
     TargetSeen,
     Trial,
+    authority,
 )
 from shadow.sinks.ledger import is_unsent, severity_of
 
@@ -204,7 +205,7 @@ class Exporter:
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             way_out = "choose another --metrics HOST:PORT (port 0: any)"
-            raise SinkError(f"cannot serve metrics on {host}:{port}: {why}; {way_out}") from error
+            raise SinkError(f"cannot serve metrics on {authority(host, port)}: {why}; {way_out}") from error
         self.host = host
         self.port: int = self._server.server_port
         self._thread = threading.Thread(
@@ -215,7 +216,7 @@ class Exporter:
     @property
     def url(self) -> str:
         """Where Prometheus scrapes."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/metrics"
+        return f"http://{authority(self.host, self.port)}/metrics"
 
     def close(self) -> None:
         """Stop serving and free the port."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Container
 
-from shadow.model import Exchange, Fate, Settled
+from shadow.model import Exchange, Fate, Settled, authority
 from shadow.wire.delivery import Bounds
 from shadow.wire.direction import Conversation
 from shadow.wire.http1 import Limits
@@ -98,7 +98,7 @@ class Extraction:
     def _open(self, key: FlowKey, is_whole: bool) -> Conversation:
         self.connection_count += 1
         source, source_port, target, target_port = flow_ends(key)
-        sides = (_authority(source, source_port), _authority(target, target_port))
+        sides = (authority(source, source_port), authority(target, target_port))
         return self._protocols.open(Link(self._tap, sides, self.connection_count, is_whole))
 
 
@@ -141,7 +141,3 @@ class _Ledger:
     def keep(self, count: int) -> bool:
         self._room_bytes -= count
         return self._room_bytes >= 0
-
-
-def _authority(host: str, port: int) -> str:
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
