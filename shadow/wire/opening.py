@@ -10,7 +10,9 @@ sequence number."""
 
 _MAX_HELD_BYTES = 65_536
 _MAX_MISSES = 32
-"""After so many segments without HTTP, a connection that was seen from its start is something else."""
+_MAX_SKIPPED_BYTES = 262_144
+"""After so many segments, or bytes, without HTTP, a connection that was seen from its start is something
+else."""
 _KINDS = {b"\x16\x03": "TLS", b"\x17\x03": "TLS", b"SSH-": "SSH", b"PRI * HTTP/2": "HTTP/2"}
 _HOPELESS = tuple(_KINDS)
 """Where a connection begins so, nothing that follows will be HTTP/1."""
@@ -59,7 +61,7 @@ class Opening:
         self.skipped_bytes = 0
         self._has_gap = False
         self.pieces: list[Piece] = []
-        """All that was said so far, for whoever reads it in place of HTTP/1."""
+        """All that was said so far, for whoever reads it in place of HTTP/1; empty once it is HTTP/1."""
 
     @property
     def is_blind(self) -> bool:
@@ -88,7 +90,9 @@ class Opening:
                     self.kind = next(kind for begin, kind in _KINDS.items() if start.startswith(begin))
                 self._miss(side, len(start), is_hopeless=found is Speaker.HOPELESS)
                 return []
-        return [*self._held, (side, payload, time, seq, ack)]
+        pieces = [*self._held, (side, payload, time, seq, ack)]
+        self._held, self.pieces, self._starts = [], [], [b"", b""]
+        return pieces
 
     def skip(self, side: int) -> None:
         """Bytes of `side` are missing."""
@@ -101,7 +105,8 @@ class Opening:
         self.skipped_bytes += count
         self._starts[side] = b""
         self._held = [piece for piece in self._held if piece[0] != side]
-        self.is_hopeless = self.is_whole and (is_hopeless or self._misses > _MAX_MISSES)
+        is_other = self._misses > _MAX_MISSES or self.skipped_bytes > _MAX_SKIPPED_BYTES
+        self.is_hopeless = self.is_whole and (is_hopeless or is_other)
 
 
 def _proxy_header_bytes(text: bytes) -> int:

@@ -61,3 +61,21 @@ def test_kind_of_a_hopeless_connection_is_known() -> None:
     opening = Opening(is_whole=True)
     opening.take(0, b"\x16\x03\x01", 1.0, 0, 0)
     assert (opening.is_hopeless, opening.kind) == (True, "TLS")
+
+
+def test_connection_that_says_much_without_http_is_given_up_early() -> None:
+    opening = Opening(is_whole=True)
+    pieces = 0
+    while not opening.is_hopeless:
+        opening.take(0, b"\0" * 100_000, 1.0, 0, 0)
+        pieces += 1
+    assert pieces == 3
+    assert len(opening.pieces) == pieces
+
+
+def test_nothing_is_held_once_the_client_is_known() -> None:
+    opening = Opening(is_whole=True)
+    opening.take(0, b"GET /", 1.0, 0, 0)
+    assert opening.pieces
+    opening.take(0, b" HTTP/1.1\r\n", 1.0, 5, 0)
+    assert opening.pieces == []
