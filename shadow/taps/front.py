@@ -2,10 +2,8 @@
 
 import asyncio
 import gc
-import resource
 import ssl
 from collections.abc import Callable
-from contextlib import suppress
 
 import msgspec
 
@@ -13,10 +11,10 @@ from shadow.errors import TapError
 from shadow.model import authority
 from shadow.taps.front_reading import Open, Reading, Readings, opening
 from shadow.taps.front_relay import Relay
+from shadow.taps.serving import Crowd, address_of, listen
 from shadow.taps.taker import TakesExchanges
 from shadow.wire.http1 import Limits
 
-_BACKLOG = 1024
 _CUT_SECONDS = 2.0
 """How long connections that were reset may take to go."""
 
@@ -57,8 +55,8 @@ async def run_front(
     """Carry live traffic until `stop`, then let the requests under way end; what was read of it.
 
     `ready` is told the address once it is listening. Raises TapError where it cannot listen, or a setting is
-    unusable. The process should be the tap's own: the limit of open files is raised as far as it may be, and
-    the garbage collector is told to leave alone what is there at the start.
+    unusable. The process should be the tap's own: the garbage collector is told to leave alone what is there
+    at the start, and more files may be open than before.
     """
     live_tls = _live_tls(settings) if settings.live_is_tls else None
     client_tls = _client_tls(settings.certificate_path) if settings.certificate_path else None
@@ -68,14 +66,13 @@ async def run_front(
         max_held_bytes=settings.max_held_bytes,
         open_with=open_with or opening(Limits(max_body_bytes=settings.max_body_bytes)),
     )
-    _raise_file_limit()
     front = _Front(settings, readings, live_tls)
-    server = await _listen(front, settings, client_tls)
+    server = await listen(front.accept, settings.listen_host, settings.listen_port, tls=client_tls)
     async with asyncio.TaskGroup() as front.group:
         await server.start_serving()
         gc.freeze()
         try:
-            ready(*server.sockets[0].getsockname()[:2])
+            ready(*address_of(server))
             await stop.wait()
         finally:
             gc.unfreeze()
@@ -98,8 +95,7 @@ class _Front:
         self._settings = settings
         self._readings = readings
         self._live_tls = live_tls
-        self._relays: set[Relay] = set()
-        self._is_empty = asyncio.Event()
+        self._relays = Crowd[Relay]()
 
     def accept(self) -> asyncio.Protocol:
         """For a client that connects."""
@@ -110,26 +106,16 @@ class _Front:
         return self.group.create_task(self._connect(relay), name="connect").cancel
 
     def leave(self, relay: Relay) -> None:
-        self._relays.discard(relay)
-        if not self._relays:
-            self._is_empty.set()
+        self._relays.leave(relay)
 
     async def drain(self) -> None:
         """Let requests under way end within the grace, then cut off what is left."""
-        for relay in tuple(self._relays):
+        for relay in self._relays:
             relay.end_when_idle()
-        if not await self._goes_empty(self._settings.grace_seconds):
-            for relay in tuple(self._relays):
+        if not await self._relays.goes_empty(self._settings.grace_seconds):
+            for relay in self._relays:
                 relay.cut()
-            await self._goes_empty(_CUT_SECONDS)
-
-    async def _goes_empty(self, seconds: float) -> bool:
-        self._is_empty.clear()
-        if self._relays:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(seconds):
-                    await self._is_empty.wait()
-        return not self._relays
+            await self._relays.goes_empty(_CUT_SECONDS)
 
     async def _connect(self, relay: Relay) -> None:
         settings = self._settings
@@ -140,21 +126,6 @@ class _Front:
                 )
         except OSError:  # a timeout and a refused certificate among them
             relay.refuse()
-
-
-async def _listen(
-    front: _Front, settings: FrontSettings, client_tls: ssl.SSLContext | None
-) -> asyncio.Server:
-    """Bound, and not yet serving. Raises TapError where somebody else listens there."""
-    host, port = settings.listen_host, settings.listen_port
-    try:
-        return await asyncio.get_running_loop().create_server(
-            front.accept, host, port, backlog=_BACKLOG, ssl=client_tls, start_serving=False
-        )
-    except OSError as error:
-        where = authority(host, port)
-        why = error.strerror or error
-        raise TapError(f"cannot listen on {where!r}: {why}; choose another address with --listen") from error
 
 
 def _live_tls(settings: FrontSettings) -> ssl.SSLContext:
@@ -181,10 +152,3 @@ def _load(path: str, load: Callable[[str], object]) -> None:
         load(path)
     except OSError as error:
         raise TapError(f"no usable certificate in {path!r}: {error.strerror or error}") from error
-
-
-def _raise_file_limit() -> None:
-    """Each client costs two files, and many systems give a process 1024 unless it asks for more."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(OSError, ValueError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
