@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 import msgspec
@@ -57,12 +58,14 @@ class Side(asyncio.Protocol):
         self.is_lost = False
         """It is closed, or never will be open."""
         self._relay = relay
+        self._socket: socket.socket
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
-        sock = transport.get_extra_info("socket")
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)  # else who vanished is waited for for ever
+        self._socket = transport.get_extra_info("socket")
+        # Else who vanished is waited for for ever.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._relay.begin(self)
 
     def data_received(self, data: bytes) -> None:
@@ -95,7 +98,8 @@ class Side(asyncio.Protocol):
 
     def end_writing(self) -> None:
         if self.transport is not None:
-            self.transport.write_eof()
+            with suppress(OSError):  # it was reset, and will be told so
+                self.transport.write_eof()
 
     def close(self) -> None:
         """In order, once all was sent."""
@@ -105,8 +109,8 @@ class Side(asyncio.Protocol):
     def reset(self) -> None:
         """At once, so that nobody takes what was sent for the whole."""
         if self.transport is not None and not self.is_lost:
-            sock = self.transport.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
+            with suppress(OSError):  # it is closed already, below its TLS
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_AT_CLOSE)
             self.transport.abort()
 
 

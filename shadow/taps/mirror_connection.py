@@ -4,6 +4,7 @@ Not sooner, though only its body may be missing: nginx sends no more of a body o
 """
 
 import asyncio
+from contextlib import suppress
 from time import perf_counter, time
 
 import msgspec
@@ -208,7 +209,8 @@ class MirrorConnection(asyncio.Protocol):
     def _end(self) -> None:
         """Say no more. It is closed when the other side has gone, so that what we said is read."""
         self.is_over = True
-        self._transport.write_eof()
+        with suppress(OSError):  # it was reset, and will be told so
+            self._transport.write_eof()
 
     def _count(self, why: str) -> None:
         """Count the request as none, once."""

@@ -15,8 +15,11 @@ from tests.taps.proxies import GET, OK, Taken
 
 
 class Socket:
+    is_closed = False
+
     def setsockopt(self, level: int, option: int, value: object) -> None:
-        pass
+        if self.is_closed:
+            raise OSError(9, "Bad file descriptor")
 
 
 class FakeTransport(asyncio.Transport):
@@ -213,3 +216,11 @@ async def test_a_client_that_waits_in_silence_is_let_go_when_live_does_not_take_
     await scene.client.closing.wait()
     scene.settle()
     assert scene.front.left == 1
+
+
+async def test_reset_of_one_side_ends_the_other_although_its_socket_is_closed_below_its_tls() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.client.get_extra_info("socket").is_closed = True
+    scene.relay.live.connection_lost(ConnectionResetError())
+    assert scene.client.is_aborted
