@@ -15,6 +15,7 @@ from shadow.taps.serving import Crowd, address_of, listen
 from shadow.taps.taker import TakesExchanges
 from shadow.wire.http1 import Limits
 
+_BUFFER_BYTES = 65_536
 _CUT_SECONDS = 2.0
 """How long connections that were reset may take to go."""
 
@@ -90,6 +91,7 @@ class _Front:
         readings: Readings,
         live_tls: ssl.SSLContext | None,
     ) -> None:
+        self.buffer = memoryview(bytearray(_BUFFER_BYTES))
         self.group: asyncio.TaskGroup
         """Where connections to live are made; there before clients are let in."""
         self._settings = settings
@@ -97,7 +99,7 @@ class _Front:
         self._live_tls = live_tls
         self._relays = Crowd[Relay]()
 
-    def accept(self) -> asyncio.Protocol:
+    def accept(self) -> asyncio.BaseProtocol:
         """For a client that connects."""
         return Relay(self, lambda client: Reading(self._readings, client)).client
 

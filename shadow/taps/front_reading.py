@@ -16,6 +16,8 @@ from shadow.wire.protocols import Protocols
 TAP = "front"
 _MARK = b"shadow-run"
 _MASK = 0xFFFF_FFFF
+_PIECE_BYTES = 16_384
+"""At a time: what follows each of many small messages is copied for each of them."""
 _MAX_REASONS = 32
 """What follows a colon in a reason quotes the traffic; these are what stands before it."""
 
@@ -108,17 +110,9 @@ class Reading:
 
     def hear(self, side: int, payload: bytes) -> None:
         """What `side` has said and the other one was sent."""
-        said, conversation = self._said, self._conversation
-        seq, said[side] = said[side], said[side] + len(payload)
-        if conversation is None:
-            self._shared.other_bytes += len(payload)
-            return
         began = perf_counter()
-        try:
-            if not conversation.take(side, payload, time(), seq & _MASK, said[1 - side] & _MASK):
-                self._leave()
-        except Exception:  # noqa: BLE001  # as above
-            self._fail()
+        for at in range(0, len(payload), _PIECE_BYTES):
+            self._take(side, payload[at : at + _PIECE_BYTES] if len(payload) > _PIECE_BYTES else payload)
         self._spent_seconds += perf_counter() - began
         if self._settled_count:
             self._tell_time()
@@ -169,6 +163,18 @@ class Reading:
         self._held_bytes += count
         self._shared.room_bytes -= count
         return self._shared.room_bytes >= 0
+
+    def _take(self, side: int, piece: bytes) -> None:
+        said = self._said
+        seq, said[side] = said[side], said[side] + len(piece)
+        if self._conversation is None:
+            self._shared.other_bytes += len(piece)
+            return
+        try:
+            if not self._conversation.take(side, piece, time(), seq & _MASK, said[1 - side] & _MASK):
+                self._leave()
+        except Exception:  # noqa: BLE001  # as above
+            self._fail()
 
     def _settle(self) -> None:
         self._open_count = max(self._open_count - 1, 0)  # a conversation that follows one is told as well

@@ -36,6 +36,9 @@ class Patience(msgspec.Struct, frozen=True):
 class Connects(Protocol):
     """What a relay asks of the front."""
 
+    buffer: memoryview
+    """What is read into before it is passed on."""
+
     def connect(self, relay: "Relay") -> Callable[[], object]:
         """Begin to connect `relay.live`, or else to tell `relay.refuse`; what is returned gives that up."""
         ...
@@ -45,8 +48,12 @@ class Connects(Protocol):
         ...
 
 
-class Side(asyncio.Protocol):
-    """One of the two connections; 0 is the client's, 1 the one to live."""
+class Side(asyncio.BufferedProtocol):
+    """One of the two connections; 0 is the client's, 1 the one to live.
+
+    Both read into the front's one buffer, since nothing stays there; its size keeps one connection from
+    holding up all others for long.
+    """
 
     def __init__(self, relay: "Relay", number: int) -> None:
         self.number = number
@@ -68,8 +75,11 @@ class Side(asyncio.Protocol):
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._relay.begin(self)
 
-    def data_received(self, data: bytes) -> None:
-        self._relay.take(self, data)
+    def get_buffer(self, sizehint: int) -> memoryview:  # noqa: ARG002  # as asyncio has it
+        return self._relay.buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._relay.take(self, bytes(self._relay.buffer[:nbytes]))
 
     def eof_received(self) -> bool:
         return self._relay.end(self)
@@ -121,6 +131,7 @@ class Relay:
         self, front: Connects, read: Callable[[str], Reading], patience: Patience | None = None
     ) -> None:
         """`read` is given the client's address once that is known."""
+        self.buffer = front.buffer
         self._patience = patience or Patience()
         self.client, self.live = Side(self, 0), Side(self, 1)
         self.client.peer, self.live.peer = self.live, self.client

@@ -18,6 +18,8 @@ from shadow.wire.http1 import RequestReader
 
 TAP = "mirror"
 _MARK = b"shadow-run"
+_PIECE_BYTES = 16_384
+"""At a time: what follows each of many small requests is copied for each of them."""
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _TAKEN = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"
 _TAKEN_AND_KEPT = b"HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: keep-alive\r\n\r\n"
@@ -102,24 +104,17 @@ class MirrorConnection(asyncio.Protocol):
         transport.close()
 
     def data_received(self, data: bytes) -> None:
-        self.heard_at = self.heard_at if self.is_over else asyncio.get_running_loop().time()
-        answers = []
-        while data and not self.is_over:
-            began = perf_counter()
-            reader = self._reader or self._begin()
-            request = reader.feed(data)
-            if request is None:
-                answers.append(self._wait(reader, len(data)))
-                break
-            data = reader.surplus
-            answers.append(self._complete(reader, request))
-            self._mirror.taker.time(perf_counter() - began)
-        if answers:
-            self._transport.write(b"".join(answers))
-            if self.is_over:
-                self._end()
-            elif self._ends_when_idle and self._reader is None:
-                self._transport.close()
+        if self.is_over:
+            return
+        self.heard_at = asyncio.get_running_loop().time()
+        answers: list[bytes] = []
+        for at in range(0, len(data), _PIECE_BYTES):
+            self._take(data[at : at + _PIECE_BYTES], answers)
+        self._transport.write(b"".join(answers))
+        if self.is_over:
+            self._end()
+        elif self._ends_when_idle and self._reader is None:
+            self._transport.close()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # however it ended
         if self._reader is not None and self._reader.has_begun:
@@ -141,6 +136,19 @@ class MirrorConnection(asyncio.Protocol):
 
     def abort(self) -> None:
         self._transport.abort()
+
+    def _take(self, piece: bytes, answers: list[bytes]) -> None:
+        """Read on, and add to `answers` what is to be said."""
+        while piece and not self.is_over:
+            began = perf_counter()
+            reader = self._reader or self._begin()
+            request = reader.feed(piece)
+            if request is None:
+                answers.append(self._wait(reader, len(piece)))
+                return
+            piece = reader.surplus
+            answers.append(self._complete(reader, request))
+            self._mirror.taker.time(perf_counter() - began)
 
     def _begin(self) -> RequestReader:
         mirror = self._mirror

@@ -46,7 +46,7 @@ class Crowd[T]:
 
 
 async def listen(
-    accept: Callable[[], asyncio.Protocol], host: str, port: int, *, tls: ssl.SSLContext | None = None
+    accept: Callable[[], asyncio.BaseProtocol], host: str, port: int, *, tls: ssl.SSLContext | None = None
 ) -> asyncio.Server:
     """A server that is bound and does not serve yet. Raises TapError where it cannot be.
 

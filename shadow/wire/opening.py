@@ -9,6 +9,7 @@ type Piece = tuple[int, bytes | None, float, int, int]
 sequence number."""
 
 _MAX_HELD_BYTES = 65_536
+_SHORT_BYTES = 256
 _MAX_MISSES = 32
 _MAX_SKIPPED_BYTES = 262_144
 """After so many segments, or bytes, without HTTP, a connection that was seen from its start is something
@@ -53,6 +54,8 @@ class Opening:
         self.is_whole = is_whole
         self._held: list[Piece] = []
         self._starts = [b"", b""]
+        self._looked_at = [0, 0]
+        """How long the start of each side was when it was looked at last."""
         self._misses = 0
         self.client: int | None = None
         self.is_hopeless = False
@@ -76,7 +79,7 @@ class Opening:
         if not self._starts[side]:
             header = _proxy_header_bytes(payload)
             start, payload, seq = start[header:], payload[header:], seq + header
-        match speaker(start):
+        match self._speaker(side, start, payload):
             case Speaker.CLIENT:
                 self.client = side
             case Speaker.SERVER:
@@ -100,10 +103,20 @@ class Opening:
         self._has_gap = True
         self._miss(side, len(self._starts[side]), is_hopeless=False)
 
+    def _speaker(self, side: int, start: bytes, fresh: bytes) -> Speaker:
+        """Who sends `start`, of which `fresh` is the end. What was unsure stays so, without a look, until a
+        line ends or it is twice as long: else each byte of a long line would cost a look at all of it."""
+        looked_at = self._looked_at[side]
+        if looked_at >= _SHORT_BYTES and len(start) < 2 * looked_at and b"\n" not in fresh:
+            return Speaker.UNSURE
+        self._looked_at[side] = len(start)
+        return speaker(start)
+
     def _miss(self, side: int, count: int, *, is_hopeless: bool) -> None:
         self._misses += 1
         self.skipped_bytes += count
         self._starts[side] = b""
+        self._looked_at[side] = 0
         self._held = [piece for piece in self._held if piece[0] != side]
         is_other = self._misses > _MAX_MISSES or self.skipped_bytes > _MAX_SKIPPED_BYTES
         self.is_hopeless = self.is_whole and (is_hopeless or is_other)

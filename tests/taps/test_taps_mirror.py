@@ -231,7 +231,7 @@ async def test_who_was_refused_and_does_not_go_is_cut_off() -> None:
 
 async def _write_on(writer: asyncio.StreamWriter) -> None:
     while True:
-        writer.write(b"more")
+        writer.write(b"more" * 10_000)
         await writer.drain()
 
 

@@ -79,3 +79,22 @@ def test_nothing_is_held_once_the_client_is_known() -> None:
     assert opening.pieces
     opening.take(0, b" HTTP/1.1\r\n", 1.0, 5, 0)
     assert opening.pieces == []
+
+
+@pytest.mark.parametrize("end", [b" HTTP/1.1\r\n", b" HTTP/3\r\n"], ids=["a request", "none"])
+def test_long_request_line_in_single_bytes_is_known_at_its_end(end: bytes) -> None:
+    opening = Opening(is_whole=True)
+    line = b"GET /" + b"x" * 3000 + end
+    for at in range(len(line) - 1):
+        assert opening.take(0, line[at : at + 1], 1.0, at, 0) == []
+    assert opening.skipped_bytes == 0
+    pieces = opening.take(0, line[-1:], 1.0, len(line) - 1, 0)
+    assert b"".join(payload or b"" for _, payload, *_ in pieces) == (line if b"1.1" in end else b"")
+    assert opening.skipped_bytes == (0 if b"1.1" in end else len(line))
+
+
+def test_line_without_end_is_held_no_longer_than_it_may_be() -> None:
+    opening = Opening(is_whole=True)
+    for _ in range(200):
+        opening.take(0, b"GET /" if not opening.pieces else b"x" * 1000, 1.0, 0, 0)
+    assert opening.skipped_bytes > 65_536
