@@ -143,3 +143,13 @@ def test_what_the_baseline_differs_in_from_itself_is_noise_where_no_live_answer_
     assert one.judging.original(case, Pair(first, fixed)).verdict is Verdict.FAILED
     one.judging.learn_repeat(case, Pair(first, first), Pair(second, second))
     assert one.judging.original(case, Pair(first, second)).verdict is Verdict.PASSED
+
+
+def test_what_the_candidate_does_far_more_often_than_the_baseline_is_no_noise() -> None:
+    one = bench()
+    case = one.case(unanswered("GET /a"))
+    usual, other = (reply(200, b'{"left": %d}' % n) for n in (3, 4))
+    for at in range(40):
+        one.judging.learn(case, Pair(other, usual))
+        one.judging.learn_repeat(case, Pair(usual, usual), Pair(usual, usual if at else other))
+    assert one.judging.original(case, Pair(other, usual)).verdict is Verdict.FAILED

@@ -231,3 +231,26 @@ async def test_reset_of_one_side_ends_the_other_although_its_socket_is_closed_be
     scene.client.get_extra_info("socket").is_closed = True
     scene.relay.live.connection_lost(ConnectionResetError())
     assert scene.client.is_aborted
+
+
+async def test_answer_whose_client_goes_is_cut_although_it_would_end_with_its_connection() -> None:
+    scene = Scene()
+    scene.connect()
+    say(scene.relay.client, GET)
+    say(scene.relay.live, b"HTTP/1.1 200 OK\r\n\r\nhalf")
+    scene.relay.client.connection_lost(None)
+    scene.settle()
+    response = (await scene.taken.exchange()).response
+    assert response is not None
+    assert (response.body, response.is_complete) == (b"half", False)
+
+
+async def test_nothing_is_waited_for_any_more_once_both_are_gone() -> None:
+    scene = Scene()
+    scene.connect()
+    scene.relay.client.eof_received()
+    waiting = scene.relay._timer
+    assert waiting is not None
+    scene.relay.live.connection_lost(None)
+    scene.settle()
+    assert waiting.cancelled()

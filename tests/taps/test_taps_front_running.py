@@ -12,6 +12,7 @@ import pytest
 from shadow.errors import TapError
 from shadow.feed.frames import Hello
 from shadow.feed.sender import PIPELINE_GONE, QUEUE_FULL, Sender, SenderSettings
+from shadow.model import Exchange
 from shadow.taps.front import FrontSettings, run_front
 from shadow.taps.front_reading import Open
 from shadow.wire.direction import Conversation
@@ -166,7 +167,12 @@ async def test_live_traffic_does_not_feel_a_stalled_or_a_dead_pipeline(tmp_path:
     assert sum(ledger.dropped.values()) == 20
 
 
-async def test_requests_under_way_end_when_the_front_stops_and_idle_clients_are_let_go() -> None:
+@pytest.mark.parametrize(
+    "open_with", [None, lambda listener, _: Raises(listener, 0)], ids=["read", "whose reader has raised"]
+)
+async def test_requests_under_way_end_when_the_front_stops_and_idle_clients_are_let_go(
+    open_with: Open | None,
+) -> None:
     asked, may_answer = asyncio.Event(), asyncio.Event()
 
     async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -174,10 +180,11 @@ async def test_requests_under_way_end_when_the_front_stops_and_idle_clients_are_
         asked.set()
         await may_answer.wait()
         writer.write(OK)
-        await reader.read()
+        if open_with is None:  # else nothing tells the front that it was all
+            await reader.read()
 
     taken = Taken()
-    async with serving(respond) as port, fronted(taken, port) as front:
+    async with serving(respond) as port, fronted(taken, port, open_with=open_with) as front:
         idle, idle_writer = await front.connect()
         reader, writer = await front.connect()
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -190,7 +197,7 @@ async def test_requests_under_way_end_when_the_front_stops_and_idle_clients_are_
             assert await reader.read() == OK
         writer.close()
         idle_writer.close()
-        assert (await taken.exchange()).response is not None
+        assert isinstance(await taken.next(), Exchange if open_with is None else str)
 
 
 async def _until_refused(proxy: Proxy) -> None:

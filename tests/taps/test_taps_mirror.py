@@ -137,7 +137,7 @@ async def test_every_request_is_answered_once_it_is_whole(
     turns: list[tuple[bytes, bytes]], bodies: list[bytes], *, ends: bool
 ) -> None:
     taken = Taken()
-    async with mirrored(taken) as receiver:
+    async with mirrored(taken, linger_seconds=99.0) as receiver:
         await say(receiver, *turns, ends=ends)
         found = [await taken.exchange() for _ in bodies]
     assert [each.request.body for each in found] == bodies
@@ -393,6 +393,15 @@ async def test_body_without_end_counts_for_no_more_than_may_be_kept_of_it() -> N
     for _ in range(100):
         connection.data_received(b"x" * 100)
     assert mirror.room_bytes == 400 - 250
+
+
+async def test_body_that_is_announced_too_long_holds_nothing() -> None:
+    mirror = receiving(Taken())
+    connection, transport = connected(mirror)
+    connection.data_received(b"POST / HTTP/1.1\r\nContent-Length: 300\r\n\r\n")
+    held = mirror.room_bytes
+    connection.data_received(b"x" * 200)
+    assert (transport.written, mirror.room_bytes) == (ACCEPTED, held)
 
 
 PIECES = st.lists(

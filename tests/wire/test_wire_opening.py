@@ -98,3 +98,12 @@ def test_line_without_end_is_held_no_longer_than_it_may_be() -> None:
     for _ in range(200):
         opening.take(0, b"GET /" if not opening.pieces else b"x" * 1000, 1.0, 0, 0)
     assert opening.skipped_bytes > 65_536
+
+
+def test_what_follows_a_long_line_that_was_none_is_looked_at_anew() -> None:
+    opening = Opening(is_whole=True)
+    opening.take(0, b"GET /" + b"x" * 3000, 1.0, 0, 0)
+    opening.take(0, b"\0" * 4000, 1.0, 3005, 0)
+    assert opening.skipped_bytes == 7005
+    opening.take(0, b"HTTP/1.1 200", 1.0, 7005, 0)
+    assert opening.client == 1
