@@ -6,6 +6,7 @@ from typing import Any
 import click
 
 from shadow.cli._options import require, run_options, settings_from
+from shadow.cli._ports import as_option
 from shadow.cli._tap import supervise
 
 
@@ -20,6 +21,7 @@ from shadow.cli._tap import supervise
     metavar="N",
     help="TCP port of the live service; may be given several times.",
 )
+@as_option
 @click.option(
     "--live", metavar="URL", help="The live service's address as clients write it; never sent anything."
 )
@@ -43,5 +45,5 @@ def sniff(
     from shadow.run.passive import PassiveTap
     from shadow.taps.sniff import SniffSettings
 
-    tap = PassiveTap(settings, SniffSettings(interface, ports))
+    tap = PassiveTap(settings, SniffSettings(interface, ports, settings.scope.spoken))
     return supervise(tap, quiet=quiet, as_json=as_json)

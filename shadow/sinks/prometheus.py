@@ -10,7 +10,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
 from prometheus_client.registry import Collector
 
@@ -21,6 +21,7 @@ from shadow.model import (
     Fate,
     Finding,
     Found,
+    FramesSeen,
     Judged,
     Parcel,
     QueueSeen,
@@ -81,6 +82,8 @@ class Metrics:
         self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
         self._tap = _TapSeconds()
         registry.register(self._tap)
+        self._frames = _TapFrames()
+        registry.register(self._frames)
         gauge("build_info", "Version of Shadow, always 1", "version", "python").labels(
             clean(version), platform.python_version()
         ).set(1)
@@ -105,6 +108,8 @@ class Metrics:
                 self._late.observe(event.late_seconds)
             case TapTimed():
                 self._tap.latest[self._tap_name(event.tap)] = event
+            case FramesSeen():
+                self._frames.latest[self._tap_name(event.tap)] = event
             case QueueSeen():
                 queue = self._queue_name(event.queue)
                 self._queue.labels(queue).set(event.items)
@@ -186,6 +191,22 @@ class _TapSeconds(Collector):
             bounds = (*map(repr, told.bounds_seconds), "+Inf")
             buckets = list(zip(bounds, accumulate(told.counts), strict=True))
             family.add_metric((name,), buckets, told.sum_seconds)
+        yield family
+
+
+class _TapFrames(Collector):
+    """What passive taps took of the wire and lost, as last told."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, FramesSeen] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "shadow_tap_frames", "Frames of a passive tap by what became of them", labels=("tap", "fate")
+        )
+        for name, told in tuple(self.latest.items()):
+            family.add_metric((name, "taken"), told.taken)
+            family.add_metric((name, "lost"), told.lost)
         yield family
 
 

@@ -88,7 +88,7 @@ class Reading:
         self._held_bytes = 0
         self._spent_seconds = 0.0
         self._settled_count = 0
-        self._has_failed = False
+        self._has_failed = self._has_switched = False
         self._has_ended = [False, False]
         self._conversation: Conversation | None = None
         shared.connection_count += 1
@@ -100,8 +100,8 @@ class Reading:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is known to be under way: none is, or it is no HTTP that is spoken."""
-        return not (self._open_count or self._has_failed)
+        """Whether no request is known to be under way: none is, or it is no HTTP that is spoken (any more)."""
+        return self._has_switched or not (self._open_count or self._has_failed)
 
     @property
     def said_bytes(self) -> int:
@@ -138,6 +138,7 @@ class Reading:
 
     def found(self, exchange: Exchange) -> None:
         self._settle()
+        self._has_switched |= exchange.response is not None and exchange.response.status == 101
         if field(exchange.request.headers, _MARK) is not None:
             self._spent_seconds = 0.0
             return

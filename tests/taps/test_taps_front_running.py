@@ -200,6 +200,28 @@ async def test_requests_under_way_end_when_the_front_stops_and_idle_clients_are_
         assert isinstance(await taken.next(), Exchange if open_with is None else str)
 
 
+async def test_a_websocket_is_no_request_that_is_waited_for_when_the_front_stops() -> None:
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
+    ask = b"GET / HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Key: eA==\r\n\r\n"
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(switch)
+        writer.write(await reader.readexactly(7))
+        await reader.read()
+
+    async with serving(respond) as port, fronted(Taken(), port, grace_seconds=99.0) as front:
+        reader, writer = await front.connect()
+        writer.write(ask)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            assert await reader.readexactly(len(switch)) == switch
+            writer.write(b"\x81\x81mask\x15")
+            assert len(await reader.readexactly(7)) == 7
+            front.stop.set()
+            assert await reader.read() == b""
+        writer.close()
+
+
 async def _until_refused(proxy: Proxy) -> None:
     while True:
         try:

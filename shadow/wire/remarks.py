@@ -1,0 +1,56 @@
+"""What there is to know of an extraction besides what it found."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+
+class Remarks(msgspec.Struct, frozen=True):
+    """What was passed over, and why."""
+
+    others: dict[str, int] = {}
+    """Connections that were no HTTP, by kind: ``"TLS"``, ``"SSH"``, ``"other"``."""
+    other_bytes: int = 0
+    """Payload of connections, or of parts of them, that was no HTTP."""
+    gap_bytes: int = 0
+    """Of HTTP connections, that were not captured."""
+    unread: int = 0
+    """Responses that could not be read; `unread_why` says why the first could not."""
+    unread_why: str = ""
+    unknown_links: frozenset[int] = frozenset()
+    """Link types of frames that could not be read."""
+    malformed: int = 0
+    """Frames that end inside their own headers."""
+
+    def __add__(self, other: "Remarks") -> "Remarks":
+        """Of two shares of one capture; frames that belong to none are looked at for each."""
+        kinds = {
+            kind: self.others.get(kind, 0) + other.others.get(kind, 0) for kind in self.others | other.others
+        }
+        return Remarks(
+            kinds,
+            self.other_bytes + other.other_bytes,
+            self.gap_bytes + other.gap_bytes,
+            self.unread + other.unread,
+            self.unread_why or other.unread_why,
+            self.unknown_links | other.unknown_links,
+            max(self.malformed, other.malformed),
+        )
+
+    def lines(self) -> Iterator[str]:
+        """For a person."""
+        if self.others:
+            kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self.others.items()))
+            yield f"skipped connections that are no HTTP/1: {kinds}"
+        if self.other_bytes:
+            yield f"skipped {self.other_bytes} bytes of TCP payload that are no HTTP/1"
+        if self.gap_bytes:
+            yield f"{self.gap_bytes} bytes of HTTP connections were not captured; their messages are cut"
+        if self.unread:
+            why = f"the first because of: {self.unread_why}"
+            yield f"{self.unread} responses or messages could not be read, {why}"
+        if self.unknown_links:
+            numbers = ", ".join(map(str, sorted(self.unknown_links)))
+            yield f"frames of unknown link type {numbers} were skipped"
+        if self.malformed:
+            yield f"{self.malformed} frames that end inside their headers were skipped"
