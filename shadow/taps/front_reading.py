@@ -100,7 +100,7 @@ class Reading:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request is known to be under way: none is, or it is no HTTP that is spoken (any more)."""
+        """Whether no request is known to be under way: none is, or it is not HTTP that is spoken."""
         return self._has_switched or not (self._open_count or self._has_failed)
 
     @property

@@ -214,7 +214,7 @@ async def test_a_service_that_speaks_first_is_heard() -> None:
 
 async def test_both_directions_of_a_websocket_pass_byte_for_byte() -> None:
     switch = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n"
-    ask = GET.replace(b"close", b"Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13")
+    ask = GET.replace(b"close", b"Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: eA==")
     frames = [
         bytes([0x82, 0xFE]) + struct.pack(">H", 700) + b"mask" + bytes(700),
         b"\x89\x80mask",
@@ -230,9 +230,12 @@ async def test_both_directions_of_a_websocket_pass_byte_for_byte() -> None:
     taken = Taken()
     async with serving(echo) as port, fronted(taken, port) as front:
         await say(front, (ask, switch), *((frame, frame) for frame in frames))
-        exchange = await taken.exchange()
-    assert exchange.response is not None
-    assert exchange.response.status == 101
+        handshake, talk = await taken.exchange(), await taken.exchange()
+    assert handshake.response is not None
+    assert (handshake.response.status, handshake.protocol) == (101, "http")
+    assert talk.protocol == "websocket"
+    said = [message.kind for message in talk.messages if message.is_from_client]
+    assert said == ["binary", "ping", "close"]
 
 
 async def test_a_client_that_ends_its_side_still_hears_the_answer() -> None:
