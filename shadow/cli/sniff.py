@@ -1,15 +1,13 @@
 """`shadow sniff`: the passive tap, and the pipeline as its child."""
 
-import asyncio
-import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
-from shadow.cli._options import child_options, require, run_options, settings_from, tell
+from shadow.cli._options import require, run_options, settings_from
 from shadow.cli._ports import as_option
+from shadow.cli._tap import supervise
 
 
 @click.command()
@@ -45,16 +43,7 @@ def sniff(
     settings = settings_from(config_file, options)
     require(settings, "candidate")
     from shadow.run.passive import PassiveTap
-    from shadow.run.supervision import Supervision
     from shadow.taps.sniff import SniffSettings
 
     tap = PassiveTap(settings, SniffSettings(interface, ports, settings.scope.spoken))
-    with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
-        supervision = Supervision(
-            tap,
-            Path(folder),
-            run=secrets.token_hex(6),
-            options=child_options(quiet=quiet, as_json=as_json),
-            tell=tell,
-        )
-        return asyncio.run(supervision.run())
+    return supervise(tap, quiet=quiet, as_json=as_json)
