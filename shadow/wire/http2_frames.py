@@ -152,7 +152,7 @@ class FrameReader:
             if start + length <= size and (kind or flags < PADDED):
                 at = start + length
                 if kind == DATA:
-                    found.append((DATA, flags, word & _STREAM, payload[start:at], time))
+                    found.append((DATA, flags & END_STREAM, word & _STREAM, payload[start:at], time))
                 elif kind in _TAKEN:
                     self._take_whole(kind, flags, word & _STREAM, payload[start:at], began, found)
             elif size - at < self._needed(kind, flags, length):

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from shadow.wire.http2_frames import BEGUN, CUT, LOST, NOT_CAPTURED, Frame, FrameReader
@@ -265,6 +265,7 @@ def test_no_bytes_and_no_gaps_make_it_raise(pieces: list[bytes | int], is_lost: 
 
 @settings(deadline=None)
 @given(frames=st.lists(FRAMES, max_size=12), step=st.integers(1, 40))
+@example(frames=[frame(DATA, 2, 0, b"x")], step=1)
 def test_any_slicing_gives_the_same_frames(frames: list[bytes], step: int) -> None:
     text = b"".join(frames)
     assert merged(read(text, step)) == merged(read(text))
