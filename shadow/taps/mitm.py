@@ -101,15 +101,15 @@ def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings
     try:
         # The tap comes first, to see messages before DisableH2C edits them.
         master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, _Closer(front))
-        if settings.is_passed_untouched:
-            master.addons.add(RawPass(front))
+        if settings.scheme in RAW_SCHEMES:
+            master.addons.add(RawPass(front, has_certificate=bool(settings.certificate_path)))
         master.addons.add(PriorKnowledge(), next_layer.NextLayer())
         if settings.needs_tls:
             master.addons.add(tlsconfig.TlsConfig())
         master.options.update(
             keep_host_header=True,
-            # Eager would drop the client of a live HTTP service that is down: no 502. A raw service may be
-            # the first to speak.
+            # Eager would drop the client of a live HTTP service that is down: no 502. A raw service is asked
+            # what to negotiate with the client.
             connection_strategy="eager" if settings.scheme in RAW_SCHEMES else "lazy",
             validate_inbound_headers=settings.refuses_malformed,
         )

@@ -49,11 +49,6 @@ class ProxySettings(msgspec.Struct, frozen=True):
         return urlsplit(self.live).scheme
 
     @property
-    def is_passed_untouched(self) -> bool:
-        """Whether bytes go through as they come: TLS too, unless there is a certificate to end it with."""
-        return self.scheme in {"tcp", "udp"} and not self.certificate_path
-
-    @property
     def needs_tls(self) -> bool:
         return bool(self.certificate_path) or self.scheme in {"https", "tls", "dtls"}
 
