@@ -17,12 +17,12 @@ from mitmproxy.utils import asyncio_utils
 
 from shadow.errors import TapError
 from shadow.taps.mitm_addon import MitmTap
+from shadow.taps.mitm_cures import cured
 from shadow.taps.mitm_h2c import PriorKnowledge
 from shadow.taps.mitm_outlet import TakesExchanges
 from shadow.taps.mitm_raw import RawPass
 from shadow.taps.mitm_refusals import refusals_counted
 from shadow.taps.mitm_settings import RAW_SCHEMES, ProxySettings, authority, check, options
-from shadow.taps.mitm_trailers import trailers_left_out
 
 _POLL_SECONDS = 0.02
 _CLOSE_SECONDS = 2.0  # for connections that were told to close and only have to flush
@@ -54,7 +54,7 @@ async def run_proxy(
     with (
         TemporaryDirectory(prefix="shadow-mitm-") as folder,
         asyncio_utils.set_eager_task_factory(),
-        trailers_left_out(),
+        cured(),
         refusals_counted(tap.refused),
     ):
         front = proxyserver.Proxyserver()
