@@ -19,6 +19,7 @@ from shadow.errors import TapError
 from shadow.taps.mitm_addon import MitmTap
 from shadow.taps.mitm_cures import cured
 from shadow.taps.mitm_h2c import PriorKnowledge
+from shadow.taps.mitm_http3 import Http3Front
 from shadow.taps.mitm_outlet import TakesExchanges
 from shadow.taps.mitm_raw import RawPass
 from shadow.taps.mitm_refusals import refusals_counted
@@ -103,6 +104,8 @@ def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings
         master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, _Closer(front))
         if settings.scheme in RAW_SCHEMES:
             master.addons.add(RawPass(front, has_certificate=bool(settings.certificate_path)))
+        if settings.offers_http3:
+            master.addons.add(Http3Front(settings.scheme))
         master.addons.add(PriorKnowledge(), next_layer.NextLayer())
         if settings.needs_tls:
             master.addons.add(tlsconfig.TlsConfig())

@@ -7,9 +7,11 @@ import ssl
 from urllib.parse import urlsplit
 
 import msgspec
+from mitmproxy.net.free_port import get_free_port
 from mitmproxy.options import Options
 
 from shadow.errors import TapError
+from shadow.taps.mitm_http3 import http3_mode
 
 _PORTS = {"http": 80, "https": 443, "dns": 53, "tcp": None, "tls": None, "udp": None, "dtls": None}
 """By scheme; None where a URL must name its port."""
@@ -74,10 +76,15 @@ def check(settings: ProxySettings) -> None:
 
 def options(settings: ProxySettings, folder: str) -> Options:
     """Those of mitmproxy that exist before its addons are loaded."""
+    port, modes = settings.listen_port, [f"reverse:{settings.live}"]
+    if settings.offers_http3:
+        port = port or get_free_port()
+    if settings.offers_http3 and settings.scheme == "http":
+        modes.append(http3_mode(settings.live, port))  # with https, mitmproxy listens on both by itself
     found = Options(
-        mode=[f"reverse:{settings.live}"],
+        mode=modes,
         listen_host=settings.listen_host,
-        listen_port=settings.listen_port,
+        listen_port=port,
         confdir=folder,
         ssl_insecure=not settings.verifies_live,
         ssl_verify_upstream_trusted_ca=settings.live_ca_path or None,
