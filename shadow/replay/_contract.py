@@ -20,7 +20,7 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str:
         """``host:port`` as it stands in a Host field; the scheme's default port is left out."""
-        default = {"http": 80, "https": 443}[self.scheme]
+        default = {"http": 80, "https": 443}.get(self.scheme)
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == default else f"{host}:{self.port}"
 
