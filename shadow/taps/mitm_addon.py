@@ -46,17 +46,24 @@ class MitmTap:
         is_alone: bool = True,
         streams: bool = True,
         only: Chooses | None = None,
+        first_index: int = 0,
     ) -> None:
         """`max_held_bytes` bounds the copies of all bodies that are on their way through at one moment.
 
         `is_alone` holds where no other addon looks at flows or edits them: then messages of long connections
         are let go once they are copied. `streams` lets bodies pass as they come, which other addons could
-        then not edit. `only` chooses the flows that are tapped; None takes all.
+        then not edit. `only` chooses the flows that are tapped; None takes all. Exchanges are counted from
+        `first_index`.
         """
         self.open_count = 0
         """Flows that have begun and not ended."""
         self._outlet = Outlet(
-            taker, live=live, name=name, max_body_bytes=max_body_bytes, max_held_bytes=max_held_bytes
+            taker,
+            live=live,
+            name=name,
+            max_body_bytes=max_body_bytes,
+            max_held_bytes=max_held_bytes,
+            first_index=first_index,
         )
         self._taker = taker
         self._is_alone = is_alone
@@ -103,8 +110,8 @@ class MitmTap:
     def request(self, flow: http.HTTPFlow) -> None:
         """A streamed request may end after its response."""
         sight = vars(flow).get(_SIGHT)
-        if sight is not None and (sight.is_answered or not self._is_alone):
-            self._guard(self._end_request, flow)
+        if sight is not None and sight.is_answered:
+            self._guard(self._end, flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
         self._guard(self._end, flow)
@@ -146,20 +153,17 @@ class MitmTap:
             sight.began_at = time()  # its own time is that of the flow that is sent again
         self.open_count += 1
         vars(flow)[_SIGHT] = sight
-        if sight.is_grpc or not _is_small(names):
+        if flow.request.stream or sight.is_grpc or not _is_small(names):
             self._stream(flow.request, sight.request_body)
 
     def _answer(self, flow: http.HTTPFlow, sight: Sight | None) -> None:
-        if flow.response is not None:
-            self._stream(flow.response, None if sight is None else sight.response_body)
-
-    def _end_request(self, flow: http.HTTPFlow, sight: Sight | None) -> None:
-        if sight is None or sight.is_over:
+        if flow.response is None:
             return
-        if sight.is_answered:
-            self._settle(flow, sight)
-        elif flow.live and flow.response is not None and not flow.request.stream:
+        if sight is not None and flow.live and flow.response.data.content is not None:
+            # The body of a live answer is yet to come.
             self._skip(sight, "answered_by_addon")
+            return
+        self._stream(flow.response, None if sight is None else sight.response_body)
 
     def _end(self, flow: http.HTTPFlow, sight: Sight | None) -> None:
         if sight is None or sight.is_over:

@@ -33,17 +33,19 @@ class Outlet:
         name: str = "mitm",
         max_body_bytes: int = 1 << 20,
         max_held_bytes: int = 64 << 20,
+        first_index: int = 0,
     ) -> None:
         """`live` names the live service; empty where each flow has its own.
 
-        `max_held_bytes` bounds the copies of all that is on its way through at one moment.
+        `max_held_bytes` bounds the copies of all that is on its way through at one moment. Exchanges are
+        counted from `first_index`.
         """
         self.taker = taker
         self.name = name
         self.max_body_bytes = max_body_bytes
         self.held = Allowance(max_held_bytes)
         self._live = live
-        self._next_index = 0
+        self._next_index = first_index
         self._has_broken = False
 
     def next_index(self) -> int:

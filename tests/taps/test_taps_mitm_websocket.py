@@ -191,7 +191,6 @@ def test_what_other_addons_made_up_or_held_back_is_not_captured(how: str) -> Non
     assert flow.websocket is not None
     said, flow.websocket.messages = flow.websocket.messages, []
     tap.requestheaders(flow)
-    tap.responseheaders(flow)
     tap.response(flow)
     for message in said:
         flow.websocket.messages.append(message)
