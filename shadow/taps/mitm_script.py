@@ -22,7 +22,7 @@ from shadow.taps.mitm_addon import Chooses, MitmTap
 from shadow.taps.mitm_h2c import PriorKnowledge
 
 _TAP = "mitmdump"
-_OPTIONS: tuple[tuple[str, type, object, str], ...] = (
+OPTIONS: tuple[tuple[str, type, object, str], ...] = (
     ("shadow_socket", str, "", "Where `shadow listen` listens; nothing is tapped without it."),
     ("shadow_live", str, "", "HOST:PORT of the live service; that of each flow where it is empty."),
     ("shadow_filter", str, "", "Tap only flows that this filter expression matches."),
@@ -50,7 +50,7 @@ class ShadowTap:
         self._tap: MitmTap | None = None
 
     def load(self, loader: Loader) -> None:
-        for name, kind, default, told in _OPTIONS:
+        for name, kind, default, told in OPTIONS:
             loader.add_option(name, kind, default, told)
 
     def configure(self, updated: set[str]) -> None:
