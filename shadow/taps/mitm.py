@@ -11,8 +11,10 @@ from tempfile import TemporaryDirectory
 
 from mitmproxy import exceptions
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
+from mitmproxy.connection import Client, Connection
 from mitmproxy.master import Master
 from mitmproxy.proxy import server_hooks
+from mitmproxy.tls import TlsData
 from mitmproxy.utils import asyncio_utils
 
 from shadow.errors import TapError
@@ -78,19 +80,36 @@ async def run_proxy(
 
 
 class _Closer:
-    """Closes what mitmproxy 12 forgets: a live connection that ends while an event of its client is handled.
+    """Closes what mitmproxy 12 forgets: a live connection that ends while an event of its client is handled,
+    and a client's that is told twice to close, as one whose TLS fails is.
 
-    Its writer would stay open until the garbage collector comes by, and a busy proxy run out of files.
+    They would stay open until the garbage collector comes by: a busy proxy runs out of files, a client waits.
     """
 
     def __init__(self, front: proxyserver.Proxyserver) -> None:
         self._front = front
 
     def server_disconnected(self, ended: server_hooks.ServerConnectionHookData) -> None:
-        connection = self._front.connections.get(ended.client.id)
-        io = None if connection is None else connection.transports.get(ended.server)
+        self._close(ended.client, ended.server)
+
+    def client_disconnected(self, client: Client) -> None:
+        self._close(client, client)
+
+    def _close(self, client: Client, side: Connection) -> None:
+        connection = self._front.connections.get(client.id)
+        io = None if connection is None else connection.transports.get(side)
         if io is not None and io.writer is not None:
             io.writer.close()
+
+
+class _Plain:
+    """Counts clients that speak TLS where there is none; mitmproxy turns them away."""
+
+    def __init__(self, tap: MitmTap) -> None:
+        self._tap = tap
+
+    def tls_start_client(self, _: TlsData) -> None:
+        self._tap.refused()
 
 
 def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings: ProxySettings) -> None:
@@ -107,8 +126,7 @@ def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings
         if settings.offers_http3:
             master.addons.add(Http3Front(settings.scheme))
         master.addons.add(PriorKnowledge(), next_layer.NextLayer())
-        if settings.needs_tls:
-            master.addons.add(tlsconfig.TlsConfig())
+        master.addons.add(tlsconfig.TlsConfig() if settings.needs_tls else _Plain(tap))
         master.options.update(
             keep_host_header=True,
             # Eager would drop the client of a live HTTP service that is down: no 502. A raw service is asked

@@ -1,6 +1,7 @@
 """TLS and HTTP/2 through the inline tap."""
 
 import asyncio
+import ssl
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -160,6 +161,19 @@ _POST: Headers = (
     (b":authority", b"live.example"),
     (b":path", b"/"),
 )
+
+
+async def test_a_client_on_tls_is_turned_away_and_counted_where_there_is_no_certificate(
+    certificate: Path,
+) -> None:
+    taken = Taken()
+    async with serving(answering(OK)) as port, proxied(taken, port) as proxy:
+        with pytest.raises((ConnectionError, ssl.SSLError)):
+            await asyncio.open_connection(proxy.host, proxy.port, ssl=client_tls(certificate))
+        assert await taken.next() == "malformed_request"
+        assert await proxy.ask(GET) == OK
+        await taken.exchange()
+    assert taken.all.empty()
 
 
 @pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "not PEM"])
