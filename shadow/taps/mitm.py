@@ -5,6 +5,7 @@
 
 import asyncio
 import gc
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from tempfile import TemporaryDirectory
@@ -29,6 +30,7 @@ from shadow.taps.mitm_settings import RAW_SCHEMES, ProxySettings, authority, che
 
 _POLL_SECONDS = 0.02
 _CLOSE_SECONDS = 2.0  # for connections that were told to close and only have to flush
+_LIVE_CONNECTIONS_MAX = 256  # of one client: as many as it has streams, of which mitmproxy allows 100 to 128
 
 __all__ = ["MitmTap", "ProxySettings", "TakesExchanges", "run_proxy"]
 
@@ -79,15 +81,24 @@ async def run_proxy(
             await master.done()
 
 
-class _Closer:
-    """Closes what mitmproxy 12 forgets: a live connection that ends while an event of its client is handled,
-    and a client's that is told twice to close, as one whose TLS fails is.
+class _Connections:
+    """Gives each client all live connections that it needs, and closes those that mitmproxy 12 forgets.
 
-    They would stay open until the garbage collector comes by: a busy proxy runs out of files, a client waits.
+    It would let five requests of a client of HTTP/2 be under way at a time where the live service speaks
+    HTTP/1: five event streams, and nothing else gets through.
+
+    It forgets a live connection that ends while an event of its client is handled, and a client's that is
+    told twice to close, as one whose TLS fails is. They would stay open until the garbage collector comes by:
+    a busy proxy runs out of files, a client waits.
     """
 
     def __init__(self, front: proxyserver.Proxyserver) -> None:
         self._front = front
+
+    def client_connected(self, client: Client) -> None:
+        connection = self._front.connections.get(client.id)
+        if connection is not None:
+            connection.max_conns = defaultdict(lambda: asyncio.Semaphore(_LIVE_CONNECTIONS_MAX))
 
     def server_disconnected(self, ended: server_hooks.ServerConnectionHookData) -> None:
         self._close(ended.client, ended.server)
@@ -120,7 +131,7 @@ def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings
     """
     try:
         # The tap comes first, to see messages before DisableH2C edits them.
-        master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, _Closer(front))
+        master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, _Connections(front))
         if settings.scheme in RAW_SCHEMES:
             master.addons.add(RawPass(front, has_certificate=bool(settings.certificate_path)))
         if settings.offers_http3:

@@ -90,6 +90,7 @@ def options(settings: ProxySettings, folder: str) -> Options:
         ssl_verify_upstream_trusted_ca=settings.live_ca_path or None,
         certs=[settings.certificate_path] if settings.certificate_path else [],
         http3=settings.offers_http3,
+        http2_ping_keepalive=0,  # servers of gRPC take pings that nobody needs for an attack, and hang up
     )
     if settings.scheme in RAW_SCHEMES:
         found.update(tcp_timeout=_RAW_IDLE_SECONDS)
@@ -100,7 +101,8 @@ def authority(url: str) -> str:
     """``host:port`` of `url`. Raises TapError where it is no plain address of a service."""
     try:
         parts = urlsplit(url)
-        port = parts.port or _PORTS[parts.scheme]
+        usual_port = _PORTS[parts.scheme]
+        port = parts.port or usual_port
     except (ValueError, KeyError) as error:
         known = ", ".join(_PORTS)
         raise TapError(f"the live service must be a URL of {known}, not {url!r}") from error

@@ -100,6 +100,27 @@ async def test_a_body_of_http2_reaches_a_live_service_of_http1(
     assert not [record for record in caplog.records if record.levelname == "ERROR"]
 
 
+async def test_many_requests_of_one_client_of_http2_are_under_way_at_once(certificate: Path) -> None:
+    everyone = asyncio.Barrier(20)
+
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await everyone.wait()
+        writer.write(OK)
+        await writer.drain()
+
+    async with (
+        serving(respond) as port,
+        proxied(Taken(), port, certificate_path=str(certificate)) as proxy,
+        calling(proxy.host, proxy.port, tls=client_tls(certificate, "h2")) as client,
+    ):
+        streams = []
+        for _ in range(20):
+            streams.append(client.stream())
+            streams[-1].head(*_POST, ends=True)
+        assert [await stream.rest() for stream in streams] == [b"ok"] * 20
+
+
 async def test_trailers_of_http2_pass_between_both_sides(certificate: Path) -> None:
     heard: list[tuple[bytes, Headers]] = []
 
