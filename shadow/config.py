@@ -105,9 +105,16 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """All settings of a run. A command uses the part that concerns it."""
 
     live: str = ""
-    """URL of the service whose traffic is tapped. It is never sent anything."""
+    """URL of the service whose traffic is tapped. It is never sent anything. `shadow proxy` also passes on
+    ``tcp://HOST:PORT``, ``tls://``, ``udp://``, ``dtls://`` and ``dns://``."""
+    live_ca: str = ""
+    """PEM file of the authorities that vouch for a live service on TLS; empty for the system's own."""
     listen: str = "127.0.0.1:8080"
     """Where clients connect, for `shadow proxy`, or mirrors send, for `shadow mirror`."""
+    certificate: str = ""
+    """PEM file of the key and certificates that `shadow proxy` shows to clients on TLS; empty for none."""
+    http3: bool = False
+    """Whether clients of `shadow proxy` may also come by HTTP/3, on the UDP port of the same number."""
     front: Literal["mitm", "light"] = "mitm"
     """What `shadow proxy` puts in the way: mitmproxy, or a byte relay that carries far more."""
     candidate: str = ""
@@ -227,6 +234,25 @@ def parse_target(name: str, url: str) -> Target:
     return Target(
         name, parts.scheme, parts.hostname, default if port is None else port, parts.path.rstrip("/")
     )
+
+
+def parse_live(url: str) -> Target:
+    """The live service at `url`, which may speak more than HTTP. Raises ConfigError where it is none."""
+    scheme = url.partition("://")[0]
+    if scheme not in _LIVE_PORTS:
+        return parse_target("live", url)
+    try:
+        parts = urlsplit(url)
+        port = parts.port or _LIVE_PORTS[scheme]
+    except ValueError as error:
+        raise ConfigError(f"live {url!r} is no URL: {error}; write it as {scheme}://HOST:PORT") from error
+    if not parts.hostname or not port or parts.path.strip("/") or parts.query or parts.username:
+        raise ConfigError(f"live {url!r} must name a host and a port alone; write it as {scheme}://HOST:PORT")
+    return Target("live", scheme, parts.hostname, port)
+
+
+_LIVE_PORTS = {"tcp": None, "tls": None, "udp": None, "dtls": None, "dns": 53}
+"""What a live service may speak besides HTTP, with the port where a URL names none."""
 
 
 def parse_address(name: str, address: str) -> tuple[str, int]:
@@ -368,7 +394,9 @@ def _check_values(settings: Settings) -> None:
     """Raises ConfigError for values that are of the right type and mean nothing."""
     if not settings.out:
         raise ConfigError("out is '': name the folder that the run is to write to")
-    for name in ("live", "candidate", "baseline"):
+    if settings.live:
+        parse_live(settings.live)
+    for name in ("candidate", "baseline"):
         if url := getattr(settings, name):
             parse_target(name, url)
     for name in ("listen", "metrics"):

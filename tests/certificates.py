@@ -33,8 +33,18 @@ def write_certificate(path: Path) -> Path:
     return path
 
 
-def server_tls(certificate: Path) -> ssl.SSLContext:
-    """The context of a server with that certificate."""
+def server_tls(certificate: Path, *protocols: str) -> ssl.SSLContext:
+    """The context of a server with that certificate, which negotiates one of `protocols`."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
+
+
+def client_tls(certificate: Path, *protocols: str) -> ssl.SSLContext:
+    """The context of a client that trusts that certificate, and offers `protocols`."""
+    context = ssl.create_default_context(cafile=str(certificate))
+    if protocols:
+        context.set_alpn_protocols(protocols)
     return context

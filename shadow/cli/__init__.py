@@ -13,6 +13,8 @@ _COMMANDS = {
     "proxy": ("shadow.cli.proxy", "Tap live traffic inline, and shadow it."),
     "mirror": ("shadow.cli.mirror", "Tap copies of live requests that a proxy mirrors, and shadow them."),
     "sniff": ("shadow.cli.sniff", "Tap live traffic from beside it, and shadow it."),
+    "listen": ("shadow.cli.listen", "Shadow what taps elsewhere send, such as a mitmdump of your own."),
+    "addon": ("shadow.cli.addon", "Print the path of the addon for a mitmdump of your own."),
     "replay": ("shadow.cli.replay", "Shadow recorded traffic: pcap, pcapng, HAR, GoReplay, JSON lines."),
     "extract": ("shadow.cli.extract", "Print the exchanges in captures as JSON lines; sends nothing."),
     "mutate": ("shadow.cli.mutate", "Show the mutants that would be sent; sends nothing."),

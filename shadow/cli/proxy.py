@@ -21,9 +21,15 @@ if TYPE_CHECKING:
     type=click.Choice(["mitm", "light"]),
     help="What stands in the way: mitmproxy, or a byte relay that carries far more.  [default: mitm]",
 )
+@click.option("--certificate", metavar="PEM", help="Key and certificates for clients on TLS.")
+@click.option("--live-ca", metavar="PEM", help="Authorities that vouch for the live service on TLS.")
+@click.option("--http3", is_flag=True, default=None, help="Let clients come by HTTP/3 too.")
 @run_options
 def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> int:
     """Pass live traffic through, and shadow it. Clients connect to --listen.
+
+    The live service may also speak something other than HTTP: tcp://HOST:PORT, tls://, udp://, dtls:// and
+    dns:// are passed on and captured; they are not yet replayed.
 
     The tap and the pipeline are two processes: whatever happens to the pipeline, traffic goes on. When it
     dies, it is started again. Ctrl-C ends both in order.

@@ -60,27 +60,39 @@ class Tapped:
     """
 
     def __init__(
-        self, path: Path, *, is_alone: Callable[[], bool] = lambda: False, is_resumed: bool = False
+        self,
+        path: Path,
+        *,
+        is_alone: Callable[[], bool] = lambda: False,
+        is_resumed: bool = False,
+        is_standing: bool = False,
     ) -> None:
         """`is_alone` tells whether the tap's process has gone for good; `is_resumed` whether an earlier
-        pipeline of the same run has settled what the taps told it."""
+        pipeline of the same run has settled what the taps told it. A standing one outlives its taps, and
+        runs until `end` is called."""
+        self.is_standing = is_standing
         self._path = path
         self._is_alone = is_alone
         self._is_resumed = is_resumed
+        self._stop = asyncio.Event()
         self._told: dict[tuple[str, str], Ledger] = {}
         """By run and tap."""
+        self._of_others: dict[tuple[str, str], int] = {}
+        """By run and tap: what had its fate before this pipeline met the tap."""
 
     @property
     def captured(self) -> Mapping[str, int]:
-        """What the taps say they saw in all, in earlier pipelines' time too."""
+        """What the taps say they saw in all, in earlier pipelines of this run's time too."""
         seen = Counter[str]()
-        for (_, tap), ledger in self._told.items():
-            seen[tap] += ledger.captured
+        for (run, tap), ledger in self._told.items():
+            seen[tap] += ledger.captured - self._of_others.get((run, tap), 0)
         return seen
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
-        stop = asyncio.Event()
+    def end(self) -> None:
+        """Take no more; what was taken is worked off."""
+        self._stop.set()
 
+    async def feed(self, intake: Intake, hear: Hear) -> None:
         def on_exchange(exchange: Exchange) -> None:
             if not intake.offer(exchange):
                 hear(Settled(exchange.tap, Fate.DROPPED, 1, "intake full"))
@@ -89,18 +101,18 @@ class Tapped:
             self._settle(hello, ledger, hear)
 
         def on_gone(gone: Gone) -> None:
-            if gone.is_in_order:
-                stop.set()
+            if gone.is_in_order and not self.is_standing:
+                self._stop.set()
 
         async with asyncio.TaskGroup() as group:
-            watch = group.create_task(self._watch(stop), name="parent")
-            await receive(self._path, Listener(on_exchange, on_ledger, on_gone=on_gone), stop=stop)
+            watch = group.create_task(self._watch(), name="parent")
+            await receive(self._path, Listener(on_exchange, on_ledger, on_gone=on_gone), stop=self._stop)
             watch.cancel()
 
-    async def _watch(self, stop: asyncio.Event) -> None:
+    async def _watch(self) -> None:
         while not self._is_alone():  # noqa: ASYNC110  # the system tells nobody that a parent has gone
             await asyncio.sleep(_WATCH_SECONDS)
-        stop.set()
+        self._stop.set()
 
     def _settle(self, hello: Hello, ledger: Ledger, hear: Hear) -> None:
         """Tell what the tap dropped or could not parse since its last ledger."""
@@ -111,6 +123,10 @@ class Tapped:
         if ledger.frames is not None:
             hear(FramesSeen(hello.tap, *ledger.frames))
         if before is None and self._is_resumed:
+            return
+        if before is None and self.is_standing and ledger.acknowledged:
+            # Another run heard this tap before; what became of that is its affair.
+            self._of_others[hello.run, hello.tap] = ledger.captured - ledger.in_flight
             return
         before = before or Ledger()
         for fate, now, then in (

@@ -20,7 +20,7 @@ class Target(msgspec.Struct, frozen=True):
     @property
     def authority(self) -> str:
         """``host:port`` as it stands in a Host field; the scheme's default port is left out."""
-        default = {"http": 80, "https": 443}[self.scheme]
+        default = {"http": 80, "https": 443}.get(self.scheme)
         return authority(self.host, None if self.port == default else self.port)
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
 from shadow.auth import signer_of
-from shadow.config import Settings, parse_target, secrets
+from shadow.config import Settings, parse_live, parse_target, secrets
 from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
@@ -171,7 +171,7 @@ def _link(
     stopping: asyncio.Event,
     hear: Hear,
 ) -> Link:
-    live = (parse_target("live", settings.live).authority,) if settings.live else ()
+    live = (parse_live(settings.live).authority,) if settings.live else ()
     correlation = Correlation(target, live)
     preparation = Preparation(
         target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
@@ -200,7 +200,7 @@ def _link(
 def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool) -> NoiseSettings:
     """A tap's answers are as fresh as the shadow's, so their times must be near; a capture's may be
     years old."""
-    live = [parse_target("live", settings.live)] if settings.live else []
+    live = [parse_live(settings.live)] if settings.live else []
     return NoiseSettings(
         ignore=settings.noise.ignore,
         own=tuple(each.authority for each in (*live, *targets)),

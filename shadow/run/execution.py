@@ -19,7 +19,7 @@ from shadow.errors import TargetError
 from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
-from shadow.pipeline.source import Source
+from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
 from shadow.run.assembly import Assembly, assemble
 from shadow.sinks.console import Console, ConsoleSettings
@@ -103,15 +103,21 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
 
 
 async def _run(pipeline: Pipeline, source: Source) -> None:
-    """Run until the end, or until a signal asks to stop; a second one ends at once."""
+    """Run until the end, or until a signal asks to stop; a second one ends at once.
+
+    Where taps come and go, the first signal ends the taking alone: what was taken is worked off.
+    """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
-    asked = 0
+    standing = source if isinstance(source, Tapped) and source.is_standing else None
+    asked = 0 if standing is None else -1
 
     def stop() -> None:
         nonlocal asked
         asked += 1
-        if asked == 1:
+        if asked == 0 and standing is not None:
+            standing.end()
+        elif asked == 1:
             pipeline.stop("interrupted")
         elif task is not None:
             task.cancel()

@@ -2,12 +2,14 @@
 
 import asyncio
 
-from shadow.config import Settings, parse_address, parse_target
+from shadow.config import Settings, parse_address, parse_live
 from shadow.feed.sender import Sender
 from shadow.model import authority
-from shadow.run.listening import check_live, with_listener
+from shadow.replay import Target
+from shadow.run.listening import check_live, spoken_to, with_listener
 from shadow.run.supervision import Tell
-from shadow.taps.mitm import ProxySettings, run_proxy
+from shadow.taps.mitm import run_proxy
+from shadow.taps.mitm_settings import ProxySettings, check
 
 
 class InlineTap:
@@ -19,19 +21,41 @@ class InlineTap:
         self.settings = settings
 
     async def prepare(self) -> None:
-        """Find the port free, and the live service another one."""
+        """Find the port free, the live service another one, and certificates usable."""
         self.settings = with_listener(self.settings)
         await check_live(self.settings)
+        check(_proxy(self.settings))
 
     async def carry(self, sender: Sender, stop: asyncio.Event, tell: Tell) -> None:
         """Raises TapError where the proxy cannot listen."""
+        settings = self.settings
+        live = parse_live(settings.live)
 
         def ready(host: str, port: int) -> None:
-            tell(f"clients connect to http://{authority(host, port)}, live is {self.settings.live}")
+            where = f"{spoken_to(live, has_certificate=bool(settings.certificate))}://{authority(host, port)}"
+            tell(f"clients connect to {where}, live is {settings.live}{_caveat(live)}")
 
-        host, port = parse_address("listen", self.settings.listen)
-        live = parse_target("live", self.settings.live)
-        proxy = ProxySettings(
-            f"{live.scheme}://{live.authority}", host, port, max_body_bytes=self.settings.max_body_bytes
-        )
-        await run_proxy(proxy, sender, ready=ready, stop=stop)
+        await run_proxy(_proxy(settings), sender, ready=ready, stop=stop)
+
+
+def _proxy(settings: Settings) -> ProxySettings:
+    host, port = parse_address("listen", settings.listen)
+    live = parse_live(settings.live)
+    return ProxySettings(
+        f"{live.scheme}://{live.authority}",
+        host,
+        port,
+        max_body_bytes=settings.max_body_bytes,
+        live_ca_path=settings.live_ca,
+        certificate_path=settings.certificate,
+        offers_http3=settings.http3,
+    )
+
+
+def _caveat(live: Target) -> str:
+    """What a user must know of a live service that speaks no HTTP."""
+    if live.scheme in {"http", "https"}:
+        return ""
+    return (
+        f"; {live.scheme} is passed on and captured, but not yet replayed: the ledger counts it as filtered"
+    )

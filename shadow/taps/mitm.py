@@ -5,53 +5,35 @@
 
 import asyncio
 import gc
-import ssl
+from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from tempfile import TemporaryDirectory
-from urllib.parse import urlsplit
 
-import msgspec
 from mitmproxy import exceptions
 from mitmproxy.addons import core, disable_h2c, next_layer, proxyserver, tlsconfig
+from mitmproxy.connection import Client, Connection
 from mitmproxy.master import Master
-from mitmproxy.options import Options
 from mitmproxy.proxy import server_hooks
+from mitmproxy.tls import TlsData
 from mitmproxy.utils import asyncio_utils
 
 from shadow.errors import TapError
 from shadow.model import authority
-from shadow.taps.mitm_addon import MitmTap, TakesExchanges
-from shadow.taps.mitm_trailers import trailers_left_out
+from shadow.taps.mitm_addon import MitmTap
+from shadow.taps.mitm_cures import cured
+from shadow.taps.mitm_h2c import PriorKnowledge
+from shadow.taps.mitm_http3 import Http3Front
+from shadow.taps.mitm_raw import RawPass
+from shadow.taps.mitm_refusals import refusals_counted
+from shadow.taps.mitm_settings import RAW_SCHEMES, ProxySettings, authority_of, check, options
+from shadow.taps.taker import TakesExchanges
 
 _POLL_SECONDS = 0.02
 _CLOSE_SECONDS = 2.0  # for connections that were told to close and only have to flush
+_LIVE_CONNECTIONS_MAX = 256  # of one client: as many as it has streams, of which mitmproxy allows 100 to 128
 
 __all__ = ["MitmTap", "ProxySettings", "TakesExchanges", "run_proxy"]
-
-
-class ProxySettings(msgspec.Struct, frozen=True):
-    """Where the proxy stands, and how it treats what passes."""
-
-    live: str
-    """URL of the live service: scheme, host and port, without a path."""
-    listen_host: str = "127.0.0.1"
-    listen_port: int = 8080
-    """0 lets the system choose."""
-    max_body_bytes: int = 1 << 20
-    """What is longer passes all the same, but is not captured whole."""
-    max_held_bytes: int = 64 << 20
-    """Copies of bodies on their way through, together."""
-    verifies_live: bool = True
-    """Whether the certificate of a live service on https is checked."""
-    live_ca_path: str = ""
-    """PEM file of the authorities that vouch for the live service; empty for the usual ones."""
-    certificate_path: str = ""
-    """PEM file of the key and certificate chain shown to clients on https; empty for plain HTTP only."""
-    refuses_malformed: bool = True
-    """Whether messages that invite request smuggling are answered with 400 instead of passed on."""
-    grace_seconds: float = 10.0
-    """How long requests under way may take to end once the proxy stops."""
 
 
 async def run_proxy(
@@ -67,10 +49,10 @@ async def run_proxy(
     unusable. The process should be the tap's own: mitmproxy sets the loop's task factory meanwhile, and the
     garbage collector is told to leave alone what is there at the start.
     """
-    _check_certificates(settings)
+    check(settings)
     tap = MitmTap(
         taker,
-        live=_authority(settings.live),
+        live=authority_of(settings.live),
         max_body_bytes=settings.max_body_bytes,
         max_held_bytes=settings.max_held_bytes,
     )
@@ -78,10 +60,11 @@ async def run_proxy(
     with (
         TemporaryDirectory(prefix="shadow-mitm-") as folder,
         asyncio_utils.set_eager_task_factory(),
-        trailers_left_out(),
+        cured(),
+        refusals_counted(tap.refused),
     ):
         front = proxyserver.Proxyserver()
-        master = Master(_options(settings, folder))
+        master = Master(options(settings, folder))
         try:
             _load(master, front, tap, settings)
             host, port = await _listen(front, settings)
@@ -99,46 +82,46 @@ async def run_proxy(
             await master.done()
 
 
-class _Closer:
-    """Closes what mitmproxy 12 forgets: a live connection that ends while an event of its client is handled.
+class _Connections:
+    """Gives each client all live connections that it needs, and closes those that mitmproxy 12 forgets.
 
-    Its writer would stay open until the garbage collector comes by, and a busy proxy run out of files.
+    It would let five requests of a client of HTTP/2 be under way at a time where the live service speaks
+    HTTP/1: five event streams, and nothing else gets through.
+
+    It forgets a live connection that ends while an event of its client is handled, and a client's that is
+    told twice to close, as one whose TLS fails is. They would stay open until the garbage collector comes by:
+    a busy proxy runs out of files, a client waits.
     """
 
     def __init__(self, front: proxyserver.Proxyserver) -> None:
         self._front = front
 
+    def client_connected(self, client: Client) -> None:
+        connection = self._front.connections.get(client.id)
+        if connection is not None:
+            connection.max_conns = defaultdict(lambda: asyncio.Semaphore(_LIVE_CONNECTIONS_MAX))
+
     def server_disconnected(self, ended: server_hooks.ServerConnectionHookData) -> None:
-        connection = self._front.connections.get(ended.client.id)
-        io = None if connection is None else connection.transports.get(ended.server)
+        self._close(ended.client, ended.server)
+
+    def client_disconnected(self, client: Client) -> None:
+        self._close(client, client)
+
+    def _close(self, client: Client, side: Connection) -> None:
+        connection = self._front.connections.get(client.id)
+        io = None if connection is None else connection.transports.get(side)
         if io is not None and io.writer is not None:
             io.writer.close()
 
 
-def _check_certificates(settings: ProxySettings) -> None:
-    """Raise TapError now for what mitmproxy would say at each live connection only."""
-    files = (
-        (settings.live_ca_path, ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations),
-        (settings.certificate_path, ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain),
-    )
-    for path, load in files:
-        try:
-            if path:
-                load(path)
-        except OSError as error:
-            raise TapError(f"no usable certificate in {path!r}: {error.strerror or error}") from error
+class _Plain:
+    """Counts clients that speak TLS where there is none; mitmproxy turns them away."""
 
+    def __init__(self, tap: MitmTap) -> None:
+        self._tap = tap
 
-def _options(settings: ProxySettings, folder: str) -> Options:
-    return Options(
-        mode=[f"reverse:{settings.live}"],
-        listen_host=settings.listen_host,
-        listen_port=settings.listen_port,
-        confdir=folder,
-        ssl_insecure=not settings.verifies_live,
-        ssl_verify_upstream_trusted_ca=settings.live_ca_path or None,
-        certs=[settings.certificate_path] if settings.certificate_path else [],
-    )
+    def tls_start_client(self, _: TlsData) -> None:
+        self._tap.refused()
 
 
 def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings: ProxySettings) -> None:
@@ -147,16 +130,20 @@ def _load(master: Master, front: proxyserver.Proxyserver, tap: MitmTap, settings
     The stock set would answer requests for mitm.it itself, refuse clients with public addresses and rewrite
     Alt-Svc; and each of its forty addons is asked at each of the ten events of a request.
     """
-    needs_tls = settings.certificate_path or urlsplit(settings.live).scheme == "https"
     try:
         # The tap comes first, to see messages before DisableH2C edits them.
-        master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, _Closer(front))
-        master.addons.add(next_layer.NextLayer())
-        if needs_tls:
-            master.addons.add(tlsconfig.TlsConfig())
+        master.addons.add(tap, core.Core(), disable_h2c.DisableH2C(), front, _Connections(front))
+        if settings.scheme in RAW_SCHEMES:
+            master.addons.add(RawPass(front, has_certificate=bool(settings.certificate_path)))
+        if settings.offers_http3:
+            master.addons.add(Http3Front(settings.scheme))
+        master.addons.add(PriorKnowledge(), next_layer.NextLayer())
+        master.addons.add(tlsconfig.TlsConfig() if settings.needs_tls else _Plain(tap))
         master.options.update(
             keep_host_header=True,
-            connection_strategy="lazy",  # eager would drop the client of a live service that is down: no 502
+            # Eager would drop the client of a live HTTP service that is down: no 502. A raw service is asked
+            # what to negotiate with the client.
+            connection_strategy="eager" if settings.scheme in RAW_SCHEMES else "lazy",
             validate_inbound_headers=settings.refuses_malformed,
         )
     except (exceptions.OptionsError, exceptions.AddonManagerError, OSError, ValueError) as error:
@@ -180,7 +167,8 @@ async def _listen(front: proxyserver.Proxyserver, settings: ProxySettings) -> tu
 async def _drain(front: proxyserver.Proxyserver, tap: MitmTap, grace_seconds: float) -> None:
     """Free the port, wait for the requests under way, close the connections once they are written out."""
     await front.servers.update([])
-    await _until(lambda: tap.open_count == 0, grace_seconds)
+    await _until(lambda: tap.is_quiet, grace_seconds)
+    tap.finish()
     writers = []
     for connection in tuple(front.connections.values()):
         writers += [io.writer for io in connection.transports.values() if io.writer is not None]
@@ -201,15 +189,3 @@ async def _until(holds: Callable[[], bool], timeout_seconds: float) -> None:
         async with asyncio.timeout(timeout_seconds):
             while not holds():  # noqa: ASYNC110 - mitmproxy sets no event when a connection has ended
                 await asyncio.sleep(_POLL_SECONDS)
-
-
-def _authority(url: str) -> str:
-    """``host:port`` of `url`. Raises TapError where it is no plain address of a service."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-    except (ValueError, KeyError) as error:
-        raise TapError(f"the live service must be an http or https URL, not {url!r}") from error
-    if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
-        raise TapError(f"the live service must be a URL of scheme, host and port alone, not {url!r}")
-    return authority(parts.hostname, port)

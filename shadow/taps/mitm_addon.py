@@ -3,51 +3,38 @@
 Facts about mitmproxy 12 that shape this file: hooks run in the event loop that carries all live traffic, so
 none may wait; a `stream` callable that raises leaves its client hanging; a body that is not streamed reaches
 the other side only when it is complete, which holds back every event stream, so all but small requests is
-streamed and copied as it passes; WebSocket and TCP flows keep all their messages unless these are cleared.
+streamed and copied as it passes; what stands in a flow's metadata is written to files with it.
 """
 
-import logging
 from collections.abc import Callable, Mapping
-from contextlib import suppress
-from time import perf_counter
-from typing import Protocol
+from time import perf_counter, time
 
-from mitmproxy import connection, http, tcp
+from mitmproxy import connection, http
+from mitmproxy.flow import Error, Flow
 
-from shadow.model import Exchange, Headers, Request, Response, authority
-from shadow.taps.mitm_body import Allowance, BodyCopy
+from shadow.taps.mitm_body import BodyCopy
+from shadow.taps.mitm_conversations import Conversations
+from shadow.taps.mitm_grpc import is_grpc
+from shadow.taps.mitm_outlet import Outlet
+from shadow.taps.mitm_sight import Sight, is_unseen
+from shadow.taps.taker import TakesExchanges
 
 _MARK = b"shadow-run"
-_SIGHT = "shadow"
+_SIGHT = "_shadow_sight"
 # Small uploads go out whole, as mitmproxy does by default: a live service that is down, or that answers
 # before it has read, then still leaves a complete request to tap.
 _BUFFERED_REQUEST_BYTES = 1 << 16
+_UNFINISHED_MAX = 64
+"""Answered requests of one connection whose rest is waited for; HTTP/2 drops some without a word."""
 
-_log = logging.getLogger(__name__)
+type Chooses = Callable[[Flow], object]
+"""Whether a flow is tapped; mitmproxy's filters are such."""
 
-
-class TakesExchanges(Protocol):
-    """Where a tap's exchanges go. Nothing here waits or raises."""
-
-    def offer(self, exchange: Exchange) -> bool: ...
-
-    def skip(self, why: str) -> None: ...
-
-    def time(self, seconds: float) -> None: ...
+type _Step = Callable[[http.HTTPFlow, Sight | None], None]
 
 
 class MitmTap:
-    """Taps every flow that does not bear Shadow's own mark. All hooks belong to one event loop.
-
-    Besides `shadow proxy`, it works in anyone's mitmdump, from a script of three lines::
-
-        from pathlib import Path
-        from shadow.feed.frames import Hello
-        from shadow.feed.sender import Sender
-        from shadow.taps.mitm import MitmTap
-
-        addons = [MitmTap(Sender(Path("/run/shadow/feed.sock"), Hello("mitm")), live="10.0.0.7:80")]
-    """
+    """Taps every flow that does not bear Shadow's own mark. All hooks belong to one event loop."""
 
     def __init__(
         self,
@@ -57,19 +44,63 @@ class MitmTap:
         name: str = "mitm",
         max_body_bytes: int = 1 << 20,
         max_held_bytes: int = 64 << 20,
+        is_alone: bool = True,
+        streams: bool = True,
+        only: Chooses | None = None,
+        first_index: int = 0,
     ) -> None:
-        """`max_held_bytes` bounds the copies of all bodies that are on their way through at one moment."""
+        """`max_held_bytes` bounds the copies of all bodies that are on their way through at one moment.
+
+        `is_alone` holds where no other addon looks at flows or edits them: then messages of long connections
+        are let go once they are copied. `streams` lets bodies pass as they come, which other addons could
+        then not edit. `only` chooses the flows that are tapped; None takes all. Exchanges are counted from
+        `first_index`.
+        """
         self.open_count = 0
         """Flows that have begun and not ended."""
+        self._outlet = Outlet(
+            taker,
+            live=live,
+            name=name,
+            max_body_bytes=max_body_bytes,
+            max_held_bytes=max_held_bytes,
+            first_index=first_index,
+        )
         self._taker = taker
-        self._live = live
-        self._name = name
-        self._max_body_bytes = max_body_bytes
-        self._held = Allowance(max_held_bytes)
-        self._next_index = 0
-        self._unfinished: dict[str, list[_Sight]] = {}
+        self._is_alone = is_alone
+        self._streams = streams
+        self._unfinished: dict[str, list[tuple[http.HTTPFlow, Sight]]] = {}
         """By client connection: answered before their request had ended."""
-        self._has_broken = False
+        talks = self._talks = Conversations(self._outlet, keeps_messages=not is_alone, only=only)
+        self._only = only
+        self.websocket_message, self.websocket_end = talks.websocket_message, talks.websocket_end
+        self.tcp_start, self.tcp_message, self.tcp_end = talks.tcp_start, talks.tcp_message, talks.tcp_end
+        self.udp_start, self.udp_message, self.udp_end = talks.udp_start, talks.udp_message, talks.udp_end
+        self.tcp_error, self.udp_error = talks.tcp_error, talks.udp_error
+        self.dns_request, self.dns_response, self.dns_error = (
+            talks.dns_request,
+            talks.dns_response,
+            talks.dns_error,
+        )
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the proxy could stop now without cutting anything short that will end."""
+        return self.open_count == 0 and self._talks.is_quiet
+
+    def refused(self) -> None:
+        """Count a request that mitmproxy refused before it made a flow of it."""
+        try:
+            self._taker.skip("malformed_request")
+        except Exception:  # noqa: BLE001 - as in _guard
+            self._outlet.broke()
+
+    def finish(self) -> None:
+        """Hand on the conversations that are still open, as far as they came. They are not copied further."""
+        try:
+            self._talks.finish()
+        except Exception:  # noqa: BLE001 - as in _guard
+            self._outlet.broke()
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
         self._guard(self._begin, flow)
@@ -79,7 +110,7 @@ class MitmTap:
 
     def request(self, flow: http.HTTPFlow) -> None:
         """A streamed request may end after its response."""
-        sight = flow.metadata.get(_SIGHT)
+        sight = vars(flow).get(_SIGHT)
         if sight is not None and sight.is_answered:
             self._guard(self._end, flow)
 
@@ -90,24 +121,20 @@ class MitmTap:
         self._guard(self._fail, flow)
 
     def client_disconnected(self, client: connection.Client) -> None:
-        for sight in self._unfinished.pop(client.id, ()):
-            if not sight.is_over:
-                self._skip(sight, "incomplete_request")
+        try:
+            for _, sight in self._unfinished.pop(client.id, ()):
+                self._give_up(sight)
+            self._talks.client_gone(client.id)
+        except Exception:  # noqa: BLE001 - as in _guard
+            self._outlet.broke()
 
-    def websocket_message(self, flow: http.HTTPFlow) -> None:
-        if flow.websocket is not None:
-            flow.websocket.messages.clear()
-
-    def tcp_message(self, flow: tcp.TCPFlow) -> None:
-        flow.messages.clear()
-
-    def _guard(self, step: "Callable[[http.HTTPFlow, _Sight | None], None]", flow: http.HTTPFlow) -> None:
+    def _guard(self, step: _Step, flow: http.HTTPFlow) -> None:
         """Take `step` and its time. A bug of ours is counted and told once; live traffic never meets it."""
         began = perf_counter()
-        sight = flow.metadata.get(_SIGHT)
+        sight = vars(flow).get(_SIGHT)
         try:
             step(flow, sight)
-            sight = flow.metadata.get(_SIGHT)  # the first step makes it
+            sight = vars(flow).get(_SIGHT)  # the first step makes it
             if sight is not None:
                 sight.spent_seconds += perf_counter() - began
                 if sight.is_over:
@@ -115,125 +142,99 @@ class MitmTap:
         except Exception:  # noqa: BLE001 - an addon that raises must not touch live traffic
             self._break(flow)
 
-    def _begin(self, flow: http.HTTPFlow, _: "_Sight | None") -> None:
+    def _begin(self, flow: http.HTTPFlow, _: Sight | None) -> None:
         fields = flow.request.data.headers.fields
         names = {name.lower(): value for name, value in fields}
         if _MARK in names:
-            _stream(flow.request, None)
+            self._stream(flow.request, None)
             return
         # Taken now: `Expect` and hop-by-hop fields are gone from the flow by the time it ends.
-        sight = _Sight(self._next_index, fields, self._held, self._max_body_bytes)
-        self._next_index += 1
+        sight = Sight(self._outlet, fields, is_grpc=is_grpc(names.get(b"content-type", b"")))
+        if flow.is_replay:
+            sight.began_at = time()  # its own time is that of the flow that is sent again
         self.open_count += 1
-        flow.metadata[_SIGHT] = sight
-        if not _is_small(names):
-            _stream(flow.request, sight.request_body)
+        vars(flow)[_SIGHT] = sight
+        if flow.request.stream or sight.is_grpc or not _is_small(names):
+            self._stream(flow.request, sight.request_body)
 
-    def _answer(self, flow: http.HTTPFlow, sight: "_Sight | None") -> None:
-        if flow.response is not None:
-            _stream(flow.response, None if sight is None else sight.response_body)
+    def _answer(self, flow: http.HTTPFlow, sight: Sight | None) -> None:
+        if flow.response is None:
+            return
+        if sight is not None and flow.live and flow.response.data.content is not None:
+            # The body of a live answer is yet to come.
+            self._skip(sight, "answered_by_addon")
+            return
+        self._stream(flow.response, None if sight is None else sight.response_body)
 
-    def _end(self, flow: http.HTTPFlow, sight: "_Sight | None") -> None:
+    def _end(self, flow: http.HTTPFlow, sight: Sight | None) -> None:
         if sight is None or sight.is_over:
             return
-        if flow.request.data.timestamp_end is None:
+        # A call of gRPC is over with its answer, whatever its client still says.
+        if flow.request.data.timestamp_end is None and not sight.is_grpc:
             sight.is_answered = True
-            self._unfinished.setdefault(flow.client_conn.id, []).append(sight)
+            self._await_request(flow, sight)
             return
         self._settle(flow, sight)
 
-    def _fail(self, flow: http.HTTPFlow, sight: "_Sight | None") -> None:
-        if sight is None or sight.is_over:
+    def _fail(self, flow: http.HTTPFlow, sight: Sight | None) -> None:
+        if sight is None or sight.is_over or flow.error is None:
             return
-        if flow.request.data.timestamp_end is not None:
+        if flow.error.msg == Error.KILLED_MESSAGE:
+            self._skip(sight, "killed")
+        elif flow.request.data.timestamp_end is not None or sight.is_grpc:
             self._settle(flow, sight)
-        elif flow.error is not None and "refusing" in flow.error.msg:
-            self._skip(sight, "malformed_request")
         else:
+            self._skip(sight, "malformed_request" if "refusing" in flow.error.msg else "incomplete_request")
+
+    def _await_request(self, flow: http.HTTPFlow, sight: Sight) -> None:
+        """The rest of a request that was answered early comes, or its connection ends, or nobody tells."""
+        waiting = self._unfinished.setdefault(flow.client_conn.id, [])
+        while len(waiting) >= _UNFINISHED_MAX or (waiting and not waiting[0][0].live):
+            self._give_up(waiting.pop(0)[1])
+        waiting.append((flow, sight))
+
+    def _give_up(self, sight: Sight) -> None:
+        if not sight.is_over:
             self._skip(sight, "incomplete_request")
 
-    def _settle(self, flow: http.HTTPFlow, sight: "_Sight") -> None:
+    def _settle(self, flow: http.HTTPFlow, sight: Sight) -> None:
         if sight.is_answered and (waiting := self._unfinished.get(flow.client_conn.id)):
-            waiting.remove(sight)
-        if sight.request_body.is_cut:
+            waiting.remove((flow, sight))
+        if self._only is not None and not self._only(flow):
+            self._close(sight)
+            return
+        is_cut = sight.request_body.is_cut or is_unseen(flow.request, sight.request_body)
+        if is_cut and not sight.is_grpc:
             self._skip(sight, "too_large")
             return
-        exchange = self._exchange(flow, sight)
+        if not self._is_alone:
+            # Other addons may have edited it; the live service answered what it was sent.
+            sight.fields = flow.request.data.headers.fields
+        exchange = sight.exchange(flow)
         self._close(sight)
         self._taker.offer(exchange)
+        if flow.websocket is not None:
+            self._talks.begin_websocket(flow, exchange)
 
-    def _exchange(self, flow: http.HTTPFlow, sight: "_Sight") -> Exchange:
-        request, response = flow.request.data, flow.response
-        latency = None
-        if response is not None:
-            latency = max(response.data.timestamp_start - request.timestamp_start, 0.0)
-        return Exchange(
-            index=sight.index,
-            tap=self._name,
-            session=_session(flow.client_conn.peername),
-            seen_at=request.timestamp_start,
-            request=Request(
-                request.method,
-                _target(request),
-                request.http_version,
-                _with_host(sight.fields, request),
-                _body(request.content, sight.request_body),
-                _fields(request.trailers),
-            ),
-            response=None if response is None else _response(flow, response.data, sight),
-            latency_seconds=latency,
-            live=self._live,
-        )
-
-    def _skip(self, sight: "_Sight", why: str) -> None:
+    def _skip(self, sight: Sight, why: str) -> None:
         self._close(sight)
         self._taker.skip(why)
 
-    def _close(self, sight: "_Sight") -> None:
+    def _close(self, sight: Sight) -> None:
         if not sight.is_over:
-            sight.is_over = True
             self.open_count -= 1
-            sight.request_body.close()
-            sight.response_body.close()
+            sight.close()
 
     def _break(self, flow: http.HTTPFlow) -> None:
-        sight = flow.metadata.get(_SIGHT)
+        sight = vars(flow).get(_SIGHT)
         if sight is not None:
             self._close(sight)
-        if not self._has_broken:
-            self._has_broken = True
-            _log.exception("the tap failed on a flow; live traffic goes on, further ones are only counted")
-        with suppress(Exception):  # the taker may be what failed
-            self._taker.skip("tap_failed")
+        self._outlet.broke()
 
-
-class _Sight:
-    """What the tap remembers of one flow."""
-
-    __slots__ = (
-        "fields",
-        "index",
-        "is_answered",
-        "is_over",
-        "request_body",
-        "response_body",
-        "spent_seconds",
-    )
-
-    def __init__(self, index: int, fields: Headers, allowance: Allowance, max_body_bytes: int) -> None:
-        self.index = index
-        self.fields = fields
-        self.request_body = BodyCopy(allowance, max_body_bytes)
-        self.response_body = BodyCopy(allowance, max_body_bytes)
-        self.spent_seconds = 0.0
-        self.is_answered = False
-        self.is_over = False
-
-
-def _stream(message: http.Message, copy: BodyCopy | None) -> None:
-    """Let the body pass as it comes, unless another addon already does something with it."""
-    if not callable(message.stream):
-        message.stream = copy or True
+    def _stream(self, message: http.Message, copy: BodyCopy | None) -> None:
+        """Let the body pass as it comes, unless another addon already does something with it."""
+        if message.stream is True or (self._streams and not callable(message.stream)):
+            message.stream = copy or True
 
 
 def _is_small(names: Mapping[bytes, bytes]) -> bool:
@@ -242,47 +243,3 @@ def _is_small(names: Mapping[bytes, bytes]) -> bool:
     return (
         length.isdigit() and int(length[:9]) <= _BUFFERED_REQUEST_BYTES and b"transfer-encoding" not in names
     )
-
-
-def _response(flow: http.HTTPFlow, response: http.ResponseData, sight: _Sight) -> Response:
-    return Response(
-        status=response.status_code,
-        reason=response.reason,
-        version=response.http_version,
-        headers=response.headers.fields,
-        body=_body(response.content, sight.response_body),
-        trailers=_fields(response.trailers),
-        is_complete=flow.error is None and not sight.response_body.is_cut,
-    )
-
-
-def _body(content: bytes | None, copy: BodyCopy) -> bytes:
-    """The body: mitmproxy's own where it buffered one, else our copy."""
-    return content or copy.content()
-
-
-def _fields(headers: http.Headers | None) -> Headers:
-    return () if headers is None else headers.fields
-
-
-def _target(request: http.RequestData) -> bytes:
-    """The target as it was sent: some clients send HTTP/1 the whole URL."""
-    if request.authority and request.http_version.startswith(b"HTTP/1"):
-        return b"%s://%s%s" % (request.scheme, request.authority, request.path)
-    return request.path
-
-
-def _with_host(fields: Headers, request: http.RequestData) -> Headers:
-    """`fields`, with HTTP/2's ``:authority`` as the Host field that HTTP/1 would have had."""
-    if not request.authority or request.http_version.startswith(b"HTTP/1"):
-        return fields
-    if any(name.lower() == b"host" for name, _ in fields):
-        return fields
-    return ((b"host", request.authority), *fields)
-
-
-def _session(peername: tuple[str, int] | None) -> str:
-    """One client connection."""
-    if peername is None:
-        return ""
-    return authority(peername[0], peername[1])

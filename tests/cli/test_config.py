@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow.config import Settings, json_schema, load, parse_address, parse_duration, parse_target
+from shadow.config import Settings, json_schema, load, parse_address, parse_duration, parse_live, parse_target
 from shadow.errors import ConfigError
 
 
@@ -36,6 +36,14 @@ def test_file_is_read_and_options_win(tmp_path: Path) -> None:
         ("seed = 'x'", "seed is 'x': expected `int`, got `str`"),
         ("candidate = 'ftp://x'", r"candidate 'ftp://x' is no http or https URL"),
         ("candidate = 'http://x:99999'", "candidate 'http://x:99999' is no URL"),
+        ("live = 'ftp://x'", r"live 'ftp://x' is no http or https URL"),
+        (
+            "live = 'tcp://x'",
+            r"live 'tcp://x' must name a host and a port alone; write it as tcp://HOST:PORT",
+        ),
+        ("live = 'udp://x:1/a'", r"live 'udp://x:1/a' must name a host and a port alone"),
+        ("live = 'dns://x:99999'", r"live 'dns://x:99999' is no URL: .*; write it as dns://HOST:PORT"),
+        ("candidate = 'tcp://x:1'", r"candidate 'tcp://x:1' is no http or https URL"),
         ("listen = '8080'", "listen '8080' is no HOST:PORT"),
         ("duration = 'soon'", "duration 'soon' is no duration"),
         ("rate = 'fast'", "rate 'fast' is not a positive number per second"),
@@ -118,3 +126,19 @@ def test_no_text_makes_the_small_parsers_raise_anything_else(text: str) -> None:
     for parse in (parse_duration, parse_address, parse_target):
         with suppress(ConfigError):
             assert parse("x", text) is not None
+
+
+@pytest.mark.parametrize(
+    ("url", "authority"),
+    [
+        ("http://a", "a"),
+        ("a:8000", "a:8000"),
+        ("https://a:8443/", "a:8443"),
+        ("tcp://a:5432", "a:5432"),
+        ("tls://[::1]:5432/", "[::1]:5432"),
+        ("udp://a:53", "a:53"),
+        ("dns://a", "a:53"),
+    ],
+)
+def test_live_service_may_speak_more_than_http(url: str, authority: str) -> None:
+    assert parse_live(url).authority == authority

@@ -227,3 +227,31 @@ async def test_feed_can_be_cancelled_and_leaves_no_socket(tmp_path: Path) -> Non
             await tap.send(HELLO)
             task.cancel()
     assert not feeding.path.exists()
+
+
+async def test_standing_source_outlives_its_taps_until_it_is_ended(tmp_path: Path) -> None:
+    feeding = Feeding(tmp_path / "s", is_standing=True)
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        task = group.create_task(feeding.source.feed(feeding.intake, feeding.heard.append))
+        for run in ("r1", "r2"):
+            async with Tap(feeding.path) as tap:
+                await tap.send(Hello("mitmdump", run), exchange("GET /", 0), ledger(3, queue_full=2), BYE)
+        assert not task.done()
+        feeding.source.end()
+    assert len(feeding.intake) == 2
+    assert feeding.settled == [(Fate.DROPPED, 2, "queue_full")] * 2
+    assert dict(feeding.source.captured) == {"mitmdump": 6}
+    assert not feeding.path.exists()
+
+
+async def test_standing_source_leaves_to_an_earlier_run_what_a_tap_had_told_it(tmp_path: Path) -> None:
+    feeding = Feeding(tmp_path / "s", is_standing=True)
+    first = Ledger(captured=20, acknowledged=10, in_flight=3, dropped={"queue_full": 7})
+    then = Ledger(captured=25, acknowledged=13, in_flight=0, dropped={"queue_full": 12})
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(feeding.source.feed(feeding.intake, feeding.heard.append))
+        async with Tap(feeding.path) as tap:
+            await tap.send(HELLO, first, *(exchange("GET /", n) for n in range(3)), then, BYE)
+        feeding.source.end()
+    assert feeding.settled == [(Fate.DROPPED, 5, "queue_full")]
+    assert dict(feeding.source.captured) == {"mitm": 8}

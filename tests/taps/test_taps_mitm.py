@@ -161,3 +161,36 @@ async def test_requests_are_counted_in_the_order_in_which_they_began() -> None:
     assert (slow.index, fast.index) == (0, 1)
     assert slow.seen_at < fast.seen_at
     assert slow.session != fast.session
+
+
+_HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.1", b"HTTP/1.0"])
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        pytest.param([_HINTS, OK], id="apart"),
+        pytest.param([_HINTS + OK], id="together"),
+        pytest.param([_HINTS[:5], _HINTS[5:20], _HINTS[20:] + OK[:9], OK[9:]], id="in pieces"),
+        pytest.param([b"HTTP/1.1 102 Processing\r\n\r\n", _HINTS, OK], id="two"),
+    ],
+)
+async def test_informational_answers_pass_and_the_last_one_is_captured(
+    pieces: list[bytes], version: bytes
+) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            for _ in range(20):  # let it arrive by itself
+                await asyncio.sleep(0)
+
+    taken = Taken()
+    async with serving(respond) as port, proxied(taken, port) as proxy:
+        answer = await proxy.ask(GET.replace(b"HTTP/1.1", version))
+        exchange = await taken.exchange()
+    assert answer == (b"".join(pieces) if version == b"HTTP/1.1" else OK)
+    assert exchange.response is not None
+    assert (exchange.response.status, exchange.response.body) == (200, b"ok")

@@ -34,6 +34,21 @@ def test_a_closed_copy_has_given_its_allowance_back_and_takes_no_more(
     assert (copy.content(), allowance.left_bytes) == (b"", 1000)
 
 
+@given(_chunks)
+def test_a_timed_copy_knows_when_its_parts_came(chunks: list[bytes]) -> None:
+    copy = BodyCopy(Allowance(1000), 1000)
+    copy.is_timed = True
+    times, size = list[float | None](), 0
+    for chunk in chunks:
+        copy(chunk)
+        size += len(chunk)
+        times.append(copy.time_of(size) if size else None)
+    assert copy.time_of(size + 1) is None
+    seen = [time for time in times if time is not None]
+    assert len(seen) == len(times) - sum(not any(chunks[: at + 1]) for at in range(len(chunks)))
+    assert seen == sorted(seen)
+
+
 def test_a_chunk_that_cannot_be_kept_still_passes() -> None:
     class Odd(bytes):
         def __len__(self) -> int:

@@ -105,3 +105,23 @@ async def test_a_request_that_smuggles_passes_where_that_is_wanted() -> None:
     async with serving(answering(OK)) as port, proxied(taken, port, refuses_malformed=False) as proxy:
         assert await proxy.ask(_SMUGGLING) == OK
         assert (b"Content-Length", b"5") in (await taken.exchange()).request.headers
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"NONSENSE\r\n\r\n",
+        b"GET / HTTP/x.y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+    ],
+    ids=repr,
+)
+async def test_a_request_whose_head_cannot_be_read_is_counted(head: bytes) -> None:
+    taken, seen = Taken(), list[bytes]()
+    async with serving(answering(OK, seen)) as port, proxied(taken, port) as proxy:
+        assert (await proxy.ask(head)).startswith(b"HTTP/1.1 400 ")
+        assert await taken.next() == "malformed_request"
+        assert await proxy.ask(GET) == OK
+        await taken.exchange()
+    assert taken.all.empty()
+    assert seen == [GET]
