@@ -12,6 +12,7 @@ from shadow.wire.numbering import Numbering
 from shadow.wire.packet import Dissector, FlowKey, flow_ends
 from shadow.wire.protocols import Protocols
 from shadow.wire.tcp import Reassembler
+from shadow.wire.tls_decryption import Decryption
 
 
 class Extraction:
@@ -30,10 +31,12 @@ class Extraction:
         limits: Limits | None = None,
         bounds: Bounds | None = None,
         kept_bytes: int = 536_870_912,
+        decryption: Decryption | None = None,
     ) -> None:
         """`begin` gives the index of the exchange whose request begins at the given Unix time.
 
         `kept_bytes` bounds what all unfinished exchanges keep together, give or take a segment of each.
+        `decryption` has the secrets of TLS connections; without it they are passed over.
         """
         self.found: list[Exchange | Settled] = []
         self.connection_count = 0
@@ -42,7 +45,8 @@ class Extraction:
         self._reassembler = Reassembler(self._open, bounds)
         self._numbering = Numbering(begin, self._reassembler.oldest_wait)
         self._ledger = _Ledger(tap, self._numbering, self.found, kept_bytes)
-        self._protocols = Protocols(self._ledger, limits)
+        self._decryption = decryption
+        self._protocols = Protocols(self._ledger, limits, decryption)
 
     def take(self, time: float, link: int, frame: bytes) -> None:
         """Takes a frame of link type `link`, captured at Unix time `time`."""
@@ -58,11 +62,15 @@ class Extraction:
         Only a tap of live traffic needs this; otherwise the next frame's time does the same.
         """
         self._reassembler.tick(time)
+        if self._decryption is not None:
+            self._decryption.tick(time)
         self._numbering.advance(self.found)
 
     def finish(self) -> None:
         """The capture has ended."""
         self._reassembler.finish()
+        if self._decryption is not None:
+            self._decryption.finish()
         self._numbering.advance(self.found, is_last=True)
 
     @property

@@ -1,0 +1,171 @@
+"""One side of a TLS connection: its records, what they are opened with, and how far its plain text is."""
+
+from collections import deque
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from shadow.wire.direction import End, distance
+from shadow.wire.tls_epoch import Epoch, Stage
+from shadow.wire.tls_hello import Handshake
+from shadow.wire.tls_records import HEAD_BYTES, Record, Records
+
+_MASK = 0xFFFF_FFFF
+_FIRST_SEQ = 1
+_MAX_ENDS = 64
+"""Of records that may be asked for: an acknowledgement is seldom older than these."""
+_MAX_TEXT_BYTES = 16_384
+_MAX_FRAGMENT_BYTES = _MAX_TEXT_BYTES + 2048
+_MAX_NUMBERS = 256
+"""So many record numbers are tried where records are missing, from the least that is possible."""
+_MAX_TRIED_BYTES = 67_108_864
+"""Of opening in vain, one time after another, until a side is given up: some hundredths of a second."""
+
+
+class Event(NamedTuple):
+    """What one side said, while it had to wait."""
+
+    order: int
+    """Of arrival, of both sides."""
+    what: bytes | int | End
+    """Bytes, how many are missing, or how it ended."""
+    time: float = 0.0
+    seq: int = 0
+    ack: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.what) if isinstance(self.what, bytes) else 0
+
+
+class Positions:
+    """Which sequence number of the plain text belongs to one of TCP.
+
+    What is not opened yet, or cannot be, counts as it is, so that numbers within it keep their order and its
+    end is the same whenever it is asked for.
+    """
+
+    def __init__(self) -> None:
+        self.tcp: int | None = None
+        """After the last record that was opened, or given up."""
+        self.plain = _FIRST_SEQ
+        """The number of the next byte of plain text."""
+        self._ends: deque[tuple[int, int]] = deque(maxlen=_MAX_ENDS)
+
+    def advance(self, tcp: int, count: int) -> None:
+        """A record ended there that held `count` bytes of plain text."""
+        if count or not self._ends:
+            self.plain = (self.plain + count) & _MASK
+            self._ends.append((tcp, self.plain))
+        self.tcp = tcp
+
+    def plain_at(self, tcp: int) -> int:
+        """The number of the plain text that stands for what was acknowledged up to `tcp`."""
+        ahead = 0 if self.tcp is None else distance(self.tcp, tcp)
+        if ahead >= 0:
+            return (self.plain + ahead) & _MASK
+        for end, plain in reversed(self._ends):
+            if distance(end, tcp) >= 0:
+                return plain
+        return self._ends[0][1] if len(self._ends) == _MAX_ENDS else _FIRST_SEQ
+
+
+class Side:
+    """What is known of one side."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.records = Records()
+        self.handshake = Handshake()
+        self.positions = Positions()
+        self.epoch: Epoch | None = None
+        """None before its first encrypted record."""
+        self.is_begun = False
+        """Whether its first record has begun; what may stand before it is no TLS."""
+        self.is_encrypted = False
+        self.has_gap = False
+        self.pads = False
+        """Whether a record held less than it could."""
+        self.passed_bytes = 0
+        """Of records that nothing opens, for their secret is missing."""
+        self._tried_bytes = 0
+        self.is_stalled = False
+        """Its next record must wait, for a secret or for the other side."""
+        self.order_now = 0
+        """Of arrival, of what was read last."""
+        self.waiting: deque[Event] = deque()
+        self.waiting_bytes = 0
+
+    @property
+    def order(self) -> int:
+        """Of arrival, of what it does next; negative where nothing waits."""
+        if self.is_stalled:
+            return self.order_now
+        return self.waiting[0].order if self.waiting else -1
+
+    @property
+    def is_hopeless(self) -> bool:
+        """Whether records were looked for long enough."""
+        return self._tried_bytes > _MAX_TRIED_BYTES
+
+    def unsealed(self, text: bytes) -> tuple[int, bytes]:
+        """The kind and the text of what a record of TLS 1.3 holds (RFC 8446 §5.2)."""
+        size = len(text)
+        if not text.endswith(b"\x17"):
+            text = text.rstrip(b"\0")
+        self.pads |= len(text) != size
+        return (text[-1], text[:-1]) if text else (0, b"")
+
+    def text_bytes(self, record: Record) -> int | None:
+        """How much plain text a record holds that cannot be opened; None where nobody can say."""
+        overhead = self.epoch.overhead_bytes if self.epoch is not None else None
+        return None if overhead is None or self.pads else max(record.size - overhead, 0)
+
+    def hold(self, event: Event) -> None:
+        """Keeps what must wait its turn."""
+        self.waiting.append(event)
+        self.waiting_bytes += event.size
+
+    def next_event(self) -> Event:
+        event = self.waiting.popleft()
+        self.waiting_bytes -= event.size
+        return event
+
+    def find(self, record: Record, following: Iterator[Epoch]) -> tuple[bytes, int | None] | None:
+        """What a record holds that need not be the next one, and how many bytes of plain text are missing
+        before it, None where that cannot be told; None where nothing opens it.
+
+        Beside the epoch that goes on, those that follow it are tried.
+        """
+        epoch, origin = self.epoch, self.positions.tcp
+        assert epoch is not None
+        size = 0 if origin is None else max(distance(origin, record.start), 0)
+        each_bytes = HEAD_BYTES + (epoch.overhead_bytes or 0)
+        fewest = -(-size // (HEAD_BYTES + _MAX_FRAGMENT_BYTES))
+        if not epoch.number:
+            fewest = 0  # what is lost may be records that were not encrypted
+        elif epoch.overhead_bytes is not None:
+            fewest = -(-size // (each_bytes + _MAX_TEXT_BYTES))
+        most = min(size // each_bytes, fewest + _MAX_NUMBERS - 1)
+        due, was_proven = epoch.number, epoch.is_proven
+        text = self._try(epoch, record, range(due + fewest, due + most + 1))
+        if text is not None:
+            lost = epoch.number - 1 - due
+            if epoch.stage is Stage.HANDSHAKE or (not epoch.is_sealed and not due and lost <= 1):
+                return text, 0  # handshake messages; up to TLS 1.2 the first record of an epoch is one
+            is_certain = was_proven and not self.pads and epoch.overhead_bytes is not None
+            return text, size - lost * each_bytes if is_certain else None
+        for each in following:
+            text = self._try(each, record, range(min(most + 1, _MAX_NUMBERS)))
+            if text is not None:
+                self.epoch = each
+                is_first = epoch.stage is Stage.HANDSHAKE and each.number == 1
+                return text, 0 if is_first else None
+        return None
+
+    def _try(self, epoch: Epoch, record: Record, numbers: range) -> bytes | None:
+        text = epoch.open(record, numbers)
+        if text is None:
+            self._tried_bytes += len(record.fragment) * len(numbers) if epoch.opener is not None else 0
+        else:
+            self._tried_bytes = 0
+        return text
