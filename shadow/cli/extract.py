@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shadow.cli._keylog import keylog_option
 from shadow.errors import SinkError
 
 
@@ -25,7 +26,8 @@ from shadow.errors import SinkError
     metavar="N",
     help="Only these server ports.",
 )
-def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...]) -> None:
+@keylog_option
+def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...], keylog: str | None) -> None:
     """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
 
     The ledger goes to standard error: captured is what was seen, unparsed what could not be read as an
@@ -42,7 +44,7 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...])
     reasons: dict[str, int] = {}
     try:
         with (
-            Recording(files, ports=ports) as recording,
+            Recording(files, ports=ports, keylog=keylog or "") as recording,
             output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream,
         ):
             for item in recording:
@@ -64,4 +66,6 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...])
         click.echo(f"shadow: {notice}", err=True)
     for why, count in sorted(reasons.items()):
         click.echo(f"unparsed {count}: {why}", err=True)
-    click.echo(f"captured {captured + unparsed} = {captured} exchanges + {unparsed} unparsed", err=True)
+    tls = recording.tls_counts
+    seen = f"; TLS connections: {tls[0]} read, {tls[1]} without a key" if tls else ""
+    click.echo(f"captured {captured + unparsed} = {captured} exchanges + {unparsed} unparsed{seen}", err=True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shadow.cli._keylog import keylog_option
 from shadow.cli._options import settings_from
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators.")
 @click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out.")
 @click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]")
+@keylog_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mutant, with its bytes.")
 def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, **options: Any) -> None:
     """Show the mutants that would be made of the exchanges in FILE (- for standard input). Sends
@@ -37,7 +39,7 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     from shadow.taps.files import Recording
     from shadow.wire.http1 import serialise_request
 
-    with Recording(files, ports=settings.scope.ports) as recording:
+    with Recording(files, ports=settings.scope.ports, keylog=settings.keylog) as recording:
         for exchange, endpoint, mutator, edit in _made(settings, recording):
             if as_json:
                 wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)

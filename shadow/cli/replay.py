@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from shadow.cli._keylog import keylog_option
 from shadow.cli._options import require, run_options, settings_from, view_from
 
 
@@ -20,6 +21,7 @@ from shadow.cli._options import require, run_options, settings_from, view_from
     metavar="N",
     help="Only these server ports.",
 )
+@keylog_option
 @click.option("--speed", metavar="X|max", help="Of recorded time; 1 is as recorded.  [default: max]")
 @run_options
 def replay(
@@ -43,7 +45,7 @@ def replay(
 
     pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
     run_settings = RunSettings(is_live=False, view=view_from(quiet=quiet, as_json=as_json))
-    with Recording(files, ports=ports or settings.scope.ports) as recording:
+    with Recording(files, ports=ports or settings.scope.ports, keylog=settings.keylog) as recording:
         code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)

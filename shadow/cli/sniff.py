@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from shadow.cli._keylog import keylog_option
 from shadow.cli._options import child_options, require, run_options, settings_from, tell
 
 
@@ -25,6 +26,7 @@ from shadow.cli._options import child_options, require, run_options, settings_fr
 @click.option(
     "--live", metavar="URL", help="The live service's address as clients write it; never sent anything."
 )
+@keylog_option
 @run_options
 def sniff(
     interface: str,
@@ -35,10 +37,10 @@ def sniff(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Listen beside live traffic, and shadow it. Plain HTTP/1 on Linux; needs root or CAP_NET_RAW.
+    """Listen beside live traffic, and shadow it. HTTP/1 on Linux; needs root or CAP_NET_RAW.
 
-    The privilege is given up once the socket is open. What the kernel drops because it comes too fast is
-    counted.
+    What is said in TLS is read where --keylog has its secrets. The privilege is given up once the socket is
+    open. What the kernel drops because it comes too fast is counted.
     """
     settings = settings_from(config_file, options)
     require(settings, "candidate")
@@ -46,7 +48,7 @@ def sniff(
     from shadow.run.supervision import Supervision
     from shadow.taps.sniff import SniffSettings
 
-    tap = PassiveTap(settings, SniffSettings(interface, ports))
+    tap = PassiveTap(settings, SniffSettings(interface, ports, settings.keylog))
     with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
         supervision = Supervision(
             tap,

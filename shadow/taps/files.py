@@ -11,10 +11,13 @@ import msgspec
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps import flows, gor, har, jsonl, pcap
+from shadow.taps.keylog import KeyLogFile, ciphers
 from shadow.taps.source import Source
 from shadow.wire.extraction import Extraction
 from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
+from shadow.wire.tls_decryption import Decryption
+from shadow.wire.tls_keylog import KeyLog
 
 FORMATS = "pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be gzipped"
 _PEEK_BYTES = 256
@@ -34,16 +37,24 @@ class Recording:
     """
 
     def __init__(
-        self, paths: Sequence[str | Path], *, ports: Collection[int] = (), limits: Limits | None = None
+        self,
+        paths: Sequence[str | Path],
+        *,
+        ports: Collection[int] = (),
+        limits: Limits | None = None,
+        keylog: str | Path = "",
     ) -> None:
         """Opens the files (``-`` is standard input) and recognises what they are.
 
-        With `ports`, only connections from or to one of them are read from captures. Raises TapError where a
-        file cannot be read or is nothing that is known.
+        With `ports`, only connections from or to one of them are read from captures. `keylog` has the secrets
+        of their TLS connections, beside those that they hold themselves. Raises TapError where a file cannot
+        be read or is nothing that is known.
         """
         self.notices: list[str] = []
         self._ports = frozenset(ports) or None
         self._limits = limits
+        self._key_log = KeyLogFile(keylog) if str(keylog) else None
+        self._decryption: Decryption | None = None
         self._captures: list[Source] = []
         self._others: list[tuple[Source, _Reader]] = []
         try:
@@ -52,6 +63,14 @@ class Recording:
         except TapError:
             self.close()
             raise
+
+    @property
+    def tls_counts(self) -> tuple[int, int] | None:
+        """How many TLS connections were read so far, and for how many no key was found; None without keys."""
+        decryption = self._decryption
+        if decryption is None or not (self._key_log or decryption.keys.secret_count):
+            return None
+        return decryption.read_count, decryption.keyless_count
 
     def __enter__(self) -> Self:
         return self
@@ -85,9 +104,9 @@ class Recording:
         extraction = self._extraction(count())
         take, found = extraction.take, extraction.found
         if len(self._captures) == 1:
-            batches = pcap.records(self._captures[0])
+            batches = pcap.records(self._captures[0], self._take_key_log)
         else:
-            batches = ([record] for record in pcap.merged(self._captures))
+            batches = ([record] for record in pcap.merged(self._captures, self._take_key_log))
         for batch in batches:
             for time, link, frame in batch:
                 take(time, link, frame)
@@ -104,7 +123,7 @@ class Recording:
             _timed(reader(source)) for source, reader in self._others
         ]
         if self._captures:
-            rows.append((record[0], record) for record in pcap.merged(self._captures))
+            rows.append((record[0], record) for record in pcap.merged(self._captures, self._take_key_log))
         for _, item in merge(*rows, key=lambda row: row[0]):
             if isinstance(item, Exchange):
                 yield msgspec.structs.replace(item, index=next(numbers))
@@ -117,7 +136,22 @@ class Recording:
         yield from self._finished(extraction)
 
     def _extraction(self, numbers: Iterator[int]) -> Extraction:
-        return Extraction(pcap.TAP, lambda _: next(numbers), ports=self._ports, limits=self._limits)
+        if self._key_log is not None or any(map(pcap.holds_secrets, self._captures)):
+            keys = KeyLog() if self._key_log is None else self._key_log.keys
+            keys.may_grow = any(map(pcap.holds_secrets, self._captures))
+            self._decryption = Decryption(keys, ciphers)
+        return Extraction(
+            pcap.TAP,
+            lambda _: next(numbers),
+            ports=self._ports,
+            limits=self._limits,
+            decryption=self._decryption,
+        )
+
+    def _take_key_log(self, text: bytes) -> None:
+        """Takes the secrets in a capture."""
+        if self._decryption is not None:
+            self._decryption.keys.add(text)
 
     def _finished(self, extraction: Extraction) -> Iterator[Item]:
         """What is left when all files are read, and what there is to know besides."""
@@ -125,6 +159,12 @@ class Recording:
         yield from extraction.found
         extraction.found.clear()
         self.notices.extend(_remarks(extraction))
+        if self._decryption is None:
+            return
+        if self._key_log is not None:
+            self.notices.extend(self._key_log.remarks(self._decryption))
+        elif junk := self._decryption.keys.junk_count:
+            self.notices.append(f"{junk} lines of key logs in captures are no secrets and were skipped")
 
 
 def _recognise(source: Source) -> _Reader | None:

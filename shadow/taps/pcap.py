@@ -1,6 +1,6 @@
 """Captures, pcap and pcapng: frames of one file, or of several merged by time."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from heapq import merge
 
 from shadow.taps.source import Source
@@ -15,9 +15,17 @@ def is_capture(start: bytes) -> bool:
     return is_pcap(start) or is_pcapng(start)
 
 
-def records(source: Source) -> Iterator[list[Record]]:
-    """The frames of one file in file order, as many at a time as became available."""
-    reader = PcapReader() if is_pcap(source.peek(4)) else PcapngReader()
+def holds_secrets(source: Source) -> bool:
+    """Whether the file may hold TLS secrets: only pcapng has a place for them."""
+    return is_pcapng(source.peek(4))
+
+
+def records(source: Source, take_key_log: Callable[[bytes], None] | None = None) -> Iterator[list[Record]]:
+    """The frames of one file in file order, as many at a time as became available.
+
+    `take_key_log` is given the TLS key logs in it, each before the frames that follow it.
+    """
+    reader = PcapReader() if is_pcap(source.peek(4)) else PcapngReader(take_key_log)
     for piece in source.pieces():
         yield reader.feed(piece)
         if reader.fault is not None:
@@ -30,11 +38,11 @@ def records(source: Source) -> Iterator[list[Record]]:
         source.notice(f"{cut}; the frames before it were read")
 
 
-def merged(sources: list[Source]) -> Iterator[Record]:
+def merged(sources: list[Source], take_key_log: Callable[[bytes], None] | None = None) -> Iterator[Record]:
     """The frames of several files, in order of time; each file in itself stays in file order."""
-    return merge(*(_flat(source) for source in sources), key=lambda record: record[0])
+    return merge(*(_flat(source, take_key_log) for source in sources), key=lambda record: record[0])
 
 
-def _flat(source: Source) -> Iterator[Record]:
-    for batch in records(source):
+def _flat(source: Source, take_key_log: Callable[[bytes], None] | None) -> Iterator[Record]:
+    for batch in records(source, take_key_log):
         yield from batch

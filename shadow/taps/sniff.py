@@ -25,7 +25,9 @@ import msgspec
 
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
+from shadow.taps.keylog import KeyLogFile, ciphers
 from shadow.wire.extraction import Extraction
+from shadow.wire.tls_decryption import Decryption
 
 _MAX_FRAME_BYTES = 1 << 18
 """More than any frame that segmentation offload leaves whole."""
@@ -57,6 +59,8 @@ class SniffSettings(msgspec.Struct, frozen=True):
     interface: str
     ports: tuple[int, ...]
     """TCP ports of the live service; fragments and tunnels hide ports from the filter."""
+    keylog: str = ""
+    """The key log that the secrets of TLS connections are written to, now and later; empty for none."""
 
 
 class Sniffer:
@@ -70,7 +74,12 @@ class Sniffer:
         self._socket, self._is_loopback = _listen(settings)
         self._link = _link_type(self._socket)
         indexes = count()
-        self._extraction = Extraction("sniff", lambda _: next(indexes), ports=frozenset(settings.ports))
+        self._key_log = KeyLogFile(settings.keylog, is_growing=True) if settings.keylog else None
+        self.decryption = Decryption(self._key_log.keys, ciphers) if self._key_log else None
+        """None without a key log."""
+        self._extraction = Extraction(
+            "sniff", lambda _: next(indexes), ports=frozenset(settings.ports), decryption=self.decryption
+        )
 
     def run(self, taker: TakesExchanges, stop: threading.Event) -> None:
         """Hand exchanges to `taker` until `stop`; then what is complete, and what was cut."""
@@ -90,6 +99,8 @@ class Sniffer:
 
     def close(self) -> None:
         self._socket.close()
+        if self._key_log is not None:
+            self._key_log.close()
 
     def _take_batch(self) -> bool:
         """Take what waits, at most a batch of it; whether more may wait."""
