@@ -142,7 +142,7 @@ class Tls:
         seq = (seq + before) & _MASK
         if before < len(payload):
             side.is_begun = True
-            side.positions.tcp = seq
+            side.positions.begin(seq)
         return payload[before:], seq
 
     def _read_records(self, side: Side) -> bool:
@@ -202,8 +202,10 @@ class Tls:
                 return
             text, missing = found
             self._agreement.lose(side)
-            if epoch.stage is not Stage.EARLY or self._agreement.takes_early_data:
-                self._inside.miss(side, missing, record.start, record.time, is_span=True)
+            if missing == 0 or (epoch.stage is Stage.EARLY and not self._agreement.takes_early_data):
+                side.positions.pass_over(record.start)
+            else:
+                self._inside.miss(side, missing, record.start, record.time)
         self._read_text(side, record, text)
         self._is_over |= self._inside.is_over
 
@@ -230,7 +232,7 @@ class Tls:
     def _accept(self, side: Side, record: Record) -> None:
         """A record was read that holds nothing for the inner conversation."""
         side.records.accept(record)
-        side.positions.advance(record.end, 0)
+        side.positions.pass_over(record.end)
 
     def _read_text(self, side: Side, record: Record, text: bytes) -> None:
         """Reads what a record holds that was opened."""
@@ -244,7 +246,7 @@ class Tls:
         is_wanted = epoch.stage is not Stage.EARLY or self._agreement.takes_early_data
         if kind == APPLICATION and text and is_wanted:
             side.records.accept(record)
-            self._inside.say(side, text, record.end, record.time, record.ack)
+            self._inside.say(side, record, text, is_client=self._agreement.is_client(side))
             return
         self._accept(side, record)
         if kind == APPLICATION:
@@ -276,7 +278,7 @@ class Tls:
         if lost is not None and not side.is_encrypted:
             if lost.kind == HANDSHAKE:
                 self._read_messages(side, lost.fragment)
-                side.positions.advance(lost.end, 0)
+                side.positions.pass_over(lost.end)
             else:
                 side.records.is_lost = True
         if lost is not None and side.is_encrypted:
@@ -303,7 +305,7 @@ class Tls:
             self._inside.miss(side, side.text_bytes(record), record.end, self._now)
             self._is_over |= self._inside.is_over
         else:
-            side.positions.advance(record.end, 0)
+            side.positions.pass_over(record.end)
 
     def _take_end(self, side: Side, how: End) -> None:
         if not self._inside.is_closed(side) and side.is_begun:
@@ -313,7 +315,6 @@ class Tls:
                 and epoch is not None
                 and epoch.stage is not Stage.HANDSHAKE
             ):
-                assert side.positions.tcp is not None
                 self._inside.miss(side, None, side.positions.tcp, self._now)
         self._inside.close(side, how)
         if (

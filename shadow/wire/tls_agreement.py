@@ -46,9 +46,13 @@ class Agreement:
         """Whether it is TLS 1.3."""
         return self._answer is not None and self._answer.version == TLS_1_3
 
+    def is_client(self, side: Side) -> bool:
+        """Whether it is the side that said the client's hello."""
+        return side.number == self._client
+
     def awaits_answer(self, side: Side) -> bool:
         """Whether a side may be saying early data, and whether the server takes that is not known yet."""
-        if side.number != self._client or self._hello is None:
+        if not self.is_client(side) or self._hello is None:
             return False
         return self.is_sealed and self._hello.offers_early_data and self.takes_early_data is None
 
@@ -69,7 +73,7 @@ class Agreement:
         kind, body = side.handshake.lose()
         if kind == Kind.CLIENT_HELLO and not side.is_encrypted:
             self._read_hello(side, body)  # its random stands at its beginning, which is enough
-        is_client = side.number == self._client
+        is_client = self.is_client(side)
         if not is_client and self.takes_early_data is None:
             self.takes_early_data = False
         if self.session is not None or side.is_encrypted:
@@ -84,7 +88,7 @@ class Agreement:
             return epoch
         if keys is None:
             return None
-        is_client = side.number == self._client
+        is_client = self.is_client(side)
         stage = keys.first(is_client=is_client) if epoch is None else epoch.stage
         side.epoch = epoch = keys.at(stage, is_client=is_client)
         return epoch
@@ -102,7 +106,7 @@ class Agreement:
         for _ in range(_FOLLOWING):
             if epoch is None or self.session is None:
                 return
-            epoch = self.session.after(epoch, is_client=side.number == self._client)
+            epoch = self.session.after(epoch, is_client=self.is_client(side))
             if epoch is not None:
                 yield epoch
 

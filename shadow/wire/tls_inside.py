@@ -6,9 +6,9 @@ import msgspec
 
 from shadow.wire.direction import Conversation, End
 from shadow.wire.listener import Link
+from shadow.wire.tls_records import Record
 from shadow.wire.tls_side import Side
 
-_MASK = 0xFFFF_FFFF
 _UNKNOWN = 1 << 80
 """A gap of which nobody knows the size: no message of known length goes on after it. As a multiple of 2^32 it
 leaves sequence numbers as they are."""
@@ -27,24 +27,19 @@ class Inside:
         self.is_over = False
         """Nobody wants to hear more."""
 
-    def say(self, side: Side, text: bytes, end: int, time: float, ack: int) -> None:
-        """Hands on plain text of a record that ended at TCP's number `end` and acknowledged `ack`."""
-        seq = side.positions.plain
-        heard = self._sides[1 - side.number].positions.plain_at(ack)
-        side.positions.advance(end, len(text))
-        self.is_over = not self._heard().take(side.number, text, time, seq, heard)
+    def say(self, side: Side, record: Record, text: bytes, *, is_client: bool) -> None:
+        """Hands on the plain text of a record."""
+        other = self._sides[1 - side.number].positions
+        seq = side.positions.say(record.end, len(text))
+        # Who asks has heard all that was said before the answer; who answers, all that was asked.
+        ack = other.of(record.ack) if is_client else other.heard(record.ack)
+        self.is_over = not self._heard().take(side.number, text, record.time, seq, ack)
 
-    def miss(self, side: Side, count: int | None, end: int, time: float, *, is_span: bool = False) -> None:
-        """Plain text is missing, up to TCP's number `end`: `count` bytes, or None where nobody knows.
-
-        With `is_span` the plain text's numbers go on by as many as are missing of TCP's, so that they are
-        those which `Positions` gave while the gap was open.
-        """
-        span = (side.positions.plain_at(end) - side.positions.plain) & _MASK
-        side.positions.advance(end, span if count is None or is_span else count)
-        if count != 0:
-            size = _UNKNOWN + span if count is None else count
-            self.is_over = not self._heard().skip(side.number, size, time)
+    def miss(self, side: Side, count: int | None, end: int, time: float) -> None:
+        """Plain text is missing, up to TCP's number `end`: `count` bytes, or None where nobody knows."""
+        missing = side.positions.miss(end, count)
+        size = missing + _UNKNOWN if count is None else missing
+        self.is_over = not self._heard().skip(side.number, size, time)
 
     def close(self, side: Side, how: End) -> None:
         """A side says nothing more; only the first time counts."""

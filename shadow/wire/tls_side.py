@@ -10,9 +10,10 @@ from shadow.wire.tls_hello import Handshake
 from shadow.wire.tls_records import HEAD_BYTES, Record, Records
 
 _MASK = 0xFFFF_FFFF
-_FIRST_SEQ = 1
-_MAX_ENDS = 64
-"""Of records that may be asked for: an acknowledgement is seldom older than these."""
+_MAX_SILENCES = 8
+"""Of those that are remembered: an acknowledgement is seldom older."""
+_MAX_FORETOLD = 1024
+"""As many as there may be requests that wait for their answers."""
 _MAX_TEXT_BYTES = 16_384
 _MAX_FRAGMENT_BYTES = _MAX_TEXT_BYTES + 2048
 _MAX_NUMBERS = 256
@@ -38,35 +39,73 @@ class Event(NamedTuple):
 
 
 class Positions:
-    """Which sequence number of the plain text belongs to one of TCP.
+    """The sequence numbers of one side's plain text, which are TCP's.
 
-    What is not opened yet, or cannot be, counts as it is, so that numbers within it keep their order and its
-    end is the same whenever it is asked for.
+    A text begins where the last one's record ended, a number that whoever acknowledged it gives before the
+    next record is opened; what encryption adds, and records without plain text, come after its end.
     """
 
     def __init__(self) -> None:
-        self.tcp: int | None = None
-        """After the last record that was opened, or given up."""
-        self.plain = _FIRST_SEQ
-        """The number of the next byte of plain text."""
-        self._ends: deque[tuple[int, int]] = deque(maxlen=_MAX_ENDS)
+        self.tcp = 0
+        """After the last record that was read, or given up."""
+        self._next = 0
+        """After the last byte of plain text."""
+        self._since = 0
+        """After the last record with plain text."""
+        self._silences: deque[tuple[int, int, int]] = deque(maxlen=_MAX_SILENCES)
+        """Where records without plain text began and ended, and the number that stands for all of it."""
+        self._foretold: deque[int] = deque(maxlen=_MAX_FORETOLD)
+        """Numbers that were given before what is acknowledged with them was read."""
 
-    def advance(self, tcp: int, count: int) -> None:
-        """A record ended there that held `count` bytes of plain text."""
-        if count or not self._ends:
-            self.plain = (self.plain + count) & _MASK
-            self._ends.append((tcp, self.plain))
-        self.tcp = tcp
+    def begin(self, tcp: int) -> None:
+        """The first record begins there."""
+        self.tcp = self._since = self._next = tcp
 
-    def plain_at(self, tcp: int) -> int:
-        """The number of the plain text that stands for what was acknowledged up to `tcp`."""
-        ahead = 0 if self.tcp is None else distance(self.tcp, tcp)
-        if ahead >= 0:
-            return (self.plain + ahead) & _MASK
-        for end, plain in reversed(self._ends):
-            if distance(end, tcp) >= 0:
-                return plain
-        return self._ends[0][1] if len(self._ends) == _MAX_ENDS else _FIRST_SEQ
+    def say(self, end: int, size: int) -> int:
+        """A record that ends there has so much plain text. The number of its first byte."""
+        first = self._first()
+        if self.tcp != self._since:
+            self._silences.append((self._since, self.tcp, first))
+        self._next = (first + size) & _MASK
+        self.tcp = self._since = end
+        return first
+
+    def pass_over(self, end: int) -> None:
+        """What ends there has no plain text."""
+        self.tcp = end
+
+    def miss(self, end: int, count: int | None) -> int:
+        """What ends there is lost, and `count` bytes of plain text with it, where that is known. How many
+        count as lost."""
+        count = distance(self.tcp, end) if count is None else count
+        self._next = (self._next + count) & _MASK
+        self.tcp = self._since = end
+        return count
+
+    def of(self, tcp: int) -> int:
+        """The number of the byte that follows what was acknowledged with `tcp`."""
+        if _is_between(self._since, tcp, self.tcp):
+            return self._first()
+        for begin, end, first in self._silences:
+            if _is_between(begin, tcp, end):
+                return first
+        if distance(self.tcp, tcp) > 0:
+            self._foretold.append(tcp)
+        return tcp
+
+    def heard(self, tcp: int) -> int:
+        """The number after the last byte that was acknowledged with `tcp`."""
+        return self._next if _is_between(self._since, tcp, self.tcp) else self.of(tcp)
+
+    def _first(self) -> int:
+        """Where the next text begins: where the last one's record ended, or where it was foretold to."""
+        while self._foretold and distance(self._since, self._foretold[0]) <= 0:
+            self._foretold.popleft()
+        found = self._since
+        for tcp in self._foretold:
+            if _is_between(found, tcp, self.tcp):
+                found = tcp
+        return found
 
 
 class Side:
@@ -138,7 +177,7 @@ class Side:
         """
         epoch, origin = self.epoch, self.positions.tcp
         assert epoch is not None
-        size = 0 if origin is None else max(distance(origin, record.start), 0)
+        size = max(distance(origin, record.start), 0)
         each_bytes = HEAD_BYTES + (epoch.overhead_bytes or 0)
         fewest = -(-size // (HEAD_BYTES + _MAX_FRAGMENT_BYTES))
         if not epoch.number:
@@ -169,3 +208,7 @@ class Side:
         else:
             self._tried_bytes = 0
         return text
+
+
+def _is_between(low: int, number: int, high: int) -> bool:
+    return distance(low, number) >= 0 >= distance(high, number)
