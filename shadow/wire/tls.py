@@ -168,7 +168,7 @@ class Tls:
             if record.fragment != b"\x01":
                 side.records.reject()
                 return False
-            if agreement.session is None:
+            if agreement.session is None and not agreement.is_sealed:
                 side.is_stalled = True
                 return False
             side.is_encrypted = not agreement.is_sealed  # there it means nothing (RFC 8446 §5)

@@ -34,6 +34,8 @@ class Agreement:
         """The side that said the client's hello."""
         self._hello: ClientHello | None = None
         self._answer: ServerHello | None = None
+        self._is_refused = False
+        """The server asked for another hello."""
         self.session: Session | None = None
         """None until both hellos were read, and again while another handshake has begun."""
         self.takes_early_data: bool | None = None
@@ -43,8 +45,8 @@ class Agreement:
 
     @property
     def is_sealed(self) -> bool:
-        """Whether it is TLS 1.3."""
-        return self._answer is not None and self._answer.version == TLS_1_3
+        """Whether it is TLS 1.3, the only version whose server may ask for another hello."""
+        return self._is_refused or (self._answer is not None and self._answer.version == TLS_1_3)
 
     def is_client(self, side: Side) -> bool:
         """Whether it is the side that said the client's hello."""
@@ -120,11 +122,11 @@ class Agreement:
     def _read_answer(self, side: Side, body: bytes) -> None:
         self._client = 1 - side.number
         answer = server_hello(body)
-        if answer is None or answer.is_retry:
-            self.takes_early_data = False
-            return
-        self._answer = answer
-        self._agree()
+        if answer is not None and answer.is_retry:
+            self._is_refused, self.takes_early_data = True, False
+        elif answer is not None:
+            self._answer = answer
+            self._agree()
 
     def _agree(self) -> None:
         """Where both hellos were read, their session begins."""

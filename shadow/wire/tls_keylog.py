@@ -11,7 +11,7 @@ from enum import Enum
 _MAX_SESSIONS = 262_144
 """About 200 MB. In a key log that grows without end, the sessions that are needed are the youngest."""
 _MAX_LINE_BYTES = 1024
-_LINE = re.compile(rb"([A-Z][A-Z0-9_]*) ([0-9A-Fa-f]{64}) ([0-9A-Fa-f]{2,256})")
+_LINE = re.compile(rb"([A-Z][A-Z0-9_]*)[ \t]+([0-9A-Fa-f]{64})[ \t]+((?:[0-9A-Fa-f]{2}){1,128})")
 _OTHER = re.compile(rb"RSA [0-9A-Fa-f]+ [0-9A-Fa-f]+|RSA Session-ID:[0-9A-Fa-f]* Master-Key:[0-9A-Fa-f]+")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MASTER_SECRET_BYTES = 48
@@ -37,9 +37,12 @@ _LABELS = {label.value: label for label in Label}
 class KeyLog:
     """Secrets by the client's random value. More may be added at any time."""
 
-    def __init__(self, refresh: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self, refresh: Callable[[], None] | None = None, *, max_sessions: int = _MAX_SESSIONS
+    ) -> None:
         """`refresh` is called where a secret is missing: it may add what has come meanwhile."""
         self._refresh = refresh
+        self._max_sessions = max_sessions
         self._sessions: dict[bytes, dict[Label, bytes]] = {}
         self.may_grow = refresh is not None
         """Whether a secret that is missing may still come."""
@@ -88,7 +91,7 @@ class KeyLog:
     def _keep(self, random: bytes, label: Label, secret: bytes) -> None:
         session = self._sessions.get(random)
         if session is None:
-            if len(self._sessions) >= _MAX_SESSIONS:
+            if len(self._sessions) >= self._max_sessions:
                 del self._sessions[next(iter(self._sessions))]
                 self.dropped_count += 1
             session = self._sessions[random] = {}
