@@ -110,10 +110,10 @@ class Tls:
         """Takes one step of a side that waits; whether there was one to take."""
         if side.is_stalled:
             return self._read_records(side)
-        if not side.waiting:
-            return False
-        self._take(side, side.next_event())
-        return True
+        event = side.next_event()
+        if event is not None:
+            self._take(side, event)
+        return event is not None
 
     def _take(self, side: Side, event: Event) -> None:
         side.order_now = event.order
@@ -333,4 +333,4 @@ class Tls:
         self._decryption.leave(self)
         for side in self._sides:
             self._inside.close(side, End.LOST)
-            side.waiting.clear()
+            side.forget()

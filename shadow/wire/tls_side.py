@@ -1,6 +1,5 @@
 """One side of a TLS connection: its records, what they are opened with, and how far its plain text is."""
 
-from collections import deque
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -20,6 +19,8 @@ _MAX_NUMBERS = 256
 """So many record numbers are tried where records are missing, from the least that is possible."""
 _MAX_TRIED_BYTES = 67_108_864
 """Of opening in vain, one time after another, until a side is given up: some hundredths of a second."""
+_EVENT_BYTES = 128
+"""What keeping an event costs besides its bytes."""
 
 
 class Event(NamedTuple):
@@ -52,9 +53,9 @@ class Positions:
         """After the last byte of plain text."""
         self._since = 0
         """After the last record with plain text."""
-        self._silences: deque[tuple[int, int, int]] = deque(maxlen=_MAX_SILENCES)
+        self._silences: list[tuple[int, int, int]] = []
         """Where records without plain text began and ended, and the number that stands for all of it."""
-        self._foretold: deque[int] = deque(maxlen=_MAX_FORETOLD)
+        self._foretold: list[int] = []
         """Numbers that were given before what is acknowledged with them was read."""
 
     def begin(self, tcp: int) -> None:
@@ -65,7 +66,7 @@ class Positions:
         """A record that ends there has so much plain text. The number of its first byte."""
         first = self._first()
         if self.tcp != self._since:
-            self._silences.append((self._since, self.tcp, first))
+            self._silences = [*self._silences[1 - _MAX_SILENCES :], (self._since, self.tcp, first)]
         self._next = (first + size) & _MASK
         self.tcp = self._since = end
         return first
@@ -90,7 +91,7 @@ class Positions:
             if _is_between(begin, tcp, end):
                 return first
         if distance(self.tcp, tcp) > 0:
-            self._foretold.append(tcp)
+            self._foretold = [*self._foretold[1 - _MAX_FORETOLD :], tcp]
         return tcp
 
     def heard(self, tcp: int) -> int:
@@ -100,7 +101,7 @@ class Positions:
     def _first(self) -> int:
         """Where the next text begins: where the last one's record ended, or where it was foretold to."""
         while self._foretold and distance(self._since, self._foretold[0]) <= 0:
-            self._foretold.popleft()
+            del self._foretold[0]
         found = self._since
         for tcp in self._foretold:
             if _is_between(found, tcp, self.tcp):
@@ -131,7 +132,7 @@ class Side:
         """Its next record must wait, for a secret or for the other side."""
         self.order_now = 0
         """Of arrival, of what was read last."""
-        self.waiting: deque[Event] = deque()
+        self._waiting: list[Event] = []
         self.waiting_bytes = 0
 
     @property
@@ -139,7 +140,7 @@ class Side:
         """Of arrival, of what it does next; negative where nothing waits."""
         if self.is_stalled:
             return self.order_now
-        return self.waiting[0].order if self.waiting else -1
+        return self._waiting[0].order if self._waiting else -1
 
     @property
     def is_hopeless(self) -> bool:
@@ -161,13 +162,20 @@ class Side:
 
     def hold(self, event: Event) -> None:
         """Keeps what must wait its turn."""
-        self.waiting.append(event)
-        self.waiting_bytes += event.size
+        self._waiting.append(event)
+        self.waiting_bytes += event.size + _EVENT_BYTES
 
-    def next_event(self) -> Event:
-        event = self.waiting.popleft()
-        self.waiting_bytes -= event.size
+    def next_event(self) -> Event | None:
+        """What was kept first; None where nothing is left."""
+        if not self._waiting:
+            return None
+        event = self._waiting.pop(0)
+        self.waiting_bytes -= event.size + _EVENT_BYTES
         return event
+
+    def forget(self) -> None:
+        """Keeps nothing any longer."""
+        self._waiting, self.waiting_bytes = [], 0
 
     def find(self, record: Record, following: Iterator[Epoch]) -> tuple[bytes, int | None] | None:
         """What a record holds that need not be the next one, and how many bytes of plain text are missing
