@@ -75,6 +75,11 @@ def tcp(source: int, target: int, seq: int, ack: int, flags: int, payload: bytes
     )
 
 
+def udp(source: int, target: int, payload: bytes) -> bytes:
+    """A UDP datagram; its checksum is left empty."""
+    return struct.pack("!HHHH", source, target, 8 + len(payload), 0) + payload
+
+
 def ip(source: str, target: str, protocol: int, payload: bytes) -> bytes:
     """An IPv4 or IPv6 packet."""
     ends = ip_address(source).packed + ip_address(target).packed

@@ -51,17 +51,18 @@ def write(stream: BinaryIO, size: int, rng: Random) -> tuple[int, int]:
 
 def _converse(talk: Talk, rng: Random, bodies: list[bytes]) -> None:
     talk.open()
-    for _ in range(_EXCHANGES_PER_CONNECTION):
-        talk.say(0, _request(rng, bodies)).say(1, _response(rng, rng.choice(bodies)))
-        talk.time += rng.random() * 0.1
-    talk.close()
-
-
-def _request(rng: Random, bodies: list[bytes]) -> bytes:
     fields = (
         b"Host: api.example.com\r\nUser-Agent: Mozilla/5.0 (X11; Linux)\r\nAccept: application/json\r\n"
         b"Accept-Encoding: gzip, deflate, br\r\nAuthorization: Bearer %032x\r\nCookie: session=%032x\r\n"
     ) % (rng.getrandbits(128), rng.getrandbits(128))
+    for _ in range(_EXCHANGES_PER_CONNECTION):
+        talk.say(0, _request(rng, fields, bodies)).say(1, _response(rng, rng.choice(bodies)))
+        talk.time += rng.random() * 0.1
+    talk.close()
+
+
+def _request(rng: Random, fields: bytes, bodies: list[bytes]) -> bytes:
+    """A request of a client that says `fields` each time."""
     path = b"/v1/instances/%08x?limit=%d" % (rng.getrandbits(32), rng.randrange(100))
     if rng.random() < 0.7:
         return b"GET %b HTTP/1.1\r\n%b\r\n" % (path, fields)
@@ -89,7 +90,7 @@ def _response(rng: Random, body: bytes) -> bytes:
 def _document(rng: Random) -> bytes:
     rows = [
         {"id": rng.getrandbits(64), "name": f"instance-{at}", "tags": ["a", "b"], "price": rng.random()}
-        for at in range(rng.randrange(5, 180))
+        for at in range(rng.randrange(4, 115))
     ]
     return json.dumps({"items": rows}).encode()
 

@@ -19,6 +19,7 @@ from shadow.errors import ConfigError, nearest
 from shadow.model import Headers, Identity
 from shadow.replay import Target
 from shadow.replay.conditions import parse_conditions
+from shadow.wire.protocols import Spoken
 
 type Share = Annotated[float, Meta(gt=0.0, le=1.0)]
 type Count = Annotated[int, Meta(ge=0)]
@@ -62,6 +63,13 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Share of sessions; chosen by a hash of the session, so sessions stay whole."""
     ports: tuple[int, ...] = ()
     """TCP ports of the service in captures; empty takes every port that speaks HTTP."""
+    protocols: dict[str, Spoken] = {}
+    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. It is not replayed."""
+
+    @property
+    def spoken(self) -> dict[int, Spoken]:
+        """`protocols` by port number."""
+        return {int(port): spoken for port, spoken in self.protocols.items()}
 
 
 class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -330,7 +338,7 @@ def _wrong_value(tree: Any, message: str) -> str:
     """What msgspec says of a value, with its key and itself: ``"mutants is -1: expected `int` >= 0"``."""
     what, _, place = message.partition(" - at `$.")
     what = what[0].lower() + what[1:]
-    key = place.removesuffix("`")
+    key = place.removesuffix("`").removesuffix("[...]")
     for name, index in re.findall(r"\.?(\w+)|\[(\d+)\]", key):
         try:
             tree = tree[name] if name else tree[int(index)]
@@ -350,6 +358,9 @@ def _choices(key: str) -> str:
             if struct
             else None
         )
+    if get_origin(kind) is dict:
+        kind = get_args(kind)[1]
+    kind = getattr(kind, "__value__", kind)
     return ", ".join(map(repr, get_args(kind))) if get_origin(kind) is Literal else ""
 
 
@@ -363,6 +374,9 @@ def _check_values(settings: Settings) -> None:
     for name in ("listen", "metrics"):
         if address := getattr(settings, name):
             parse_address(name, address)
+    for port in settings.scope.protocols:
+        if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
+            raise ConfigError(f"scope.protocols names {port!r}: a port is a number from 1 to 65535")
     parse_conditions(settings.condition)
     _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
     by = settings.session.by

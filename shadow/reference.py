@@ -169,7 +169,8 @@ def _type(kind: Any) -> str:
         case origin if origin is tuple:
             return f"list of {_type(get_args(kind)[0])}s"
         case origin if origin is dict:
-            return f"table of {_type(get_args(kind)[1])}s"
+            values = _type(get_args(kind)[1])
+            return f"table of {values}" if values.endswith("`") else f"table of {values}s"
         case origin if origin is Literal:
             return " or ".join(f"`{_toml(each)}`" for each in get_args(kind))
     if choices := _choices(kind):

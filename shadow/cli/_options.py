@@ -69,6 +69,8 @@ def settings_from(config_file: Path | None, options: dict[str, Any]) -> Settings
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     if ignore := given.pop("ignore", ()):
         given["noise"] = {"ignore": list(ignore)}
+    if protocols := given.pop("protocols", {}):
+        given["scope"] = {"protocols": {str(port): spoken for port, spoken in protocols.items()}}
     return load(config_file, {key: list(v) if isinstance(v, tuple) else v for key, v in given.items()})
 
 

@@ -50,17 +50,18 @@ def vmctl(
     """Serve the reference service until interrupted."""
     from shadow.demo.vmctl import VmctlSettings, parse_bugs, serve
     from shadow.errors import ConfigError
+    from shadow.model import authority
 
     settings = VmctlSettings(db, release, parse_bugs(bugs, release), host, port, clock, seed)
 
     def ready(bound: int) -> None:
-        click.echo(f"vmctl {release} listens on http://{host}:{bound}")
+        click.echo(f"vmctl {release} listens on http://{authority(host, bound)}")
 
     try:
         asyncio.run(serve(settings, ready=ready))
     except OSError as error:
         why = error.strerror or error
-        raise ConfigError(f"cannot serve on {host}:{port}: {why}; choose another --port") from error
+        raise ConfigError(f"cannot serve on {authority(host, port)}: {why}; choose another --port") from error
 
 
 @demo.command()

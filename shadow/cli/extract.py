@@ -6,8 +6,11 @@ from pathlib import Path
 
 import click
 
-from shadow.cli._keylog import keylog_option
+from shadow.cli._keylog import key_log_at, keylog_option
+from shadow.cli._options import tell
+from shadow.cli._ports import as_option
 from shadow.errors import SinkError
+from shadow.wire.protocols import Spoken
 
 
 @click.command()
@@ -26,34 +29,51 @@ from shadow.errors import SinkError
     metavar="N",
     help="Only these server ports.",
 )
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    metavar="N",
+    help="Processes that share captures among them.  [default: 1]",
+)
+@as_option
 @keylog_option
-def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...], keylog: str | None) -> None:
+def extract(
+    files: tuple[str, ...],
+    output: Path | None,
+    ports: tuple[int, ...],
+    workers: int,
+    protocols: dict[int, Spoken],
+    keylog: str | None,
+) -> None:
     """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
 
     The ledger goes to standard error: captured is what was seen, unparsed what could not be read as an
     exchange.
     """
-    from shadow.model import Exchange
+    from shadow.cli._ledger import Ledger
+    from shadow.taps.division import Division
     from shadow.taps.files import Recording
     from shadow.taps.jsonl import encode
 
     is_kept = output is not None and output.exists()
     if is_kept and any(file != "-" and Path(file).samefile(output) for file in files):  # type: ignore[arg-type]  # is_kept
         raise click.UsageError(f"-o {str(output)!r} is one of the files to be read; choose another")
-    captured = unparsed = 0
-    reasons: dict[str, int] = {}
+    ledger, key_log = Ledger(), key_log_at(keylog)
     try:
         with (
-            Recording(files, ports=ports, keylog=keylog or "") as recording,
+            Recording(files, ports=ports, protocols=protocols, key_log=key_log) as recording,
             output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream,
         ):
-            for item in recording:
-                if isinstance(item, Exchange):
-                    captured += 1
-                    stream.write(encode(item))
-                else:
-                    unparsed += item.count
-                    reasons[item.why] = reasons.get(item.why, 0) + item.count
+            if workers > 1 and recording.is_divisible:
+                division = Division(files, ports=ports, protocols=protocols, key_log=key_log, workers=workers)
+                for line in ledger.exchanges_of(division):
+                    stream.write(line)
+                recording.notices += division.notices
+                recording.remarks = division.remarks
+            else:
+                for exchange in ledger.exchanges_of(recording):
+                    stream.write(encode(exchange))
             stream.flush()
     except BrokenPipeError:
         raise
@@ -63,9 +83,7 @@ def extract(files: tuple[str, ...], output: Path | None, ports: tuple[int, ...],
             f"cannot write {place!r}: {error.strerror}; free space or choose another -o"
         ) from error
     for notice in recording.notices:
-        click.echo(f"shadow: {notice}", err=True)
-    for why, count in sorted(reasons.items()):
-        click.echo(f"unparsed {count}: {why}", err=True)
-    tls = recording.tls_counts
-    seen = f"; TLS connections: {tls[0]} read, {tls[1]} without a key" if tls else ""
-    click.echo(f"captured {captured + unparsed} = {captured} exchanges + {unparsed} unparsed{seen}", err=True)
+        tell(notice)
+    tls = recording.remarks.tls
+    read = f"; TLS connections: {tls.read} read, {tls.keyless} without a key" if key_log or tls.read else ""
+    ledger.tell(read)

@@ -2,14 +2,14 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadow.cli._keylog import keylog_option
-from shadow.cli._options import settings_from
+from shadow.cli._keylog import key_log_at, keylog_option
+from shadow.cli._options import settings_from, tell
 
 if TYPE_CHECKING:
     from mutators import Mutator
@@ -36,11 +36,14 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     for the target, with the same dice.
     """
     settings = settings_from(config_file, options)
+    from shadow.cli._ledger import Ledger
     from shadow.taps.files import Recording
     from shadow.wire.http1 import serialise_request
 
-    with Recording(files, ports=settings.scope.ports, keylog=settings.keylog) as recording:
-        for exchange, endpoint, mutator, edit in _made(settings, recording):
+    ledger, scope = Ledger(), settings.scope
+    key_log = key_log_at(settings.keylog)
+    with Recording(files, ports=scope.ports, protocols=scope.spoken, key_log=key_log) as recording:
+        for exchange, endpoint, mutator, edit in _made(settings, ledger.exchanges_of(recording)):
             if as_json:
                 wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)
                 shown = {
@@ -58,13 +61,15 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
                 what = edit.what.encode("unicode_escape").decode()
                 click.echo(f"{exchange.index} {endpoint}: {mutator.name} ({mutator.expect}): {what}")
     for notice in recording.notices:
-        click.echo(f"shadow: {notice}", err=True)
+        tell(notice)
+    ledger.tell()
 
 
-def _made(settings: "Settings", items: Any) -> "Iterator[tuple[Exchange, str, Mutator, Edit]]":
+def _made(
+    settings: "Settings", exchanges: "Iterable[Exchange]"
+) -> "Iterator[tuple[Exchange, str, Mutator, Edit]]":
     """Each mutant with its exchange, endpoint and mutator, in the order of a run."""
     from mutators import CATALOG, dice, load_plugins
-    from shadow.model import Exchange
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
@@ -76,9 +81,7 @@ def _made(settings: "Settings", items: Any) -> "Iterator[tuple[Exchange, str, Mu
     knowledge = Knowledge(identities=settings.identities, signer=signer)
     wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
     scheduler, endpoints = Scheduler(wanted, seed=settings.seed), Endpoints()
-    for exchange in items:
-        if not isinstance(exchange, Exchange):
-            continue
+    for exchange in exchanges:
         if scope.refusal(exchange, session_of(exchange, settings.session.by, signer)):
             continue
         request, index = exchange.request, exchange.index

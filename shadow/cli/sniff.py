@@ -10,6 +10,7 @@ import click
 
 from shadow.cli._keylog import keylog_option
 from shadow.cli._options import child_options, require, run_options, settings_from, tell
+from shadow.cli._ports import as_option
 
 
 @click.command()
@@ -23,10 +24,11 @@ from shadow.cli._options import child_options, require, run_options, settings_fr
     metavar="N",
     help="TCP port of the live service; may be given several times.",
 )
+@as_option
+@keylog_option
 @click.option(
     "--live", metavar="URL", help="The live service's address as clients write it; never sent anything."
 )
-@keylog_option
 @run_options
 def sniff(
     interface: str,
@@ -48,7 +50,7 @@ def sniff(
     from shadow.run.supervision import Supervision
     from shadow.taps.sniff import SniffSettings
 
-    tap = PassiveTap(settings, SniffSettings(interface, ports, settings.keylog))
+    tap = PassiveTap(settings, SniffSettings(interface, ports, settings.scope.spoken, settings.keylog))
     with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
         supervision = Supervision(
             tap,

@@ -6,7 +6,10 @@ from enum import StrEnum
 
 import brotli  # type: ignore[import-untyped]  # ships no stubs
 import msgspec
-import zstandard
+
+from shadow.content import zstd
+from shadow.content.members import DamagedError, GzipMember, Member, members_undone
+from shadow.content.zstd import ZstdFrame
 
 MAX_BODY_BYTES = 8 * 1024 * 1024
 """Enough for any API body worth comparing; a 10 kB bomb unpacks to 10 MB and stops here."""
@@ -15,9 +18,6 @@ _MAX_CODINGS = 4
 """Each layer may multiply by a thousand; real messages use one, rarely two."""
 _ZSTD_MAX_WINDOW_BYTES = 8 * 1024 * 1024
 """RFC 8878 §3.1.1.1.2 recommends that decoders support at least this; more may exhaust memory."""
-
-_ZSTD_SLICE_BYTES = 256
-"""A block of 4 bytes may unpack to 128 KiB (RFC 8878 §3.1.1.2), so one slice gives out 8 MiB at most."""
 
 
 class Fault(StrEnum):
@@ -85,19 +85,18 @@ def gzip(body: bytes, level: int = 6) -> bytes:
 
 def _undo_gzip(body: bytes, limit_bytes: int) -> Undone:
     """One or more members after each other (RFC 1952 §2.2); zero padding after the last is let pass."""
+    return _undo_members(GzipMember, body, limit_bytes)
+
+
+def _undo_members(begin: Callable[[], Member], body: bytes, limit_bytes: int) -> Undone:
     out = bytearray()
-    rest = body
-    while rest:
-        member = zlib.decompressobj(16 + zlib.MAX_WBITS)
-        try:
-            out += member.decompress(rest, limit_bytes - len(out) + 1)
-        except zlib.error:
-            return Undone(bytes(out), Fault.BROKEN)
-        if len(out) > limit_bytes:
-            return Undone(bytes(out[:limit_bytes]), Fault.TOO_LARGE)
-        if not member.eof:
-            return Undone(bytes(out), Fault.BROKEN)
-        rest = member.unused_data.lstrip(b"\x00")
+    try:
+        for text in members_undone(begin, [body], limit_bytes + 1):
+            out += text
+            if len(out) > limit_bytes:
+                return Undone(bytes(out[:limit_bytes]), Fault.TOO_LARGE)
+    except DamagedError:
+        return Undone(bytes(out), Fault.BROKEN)
     return Undone(bytes(out))
 
 
@@ -138,32 +137,13 @@ def _undo_brotli(body: bytes, limit_bytes: int) -> Undone:
 
 
 def _undo_zstd(body: bytes, limit_bytes: int) -> Undone:
-    """One or more frames, fed in slices, since the library cannot bound what one call gives out."""
-    unpacker = zstandard.ZstdDecompressor(max_window_size=_ZSTD_MAX_WINDOW_BYTES)
-    out = bytearray()
-    frame = unpacker.decompressobj()
-    at = 0
-    try:
-        while at < len(body) and len(out) <= limit_bytes:
-            if frame.eof:
-                frame = unpacker.decompressobj()
-            piece = body[at : at + _ZSTD_SLICE_BYTES]
-            out += frame.decompress(piece)
-            at += len(piece) - len(frame.unused_data)
-    except zstandard.ZstdError:
-        return Undone(bytes(out), Fault.BROKEN)
-    if len(out) > limit_bytes:
-        return Undone(bytes(out[:limit_bytes]), Fault.TOO_LARGE)
-    return Undone(bytes(out), None if frame.eof else Fault.BROKEN)
+    """One or more frames."""
+    return _undo_members(lambda: ZstdFrame(_ZSTD_MAX_WINDOW_BYTES), body, limit_bytes)
 
 
 def _redo_brotli(body: bytes) -> bytes:
     # 4 takes a tenth of the default's time, and nobody stores this
     return bytes(brotli.compress(body, quality=4))
-
-
-def _redo_zstd(body: bytes) -> bytes:
-    return zstandard.ZstdCompressor().compress(body)
 
 
 _UNDO: dict[bytes, Callable[[bytes, int], Undone]] = {
@@ -178,5 +158,5 @@ _REDO: dict[bytes, Callable[[bytes], bytes]] = {
     b"x-gzip": gzip,
     b"deflate": zlib.compress,
     b"br": _redo_brotli,
-    b"zstd": _redo_zstd,
+    b"zstd": zstd.compress,
 }

@@ -62,6 +62,8 @@ class Ledger(msgspec.Struct, frozen=True):
     unparsed: dict[str, int] = {}
     """By reason, for example ``"incomplete_request"``."""
     tap_seconds: TapSeconds = TapSeconds()
+    frames: tuple[int, int] | None = None
+    """Of a passive tap: frames taken, and frames that the kernel dropped."""
 
 
 class Ack(msgspec.Struct, frozen=True):

@@ -66,6 +66,7 @@ class Sender:
         self._unparsed: dict[str, int] = {}
         self._bucket_counts = [0] * (len(TAP_SECONDS_BOUNDS) + 1)
         self._sum_seconds = 0.0
+        self._frames: tuple[int, int] | None = None
         # written by the sending thread alone
         self._is_connected = False
         self._taken_bytes = 0
@@ -99,6 +100,10 @@ class Sender:
         self._bucket_counts[bisect_left(TAP_SECONDS_BOUNDS, seconds)] += 1
         self._sum_seconds += seconds
 
+    def frames(self, taken: int, lost: int) -> None:
+        """Say how many frames a passive tap has taken so far, and how many the kernel dropped."""
+        self._frames = taken, lost
+
     def ledger(self) -> Ledger:
         """What became of everything so far. May be asked for from any thread."""
         acknowledged, lost = self._acknowledged, dict(self._lost)
@@ -113,6 +118,7 @@ class Sender:
             dropped={why: n for why in refused | lost if (n := refused.get(why, 0) + lost.get(why, 0))},
             unparsed=unparsed,
             tap_seconds=TapSeconds(tuple(self._bucket_counts), self._sum_seconds),
+            frames=self._frames,
         )
 
     def close(self) -> Ledger:

@@ -1,10 +1,12 @@
 """Immutable values that every other part speaks in."""
 
+from shadow.model.authority import authority
 from shadow.model.event import (
     Broke,
     Event,
     Fate,
     Found,
+    FramesSeen,
     Judged,
     Parcel,
     QueueSeen,
@@ -59,6 +61,7 @@ __all__ = [
     "Fate",
     "Finding",
     "Found",
+    "FramesSeen",
     "Headers",
     "Identity",
     "Judged",
@@ -90,6 +93,7 @@ __all__ = [
     "Trial",
     "Verdict",
     "Wire",
+    "authority",
     "field",
     "fields",
     "with_field",

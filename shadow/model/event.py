@@ -101,6 +101,14 @@ class TapTimed(msgspec.Struct, frozen=True):
     sum_seconds: float
 
 
+class FramesSeen(msgspec.Struct, frozen=True):
+    """How many frames a passive tap took, and how many the kernel dropped before it could: since it began."""
+
+    tap: str
+    taken: int
+    lost: int
+
+
 class StateChanged(msgspec.Struct, frozen=True):
     """The run's own state changed: ``"normal"``, ``"paused"``, ``"stopping"``."""
 
@@ -109,7 +117,17 @@ class StateChanged(msgspec.Struct, frozen=True):
 
 
 type Event = (
-    Settled | Sent | Judged | Found | Broke | TargetSeen | QueueSeen | SentLate | TapTimed | StateChanged
+    Settled
+    | Sent
+    | Judged
+    | Found
+    | Broke
+    | TargetSeen
+    | QueueSeen
+    | SentLate
+    | TapTimed
+    | FramesSeen
+    | StateChanged
 )
 
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
-from shadow.model import Event, Exchange, Fate, SentLate, Settled, TapTimed
+from shadow.model import Event, Exchange, Fate, FramesSeen, SentLate, Settled, TapTimed
 from shadow.pipeline.intake import Intake
 from shadow.replay import Pacer
 
@@ -108,6 +108,8 @@ class Tapped:
         self._told[hello.run, hello.tap] = ledger
         times = ledger.tap_seconds
         hear(TapTimed(hello.tap, TAP_SECONDS_BOUNDS, times.counts, times.sum_seconds))
+        if ledger.frames is not None:
+            hear(FramesSeen(hello.tap, *ledger.frames))
         if before is None and self._is_resumed:
             return
         before = before or Ledger()

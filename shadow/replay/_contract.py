@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.model import Outcome, Request, Wire
+from shadow.model import Outcome, Request, Wire, authority
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -21,8 +21,7 @@ class Target(msgspec.Struct, frozen=True):
     def authority(self) -> str:
         """``host:port`` as it stands in a Host field; the scheme's default port is left out."""
         default = {"http": 80, "https": 443}[self.scheme]
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == default else f"{host}:{self.port}"
+        return authority(self.host, None if self.port == default else self.port)
 
 
 class Sending(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ import msgspec
 from shadow.config import Settings, parse_address, parse_target
 from shadow.errors import TapError, UnsafeError
 from shadow.feed.sender import Sender
+from shadow.model import authority
 from shadow.replay import Guard, GuardSettings
 from shadow.run.supervision import Tell
 from shadow.taps.mitm import ProxySettings, run_proxy
@@ -30,7 +31,7 @@ class InlineTap:
         """Raises TapError where the proxy cannot listen."""
 
         def ready(host: str, port: int) -> None:
-            tell(f"clients connect to http://{host}:{port}, live is {self.settings.live}")
+            tell(f"clients connect to http://{authority(host, port)}, live is {self.settings.live}")
 
         host, port = parse_address("listen", self.settings.listen)
         live = parse_target("live", self.settings.live)
@@ -55,8 +56,7 @@ def _with_listener(settings: Settings) -> Settings:
     except OSError as error:
         why = error.strerror or error
         raise TapError(f"cannot listen on {settings.listen!r}: {why}; choose another --listen") from error
-    shown = f"[{host}]" if ":" in host else host
-    return msgspec.structs.replace(settings, listen=f"{shown}:{bound}")
+    return msgspec.structs.replace(settings, listen=authority(host, bound))
 
 
 async def _check_live(settings: Settings) -> None:

@@ -18,8 +18,9 @@ class PassiveTap:
 
     def __init__(self, settings: Settings, sniff: SniffSettings) -> None:
         # nobody listens; what answers on the sniffed ports of this machine is live
+        ports = (*sniff.ports, *(port for port in sniff.protocols if port not in sniff.ports))
         self.settings = msgspec.structs.replace(
-            settings, listen="", scope=msgspec.structs.replace(settings.scope, ports=sniff.ports)
+            settings, listen="", scope=msgspec.structs.replace(settings.scope, ports=ports)
         )
         self._sniff = sniff
         self._sniffer: Sniffer | None = None
@@ -33,7 +34,8 @@ class PassiveTap:
         assert sniffer is not None
         drop_privileges()
         ports = ", ".join(map(str, self._sniff.ports))
-        tell(f"listening on {self._sniff.interface}, TCP port {ports}")
+        others = "".join(f", {port} as {spoken}" for port, spoken in self._sniff.protocols.items())
+        tell(f"listening on {self._sniff.interface}, TCP port {ports}{others}")
         ended = threading.Event()
         try:
             async with asyncio.TaskGroup() as group:

@@ -10,7 +10,7 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
-from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import ThreadingWSGIServer, make_wsgi_app
 from prometheus_client.registry import Collector
 
@@ -21,6 +21,7 @@ from shadow.model import (
     Fate,
     Finding,
     Found,
+    FramesSeen,
     Judged,
     Parcel,
     QueueSeen,
@@ -32,6 +33,7 @@ from shadow.model import (
     TapTimed,
     TargetSeen,
     Trial,
+    authority,
 )
 from shadow.sinks.ledger import is_unsent, severity_of
 
@@ -80,6 +82,8 @@ class Metrics:
         self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
         self._tap = _TapSeconds()
         registry.register(self._tap)
+        self._frames = _TapFrames()
+        registry.register(self._frames)
         gauge("build_info", "Version of Shadow, always 1", "version", "python").labels(
             clean(version), platform.python_version()
         ).set(1)
@@ -104,6 +108,8 @@ class Metrics:
                 self._late.observe(event.late_seconds)
             case TapTimed():
                 self._tap.latest[self._tap_name(event.tap)] = event
+            case FramesSeen():
+                self._frames.latest[self._tap_name(event.tap)] = event
             case QueueSeen():
                 queue = self._queue_name(event.queue)
                 self._queue.labels(queue).set(event.items)
@@ -188,6 +194,22 @@ class _TapSeconds(Collector):
         yield family
 
 
+class _TapFrames(Collector):
+    """What passive taps took of the wire and lost, as last told."""
+
+    def __init__(self) -> None:
+        self.latest: dict[str, FramesSeen] = {}
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(
+            "shadow_tap_frames", "Frames of a passive tap by what became of them", labels=("tap", "fate")
+        )
+        for name, told in tuple(self.latest.items()):
+            family.add_metric((name, "taken"), told.taken)
+            family.add_metric((name, "lost"), told.lost)
+        yield family
+
+
 class Exporter:
     """Serves `registry` over HTTP from threads of its own; raises SinkError where it cannot listen.
 
@@ -204,7 +226,7 @@ class Exporter:
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             way_out = "choose another --metrics HOST:PORT (port 0: any)"
-            raise SinkError(f"cannot serve metrics on {host}:{port}: {why}; {way_out}") from error
+            raise SinkError(f"cannot serve metrics on {authority(host, port)}: {why}; {way_out}") from error
         self.host = host
         self.port: int = self._server.server_port
         self._thread = threading.Thread(
@@ -215,7 +237,7 @@ class Exporter:
     @property
     def url(self) -> str:
         """Where Prometheus scrapes."""
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}/metrics"
+        return f"http://{authority(self.host, self.port)}/metrics"
 
     def close(self) -> None:
         """Stop serving and free the port."""

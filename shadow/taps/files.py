@@ -1,7 +1,7 @@
 """Recorded traffic from files of any kind: recognised by content, merged by time, read as a stream."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from heapq import merge
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -11,19 +11,27 @@ import msgspec
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps import flows, gor, har, jsonl, pcap
+from shadow.taps.handle import Handles
 from shadow.taps.keylog import KeyLogFile, ciphers
+from shadow.taps.merging import AT_ONCE, Row, merged
+from shadow.taps.packing import KINDS, refused
 from shadow.taps.source import Source
 from shadow.wire.extraction import Extraction
 from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
+from shadow.wire.protocols import Spoken
+from shadow.wire.remarks import Remarks
 from shadow.wire.tls_decryption import Decryption
 from shadow.wire.tls_keylog import KeyLog
 
-FORMATS = "pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be gzipped"
+FORMATS = (
+    f"pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be packed with {KINDS}"
+)
 _PEEK_BYTES = 256
 
 type Item = Exchange | Settled
 type _Reader = Callable[[Source], Iterator[Item]]
+type _Timed = tuple[float, Item | Record]
 
 
 class Recording:
@@ -41,36 +49,34 @@ class Recording:
         paths: Sequence[str | Path],
         *,
         ports: Collection[int] = (),
+        protocols: Mapping[int, Spoken] | None = None,
         limits: Limits | None = None,
-        keylog: str | Path = "",
+        key_log: KeyLogFile | None = None,
     ) -> None:
         """Opens the files (``-`` is standard input) and recognises what they are.
 
-        With `ports`, only connections from or to one of them are read from captures. `keylog` has the secrets
-        of their TLS connections, beside those that they hold themselves. Raises TapError where a file cannot
-        be read or is nothing that is known.
+        With `ports`, only connections from or to one of them are read from captures, and what `protocols`
+        names. `key_log` has the secrets of their TLS connections, beside those that they hold themselves.
+        Raises TapError where a file cannot be read or is nothing that is known.
         """
         self.notices: list[str] = []
         self._ports = frozenset(ports) or None
+        self._protocols = protocols
         self._limits = limits
-        self._key_log = KeyLogFile(keylog) if str(keylog) else None
-        self._decryption: Decryption | None = None
+        self.remarks = Remarks()
+        """Of the captures, once they were read."""
+        self._key_log = key_log
+        self._keys = KeyLog() if key_log is None else key_log.keys
+        self._seen_key_logs: set[int] = set()
         self._captures: list[Source] = []
         self._others: list[tuple[Source, _Reader]] = []
+        handles, seen = Handles(), set[object]()
         try:
             for path in paths:
-                self._add(Source(str(path), self.notices))
+                self._add(Source(str(path), self.notices, handles), seen)
         except TapError:
             self.close()
             raise
-
-    @property
-    def tls_counts(self) -> tuple[int, int] | None:
-        """How many TLS connections were read so far, and for how many no key was found; None without keys."""
-        decryption = self._decryption
-        if decryption is None or not (self._key_log or decryption.keys.secret_count):
-            return None
-        return decryption.read_count, decryption.keyless_count
 
     def __enter__(self) -> Self:
         return self
@@ -92,8 +98,17 @@ class Recording:
         else:
             yield from self._merged()
 
-    def _add(self, source: Source) -> None:
+    def _add(self, source: Source, seen: set[object]) -> None:
+        if source.identity in seen:
+            source.notice("is given more than once, and read once")
+            source.close()
+            return
+        if source.identity is not None:
+            seen.add(source.identity)
         reader = _recognise(source)
+        if reader is None and pcap.holds_secrets(source):
+            self._keys.may_grow = True
+        source.let_go()
         if reader is None:
             self._captures.append(source)
         else:
@@ -102,69 +117,81 @@ class Recording:
     def _extracted(self) -> Iterator[Item]:
         """The exchanges of the captures."""
         extraction = self._extraction(count())
-        take, found = extraction.take, extraction.found
-        if len(self._captures) == 1:
-            batches = pcap.records(self._captures[0], self._take_key_log)
-        else:
-            batches = ([record] for record in pcap.merged(self._captures, self._take_key_log))
-        for batch in batches:
-            for time, link, frame in batch:
-                take(time, link, frame)
+        found = extraction.found
+        for batch in self.batches():
+            extraction.take_all(batch)
             if found:
                 yield from found
                 found.clear()
         yield from self._finished(extraction)
 
+    @property
+    def is_divisible(self) -> bool:
+        """Whether several may read the files side by side: captures alone, and none a pipe."""
+        return not self._others and all(source.probe() is not None for source in self._captures)
+
+    def batches(self) -> Iterator[Sequence[Record]]:
+        """The frames of the captures alone, merged by time."""
+        if len(self._captures) == 1:
+            return self._records(self._captures[0])
+        return merged([_row(source, self._records) for source in self._captures])
+
+    def decryption(self) -> Decryption | None:
+        """What reads TLS connections, of one extraction; None where there can be no secrets."""
+        if self._key_log is None and not self._keys.may_grow:
+            return None
+        return Decryption(self._keys, ciphers)
+
     def _merged(self) -> Iterator[Item]:
         """The exchanges of captures and other files together, each number given when its request begins."""
         numbers = count()
         extraction = self._extraction(numbers)
-        rows: list[Iterator[tuple[float, Item | Record]]] = [
-            _timed(reader(source)) for source, reader in self._others
-        ]
-        if self._captures:
-            rows.append((record[0], record) for record in pcap.merged(self._captures, self._take_key_log))
-        for _, item in merge(*rows, key=lambda row: row[0]):
-            if isinstance(item, Exchange):
-                yield msgspec.structs.replace(item, index=next(numbers))
-            elif isinstance(item, Settled):
-                yield item
-            else:
-                extraction.take(*item)
-                yield from extraction.found
-                extraction.found.clear()
+        rows = [_row(source, partial(_timed_items, reader)) for source, reader in self._others]
+        rows += [_row(source, self._timed_records) for source in self._captures]
+        for batch in merged(rows):
+            for _, item in batch:
+                if isinstance(item, Exchange):
+                    yield msgspec.structs.replace(item, index=next(numbers))
+                elif isinstance(item, Settled):
+                    yield item
+                else:
+                    extraction.take(*item)
+                    yield from extraction.found
+                    extraction.found.clear()
         yield from self._finished(extraction)
 
     def _extraction(self, numbers: Iterator[int]) -> Extraction:
-        if self._key_log is not None or any(map(pcap.holds_secrets, self._captures)):
-            keys = KeyLog() if self._key_log is None else self._key_log.keys
-            keys.may_grow = any(map(pcap.holds_secrets, self._captures))
-            self._decryption = Decryption(keys, ciphers)
         return Extraction(
             pcap.TAP,
             lambda _: next(numbers),
             ports=self._ports,
+            protocols=self._protocols,
             limits=self._limits,
-            decryption=self._decryption,
+            decryption=self.decryption(),
         )
 
+    def _records(self, source: Source) -> Iterator[list[Record]]:
+        return pcap.records(source, self._take_key_log)
+
+    def _timed_records(self, source: Source) -> Iterator[list[_Timed]]:
+        for batch in self._records(source):
+            yield [(record[0], record) for record in batch]
+
     def _take_key_log(self, text: bytes) -> None:
-        """Takes the secrets in a capture."""
-        if self._decryption is not None:
-            self._decryption.keys.add(text)
+        """Takes the secrets in a capture, once: the start of a file may be looked at before it is read."""
+        if (known := hash(text)) not in self._seen_key_logs:
+            self._seen_key_logs.add(known)
+            self._keys.add(text)
 
     def _finished(self, extraction: Extraction) -> Iterator[Item]:
         """What is left when all files are read, and what there is to know besides."""
         extraction.finish()
         yield from extraction.found
         extraction.found.clear()
-        self.notices.extend(_remarks(extraction))
-        if self._decryption is None:
-            return
+        self.remarks = extraction.remarks()
+        self.notices.extend(self.remarks.lines())
         if self._key_log is not None:
-            self.notices.extend(self._key_log.remarks(self._decryption))
-        elif junk := self._decryption.keys.junk_count:
-            self.notices.append(f"{junk} lines of key logs in captures are no secrets and were skipped")
+            self.notices.extend(self._key_log.lines(self.remarks.tls))
 
 
 def _recognise(source: Source) -> _Reader | None:
@@ -182,32 +209,29 @@ def _recognise(source: Source) -> _Reader | None:
         if is_one(start):
             return reader
     source.close()
+    kind = refused(start)
+    if kind is not None:
+        raise TapError(f"{source.name!r} is packed with {kind}, which is not undone here: unpack it first")
     found = f"begins with {start[:16]!r}" if start else "is empty"
     raise TapError(f"{source.name!r} is no recorded traffic: it {found}; accepted are {FORMATS}")
 
 
-def _timed(items: Iterator[Item]) -> Iterator[tuple[float, Item | Record]]:
+def _row[Timed: _Timed | Record](
+    source: Source, read: Callable[[Source], Iterable[Sequence[Timed]]]
+) -> Row[Timed]:
+    """What `read` finds in `source`, begun when the time of its first item has come."""
+    probe = source.probe()
+    first = AT_ONCE
+    if probe is not None:
+        first = next((batch[0][0] for batch in read(probe) if batch), AT_ONCE)
+        probe.close()
+    return Row(first, lambda: iter(read(source)))
+
+
+def _timed_items(reader: _Reader, source: Source) -> Iterator[list[_Timed]]:
     """Each item with the time it is to be merged by; one without a time follows the one before it."""
     time = 0.0
-    for item in items:
+    for item in reader(source):
         if isinstance(item, Exchange):
             time = item.seen_at
-        yield time, item
-
-
-def _remarks(extraction: Extraction) -> Iterator[str]:
-    if extraction.others:
-        kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(extraction.others.items()))
-        yield f"skipped connections that are no HTTP/1: {kinds}"
-    if extraction.other_bytes:
-        yield f"skipped {extraction.other_bytes} bytes of TCP payload that are no HTTP/1"
-    if extraction.gap_bytes:
-        yield f"{extraction.gap_bytes} bytes of HTTP connections were not captured; their messages are cut"
-    unread, why = extraction.unread
-    if unread:
-        yield f"{unread} responses could not be read, the first because of: {why}"
-    if extraction.unknown_links:
-        numbers = ", ".join(map(str, sorted(extraction.unknown_links)))
-        yield f"frames of unknown link type {numbers} were skipped"
-    if extraction.malformed_count:
-        yield f"{extraction.malformed_count} frames that end inside their headers were skipped"
+        yield [(time, item)]

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from shadow.model import Exchange, Fate, Headers, Request, Response, Settled
+from shadow.model import Exchange, Fate, Headers, Request, Response, Settled, authority
 from shadow.taps.source import Source
 
 TAP = "flows"
@@ -112,8 +112,7 @@ def _authority(connection: object, place: str) -> str:
     address = connection.get(place) if isinstance(connection, dict) else None
     if not isinstance(address, list) or len(address) < 2:
         return ""
-    host = _text(address[0])
-    return f"[{host}]:{address[1]}" if ":" in host else f"{host}:{address[1]}"
+    return authority(_text(address[0]), address[1])
 
 
 def _bytes(value: object) -> bytes:

@@ -5,18 +5,34 @@ Kind 1 is a request, 2 the live service's response, 3 the answer to a replay. Ti
 
 import hashlib
 import re
+from collections import Counter
 from collections.abc import Iterator
+
+import msgspec
 
 from shadow.model import Exchange, Fate, Request, Response, Settled, field
 from shadow.taps.source import Source
-from shadow.wire.http1 import RequestReader, ResponseReader, serialise_request, serialise_response
+from shadow.wire.http1 import (
+    MAX_BODY_BYTES,
+    RequestReader,
+    ResponseReader,
+    serialise_request,
+    serialise_response,
+)
 
 TAP = "gor"
 _SEPARATOR = "\n🐵🙈🙉\n".encode()
 _META = re.compile(rb"([123]) ([0-9A-Za-z-]{1,64}) (-?\d{1,20})(?: .*)?")
-_MAX_WAITING = 4096
-"""Requests that wait for their response; the oldest then goes without."""
-_MAX_RECORD_BYTES = 134_217_728
+
+
+class Bounds(msgspec.Struct, frozen=True):
+    """What may be held of one file."""
+
+    record_bytes: int = MAX_BODY_BYTES
+    waiting: int = 4096
+    """Requests that wait for their response; the oldest then goes without."""
+    waiting_bytes: int = 33_554_432
+    """Of their bodies."""
 
 
 def is_gor(start: bytes) -> bool:
@@ -24,34 +40,76 @@ def is_gor(start: bytes) -> bool:
     return _META.fullmatch(start.lstrip(b"\n").split(b"\n", 1)[0]) is not None
 
 
-def read(source: Source) -> Iterator[Exchange | Settled]:
+def read(source: Source, bounds: Bounds | None = None) -> Iterator[Exchange | Settled]:
     """The exchanges of one file, as they complete; indexes count in the order of the requests."""
-    waiting: dict[bytes, tuple[int, float, Request]] = {}
-    index = 0
-    for record in _records(source):
+    bounds = bounds or Bounds()
+    pairing = _Pairing(bounds)
+    for record in _records(source, bounds.record_bytes):
+        if record is None:
+            yield Settled(TAP, Fate.UNPARSED, 1, f"a record longer than {bounds.record_bytes} bytes")
+            continue
         meta, _, text = record.lstrip(b"\n").partition(b"\n")
         match = _META.fullmatch(meta.rstrip(b"\r"))
         if match is None:
             yield Settled(TAP, Fate.UNPARSED, 1, f"not a record: {meta[:60]!r}")
-            continue
-        kind, name, time = match[1], match[2], int(match[3]) / 1e9
+        else:
+            yield from pairing.take(match[1], match[2], int(match[3]) / 1e9, text)
+    yield from pairing.finish()
+    for remark, number in pairing.remarks.items():
+        source.notice(f"{remark}: {number}")
+
+
+class _Pairing:
+    """Requests that wait for their live answers, and what became of answers that are none."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self.remarks = Counter[str]()
+        self._waiting: dict[bytes, tuple[int, float, Request]] = {}
+        self._waiting_bytes = 0
+        self._index = 0
+
+    def take(self, kind: bytes, name: bytes, time: float, text: bytes) -> Iterator[Exchange | Settled]:
+        """The exchanges that a record completes."""
         if kind == b"1":
-            request = _request(text)
-            if isinstance(request, str):
-                yield Settled(TAP, Fate.UNPARSED, 1, request)
-                continue
-            if name in waiting:
-                yield _exchange(name, *waiting.pop(name))
-            waiting[name] = index, time, request
-            index += 1
-            if len(waiting) > _MAX_WAITING:
-                oldest = next(iter(waiting))
-                yield _exchange(oldest, *waiting.pop(oldest))
-        elif kind == b"2" and name in waiting:
-            at, seen, request = waiting.pop(name)
-            yield _exchange(name, at, seen, request, _response(request.method, text), max(time - seen, 0.0))
-    for name, asked in waiting.items():
-        yield _exchange(name, *asked)
+            yield from self._ask(name, time, text)
+        elif kind == b"3":
+            self.remarks["answers to replays skipped"] += 1
+        elif name not in self._waiting:
+            self.remarks["responses without their requests skipped"] += 1
+        else:
+            yield self._answer(name, time, text)
+
+    def finish(self) -> Iterator[Exchange]:
+        """The exchanges that have no answer."""
+        for name in list(self._waiting):
+            yield _exchange(name, *self._forget(name))
+
+    def _ask(self, name: bytes, time: float, text: bytes) -> Iterator[Exchange | Settled]:
+        request = _request(text)
+        if isinstance(request, str):
+            yield Settled(TAP, Fate.UNPARSED, 1, request)
+            return
+        if name in self._waiting:
+            yield _exchange(name, *self._forget(name))
+        self._waiting[name] = self._index, time, request
+        self._waiting_bytes += len(request.body)
+        self._index += 1
+        while len(self._waiting) > self._bounds.waiting or self._waiting_bytes > self._bounds.waiting_bytes:
+            oldest = next(iter(self._waiting))
+            yield _exchange(oldest, *self._forget(oldest))
+
+    def _answer(self, name: bytes, time: float, text: bytes) -> Exchange:
+        index, seen_at, request = self._forget(name)
+        response = _response(request.method, text)
+        if response is None:
+            self.remarks["responses that could not be read"] += 1
+        return _exchange(name, index, seen_at, request, response, max(time - seen_at, 0.0))
+
+    def _forget(self, name: bytes) -> tuple[int, float, Request]:
+        asked = self._waiting.pop(name)
+        self._waiting_bytes -= len(asked[2].body)
+        return asked
 
 
 def encode(exchange: Exchange) -> bytes:
@@ -66,22 +124,24 @@ def encode(exchange: Exchange) -> bytes:
     return text
 
 
-def _records(source: Source) -> Iterator[bytes]:
+def _records(source: Source, max_bytes: int) -> Iterator[bytes | None]:
+    """Each record; None for one that is too long to be held."""
     rest = bytearray()
+    is_too_long = False
     for piece in source.pieces():
         scan = max(len(rest) - len(_SEPARATOR), 0)
         rest += piece
-        end = rest.find(_SEPARATOR, scan)
-        if end < 0 and len(rest) > _MAX_RECORD_BYTES:
-            source.notice(f"has a record longer than {_MAX_RECORD_BYTES} bytes; what stands before was read")
-            return
-        start = 0
+        start, end = 0, rest.find(_SEPARATOR, scan)
         while end >= 0:
-            yield bytes(rest[start:end])
+            yield None if is_too_long else bytes(rest[start:end])
+            is_too_long = False
             start = end + len(_SEPARATOR)
             end = rest.find(_SEPARATOR, start)
         del rest[:start]
-    if rest.strip():
+        if is_too_long or len(rest) > max_bytes:
+            is_too_long = True
+            del rest[: -len(_SEPARATOR)]
+    if is_too_long or rest.strip():
         source.notice("ends inside a record; the records before it were read")
 
 
@@ -90,7 +150,7 @@ def _request(text: bytes) -> Request | str:
     request = reader.feed(text)
     if request is None:
         return reader.error or "the request is cut"
-    return request
+    return "the request's body is too long to be kept" if reader.is_cut else request
 
 
 def _response(method: bytes, text: bytes) -> Response | None:

@@ -9,7 +9,17 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shadow.errors import TapError
-from shadow.model import Exchange, Fate, Headers, Request, Response, Settled, with_field, without_field
+from shadow.model import (
+    Exchange,
+    Fate,
+    Headers,
+    Request,
+    Response,
+    Settled,
+    authority,
+    with_field,
+    without_field,
+)
 from shadow.taps.source import Source
 
 TAP = "har"
@@ -120,7 +130,7 @@ def _exchange(entry: _Entry, index: int, session: str) -> Exchange | Settled:
         headers = ((b"Host", _bytes(host)), *headers)
     request = Request(_bytes(seen.method), _bytes(target), headers=_framed(headers, body), body=body)
     response = _answer(entry.response)
-    live = f"{url.hostname or ''}:{port or {'http': 80, 'https': 443}[url.scheme]}"
+    live = authority(url.hostname or "", port or {"http": 80, "https": 443}[url.scheme])
     latency = None if response is None else _latency(entry.timings)
     return Exchange(index, TAP, session, _unix_time(entry.started), request, response, latency, live)
 

@@ -1,18 +1,23 @@
 """Exchanges as JSON lines, written and read. `docs/output.md` describes the keys.
 
-Text that is no UTF-8 is written as Latin-1; `latin1` then names it, so that reading gives the same bytes.
+Text that is no UTF-8 is written as Latin-1; `latin1` then names its place (``"target"``,
+``"headers[3][1]"``), so that reading gives the same bytes.
 """
 
 import re
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from shadow.model import Exchange, Fate, Headers, Message, Request, Response, Settled
+from shadow.taps.jsonl_dns import described
 from shadow.taps.source import Source
 
 TAP = "jsonl"
+
+type _Index = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+type _Status = Annotated[int, msgspec.Meta(ge=0, le=999)]
 
 
 class _Message(msgspec.Struct):
@@ -21,6 +26,7 @@ class _Message(msgspec.Struct):
     body: bytes = b""
     trailers: list[tuple[str, str]] = []
     latin1: list[str | int] = []
+    """Places. Older files name a header line by its number alone, and all trailers at once."""
 
 
 class _Request(_Message, kw_only=True):
@@ -29,7 +35,7 @@ class _Request(_Message, kw_only=True):
 
 
 class _Response(_Message, kw_only=True):
-    status: int
+    status: _Status
     reason: str = ""
     is_complete: bool = True
 
@@ -43,7 +49,7 @@ class _Said(msgspec.Struct, rename={"sender": "from"}):
 
 class _Line(msgspec.Struct):
     request: _Request | None = None
-    index: int = 0
+    index: _Index = 0
     tap: str = TAP
     session: str = ""
     seen_at: float = 0.0
@@ -86,6 +92,8 @@ def encode(exchange: Exchange) -> bytes:
         line["messages"] = [_encoded_message(each) for each in exchange.messages]
         if not exchange.is_complete:
             line["is_complete"] = False
+    if exchange.protocol == "dns":
+        line |= described(exchange.messages)
     return _ENCODER.encode(line) + b"\n"
 
 
@@ -139,7 +147,7 @@ def _exchange_or_why(line: bytes, number: int) -> Exchange | Settled:
 
 
 def _encoded_request(request: Request) -> dict[str, Any]:
-    latin1: list[str | int] = []
+    latin1: list[str] = []
     line: dict[str, Any] = {
         "method": _text(request.method, "method", latin1),
         "target": _text(request.target, "target", latin1),
@@ -149,7 +157,7 @@ def _encoded_request(request: Request) -> dict[str, Any]:
 
 
 def _encoded_response(response: Response) -> dict[str, Any]:
-    latin1: list[str | int] = []
+    latin1: list[str] = []
     line: dict[str, Any] = {"status": response.status, "reason": _text(response.reason, "reason", latin1)}
     if response.version != b"HTTP/1.1":
         line["version"] = _text(response.version, "version", latin1)
@@ -167,25 +175,27 @@ def _encoded_message(message: Message) -> dict[str, Any]:
     return said | {"kind": message.kind} if message.kind else said
 
 
-def _with_message(
-    line: dict[str, Any], message: Request | Response, latin1: list[str | int]
-) -> dict[str, Any]:
-    line["headers"] = [
-        (_text(name, at, latin1), _text(value, at, latin1))
-        for at, (name, value) in enumerate(message.headers)
-    ]
+def _with_message(line: dict[str, Any], message: Request | Response, latin1: list[str]) -> dict[str, Any]:
+    line["headers"] = _pairs(message.headers, "headers", latin1)
     line["body"] = message.body
     if message.trailers:
-        line["trailers"] = [
-            (_text(name, "trailers", latin1), _text(value, "trailers", latin1))
-            for name, value in message.trailers
-        ]
+        line["trailers"] = _pairs(message.trailers, "trailers", latin1)
     if latin1:
-        line["latin1"] = sorted(set(latin1), key=str)
+        line["latin1"] = latin1
     return line
 
 
-def _text(value: bytes, place: str | int, latin1: list[str | int]) -> str:
+def _pairs(fields: Headers, place: str, latin1: list[str]) -> list[tuple[str, str]]:
+    try:
+        return [(name.decode(), value.decode()) for name, value in fields]
+    except UnicodeDecodeError:
+        return [
+            (_text(name, f"{place}[{at}][0]", latin1), _text(value, f"{place}[{at}][1]", latin1))
+            for at, (name, value) in enumerate(fields)
+        ]
+
+
+def _text(value: bytes, place: str, latin1: list[str]) -> str:
     try:
         return value.decode()
     except UnicodeDecodeError:
@@ -194,47 +204,46 @@ def _text(value: bytes, place: str | int, latin1: list[str | int]) -> str:
 
 
 def _decoded_request(seen: _Request) -> Request:
-    named = set(seen.latin1)
+    named = frozenset(seen.latin1)
     return Request(
-        _bytes(seen.method, "method", named),
-        _bytes(seen.target, "target", named),
-        _bytes(seen.version, "version", named),
-        _headers(seen, named),
+        _bytes(seen.method, named, "method"),
+        _bytes(seen.target, named, "target"),
+        _bytes(seen.version, named, "version"),
+        _fields(seen.headers, named, "headers"),
         seen.body,
-        _trailers(seen, named),
+        _fields(seen.trailers, named, "trailers"),
     )
 
 
 def _decoded_response(seen: _Response) -> Response:
-    named = set(seen.latin1)
+    named = frozenset(seen.latin1)
     return Response(
         seen.status,
-        _bytes(seen.reason, "reason", named),
-        _bytes(seen.version, "version", named),
-        _headers(seen, named),
+        _bytes(seen.reason, named, "reason"),
+        _bytes(seen.version, named, "version"),
+        _fields(seen.headers, named, "headers"),
         seen.body,
-        _trailers(seen, named),
+        _fields(seen.trailers, named, "trailers"),
         seen.is_complete,
     )
 
 
-def _headers(seen: _Message, named: set[str | int]) -> Headers:
-    return tuple(
-        (_bytes(name, at, named), _bytes(value, at, named)) for at, (name, value) in enumerate(seen.headers)
-    )
+def _fields(pairs: list[tuple[str, str]], named: frozenset[str | int], place: str) -> Headers:
+    if not named:
+        return tuple((name.encode(), value.encode()) for name, value in pairs)
+    found = []
+    for at, (name, value) in enumerate(pairs):
+        line: str | int = at if place == "headers" else place  # as older files name it
+        name_place, value_place = f"{place}[{at}][0]", f"{place}[{at}][1]"
+        found.append((_bytes(name, named, name_place, line), _bytes(value, named, value_place, line)))
+    return tuple(found)
 
 
-def _trailers(seen: _Message, named: set[str | int]) -> Headers:
-    return tuple(
-        (_bytes(name, "trailers", named), _bytes(value, "trailers", named)) for name, value in seen.trailers
-    )
-
-
-def _bytes(text: str, place: str | int, named: set[str | int]) -> bytes:
+def _bytes(text: str, named: frozenset[str | int], *places: str | int) -> bytes:
     """The bytes that `_text` made `text` of. In a named place, what is no Latin-1 was UTF-8 all the same."""
-    if place in named:
-        try:
-            return text.encode("latin-1")
-        except UnicodeEncodeError:
-            return text.encode()
-    return text.encode("utf-8", "surrogatepass")
+    if named.isdisjoint(places):
+        return text.encode()
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode()

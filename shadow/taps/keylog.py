@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shadow.errors import TapError
-from shadow.wire.tls_decryption import Decryption
+from shadow.wire.remarks import TlsRemarks
 from shadow.wire.tls_epoch import MakeOpener
 from shadow.wire.tls_keylog import KeyLog
 
@@ -49,22 +49,19 @@ class KeyLogFile:
             self._file.close()
             self._file = None
 
-    def remarks(self, decryption: Decryption) -> Iterator[str]:
-        """What there is to know of it once all traffic was read, a line each."""
-        keys = self.keys
+    def lines(self, found: TlsRemarks) -> Iterator[str]:
+        """What there is to know of it once all traffic was read, a line each for a person."""
         if not self.byte_count:
             yield f"key log {self.name!r} is empty; set SSLKEYLOGFILE where the TLS connections end"
-        elif not keys.secret_count:
+        elif not self.keys.secret_count:
             wanted = "CLIENT_RANDOM <hex> <hex>"
             yield f"key log {self.name!r} has no line with a secret; write it in NSS format: {wanted}"
-        elif not decryption.read_count:
-            seen = f"{decryption.seen_count} TLS connections were seen from their beginning"
+        elif not found.read:
+            seen = f"{found.seen} TLS connections were seen from their beginning"
             yield f"key log {self.name!r} fits no connection; {seen}: was it written meanwhile?"
-        if keys.junk_count and keys.secret_count:
-            yield f"key log {self.name!r}: {keys.junk_count} lines that are no secrets were skipped"
-        if keys.dropped_count:
-            dropped = f"the oldest {keys.dropped_count} sessions"
-            yield f"key log {self.name!r} is too long: {dropped} were dropped; give the part that is needed"
+        if dropped := self.keys.dropped_count:
+            given = f"its oldest {dropped} sessions were dropped; give the part that is needed"
+            yield f"key log {self.name!r} is too long: {given}"
 
     def _read_on(self) -> None:
         """Takes what was written meanwhile; a file that was replaced or cut is read from its beginning."""

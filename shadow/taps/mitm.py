@@ -20,6 +20,7 @@ from mitmproxy.proxy import server_hooks
 from mitmproxy.utils import asyncio_utils
 
 from shadow.errors import TapError
+from shadow.model import authority
 from shadow.taps.mitm_addon import MitmTap, TakesExchanges
 from shadow.taps.mitm_trailers import trailers_left_out
 
@@ -167,7 +168,7 @@ async def _listen(front: proxyserver.Proxyserver, settings: ProxySettings) -> tu
     await front.setup_servers()
     for server in front.servers:
         if server.last_exception is not None:
-            wanted = f"{settings.listen_host}:{settings.listen_port}"
+            wanted = authority(settings.listen_host, settings.listen_port)
             cause = server.last_exception.__cause__ or server.last_exception
             raise TapError(
                 f"the proxy cannot listen on {wanted!r}: {cause}; choose another address with --listen"
@@ -211,5 +212,4 @@ def _authority(url: str) -> str:
         raise TapError(f"the live service must be an http or https URL, not {url!r}") from error
     if not parts.hostname or parts.path.strip("/") or parts.query or parts.username:
         raise TapError(f"the live service must be a URL of scheme, host and port alone, not {url!r}")
-    host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-    return f"{host}:{port}"
+    return authority(parts.hostname, port)

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from mitmproxy import connection, http, tcp
 
-from shadow.model import Exchange, Headers, Request, Response
+from shadow.model import Exchange, Headers, Request, Response, authority
 from shadow.taps.mitm_body import Allowance, BodyCopy
 
 _MARK = b"shadow-run"
@@ -285,5 +285,4 @@ def _session(peername: tuple[str, int] | None) -> str:
     """One client connection."""
     if peername is None:
         return ""
-    host, port = peername[0], peername[1]
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return authority(peername[0], peername[1])

@@ -1,7 +1,6 @@
-"""Captures, pcap and pcapng: frames of one file, or of several merged by time."""
+"""Captures, pcap and pcapng: the frames of one file."""
 
 from collections.abc import Callable, Iterator
-from heapq import merge
 
 from shadow.taps.source import Source
 from shadow.wire.pcap import PcapReader, Record, is_pcap
@@ -36,13 +35,3 @@ def records(source: Source, take_key_log: Callable[[bytes], None] | None = None)
     cut = reader.finish()
     if cut is not None:
         source.notice(f"{cut}; the frames before it were read")
-
-
-def merged(sources: list[Source], take_key_log: Callable[[bytes], None] | None = None) -> Iterator[Record]:
-    """The frames of several files, in order of time; each file in itself stays in file order."""
-    return merge(*(_flat(source, take_key_log) for source in sources), key=lambda record: record[0])
-
-
-def _flat(source: Source, take_key_log: Callable[[bytes], None] | None) -> Iterator[Record]:
-    for batch in records(source, take_key_log):
-        yield from batch

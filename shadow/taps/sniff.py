@@ -16,9 +16,10 @@ import struct
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -27,6 +28,8 @@ from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps.keylog import KeyLogFile, ciphers
 from shadow.wire.extraction import Extraction
+from shadow.wire.pcap import Record
+from shadow.wire.protocols import Spoken
 from shadow.wire.tls_decryption import Decryption
 
 _MAX_FRAME_BYTES = 1 << 18
@@ -37,10 +40,12 @@ _BATCH = 512
 """Frames between two looks at what has come of them."""
 _LAST_SECONDS = 1.0
 """How long what still waits in the kernel is taken once the end has come."""
+_MAX_LEFT = 1 << 20
+"""Frames; more than the buffer holds."""
 _LOOPBACK = 772  # ARPHRD_LOOPBACK of linux/if_arp.h
 _OUTGOING = 4  # PACKET_OUTGOING of linux/if_packet.h
 _SO_RCVBUFFORCE = 33
-_SOL_PACKET, _PACKET_STATISTICS = 263, 6
+_SOL_PACKET, _PACKET_STATISTICS, _PACKET_IGNORE_OUTGOING = 263, 6, 23
 _PR_SET_NO_NEW_PRIVS = 38
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
@@ -52,6 +57,8 @@ class TakesExchanges(Protocol):
 
     def skip(self, why: str) -> None: ...
 
+    def frames(self, taken: int, lost: int) -> None: ...
+
 
 class SniffSettings(msgspec.Struct, frozen=True):
     """What is listened to."""
@@ -59,6 +66,8 @@ class SniffSettings(msgspec.Struct, frozen=True):
     interface: str
     ports: tuple[int, ...]
     """TCP ports of the live service; fragments and tunnels hide ports from the filter."""
+    protocols: Mapping[int, Spoken] = MappingProxyType({})
+    """What is spoken at other ports, which are listened to as well."""
     keylog: str = ""
     """The key log that the secrets of TLS connections are written to, now and later; empty for none."""
 
@@ -70,15 +79,24 @@ class Sniffer:
         """Raises TapError where the interface cannot be listened to."""
         self.frame_count = 0
         self.lost_count = 0
-        """Frames that the kernel dropped because they were not taken in time: its own figure."""
-        self._socket, self._is_loopback = _listen(settings)
+        """Frames that the kernel dropped because they were not taken in time: its own figure; and those that
+        it still held when time was over."""
+        self._key_log = KeyLogFile(settings.keylog, is_growing=True) if settings.keylog else None
+        try:
+            self._socket, self._is_loopback = _listen(settings)
+        except TapError:
+            self._close_key_log()
+            raise
         self._link = _link_type(self._socket)
         indexes = count()
-        self._key_log = KeyLogFile(settings.keylog, is_growing=True) if settings.keylog else None
         self.decryption = Decryption(self._key_log.keys, ciphers) if self._key_log else None
         """None without a key log."""
         self._extraction = Extraction(
-            "sniff", lambda _: next(indexes), ports=frozenset(settings.ports), decryption=self.decryption
+            "sniff",
+            lambda _: next(indexes),
+            ports=frozenset(settings.ports),
+            protocols=settings.protocols,
+            decryption=self.decryption,
         )
 
     def run(self, taker: TakesExchanges, stop: threading.Event) -> None:
@@ -93,18 +111,23 @@ class Sniffer:
         ends_at = time.monotonic() + _LAST_SECONDS
         while self._take_batch() and time.monotonic() < ends_at:
             pass
+        self.lost_count += _leave(self._socket)
         self._extraction.finish()
-        self._hand_on(taker)
         self._count_lost()
+        self._hand_on(taker)
 
     def close(self) -> None:
         self._socket.close()
+        self._close_key_log()
+
+    def _close_key_log(self) -> None:
         if self._key_log is not None:
             self._key_log.close()
 
     def _take_batch(self) -> bool:
         """Take what waits, at most a batch of it; whether more may wait."""
         is_more = True
+        records: list[Record] = []
         for _ in range(_BATCH):
             try:
                 frame, (_, _, kind, *_) = self._socket.recvfrom(_MAX_FRAME_BYTES, socket.MSG_DONTWAIT)
@@ -116,8 +139,9 @@ class Sniffer:
                 break
             if self._is_loopback and kind == _OUTGOING:
                 continue  # the same frame comes in once more
-            self.frame_count += 1
-            self._extraction.take(time.time(), self._link, frame)
+            records.append((time.time(), self._link, frame))
+        self.frame_count += len(records)
+        self._extraction.take_all(records)
         self._count_lost()
         return is_more
 
@@ -129,6 +153,7 @@ class Sniffer:
             else:
                 taker.offer(item)
         self._extraction.found.clear()
+        taker.frames(self.frame_count, self.lost_count)
 
     def _count_lost(self) -> None:
         """The kernel's counters are read, and set to zero by reading."""
@@ -145,12 +170,14 @@ def drop_privileges() -> None:
         raise TapError(f"cannot give up privileges: {os.strerror(ctypes.get_errno())}")
 
 
-def bpf(ports: Sequence[int]) -> str:
-    """The filter expression: the ports, and fragments, which name none; plain, and in a VLAN.
+def bpf(ports: Sequence[int], protocols: Mapping[int, Spoken] = MappingProxyType({})) -> str:
+    """The filter expression: the ports, those of other `protocols`, and fragments, which name none; plain,
+    and in a VLAN.
 
     After the word `vlan` every offset is that of a tagged frame, so it comes last (pcap-filter(7)).
     """
-    wanted = " or ".join((*(f"tcp port {port}" for port in ports), "(ip[6:2] & 0x1fff != 0)"))
+    spoken = (f"{'' if each == 'dns' else each + ' '}port {port}" for port, each in protocols.items())
+    wanted = " or ".join((*(f"tcp port {port}" for port in ports), *spoken, "(ip[6:2] & 0x1fff != 0)"))
     return f"({wanted}) or (vlan and ({wanted}))"
 
 
@@ -168,7 +195,9 @@ def _listen(settings: SniffSettings) -> tuple[socket.socket, bool]:
 
     logging.getLogger("scapy.runtime").setLevel(logging.ERROR)  # it cannot guess loopback's type: we can
     try:
-        listener = L2ListenSocket(iface=settings.interface, filter=bpf(settings.ports), promisc=True)
+        listener = L2ListenSocket(
+            iface=settings.interface, filter=bpf(settings.ports, settings.protocols), promisc=True
+        )
     except PermissionError as error:
         raise TapError(
             f"cannot listen to {settings.interface!r}: {error.strerror}; run as root or with CAP_NET_RAW"
@@ -181,16 +210,28 @@ def _listen(settings: SniffSettings) -> tuple[socket.socket, bool]:
         found.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_BYTES)
     except PermissionError:  # without CAP_NET_ADMIN as much as the system allows everyone
         found.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+    is_loopback = found.getsockname()[3] == _LOOPBACK
+    if is_loopback:
+        with suppress(OSError):  # kernels before 4.20 show both copies, and count both where they drop
+            found.setsockopt(_SOL_PACKET, _PACKET_IGNORE_OUTGOING, 1)
     _forget_what_came_before(found)
-    return found, found.getsockname()[3] == _LOOPBACK
+    return found, is_loopback
 
 
 def _forget_what_came_before(listening: socket.socket) -> None:
     """Everything that arrived, and was dropped, before the filter and the large buffer were in place."""
-    with suppress(BlockingIOError):
-        while True:
-            listening.recv(1, socket.MSG_DONTWAIT | socket.MSG_TRUNC)
+    _leave(listening)
     listening.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)
+
+
+def _leave(listening: socket.socket) -> int:
+    """Empties the socket's buffer without looking; how many frames those were."""
+    for count_ in range(_MAX_LEFT):
+        try:
+            listening.recv(1, socket.MSG_DONTWAIT | socket.MSG_TRUNC)
+        except OSError:
+            return count_
+    return _MAX_LEFT
 
 
 def _link_type(listening: socket.socket) -> int:

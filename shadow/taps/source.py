@@ -1,42 +1,41 @@
-"""One recorded file, or standard input, as pieces of bytes; gzip is undone."""
+"""One recorded file, or standard input, as pieces of bytes; packing is undone."""
 
-import sys
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
-from typing import BinaryIO
 
+from shadow.content.members import DamagedError, members_undone
 from shadow.errors import TapError
+from shadow.taps.handle import Handle, Handles
+from shadow.taps.packing import START_BYTES, packing
 
-_PIECE_BYTES = 1_048_576
 _FIRST_PIECE_BYTES = 65_536
-"""Held from opening to reading, of each file: there may be many."""
-_GZIP = b"\x1f\x8b"
-_GZIP_WINDOW = 31
-"""zlib's way of saying: the largest window, in a gzip wrapping."""
 
 
 class Source:
     """A recorded file."""
 
-    def __init__(self, path: str, notices: list[str]) -> None:
+    def __init__(self, path: str, notices: list[str], handles: Handles | None = None) -> None:
         """Opens `path`, ``-`` being standard input. Raises TapError where it cannot be read."""
         self.name = "standard input" if path == "-" else path
+        self._path = path
         self._notices = notices
+        self._handles = handles or Handles()
         try:
-            # Closed by pieces() or close(): it outlives this function.
-            self._file: BinaryIO = sys.stdin.buffer if path == "-" else Path(path).open("rb")  # noqa: SIM115 - as said
-            first = self._read_at_least(2)
+            self._handle = Handle(path, self._handles)
         except OSError as error:
-            raise TapError(f"cannot read {self.name!r}: {error.strerror or error}; check the path") from error
-        raw = self._raw_pieces(first)
-        self._pieces = self._inflated(raw) if first[:2] == _GZIP else raw
+            raise self._unreadable(error) from error
         self._start = b""
+        self._pieces = self._stream()
+
+    @property
+    def identity(self) -> object:
+        """Equal for sources of one file; None for a pipe other than standard input."""
+        return self._path if self._path == "-" else self._handle.identity
 
     def peek(self, count: int) -> bytes:
         """The first bytes of the file, as far as they were read: `count` at least, unless it has fewer.
 
-        More are not asked for, so that a slow pipe is recognised at once.
+        More are not asked for, so that a slow pipe is recognised at once. Raises TapError where it cannot be
+        read.
         """
         while len(self._start) < count:
             piece = next(self._pieces, b"")
@@ -47,31 +46,57 @@ class Source:
 
     def pieces(self) -> Iterator[bytes]:
         """The whole file, piece by piece, as its bytes become available. Closes it at the end."""
+        self._handles.reading += 1
         try:
             if self._start:
                 yield self._start
                 self._start = b""
             yield from self._pieces
         finally:
+            self._handles.reading -= 1
             self.close()
 
     def notice(self, text: str) -> None:
         """Tells the user something about this file."""
         self._notices.append(f"{self.name}: {text}")
 
+    def let_go(self) -> None:
+        """Holds nothing of the file, where it can be read again from its start."""
+        if self._handle.identity is not None:
+            self._handle.restart()
+            self._start = b""
+            self._pieces = self._stream()
+
+    def probe(self) -> "Source | None":
+        """The same file once more, which tells nothing; None where it can be read only once."""
+        return None if self._handle.identity is None else Source(self._path, [], self._handles)
+
     def close(self) -> None:
         """Closes the file; standard input stays open."""
-        if self._file is not sys.stdin.buffer:
-            self._file.close()
+        self._handle.close()
+
+    def _stream(self) -> Iterator[bytes]:
+        """What the file holds, unpacked. A damaged file ends where the damage begins."""
+        first = self._read_at_least(START_BYTES)
+        raw = self._raw_pieces(first)
+        found = packing(first)
+        if found is None:
+            yield from raw
+            return
+        kind, begin = found
+        try:
+            yield from members_undone(begin, raw, self._handles.piece_bytes)
+        except DamagedError as error:
+            self.notice(f"its {kind} cannot be undone to its end: {error}; what came before was read")
 
     def _read_at_least(self, count: int) -> bytes:
         """The first bytes; a pipe may give fewer at once than are needed to tell what it is."""
         first = b""
-        while len(first) < count:
-            piece = self._file.read1(_FIRST_PIECE_BYTES)  # type: ignore[attr-defined]  # all our files are buffered
-            if not piece:
-                break
-            first += piece
+        try:
+            while len(first) < count and (piece := self._handle.read(_FIRST_PIECE_BYTES)):
+                first += piece
+        except OSError as error:
+            raise self._unreadable(error) from error
         return first
 
     def _raw_pieces(self, first: bytes) -> Iterator[bytes]:
@@ -79,32 +104,12 @@ class Source:
         while piece:
             yield piece
             try:
-                piece = self._file.read1(_PIECE_BYTES)  # type: ignore[attr-defined]  # all our files are buffered
+                piece = self._handle.read(self._handles.piece_bytes)
             except OSError as error:
                 self.notice(
                     f"cannot be read to its end: {error.strerror or error}; what came before was read"
                 )
                 return
 
-    def _inflated(self, pieces: Iterator[bytes]) -> Iterator[bytes]:
-        """What the gzip members in `pieces` hold. A damaged file ends where the damage begins."""
-        inflater = zlib.decompressobj(_GZIP_WINDOW)
-        for piece in pieces:
-            rest = piece
-            while rest:
-                if inflater.eof:
-                    if not rest.lstrip(b"\0"):
-                        break  # padding after the last member
-                    inflater = zlib.decompressobj(_GZIP_WINDOW)
-                try:
-                    text = inflater.decompress(rest, _PIECE_BYTES)
-                except zlib.error as error:
-                    self.notice(f"damaged gzip: {error}; what stands before the damage was read")
-                    return
-                rest = inflater.unused_data if inflater.eof else inflater.unconsumed_tail
-                if text:
-                    yield text
-        while not inflater.eof and (text := inflater.decompress(b"", _PIECE_BYTES)):
-            yield text
-        if not inflater.eof:
-            self.notice("its gzip ends too early; what it holds was read")
+    def _unreadable(self, error: OSError) -> TapError:
+        return TapError(f"cannot read {self.name!r}: {error.strerror or error}; check the path")

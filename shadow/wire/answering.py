@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from shadow.model import Response
 from shadow.wire.direction import End
-from shadow.wire.http1 import Limits, ResponseReader
+from shadow.wire.http1 import Limits, ResponseReader, begin_response
 from shadow.wire.listener import Listener
 from shadow.wire.unanswered import Asked, Unanswered
 
@@ -29,33 +29,39 @@ class Answering:
         self._keep = keep
         self._current: Asked | None = None
         """What the response that is being read answers."""
-        self._reader: ResponseReader | None = None
+        self.reader: ResponseReader | None = None
+        """None between two responses."""
         self.is_lost = False
         """The next response must be looked for."""
         self.last: Asked | None = None
         """What the last complete response answered."""
 
-    @property
-    def is_within(self) -> bool:
-        """Whether a response has begun and is not complete."""
-        return self._reader is not None
-
-    def begin(self, answered: Asked) -> None:
-        """The next bytes begin the response to `answered`."""
+    def begin(self, answered: Asked, payload: bytes, time: float) -> bytes:
+        """`payload` begins with the response to `answered`; what of it is still to be taken or read."""
         self.is_lost = False
         self._current = answered
-        self._reader = ResponseReader(
-            answered.method,
-            max_head_bytes=self._limits.max_head_bytes,
-            max_body_bytes=self._limits.max_body_bytes,
-        )
+        begun = begin_response(payload, answered.method, self._limits)
+        if begun is None:
+            self.reader = ResponseReader(
+                answered.method,
+                max_head_bytes=self._limits.max_head_bytes,
+                max_body_bytes=self._limits.max_body_bytes,
+            )
+            return payload
+        found, payload = begun
+        answered.answered_at = time
+        if isinstance(found, ResponseReader):
+            self.reader = found
+        else:
+            self._complete(found)
+        return payload
 
     def take(self, payload: bytes, time: float) -> ResponseReader | None:
         """Reads on in the response that has begun; its reader where it is complete, and None until then.
 
         Where it turns out to be none, `is_lost` is true afterwards.
         """
-        reader, current = self._reader, self._current
+        reader, current = self.reader, self._current
         assert reader is not None
         assert current is not None
         response = reader.feed(payload)
@@ -72,7 +78,7 @@ class Answering:
 
     def skip(self, count: int) -> bool:
         """`count` bytes of the server were not captured; whether that completed the response, or cut it."""
-        reader = self._reader
+        reader = self.reader
         if reader is None or not reader.skip(count):
             self.cut()
             return True
@@ -83,8 +89,8 @@ class Answering:
 
     def cut(self) -> None:
         """The response cannot be read to its end; the next one must be looked for."""
-        if self._reader is not None:
-            self._complete(self._reader.cut())
+        if self.reader is not None:
+            self._complete(self.reader.cut())
         self.is_lost = True
         self._asked.lose_responses()
 
@@ -98,17 +104,17 @@ class Answering:
 
     def end(self, how: End) -> None:
         """The server says nothing more."""
-        reader = self._reader
+        reader = self.reader
         if reader is not None:
             self._complete(reader.finish() if how is End.CLOSED else reader.cut())
 
     def stop_keeping(self) -> None:
         """Keeps no more bytes of the response that is being read."""
-        if self._reader is not None:
-            self._reader.skip(0)
+        if self.reader is not None:
+            self.reader.skip(0)
 
     def _complete(self, response: Response | None) -> None:
-        current, self._current, self._reader = self._current, None, None
+        current, self._current, self.reader = self._current, None, None
         assert current is not None
         self.last = current
         self._asked.remove(current)

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from shadow.model import Request
-from shadow.wire.http1 import Limits, RequestReader
+from shadow.wire.http1 import Limits, RequestReader, begin_request
+from shadow.wire.http1_head import RequestHead
 from shadow.wire.listener import Listener
 from shadow.wire.opening import Speaker, speaker
 from shadow.wire.unanswered import Asked, Unanswered
@@ -35,7 +36,8 @@ class Asking:
         self._keep = keep
         self._current: Asked | None = None
         """The request that is being read."""
-        self._reader: RequestReader | None = None
+        self.reader: RequestReader | None = None
+        """None between two requests."""
         self.next_seq: int | None = None
         """The sequence number after the last byte that was read."""
         self.is_lost = False
@@ -48,14 +50,21 @@ class Asking:
         while payload:
             if self.may_switch:
                 return payload, seq
-            reader = self._reader
+            reader = self.reader
             if reader is None:
                 if self.is_lost and speaker(payload) is not Speaker.CLIENT:
                     self._listener.passed(len(payload))
                     seq += len(payload)
                     break
                 self.is_lost = False
-                self._reader = reader = RequestReader(
+                begun = begin_request(payload, self._limits)
+                if begun is not None:
+                    head, found, rest = begun
+                    self._begin(head, found, time, seq, ack)
+                    seq += len(payload) - len(rest)
+                    payload = rest
+                    continue
+                self.reader = reader = RequestReader(
                     max_head_bytes=self._limits.max_head_bytes, max_body_bytes=self._limits.max_body_bytes
                 )
             request = reader.feed(payload)
@@ -73,7 +82,7 @@ class Asking:
 
     def skip(self, count: int) -> None:
         """`count` bytes of the client were not captured."""
-        reader, current = self._reader, self._current
+        reader, current = self.reader, self._current
         if self.next_seq is not None:
             self.next_seq = (self.next_seq + count) & _MASK
         if reader is None or current is None or not reader.skip(count):
@@ -90,8 +99,8 @@ class Asking:
 
     def stop_keeping(self) -> None:
         """Keeps no more bytes of the request that is being read."""
-        if self._reader is not None:
-            self._reader.skip(0)
+        if self.reader is not None:
+            self.reader.skip(0)
 
     def _follow(self, reader: RequestReader, time: float, seq: int, ack: int) -> None:
         """Notices where a request begins, and where its head is complete."""
@@ -104,10 +113,25 @@ class Asking:
             if head is not None:
                 current.method = head.method
 
+    def _begin(
+        self, head: RequestHead, found: Request | RequestReader, time: float, seq: int, ack: int
+    ) -> None:
+        """Takes a request of which the whole head, or all, was read at once."""
+        asked = Asked(self._listener.begin(time), time, seq & _MASK, ack)
+        asked.method = head.method
+        self._asked.add(asked)
+        if isinstance(found, RequestReader):
+            self.reader, self._current = found, asked
+            return
+        asked.request = found
+        if found.body:
+            self._keep(asked, len(found.body))
+        self.may_switch = head.asks_upgrade
+
     def _complete(self, request: Request, reader: RequestReader) -> None:
         current = self._current
         assert current is not None
-        self._current = self._reader = None
+        self._current = self.reader = None
         if reader.is_cut and not current.why:
             current.why = _TOO_LONG
         current.request = request
@@ -119,7 +143,7 @@ class Asking:
 
     def _cut(self, why: str) -> None:
         """The request that is being read cannot be read to its end; the next one must be looked for."""
-        current, self._current, self._reader = self._current, None, None
+        current, self._current, self.reader = self._current, None, None
         self.is_lost = True
         self._asked.lose_requests()
         if current is None:

@@ -29,6 +29,9 @@ class Bounds(msgspec.Struct, frozen=True):
     """The receiver has acknowledged the missing bytes: nobody will send them again."""
     acked_hole_packets: int = 1000
     hole_seconds: float = 30.0
+    withheld_bytes_per_direction: int = 262_144
+    withheld_bytes: int = 67_108_864
+    """Of bodies that are collected, to be handed on in one piece; where it is reached, they are not."""
 
 
 class Delivery:
@@ -41,9 +44,32 @@ class Delivery:
         self.waiting_bytes = 0
         """Of all directions."""
         self._arrivals = 0
+        self._withheld_bytes = 0
+        """That may be withheld in all directions."""
         self.gap_bytes = 0
         self.skipped_bytes = 0
         """Payload of connections that nobody wanted to hear more of."""
+
+    def hand_on(self, one: Direction, payload: bytes, time: float, ack: int) -> None:
+        """Hands on the next bytes of `one`, or withholds them; they were counted in its numbers before."""
+        size = len(payload)
+        if one.lacks > size:
+            one.withheld.append(payload)
+            one.lacks -= size
+            return
+        conversation = one.conversation
+        if conversation is None:
+            self.skipped_bytes += size
+            return
+        assert one.next_seq is not None
+        seq = (one.next_seq - size) & _MASK
+        if one.lacks:
+            payload, seq = self._collected(one, payload), one.withheld_seq
+        needs = conversation.take(one.side, payload, time, seq, ack)
+        if needs > 1:
+            self._withhold(one, needs)
+        elif not needs:
+            one.conversation = one.peer.conversation = None
 
     def take(self, one: Direction, segment: Segment, time: float) -> None:
         """Takes a segment of `one` that may be out of order."""
@@ -79,7 +105,7 @@ class Delivery:
                 self._flush(each)
         for each in (one, one.peer):
             if not each.is_finished:
-                _finish(each, End.CLOSED if each.fin is not None else how)
+                self._finish(each, End.CLOSED if each.fin is not None else how)
 
     def give_up(self, time: float) -> None:
         """Gives up the holes whose time is over at Unix time `time`."""
@@ -120,13 +146,9 @@ class Delivery:
             self._skip_to(one, start, time)
         fresh = payload[old:] if old > 0 else payload
         if fresh:
-            seq = one.next_seq
-            one.next_seq = (seq + len(fresh)) & _MASK
+            one.next_seq = (one.next_seq + len(fresh)) & _MASK
             one.position += len(fresh)
-            if one.conversation is None:
-                self.skipped_bytes += len(fresh)
-            elif not one.conversation.take(one.side, fresh, time, seq, ack):
-                one.conversation = one.peer.conversation = None
+            self.hand_on(one, fresh, time, ack)
         self._skip_to(one, end, time)
 
     def _skip_to(self, one: Direction, position: int, time: float) -> None:
@@ -134,6 +156,7 @@ class Delivery:
         gap = position - one.position
         if gap <= 0:
             return
+        self._release(one)
         assert one.next_seq is not None
         one.next_seq = (one.next_seq + gap) & _MASK
         one.position = position
@@ -154,7 +177,7 @@ class Delivery:
             self._deliver_first(one)
         self._holed.pop(one, None)
         if one.fin is not None and one.position >= one.fin and not one.is_finished:
-            _finish(one, End.CLOSED)
+            self._finish(one, End.CLOSED)
 
     def _flush(self, one: Direction) -> None:
         """Delivers all that waits, and tells as gaps what is missing up to the end of `one`."""
@@ -190,13 +213,46 @@ class Delivery:
             waited > bounds.acked_hole_seconds or one.hole_packets > bounds.acked_hole_packets
         )
 
+    def _finish(self, one: Direction, how: End) -> None:
+        self._release(one)
+        one.is_finished = True
+        if how is End.RESET and one.next_seq is not None:
+            one.resumes_at = one.next_seq
+        one.next_seq = -1  # no segment continues here
+        if one.conversation is not None:
+            one.conversation.end(one.side, how)
+            if one.peer.is_finished:
+                one.conversation = one.peer.conversation = None
 
-def _finish(one: Direction, how: End) -> None:
-    one.is_finished = True
-    if how is End.RESET and one.next_seq is not None:
-        one.resumes_at = one.next_seq
-    one.next_seq = -1  # no segment continues here
-    if one.conversation is not None:
-        one.conversation.end(one.side, how)
-        if one.peer.is_finished:
+    def _withhold(self, one: Direction, count: int) -> None:
+        """Lets the next `count` bytes of `one` wait for each other, as far as there is room."""
+        count = min(count, self._bounds.withheld_bytes_per_direction)
+        if self._withheld_bytes + count > self._bounds.withheld_bytes:
+            return
+        assert one.next_seq is not None
+        self._withheld_bytes += count
+        one.lacks, one.withheld_seq = count, one.next_seq
+
+    def _collected(self, one: Direction, last: bytes = b"") -> bytes:
+        """What was withheld of `one`, and `last`."""
+        withheld = one.withheld
+        size = sum(map(len, withheld))
+        self._withheld_bytes -= size + one.lacks
+        one.lacks = 0
+        if not withheld:
+            return last
+        one.withheld = []
+        withheld.append(last)
+        return b"".join(withheld)
+
+    def _release(self, one: Direction) -> None:
+        """Hands on what was withheld of `one`, because something else than its next bytes comes."""
+        if not one.lacks:
+            return
+        text = self._collected(one)
+        if not text:
+            return
+        if one.conversation is None:
+            self.skipped_bytes += len(text)
+        elif not one.conversation.take(one.side, text, one.time, one.withheld_seq, one.ack or 0):
             one.conversation = one.peer.conversation = None

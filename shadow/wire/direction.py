@@ -20,11 +20,15 @@ class End(Enum):
 class Conversation(Protocol):
     """Hears what both sides of one connection said. Side 0 is the one whose segment was seen first."""
 
-    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> bool:
-        """The next bytes of `side`, with the sequence number of the first. False: it need hear no more."""
+    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> int:
+        """The next bytes of `side`, with the sequence number of the first; time and ack are the last one's.
+
+        False: it need hear no more. True: it hears what comes next. More than one: the next so many bytes
+        begin nothing new, and may come late and in one piece.
+        """
         ...
 
-    def skip(self, side: int, count: int, time: float) -> bool:
+    def skip(self, side: int, count: int, time: float) -> int:
         """`count` bytes of `side` were not captured. False: it need hear no more."""
         ...
 
@@ -35,8 +39,9 @@ class Direction:
     """What one side of a connection sends."""
 
     __slots__ = (
-        "ack", "conversation", "fin", "hole_packets", "hole_time", "is_finished", "isn", "next_seq", "peer",
-        "position", "resumes_at", "side", "time", "waiting", "waiting_bytes",
+        "ack", "conversation", "fin", "hole_packets", "hole_time", "is_finished", "isn", "lacks", "next_seq",
+        "peer", "position", "resumes_at", "side", "time", "waiting", "waiting_bytes", "withheld",
+        "withheld_seq",
     )  # fmt: skip
 
     def __init__(self, side: int) -> None:
@@ -61,6 +66,10 @@ class Direction:
         self.waiting_bytes = 0
         self.hole_time = 0.0
         self.hole_packets = 0
+        self.withheld: list[bytes] = []
+        """In order, but not handed on yet: the conversation can do nothing before `lacks` more have come."""
+        self.withheld_seq = 0
+        self.lacks = 0
 
     def is_continued_by(self, seq: int) -> bool:
         """Whether a SYN numbered `seq` belongs to the connection that is known, not to a new one."""

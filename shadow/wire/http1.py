@@ -6,6 +6,7 @@ from shadow.model import Headers, Request, Response
 from shadow.wire.http1_body import ChunkedBody, LengthBody
 from shadow.wire.http1_head import (
     CHUNKED,
+    UNSTATED,
     RequestHead,
     ResponseHead,
     last_transfer_coding,
@@ -48,6 +49,50 @@ def is_chunked(headers: Headers) -> bool:
     return last_transfer_coding(headers) == b"chunked"
 
 
+def begin_request(text: bytes, limits: Limits) -> "tuple[RequestHead, Request | RequestReader, bytes] | None":
+    """What begins with `text`: the head of a request; the request or, where `text` ends inside its body, what
+    reads on; and the bytes after it.
+
+    None where there is no whole head of the usual kind; a new `RequestReader` then tells what there is.
+    """
+    end = _head_end(text, limits)
+    if not end or text[0] in b"\r\n":
+        return None
+    head = parse_request_head(text[:end])
+    if isinstance(head, str):
+        return None
+    length = 0 if head.length == UNSTATED else head.length
+    if 0 <= length <= min(len(text) - end, limits.max_body_bytes):
+        stop = end + length
+        request = Request(head.method, head.target, head.version, head.headers, text[end:stop])
+        return head, request, text[stop:]
+    reader = RequestReader(max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes)
+    reader.resume(head)
+    return head, reader, text[end:]
+
+
+def begin_response(
+    text: bytes, method: bytes, limits: Limits
+) -> "tuple[Response | ResponseReader, bytes] | None":
+    """The same of a final response to a request with `method`, without its head."""
+    end = _head_end(text, limits)
+    if not end:
+        return None
+    head = parse_response_head(text[:end])
+    if isinstance(head, str) or head.status < 200 or _opens_tunnel(method, head.status):
+        return None
+    length = 0 if method == b"HEAD" or _is_bodiless(head.status) else head.length
+    if 0 <= length <= min(len(text) - end, limits.max_body_bytes):
+        stop = end + length
+        response = Response(head.status, head.reason, head.version, head.headers, text[end:stop])
+        return response, text[stop:]
+    reader = ResponseReader(
+        method, max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes
+    )
+    reader.resume(head)
+    return reader, text[end:]
+
+
 class RequestReader:
     """Reads one request. After the last byte `surplus` holds what followed it.
 
@@ -74,6 +119,17 @@ class RequestReader:
         head = self._message.head
         return head if isinstance(head, RequestHead) else None
 
+    @property
+    def lacks(self) -> int:
+        """How many bytes, at the least, are still to come before anything new can be told; 0: not known."""
+        body = self._message.body
+        return 0 if body is None else body.lacks
+
+    def resume(self, head: RequestHead) -> None:
+        """Takes `head` for read."""
+        self._message.has_begun = True
+        self._message.begin_body(head, head.length if head.length >= CHUNKED else 0)
+
     def feed(self, text: bytes) -> Request | None:
         """The request, as soon as `text` completes it; until then, and on an error, None."""
         message = self._message
@@ -86,7 +142,7 @@ class RequestReader:
             if isinstance(head, str):
                 self.error = message.fail(head)
                 return None
-            message.begin_body(head, head.length if head.length >= CHUNKED else 0)
+            self.resume(head)
         else:
             at = 0
         rest = message.take_body(text, at)
@@ -161,6 +217,20 @@ class ResponseReader:
             return False
         return head.version != b"HTTP/1.0" or b"keep-alive" in tokens
 
+    @property
+    def lacks(self) -> int:
+        """As of `RequestReader`."""
+        body = self._message.body
+        return 0 if body is None else body.lacks
+
+    def resume(self, head: ResponseHead) -> None:
+        """Takes `head` for read."""
+        self._message.has_begun = True
+        if self.method == b"HEAD" or _is_bodiless(head.status) or _opens_tunnel(self.method, head.status):
+            self._message.begin_body(head, 0)
+        else:
+            self._message.begin_body(head, head.length)
+
     def feed(self, text: bytes) -> Response | None:
         """The response, as soon as `text` completes it; until then, and on an error, None.
 
@@ -183,7 +253,7 @@ class ResponseReader:
                 text = text[at:]
                 self._message = Message(self._max_head_bytes, self._max_body_bytes)
                 continue
-            self._begin_body(head)
+            self.resume(head)
         assert at is not None
         rest = self._message.take_body(text, at)
         self.error = self._message.error
@@ -220,12 +290,6 @@ class ResponseReader:
             self.error = self._message.fail(f"not a status line: {start!r}")
         return self.error is None
 
-    def _begin_body(self, head: ResponseHead) -> None:
-        if self.method == b"HEAD" or _is_bodiless(head.status) or _opens_tunnel(self.method, head.status):
-            self._message.begin_body(head, 0)
-        else:
-            self._message.begin_body(head, head.length)
-
     def _response(self, *, is_complete: bool = True) -> Response | None:
         head, body = self._message.head, self._message.body
         if not isinstance(head, ResponseHead) or body is None:
@@ -235,6 +299,12 @@ class ResponseReader:
         return Response(
             head.status, head.reason, head.version, head.headers, content, body.trailers, is_complete
         )
+
+
+def _head_end(text: bytes, limits: Limits) -> int:
+    """The position after a head whose lines all end in CRLF; 0 where there is none of an allowed length."""
+    end = text.find(b"\r\n\r\n") + 4
+    return end if 4 < end <= limits.max_head_bytes and text.find(b"\n\n", 0, end) < 0 else 0
 
 
 def _is_bodiless(status: int) -> bool:

@@ -19,6 +19,11 @@ class Body(Protocol):
     trailers: Headers
 
     @property
+    def lacks(self) -> int:
+        """How many bytes, at the least, are still to come that are content or a chunk's end."""
+        ...
+
+    @property
     def is_cut(self) -> bool:
         """True where bytes of the body are missing or were more than may be kept."""
         ...
@@ -84,6 +89,10 @@ class LengthBody:
         self.trailers: Headers = ()
 
     @property
+    def lacks(self) -> int:
+        return self._left
+
+    @property
     def is_cut(self) -> bool:
         return self._kept.is_cut
 
@@ -124,6 +133,10 @@ class StreamBody:
         self.trailers: Headers = ()
 
     @property
+    def lacks(self) -> int:
+        return 0
+
+    @property
     def is_cut(self) -> bool:
         return self._kept.is_cut
 
@@ -161,6 +174,10 @@ class ChunkedBody:
         self.trailers: Headers = ()
 
     @property
+    def lacks(self) -> int:
+        return self._left + 2 if self._left > 0 else 0
+
+    @property
     def is_cut(self) -> bool:
         return self._kept.is_cut
 
@@ -169,17 +186,11 @@ class ChunkedBody:
         while at < size and not self.is_done and self.error is None:
             if self._left > 0:
                 at = self._take_content(text, at)
-                continue
-            end = text.find(b"\n", at)
-            line = text[at : end if end >= 0 else size]
-            at = end + 1 if end >= 0 else size
-            if self._line:
-                line = self._line + line
-            if end < 0:
-                self._keep_line(line)
+            elif self._left < 0 and not self._line and text.startswith(b"\r\n", at):
+                at += 2
+                self._left = 0
             else:
-                self._line = b""
-                self._take_line(line)
+                at = self._take_some_line(text, at)
         return at
 
     def skip(self, count: int) -> bool:
@@ -200,6 +211,18 @@ class ChunkedBody:
         self._kept.add(text[at:end])
         self._left = self._left - (end - at) or -1
         return end
+
+    def _take_some_line(self, text: bytes, at: int) -> int:
+        end = text.find(b"\n", at)
+        line = text[at : end if end >= 0 else len(text)]
+        if self._line:
+            line = self._line + line
+        if end < 0:
+            self._keep_line(line)
+            return len(text)
+        self._line = b""
+        self._take_line(line)
+        return end + 1
 
     def _keep_line(self, line: bytes) -> None:
         limit = self._room if self._in_trailers else _MAX_CHUNK_LINE_BYTES

@@ -82,6 +82,7 @@ _READERS: dict[int, Callable[[bytes], Layer]] = {
     0: _loopback,
     1: lambda frame: ethernet(frame, 0),
     9: lambda frame: ppp(frame, 0),
+    10: lambda frame: _llc_or_type(0, frame, 13),  # FDDI
     12: lambda frame: by_version(frame, 0),  # raw IP as some systems number it
     14: lambda frame: by_version(frame, 0),
     50: lambda frame: ppp(frame, 0),

@@ -48,6 +48,13 @@ class Link(msgspec.Struct, frozen=True):
     """Whether it is seen from its first byte."""
     tls_layers: int = 0
     """How often what is said was encrypted."""
+    sessions: tuple[str, str] = ("", "")
+    """What its exchanges are told by, for either side as the client; filled in by itself."""
+
+    def __post_init__(self) -> None:
+        one, other = self.sides
+        names = f"{one}>{other}#{self.number}", f"{other}>{one}#{self.number}"
+        msgspec.structs.force_setattr(self, "sessions", names)
 
     def exchange(
         self,
@@ -65,11 +72,10 @@ class Link(msgspec.Struct, frozen=True):
         """What was seen on this connection, `client` being the side that asked; times are Unix seconds."""
         live = self.sides[1 - client]
         latency = None if answered_at is None else max(answered_at - time, 0.0)
-        session = f"{self.sides[client]}>{live}#{self.number}"
         return Exchange(
             index,
             self.tap,
-            session,
+            self.sessions[client],
             time,
             request,
             response,

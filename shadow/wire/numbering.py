@@ -23,8 +23,9 @@ class Numbering:
         """`begin` gives the next index; `oldest_wait` the time of the oldest waiting segment, or None."""
         self._begin = begin
         self._oldest_wait = oldest_wait
-        self._queue: list[tuple[float, int]] = []
-        """A heap of tickets: time, and the ticket with its sign taken off, so that equals stay in order."""
+        self.queue: list[tuple[float, int]] = []
+        """Of requests that wait for their index, a heap: the time, and the ticket with its sign taken off,
+        so that equals stay in order."""
         self._tickets = 0
         self._indexes: dict[int, int] = {}
         """Of tickets whose exchange is still to come."""
@@ -32,17 +33,12 @@ class Numbering:
         self._parked: dict[int, Exchange] = {}
         self._parked_bytes = 0
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no request waits for its index."""
-        return not self._queue
-
     def begin(self, time: float) -> int:
         """The index or the ticket of a request that began at Unix time `time`."""
-        if not self._queue and self._oldest_wait() is None:
+        if not self.queue and self._oldest_wait() is None:
             return self._begin(time)
         self._tickets += 1
-        heappush(self._queue, (time, self._tickets))
+        heappush(self.queue, (time, self._tickets))
         return -self._tickets
 
     def admit(self, exchange: Exchange) -> Exchange | None:
@@ -66,8 +62,8 @@ class Numbering:
         """Appends to `found` what need not wait any longer; with `is_last` all of it."""
         is_full = len(self._parked) > _MAX_PARKED or self._parked_bytes > _MAX_PARKED_BYTES
         oldest = None if is_last or is_full else self._oldest_wait()
-        while self._queue and (oldest is None or self._queue[0][0] <= oldest):
-            time, ticket = heappop(self._queue)
+        while self.queue and (oldest is None or self.queue[0][0] <= oldest):
+            time, ticket = heappop(self.queue)
             if ticket in self._abandoned:
                 self._abandoned.remove(ticket)
                 continue

@@ -18,10 +18,15 @@ of payload were on the wire than were captured."""
 
 FIN, SYN, RST, ACK = 1, 2, 4, 16
 
-_ETHERNET = 1
-_TCP_OVER_IPV4 = struct.Struct("!HBxHxxHxBxx12xIIBB")
+type Datagram = tuple[FlowKey, bytes, int]
+"""Flow key, payload of a UDP datagram as captured, and how many more bytes of it were on the wire."""
+
+ETHERNET = 1
+TCP_OVER_IPV4 = struct.Struct("!HBxHxxHxBxx12sIIBB")
 """From byte 12 of an Ethernet frame: type, version and header length, total length, fragment, protocol,
-sequence, acknowledgement, data offset, flags."""
+addresses and ports, sequence, acknowledgement, data offset, flags."""
+LEAST_BYTES = 54
+"""Of an Ethernet frame with IPv4 and TCP headers."""
 _TCP = struct.Struct("!HHIIBB")
 _MAX_LAYERS = 16
 """Deeper nesting is an attack."""
@@ -31,19 +36,25 @@ _NO_TAGS = b""
 class Dissector:
     """Finds TCP segments in frames. Keeps unfinished IP fragments, and counts what it could not read."""
 
-    def __init__(self, ports: Container[int] | None = None) -> None:
-        """With `ports`, only segments from or to one of them are returned."""
+    def __init__(
+        self, ports: Container[int] | None = None, datagram_ports: Container[int] = frozenset()
+    ) -> None:
+        """With `ports`, only segments from or to one of them are returned; datagrams are those from or to
+        one of `datagram_ports`, which then must be among `ports`."""
         self._ports = ports
+        self._datagram_ports = datagram_ports
+        self.datagram: Datagram | None = None
+        """What was found in place of a segment; whoever takes it sets it to None."""
         self._fragments = Fragments()
         self.unknown_links: set[int] = set()
         self.malformed_count = 0
 
     def segment(self, link: int, frame: bytes) -> Segment | None:
         """The TCP segment in `frame`, or None. Checksums are often bad, and not looked at."""
-        if link == _ETHERNET and len(frame) >= 54:
+        if link == ETHERNET and len(frame) >= LEAST_BYTES:
             # Most frames by far; every step of the general way would cost more than all of this.
-            kind, version, total, fragment, protocol, seq, ack, offset, flags = _TCP_OVER_IPV4.unpack_from(
-                frame, 12
+            kind, version, total, fragment, protocol, ends, seq, ack, offset, flags = (
+                TCP_OVER_IPV4.unpack_from(frame, 12)
             )
             if (
                 kind == 0x0800
@@ -53,11 +64,11 @@ class Dissector:
                 and total > 39
                 and offset >= 0x50
             ):
-                if self._ports is not None and not self._is_wanted(frame[34:38]):
+                if self._ports is not None and not self._is_wanted(ends[8:]):
                     return None
                 start, end, size = 34 + (offset >> 4) * 4, 14 + total, len(frame)
                 lost = 0 if end <= size else end - max(size, start)
-                return (frame[26:38], _NO_TAGS), seq, ack, flags, frame[start:end], lost
+                return (ends, _NO_TAGS), seq, ack, flags, frame[start:end], lost
         try:
             return self._walk(link, frame)
         except (IndexError, struct.error):
@@ -89,6 +100,9 @@ class Dissector:
                 protocol, at = frame[at], at + (frame[at + 1] + 2) * 4
             if protocol == 6:
                 return self._tcp(frame, at, end, addresses, tags)
+            if protocol == 17 and self._is_datagram(frame[at : at + 4]):
+                self.datagram = _udp(frame, at, end, addresses, tags)
+                return None
             layer, tag = _through_protocol(protocol, frame, at)
             tags += tag
         return None
@@ -143,9 +157,24 @@ class Dissector:
         lost = max(end - max(len(frame), start), 0)
         return (addresses + ports, tags), seq, ack, flags, frame[start:end], lost
 
+    def _is_datagram(self, ports: bytes) -> bool:
+        """Whether what a datagram from and to these ports holds is read, as anything but a tunnel."""
+        return int.from_bytes(ports[:2]) in self._datagram_ports or (
+            int.from_bytes(ports[2:]) in self._datagram_ports
+        )
+
     def _is_wanted(self, ports: bytes) -> bool:
         assert self._ports is not None
         return int.from_bytes(ports[:2]) in self._ports or int.from_bytes(ports[2:]) in self._ports
+
+
+def _udp(frame: bytes, at: int, end: int, addresses: bytes, tags: bytes) -> Datagram:
+    length = struct.unpack_from("!HHH", frame, at)[2]
+    if length >= 8:  # 0 where segmentation offload, or a jumbogram (RFC 2675), leaves it empty
+        end = min(end, at + length)
+    start = at + 8
+    lost = max(end - max(len(frame), start), 0)
+    return (addresses + frame[at : at + 4], tags), frame[start:end], lost
 
 
 def flow_ends(key: FlowKey) -> tuple[str, int, str, int]:

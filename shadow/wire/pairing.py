@@ -50,21 +50,26 @@ class Pairing:
         self._is_over = False
         self._ended: dict[int, End] = {}
 
-    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> bool:
-        if self._successor is not None:
-            self._is_over = not self._successor.take(side, payload, time, seq, ack)
-        elif self._client is None:
-            self._open(side, payload, time, seq, ack)
-        elif side == self._client:
+    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> int:
+        if side == self._client:
             self._take_client(payload, time, seq, ack)
-        else:
+        elif self._client is not None:
             self._take_server(payload, time, seq, ack)
-        return not self._is_over
+        elif self._successor is None:
+            self._open(side, payload, time, seq, ack)
+        else:
+            return self._successor.take(side, payload, time, seq, ack)
+        if self._is_over:
+            return False
+        if self._held_bytes:
+            return True
+        reader = self._asking.reader if side == self._client else self._answering.reader
+        return True if reader is None else reader.lacks or True
 
-    def skip(self, side: int, count: int, time: float) -> bool:
+    def skip(self, side: int, count: int, time: float) -> int:
         if self._successor is not None:
-            self._is_over = not self._successor.skip(side, count, time)
-        elif self._client is None:
+            return self._successor.skip(side, count, time)
+        if self._client is None:
             self._opening.skip(side)
         elif side == self._client:
             self._skip_client(count, time)
@@ -106,20 +111,26 @@ class Pairing:
             self._listener.other(opening.kind, opening.skipped_bytes)
             self._is_over = True
             return
-        self._replay(opening.pieces)
+        self._hand_over(opening.pieces)
+
+    def _hand_over(self, pieces: list[Piece]) -> None:
+        """The successor hears what is known, and the ends that were seen before it came."""
+        self._replay(pieces)
+        for side, how in self._ended.items():
+            if self._successor is not None:
+                self._successor.end(side, how)
 
     def _replay(self, pieces: list[Piece]) -> None:
         for piece in pieces:
             if self._is_over:
                 return
-            self._read(piece)
+            self._is_over = not self._read(piece)
 
-    def _read(self, piece: Piece) -> None:
+    def _read(self, piece: Piece) -> int:
         side, payload, time, seq, ack = piece
         if payload is None:
-            self.skip(side, seq, time)
-        else:
-            self.take(side, payload, time, seq, ack)
+            return self.skip(side, seq, time)
+        return self.take(side, payload, time, seq, ack)
 
     def _take_client(self, payload: bytes, time: float, seq: int, ack: int) -> None:
         client = self._client or 0
@@ -143,7 +154,7 @@ class Pairing:
             self._hold((server, payload, time, seq, ack))
             return
         while payload:
-            if not self._answering.is_within:
+            if self._answering.reader is None:
                 payload, seq = _without_blank_lines(payload, seq)
                 if not b"HTTP/".startswith(payload[:5]):
                     self._answering.pass_over(len(payload))
@@ -154,7 +165,12 @@ class Pairing:
                 if answered is None:
                     self._hold((server, payload, time, seq, ack))
                     return
-                self._answering.begin(answered)
+                rest = self._answering.begin(answered, payload, time)
+                seq += len(payload) - len(rest)
+                payload = rest
+                if self._answering.reader is None:
+                    self._stay()
+                    continue
             reader = self._answering.take(payload, time)
             if reader is None:
                 if self._answering.is_lost:
@@ -206,7 +222,8 @@ class Pairing:
             self._settle_rest(End.CLOSED)
             self._successor = self._upgraded()
             if self._successor is not None:
-                self._replay([*held, rest] if rest[1] else held)
+                self._client = None
+                self._hand_over([*held, rest] if rest[1] else held)
                 return
             self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
             self._is_over = True
@@ -223,7 +240,9 @@ class Pairing:
         if asked.request is None or asked.response is None:
             return None
         client = self._client or 0
-        exchange = self._link.exchange(client, asked.index, asked.time, asked.request, asked.response)
+        exchange = self._link.exchange(
+            client, asked.index, asked.time, asked.request, asked.response, answered_at=asked.answered_at
+        )
         upgrade = (field(asked.response.headers, b"upgrade") or b"").strip().lower()
         return self._succession.switch(upgrade, self._link, client, exchange)
 

@@ -24,19 +24,21 @@ class Reassembler:
         connection is seen from its first byte."""
         self._open_conversation = open_conversation
         self._bounds = bounds or Bounds()
-        self._delivery = Delivery(self._bounds)
+        self.delivery = Delivery(self._bounds)
         self._directions: dict[FlowKey, Direction] = {}
-        self._packets = 0
+        self.untagged: dict[bytes, Direction] = {}
+        """Those of flows without tags once more, by addresses and ports alone."""
+        self._packets = self._swept_at = 0
 
     @property
     def gap_bytes(self) -> int:
         """How many bytes were told as gaps."""
-        return self._delivery.gap_bytes
+        return self.delivery.gap_bytes
 
     @property
     def skipped_bytes(self) -> int:
         """Payload of connections that nobody wanted to hear more of."""
-        return self._delivery.skipped_bytes
+        return self.delivery.skipped_bytes
 
     def take(self, segment: Segment, time: float) -> None:
         """Takes the next captured segment, seen at Unix time `time`."""
@@ -52,7 +54,7 @@ class Reassembler:
             one = self._open(key, is_whole=bool(flags & SYN))
         self._packets += 1
         if not self._packets % _PACKETS_PER_CHECK:
-            self._check(time)
+            self.check(time)
         one.time = time
         if flags & (SYN | FIN | RST):
             self._take_control(one, segment, time)
@@ -67,28 +69,37 @@ class Reassembler:
             size = len(payload)
             one.next_seq = (seq + size) & _MASK
             one.position += size
-            if one.conversation is None:
-                self._delivery.skipped_bytes += size
-            elif not one.conversation.take(one.side, payload, time, seq, ack):
-                one.conversation = one.peer.conversation = None
+            self.delivery.hand_on(one, payload, time, ack)
             return
-        self._delivery.take(one, segment, time)
+        self.delivery.take(one, segment, time)
+
+    def check(self, time: float, packets: int = 0) -> None:
+        """Gives up holes whose time is over; now and then also connections.
+
+        `packets` are those that were read past `take`, since the last call.
+        """
+        self._packets += packets
+        self.delivery.give_up(time)
+        if self._packets - self._swept_at >= _PACKETS_PER_SWEEP:
+            self._swept_at = self._packets
+            self._sweep(time)
 
     def tick(self, time: float) -> None:
         """Nothing was seen until Unix time `time`: gives up holes and connections whose time is over."""
-        self._delivery.give_up(time)
+        self.delivery.give_up(time)
         self._sweep(time)
 
     def finish(self) -> None:
         """The capture has ended: every connection is told so."""
         for one in list(self._directions.values()):
             if one.side == 0:
-                self._delivery.end(one, End.LOST)
+                self.delivery.end(one, End.LOST)
         self._directions.clear()
+        self.untagged.clear()
 
     def oldest_wait(self) -> float | None:
         """The Unix time since when segments have been waiting for missing ones; None where none waits."""
-        return self._delivery.oldest_wait()
+        return self.delivery.oldest_wait()
 
     def _open(self, key: FlowKey, *, is_whole: bool) -> Direction:
         if len(self._directions) >= 2 * self._bounds.flows:
@@ -97,15 +108,19 @@ class Reassembler:
         one, peer = Direction(0), Direction(1)
         one.peer, peer.peer = peer, one
         one.conversation = peer.conversation = conversation
+        back = reverse(key)
         self._directions[key] = one
-        self._directions[reverse(key)] = peer
+        self._directions[back] = peer
+        if not key[1]:
+            self.untagged[key[0]] = one
+            self.untagged[back[0]] = peer
         return one
 
     def _take_control(self, one: Direction, segment: Segment, time: float) -> None:
         """Takes a segment that opens or ends its direction."""
         key, seq, ack, flags, payload, lost = segment
         if flags & RST:
-            self._delivery.end(one, End.RESET)
+            self.delivery.end(one, End.RESET)
             return
         if flags & SYN:
             if not one.is_continued_by(seq):
@@ -123,18 +138,12 @@ class Reassembler:
         if one.is_finished:
             return
         if payload or lost:
-            self._delivery.take(one, (key, seq, ack, flags, payload, lost), time)
+            self.delivery.take(one, (key, seq, ack, flags, payload, lost), time)
         if flags & FIN:
             if one.next_seq is None:
                 one.next_seq = seq
             end = one.position + distance(one.next_seq, seq) + len(payload) + lost
-            self._delivery.take_fin(one, end, time, ack)
-
-    def _check(self, time: float) -> None:
-        """Gives up holes whose time is over; now and then also connections."""
-        self._delivery.give_up(time)
-        if not self._packets % _PACKETS_PER_SWEEP:
-            self._sweep(time)
+            self.delivery.take_fin(one, end, time, ack)
 
     def _sweep(self, time: float) -> None:
         bounds = self._bounds
@@ -155,8 +164,11 @@ class Reassembler:
             self._forget(key, self._directions[key])
 
     def _forget(self, key: FlowKey, one: Direction) -> None:
-        self._delivery.end(one, End.LOST)
+        self.delivery.end(one, End.LOST)
         self._drop(key)
 
     def _drop(self, key: FlowKey) -> None:
-        del self._directions[key], self._directions[reverse(key)]
+        back = reverse(key)
+        del self._directions[key], self._directions[back]
+        if not key[1]:
+            del self.untagged[key[0]], self.untagged[back[0]]

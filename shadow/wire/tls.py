@@ -51,11 +51,13 @@ class Tls:
         self._end_count = 0
         self.ended_at: float | None = None
 
-    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> bool:
+    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> int:
         self._count += len(payload)
-        return self._hear(side, payload, time, seq, ack)
+        if not self._hear(side, payload, time, seq, ack):
+            return False
+        return True if self._is_waiting else self._sides[side].records.lacks or True
 
-    def skip(self, side: int, count: int, time: float) -> bool:
+    def skip(self, side: int, count: int, time: float) -> int:
         return self._hear(side, count, time)
 
     def end(self, side: int, how: End) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from shadow.wire.remarks import TlsRemarks
 from shadow.wire.tls_derivation import Protection
 from shadow.wire.tls_epoch import MakeOpener, Opener
 from shadow.wire.tls_keylog import KeyLog
@@ -46,6 +47,11 @@ class Decryption:
         """Connections of which a record was opened."""
         self.keyless_count = 0
         """Connections that were not read because their secrets are missing."""
+
+    def remarks(self) -> TlsRemarks:
+        """What became of the connections so far."""
+        junk = self.keys.junk_count if self.keys.secret_count else 0  # with none at all, that is what to say
+        return TlsRemarks(self.seen_count, self.read_count, self.keyless_count, junk)
 
     def make(self, protection: Protection) -> Opener:
         """What opens records with that protection."""

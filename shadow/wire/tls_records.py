@@ -62,6 +62,13 @@ class Records:
         """Whether bytes of a record were read that is not complete."""
         return bool(self._text) or self._passing > 0
 
+    @property
+    def lacks(self) -> int:
+        """How many bytes at least nothing begins in: the rest of a record. 0 where one may begin."""
+        if self._passing or self.is_lost or self._wanted == HEAD_BYTES:
+            return self._passing
+        return self._wanted - len(self._text)
+
     def pass_over(self, count: int) -> int:
         """How many of `count` missing bytes are of a record that is lost anyway."""
         passed = min(self._passing, count)

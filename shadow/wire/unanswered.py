@@ -20,28 +20,25 @@ _MAX_WAITING = 1024
 class Asked:
     """A request that was begun, and what is known of its exchange."""
 
-    __slots__ = (
-        "ack", "answered_at", "index", "is_answered", "is_hole", "is_settled", "kept_bytes", "method",
-        "request", "response", "seq", "time", "why",
-    )  # fmt: skip
+    # Most stay as they are here; setting each anew would cost as much as reading the head.
+    method = b""
+    """Empty until the head was read."""
+    request: Request | None = None
+    response: Response | None = None
+    answered_at: float | None = None
+    is_answered = False
+    is_settled = False
+    is_hole = False
+    """Stands for any number of requests that were not captured."""
+    kept_bytes = 0
+    why = ""
+    """Why it cannot be an exchange; empty where it may."""
 
     def __init__(self, index: int, time: float, seq: int, ack: int) -> None:
         self.index = index
         self.time = time
         self.seq = seq
         self.ack = ack
-        self.method = b""
-        """Empty until the head was read."""
-        self.request: Request | None = None
-        self.response: Response | None = None
-        self.answered_at: float | None = None
-        self.is_answered = False
-        self.is_settled = False
-        self.is_hole = False
-        """Stands for any number of requests that were not captured."""
-        self.kept_bytes = 0
-        self.why = ""
-        """Why it cannot be an exchange; empty where it may."""
 
 
 class Unmatched(Enum):

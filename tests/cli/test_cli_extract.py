@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from bench.capture import Talk, pcap
 from shadow.cli.extract import extract
 from shadow.model import Exchange, Request, Response
 from shadow.taps.jsonl import encode
@@ -83,3 +84,34 @@ def test_trouble_with_files_is_one_line(capture: Path, arguments: list[str], sai
     assert code == 2
     assert said in err
     assert len(err.splitlines()) == 1
+
+
+RAW = Talk(server=("10.0.0.2", 9000)).open().say(0, b"hello").say(1, b"world").close()
+
+
+def test_port_that_is_named_is_a_conversation(tmp_path: Path) -> None:
+    (tmp_path / "a.pcap").write_bytes(pcap(RAW.packets))
+    result = extracted(str(tmp_path / "a.pcap"), "--as", "9000=tcp", "--port", "80")
+    (line,) = map(json.loads, result.stdout.splitlines())
+    assert (line["protocol"], len(line["messages"])) == ("tcp", 2)
+    assert extracted(str(tmp_path / "a.pcap")).stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--as", "9000=smtp"), "'9000=smtp' names no protocol that can be asked for: tcp, udp, dns"),
+        (("--as", "8443=http2"), "'8443=http2' names no protocol that can be asked for: tcp, udp, dns"),
+        (("--as", "9000"), "'9000' names no protocol that can be asked for: tcp, udp, dns"),
+        (("--as", "tcp=9000"), "'tcp=9000' is not PORT=PROTOCOL with a port from 1 to 65535"),
+        (("--as", "65536=tcp"), "'65536=tcp' is not PORT=PROTOCOL with a port from 1 to 65535"),
+        (("--as", "9=tcp", "--as", "9=udp"), "a port is given twice, with different protocols"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_protocol_that_cannot_be_asked_for_is_named_with_the_choices(
+    capture: Path, arguments: tuple[str, ...], said: str
+) -> None:
+    result = extracted(str(capture), *arguments)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.split())

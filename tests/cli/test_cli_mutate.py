@@ -91,3 +91,12 @@ def test_capture_is_read_from_standard_input_too(capture: str) -> None:
     piped = shown("-", "--json", text=Path(capture).read_bytes())
     assert piped.exit_code == 0
     assert piped.stdout == shown(capture, "--json").stdout
+
+
+def test_what_is_no_exchange_is_told(capture: str) -> None:
+    text = Path(capture).read_bytes() + b"{nonsense\n{more\n"
+    result = shown("-", "--mutants", "1", text=text)
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 3)
+    *reasons, ledger = result.stderr.splitlines()
+    assert [reason[:12] for reason in reasons] == ["unparsed 1: ", "unparsed 1: "]
+    assert ledger == "captured 5 = 3 exchanges + 2 unparsed"

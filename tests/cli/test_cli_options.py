@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from shadow.cli._options import require, run_options, settings_from, view_from
+from shadow.cli._ports import as_option
 from shadow.cli.replay import replay
 from shadow.config import Settings
 
@@ -20,6 +21,7 @@ def parsed(tmp_path: Path, file: str, *arguments: str) -> Settings:
     found: list[Settings] = []
 
     @click.command()
+    @as_option
     @run_options
     def command(config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> None:
         found.append(settings_from(config_file, options))
@@ -64,10 +66,18 @@ def test_ignored_places_replace_those_of_the_file_and_leave_the_rest_of_its_tabl
     assert parsed(tmp_path, file).noise.ignore == ("header:a",)
 
 
+def test_ports_that_are_named_are_added_to_those_of_the_file(tmp_path: Path) -> None:
+    file = "[scope]\nsample = 0.5\nprotocols = {9000 = 'tcp', 5000 = 'udp'}\n"
+    settings = parsed(tmp_path, file, "--as", "9000=dns", "--as", "53=udp")
+    assert settings.scope.spoken == {9000: "dns", 5000: "udp", 53: "udp"}
+    assert settings.scope.sample == 0.5
+    assert parsed(tmp_path, file).scope.spoken == {9000: "tcp", 5000: "udp"}
+
+
 def test_every_option_has_a_key_in_the_file() -> None:
     keys = {field.encode_name for field in msgspec.structs.fields(Settings)}
     options = {each.name for each in replay.params if isinstance(each, click.Option)}
-    assert options - keys == {"config_file", "quiet", "as_json", "ignore", "ports"}
+    assert options - keys == {"config_file", "quiet", "as_json", "ignore", "ports", "protocols"}
 
 
 def test_without_a_file_and_options_there_are_the_defaults() -> None:

@@ -41,6 +41,14 @@ def test_file_is_read_and_options_win(tmp_path: Path) -> None:
         ("rate = 'fast'", "rate 'fast' is not a positive number per second"),
         ("rate = -1.0", "rate -1.0 is not a positive number"),
         ("speed = 0", "speed 0.0 is not a positive number or 'max'"),
+        (
+            "[scope]\nprotocols = {9000 = 'smtp'}",
+            "scope.protocols is {'9000': 'smtp'}: choose one of 'tcp', 'udp', 'dns'",
+        ),
+        (
+            "[scope]\nprotocols = {web = 'tcp'}",
+            "scope.protocols names 'web': a port is a number from 1 to 65535",
+        ),
         ("fail_on = 'hihg'", "fail_on is 'hihg': choose one of 'low', 'medium', 'high', 'never'"),
         ("session.by = 'user'", "session.by 'user' is not 'connection'"),
         ("scope.sample = 0", "scope.sample is 0: expected `float` > 0.0"),

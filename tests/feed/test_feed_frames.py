@@ -17,7 +17,7 @@ from shadow.feed.frames import (
     TapSeconds,
     encode,
 )
-from shadow.model import Exchange, Request, Response
+from shadow.model import Exchange, Message, Request, Response
 
 _headers = st.lists(st.tuples(st.binary(max_size=9), st.binary(max_size=9)), max_size=4).map(tuple)
 _requests = st.builds(
@@ -35,6 +35,13 @@ _responses = st.builds(
     body=st.binary(max_size=60),
     is_complete=st.booleans(),
 )
+_messages = st.builds(
+    Message,
+    is_from_client=st.booleans(),
+    body=st.binary(max_size=60),
+    seen_at=st.floats(allow_nan=False),
+    kind=st.sampled_from(["", "text", "close"]),
+)
 _exchanges = st.builds(
     Exchange,
     index=st.integers(0, 1 << 60),
@@ -44,6 +51,9 @@ _exchanges = st.builds(
     request=_requests,
     response=st.none() | _responses,
     latency_seconds=st.none() | st.floats(0, 1e9),
+    protocol=st.sampled_from(["http", "websocket", "dns", "tcp", "udp"]),
+    messages=st.lists(_messages, max_size=4).map(tuple),
+    is_complete=st.booleans(),
 )
 _frames = st.one_of(
     _exchanges,

@@ -67,3 +67,9 @@ def test_sampling_keeps_sessions_whole_and_takes_the_stated_share() -> None:
 )
 def test_session_is_what_the_settings_say(by: str, headers: Headers, session: str) -> None:
     assert session_of(exchange(session="c1", headers=headers), by, None) == session
+
+
+@pytest.mark.parametrize("by", ["connection", "identity", "header:x-user", "cookie:sid"])
+def test_session_of_a_conversation_is_its_own(by: str) -> None:
+    talk = Exchange(0, "test", "10.0.0.1:4000", 0.0, Request(b"", b"", b""), protocol="dns")
+    assert session_of(talk, by, None) == "10.0.0.1:4000"

@@ -19,6 +19,7 @@ from shadow.model import (
     Fate,
     Finding,
     Found,
+    FramesSeen,
     Judged,
     Judgement,
     Kind,
@@ -95,6 +96,7 @@ def test_every_documented_metric_is_in_a_real_scrape(
         QueueSeen("intake", 5, 100),
         SentLate(0.2),
         TapTimed("mitm", (1e-6, 1e-5), (0, 1, 0), 2e-6),
+        FramesSeen("sniff", 900, 7),
         TargetSeen("candidate", is_up=True),
         TargetSeen("baseline", is_up=False),
         Broke(1, "bug"),
@@ -127,6 +129,8 @@ def test_every_documented_metric_is_in_a_real_scrape(
     assert value("shadow_target_up", target="baseline") == 0
     assert value("shadow_replay_late_seconds_count") == 1
     assert value("shadow_tap_seconds_bucket", tap="mitm", le="1e-05") == 1
+    assert value("shadow_tap_frames_total", tap="sniff", fate="taken") == 900
+    assert value("shadow_tap_frames_total", tap="sniff", fate="lost") == 7
     assert value("shadow_broken_exchanges_total") == 1
     assert [dict(labels)["version"] for name, labels in seen if name == "shadow_build_info"] == ["1.2.3"]
     assert not [name for name, _ in seen if name.endswith("_created")]

@@ -14,9 +14,8 @@ import pytest
 from bench.capture import Talk, block, pcap, pcapng
 from shadow.errors import TapError
 from shadow.model import Exchange, Fate, Headers, Request, Response, Settled
-from shadow.taps import gor, jsonl
+from shadow.taps import jsonl
 from shadow.taps.files import Recording
-from shadow.wire.http1 import serialise_request
 
 AT = 1_700_000_000.0
 
@@ -241,18 +240,6 @@ def test_only_wanted_ports_are_read(tmp_path: Path) -> None:
     assert targets(Recording([path], ports=(80,))) == [(0, b"/x")]
 
 
-EXCHANGE = Exchange(
-    3,
-    "pcap",
-    "10.0.0.1:1>10.0.0.2:80#1",
-    1_700_000_000.123,
-    Request(b"POST", b"/\xff?\xc3\xa9", headers=((b"A", b"\xe9"), (b"a", b"\xc3\xa9")), body=b"\0\xff"),
-    Response(200, b"O\xe9", b"HTTP/1.0", ((b"X", b""),), b"body", ((b"T", b"\x80"),), is_complete=False),
-    0.004,
-    "10.0.0.2:80",
-)
-
-
 def test_line_of_an_exchange_is_as_documented() -> None:
     request = Request(b"GET", b"/v1/x?y=1", headers=((b"Host", b"h"),), body=b"hi")
     exchange = Exchange(0, "pcap", "s", 1.5, request, Response(200, b"OK"), 0.004)
@@ -271,10 +258,6 @@ def test_line_of_an_exchange_is_as_documented() -> None:
         "response": {"status": 200, "reason": "OK", "headers": [], "body": ""},
         "latency_seconds": 0.004,
     }
-
-
-def test_line_gives_back_the_same_exchange_byte_for_byte() -> None:
-    assert jsonl.decode(jsonl.encode(EXCHANGE)) == EXCHANGE
 
 
 def test_damaged_line_is_unparsed_and_a_cut_one_a_notice(tmp_path: Path) -> None:
@@ -330,48 +313,6 @@ def test_damaged_har_is_an_error_that_names_it(tmp_path: Path) -> None:
     path = write(tmp_path, "1", har(entry("http://h/x"))[:-3])
     with pytest.raises(TapError, match=f"'{path}' is no HAR file"):
         list(Recording([path]))
-
-
-def test_gor_requests_are_paired_with_the_live_answers_by_id(tmp_path: Path) -> None:
-    answer = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n0\r\n\r\n"
-    text = (
-        record(1, "a1", 1_000_000_000, b"GET /a HTTP/1.1\r\nHost: h\r\n\r\n")
-        + record(1, "b2", 2_000_000_000, b"GET /b HTTP/1.1\r\n\r\n")
-        + record(3, "a1", 2_000_000_000, b"HTTP/1.1 500 No\r\n\r\n")
-        + record(2, "a1", 1_500_000_000, answer)
-        + record(1, "c3", 3_000_000_000, b"nonsense")
-    )
-    items = list(Recording([write(tmp_path, "1", text)]))
-    found = [each for each in items if isinstance(each, Exchange)]
-    assert [(each.index, each.request.target, each.response and each.response.body) for each in found] == [
-        (0, b"/a", b"hi"),
-        (1, b"/b", None),
-    ]
-    assert (found[0].seen_at, found[0].latency_seconds, found[0].live) == (1.0, 0.5, "h")
-    assert [each.why for each in items if isinstance(each, Settled)] == ["the request is cut"]
-
-
-def test_gor_records_written_are_read_back(tmp_path: Path) -> None:
-    request = Request(b"POST", b"/g", headers=((b"Content-Length", b"3"),), body="🐵".encode()[:3])
-    response = Response(200, b"OK", headers=((b"Content-Length", b"2"),), body=b"ok")
-    exchange = Exchange(0, "pcap", "s", 12.0, request, response, 0.25)
-    (found,) = list(Recording([write(tmp_path, "1", gor.encode(exchange))]))
-    assert isinstance(found, Exchange)
-    assert (found.request, found.response) == (request, response)
-    assert (found.seen_at, found.latency_seconds) == (12.0, 0.25)
-
-
-def test_gor_sessions_follow_credentials_without_showing_them(tmp_path: Path) -> None:
-    texts = [
-        serialise_request(Request(b"GET", b"/", headers=((b"Authorization", secret),)))
-        for secret in (b"Bearer one", b"Bearer two", b"Bearer one")
-    ]
-    text = b"".join(record(1, f"a{at}", at, each) for at, each in enumerate(texts))
-    sessions = [
-        each.session for each in Recording([write(tmp_path, "1", text)]) if isinstance(each, Exchange)
-    ]
-    assert sessions[0] == sessions[2] != sessions[1]
-    assert "one" not in sessions[0]
 
 
 def _pipe() -> tuple[io.FileIO, io.BufferedWriter]:

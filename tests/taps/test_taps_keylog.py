@@ -10,6 +10,7 @@ from shadow.errors import TapError
 from shadow.model import Exchange
 from shadow.taps.files import Recording
 from shadow.taps.keylog import KeyLogFile
+from shadow.wire.remarks import TlsRemarks
 from shadow.wire.tls_keylog import Label
 from tests.wire.reading import get, ok
 from tests.wire.sealing import CLIENT, SERVER, Sealed
@@ -35,7 +36,7 @@ def section(packets: list[Packet], *key_logs: bytes) -> bytes:
 
 
 def recorded(*paths: Path, keylog: Path | str = "") -> tuple[list[bytes], Recording]:
-    with Recording(paths, keylog=keylog) as recording:
+    with Recording(paths, key_log=KeyLogFile(keylog) if keylog else None) as recording:
         items = [each for each in recording if isinstance(each, Exchange)]
     assert all(each.response and each.response.is_complete for each in items)
     return [each.request.target for each in sorted(items, key=lambda each: each.index)], recording
@@ -58,13 +59,13 @@ def capture(tmp_path: Path) -> Path:
 def test_capture_is_read_with_its_key_log(capture: Path, key_log: Path) -> None:
     targets, recording = recorded(capture, keylog=key_log)
     assert targets == [b"/0", b"/1"]
-    assert recording.tls_counts == (2, 1)
+    assert (recording.remarks.tls.read, recording.remarks.tls.keyless) == (2, 1)
     assert recording.notices[0] == "skipped connections that are no HTTP/1: 1 TLS"
 
 
 def test_capture_without_a_key_log_says_nothing_of_keys(capture: Path) -> None:
     targets, recording = recorded(capture)
-    assert (targets, recording.tls_counts) == ([], None)
+    assert (targets, recording.remarks.tls) == ([], TlsRemarks())
     assert recording.notices[0] == "skipped connections that are no HTTP/1: 3 TLS"
 
 
@@ -92,13 +93,13 @@ def test_lines_that_are_no_secrets_are_told(capture: Path, key_log: Path) -> Non
     key_log.write_bytes(b"nonsense\n" * 3 + key_log.read_bytes())
     targets, recording = recorded(capture, keylog=key_log)
     assert targets == [b"/0", b"/1"]
-    assert f"key log {str(key_log)!r}: 3 lines that are no secrets were skipped" in recording.notices
+    assert "3 lines of key logs are no secrets and were skipped" in recording.notices
 
 
 @pytest.mark.parametrize("name", ["none.log", "."], ids=["missing", "a folder"])
-def test_key_log_that_cannot_be_read_is_named(capture: Path, tmp_path: Path, name: str) -> None:
+def test_key_log_that_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(TapError, match=r"^cannot read key log '.*': .*; check the path$"):
-        Recording([capture], keylog=tmp_path / name)
+        KeyLogFile(tmp_path / name)
 
 
 def test_secrets_inside_a_capture_are_used_without_being_asked_for(tmp_path: Path) -> None:
@@ -108,7 +109,7 @@ def test_secrets_inside_a_capture_are_used_without_being_asked_for(tmp_path: Pat
     path.write_bytes(text + section(two.talk.packets + three.talk.packets, two.key_log()))
     targets, recording = recorded(path)
     assert targets == [b"/0", b"/1"]
-    assert recording.tls_counts == (2, 1)
+    assert (recording.remarks.tls.read, recording.remarks.tls.keyless) == (2, 1)
 
 
 def test_secrets_that_come_after_their_packets_are_used(tmp_path: Path) -> None:
@@ -118,8 +119,8 @@ def test_secrets_that_come_after_their_packets_are_used(tmp_path: Path) -> None:
     path.write_bytes(text + section(two.talk.packets) + secrets(b"junk"))
     targets, recording = recorded(path)
     assert targets == [b"/0"]
-    assert recording.tls_counts == (1, 1)
-    assert "1 lines of key logs in captures are no secrets and were skipped" in recording.notices
+    assert (recording.remarks.tls.read, recording.remarks.tls.keyless) == (1, 1)
+    assert "1 lines of key logs are no secrets and were skipped" in recording.notices
 
 
 def test_secrets_of_one_capture_are_used_for_another(tmp_path: Path) -> None:
@@ -185,5 +186,5 @@ def test_real_captures_give_all_that_was_said(path: Path, keys: Path | str) -> N
         for number in range(3)
         for target in (*(b"/item/%d/%d" % (number, size) for size in WHOLE), b"/order/%d" % number)
     ]
-    assert recording.tls_counts == (3, 0)
+    assert (recording.remarks.tls.read, recording.remarks.tls.keyless) == (3, 0)
     assert not recording.notices

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import threading
 
 import pytest
 
+from bench.capture import Talk
 from shadow.errors import TapError
 from shadow.model import Exchange
 from shadow.taps.sniff import Sniffer, SniffSettings, bpf
@@ -22,6 +24,7 @@ class Taker:
         self.taken: list[Exchange] = []
         self.skipped: list[str] = []
         self.full = threading.Event()
+        self.counted = (0, 0)
         self._wanted = wanted
 
     def offer(self, exchange: Exchange) -> bool:
@@ -33,6 +36,9 @@ class Taker:
     def skip(self, why: str) -> None:
         self.skipped.append(why)
 
+    def frames(self, taken: int, lost: int) -> None:
+        self.counted = taken, lost
+
 
 @pytest.mark.parametrize("ports", [(80,), (80, 8080)])
 def test_filter_names_every_port_and_lets_fragments_through(ports: tuple[int, ...]) -> None:
@@ -42,6 +48,12 @@ def test_filter_names_every_port_and_lets_fragments_through(ports: tuple[int, ..
     assert mark
     assert "ip[6:2] & 0x1fff" in plain
     assert "ip[6:2] & 0x1fff" in tagged
+
+
+def test_filter_names_the_ports_of_other_protocols() -> None:
+    expression = bpf((80,), {9000: "tcp", 5000: "udp", 5300: "dns"})
+    for part in expression.split("vlan"):
+        assert "tcp port 80 or tcp port 9000 or udp port 5000 or port 5300 or" in part
 
 
 def test_unknown_interface_is_named_with_those_that_are_there() -> None:
@@ -100,6 +112,58 @@ async def test_loopback_traffic_is_taken_once_and_byte_for_byte() -> None:
     assert {each.live for each in taker.taken} == {f"127.0.0.1:{port}"}
     assert (taker.skipped, sniffer.lost_count) == ([], 0)
     assert sniffer.frame_count > 40
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="packet sockets need a privilege")
+def test_every_frame_is_taken_or_counted_as_lost() -> None:
+    port, stop, sent = 47_811, threading.Event(), 150_000
+    # The addresses are nobody's: the kernel shows the frames, and answers none.
+    packets = Talk(("10.77.0.1", 40_000), ("10.77.0.2", port)).open().say(0, b"x" * 1400).packets
+    frame = packets[3][1]
+    sniffer, taker = Sniffer(SniffSettings("lo", (port,))), Taker(1)
+    with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as out:
+        out.bind(("lo", 0))
+        for _ in range(sent):
+            out.send(frame)
+    stop.set()
+    sniffer.run(taker, stop)
+    sniffer.close()
+    taken, lost = taker.counted
+    assert taken + lost == sent
+    assert taken > 0
+    assert lost > 0
+
+
+class Echo(asyncio.DatagramProtocol):
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.DatagramTransport)
+        self._transport = transport
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._transport.sendto(data.upper(), addr)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="listening needs CAP_NET_RAW")
+async def test_conversation_in_datagrams_is_taken_once() -> None:
+    loop = asyncio.get_running_loop()
+    serving, _ = await loop.create_datagram_endpoint(Echo, local_addr=("127.0.0.1", 0))
+    port: int = serving.get_extra_info("sockname")[1]
+    sniffer = Sniffer(SniffSettings("lo", (1,), {port: "udp"}))
+    taker, stop = Taker(1), threading.Event()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setblocking(False)
+        async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+            listening = group.create_task(asyncio.to_thread(sniffer.run, taker, stop), name="sniffer")
+            for text in (b"one", b"two"):
+                await loop.sock_sendto(client, text, ("127.0.0.1", port))
+                assert await loop.sock_recv(client, 99) == text.upper()
+            stop.set()
+            await listening
+    sniffer.close()
+    serving.close()
+    (found,) = taker.taken
+    assert (found.protocol, found.live) == ("udp", f"127.0.0.1:{port}")
+    assert [each.body for each in found.messages] == [b"one", b"ONE", b"two", b"TWO"]
 
 
 _DROPPING = """

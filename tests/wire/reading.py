@@ -54,8 +54,8 @@ def found(extraction: Extraction, decryption: Decryption) -> Read:
     return Read(
         sorted(exchanges, key=lambda each: each.index),
         [each.why for each in extraction.found if isinstance(each, Settled)],
-        extraction.others,
-        extraction.other_bytes,
+        Counter(extraction.remarks().others),
+        extraction.remarks().other_bytes,
         (decryption.read_count, decryption.keyless_count),
     )
 

@@ -126,6 +126,72 @@ def test_nesting_without_end_is_given_up() -> None:
     assert Dissector().segment(1, frame) is None
 
 
+DATA = b"\x04\xd2\x00\x35\x00\x0d\x00\x00query"
+DATAGRAM4 = ip("10.1.2.3", "10.4.5.6", 17, DATA)
+DATAGRAM6 = ip("2001:db8::1", "2001:db8::2", 17, DATA)
+
+
+def fragment(at: int, payload: bytes, *, is_last: bool) -> bytes:
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), 9, at // 8 | (not is_last) << 13, 64, 17, 0)
+    return ethernet(head + DATAGRAM4[12:20] + payload)
+
+
+@pytest.mark.parametrize(
+    ("link", "frames", "tags"),
+    [
+        (1, [ethernet(DATAGRAM4)], b""),
+        (1, [ethernet(DATAGRAM6, is_ipv6=True)], b""),
+        (101, [DATAGRAM6], b""),
+        (1, [ethernet(DATAGRAM4, b"\x81\x00\x20\x05")], b"v5"),
+        (1, [ethernet(udp(4789, b"\x08\0\0\0\0\0\x2a\0" + ethernet(DATAGRAM4)))], b"x\0\0\x2a"),
+        (1, [ethernet(ip("1.1.1.1", "2.2.2.2", 4, DATAGRAM4))], b""),
+        (1, [fragment(8, DATA[8:], is_last=True), fragment(0, DATA[:8], is_last=False)], b""),
+        (1, [ethernet(ip("10.1.2.3", "10.4.5.6", 17, DATA + b"trailer"))], b""),
+        (1, [ethernet(ip("10.1.2.3", "10.4.5.6", 17, DATA[:4] + b"\0\0" + DATA[6:]))], b""),
+    ],
+    ids=["IPv4", "IPv6", "raw", "VLAN", "VXLAN", "IP in IP", "fragments", "trailer", "no length"],
+)
+def test_datagram_is_found_under_every_layer(link: int, frames: list[bytes], tags: bytes) -> None:
+    dissector = Dissector(datagram_ports={53})
+    for frame in frames:
+        assert dissector.datagram is None
+        assert dissector.segment(link, frame) is None
+    assert dissector.datagram is not None
+    key, payload, lost = dissector.datagram
+    assert (key[1], payload, lost) == (tags, b"query", 0)
+    assert flow_ends(key) in (
+        ("10.1.2.3", 1234, "10.4.5.6", 53),
+        ("2001:db8::1", 1234, "2001:db8::2", 53),
+    )
+
+
+def test_datagrams_of_other_ports_are_left_alone() -> None:
+    dissector = Dissector(datagram_ports={54})
+    assert dissector.segment(1, ethernet(DATAGRAM4)) is None
+    assert dissector.datagram is None
+
+
+def test_port_that_is_read_is_no_tunnel() -> None:
+    dissector = Dissector(datagram_ports={4789})
+    assert dissector.segment(1, ethernet(udp(4789, b"\x08\0\0\0\0\0\x2a\0" + FRAME))) is None
+    assert dissector.datagram is not None
+
+
+def test_bytes_of_a_datagram_that_were_not_captured_are_counted() -> None:
+    dissector = Dissector(datagram_ports={53})
+    frame = ethernet(DATAGRAM4)
+    dissector.segment(1, frame[: frame.index(b"query") + 2])
+    assert dissector.datagram is not None
+    assert dissector.datagram[1:] == (b"qu", 3)
+
+
+@pytest.mark.parametrize("size", range(30, 42))
+def test_frame_cut_inside_the_header_of_a_datagram_is_malformed_at_most(size: int) -> None:
+    dissector = Dissector(datagram_ports={53})
+    assert dissector.segment(1, ethernet(DATAGRAM4)[:size]) is None
+    assert dissector.datagram is None or dissector.datagram[1] == b""
+
+
 def test_reverse_of_a_key_is_the_other_direction() -> None:
     segment = Dissector().segment(1, FRAME)
     assert segment is not None

@@ -130,7 +130,7 @@ def test_waiting_bytes_are_bounded_per_direction_and_in_all() -> None:
         for at in range(100):
             talk.packet(0, PSH | ACK, b"x" * 1000, seq=start + 1000 * at)
             room.take(talk)
-            assert room.reassembler._delivery.waiting_bytes <= 5000 + 1256
+            assert room.reassembler.delivery.waiting_bytes <= 5000 + 1256
         assert room.heard[0].texts[0].startswith(b"_xxx")
 
 
@@ -165,7 +165,7 @@ def test_connection_of_no_interest_costs_nothing_but_its_count() -> None:
     room = Room(stays=False).take(talk)
     assert room.heard[0].texts[0] == b"a"
     assert room.reassembler.skipped_bytes == 5
-    assert room.reassembler._delivery.waiting_bytes == 0
+    assert room.reassembler.delivery.waiting_bytes == 0
 
 
 def test_idle_connections_are_forgotten() -> None:
@@ -218,4 +218,4 @@ def test_no_segments_make_it_raise(steps: list[tuple[int, int, bytes, int]]) -> 
         talk.packet(side, SYN if flags & 1 else ACK, payload)
     room.take(talk).reassembler.finish()
     assert all(len(heard.ends) <= 2 for heard in room.heard)
-    assert room.reassembler._delivery.waiting_bytes == 0
+    assert room.reassembler.delivery.waiting_bytes == 0

@@ -142,9 +142,9 @@ def test_secrets_that_never_come_are_waited_for_within_bounds() -> None:
     extraction, decryption = opened(Growing().keys)
     for time, frame in one.talk.packets:
         extraction.take(time, 1, frame)
-    assert extraction.others == {"TLS": 1}
+    assert extraction.remarks().others == {"TLS": 1}
     assert decryption.keyless_count == 1
-    assert extraction.other_bytes == sum(one.talk.seq) - 6000 - 2
+    assert extraction.remarks().other_bytes == sum(one.talk.seq) - 6000 - 2
 
 
 def test_connection_that_ended_is_waited_for_some_seconds() -> None:
@@ -153,9 +153,9 @@ def test_connection_that_ended_is_waited_for_some_seconds() -> None:
     for time, frame in one.talk.packets:
         extraction.take(time, 1, frame)
     extraction.tick(one.talk.time + 1.0)
-    assert not extraction.others
+    assert not extraction.remarks().others
     extraction.tick(one.talk.time + 60.0)
-    assert extraction.others == {"TLS": 1}
+    assert extraction.remarks().others == {"TLS": 1}
     assert decryption.keyless_count == 1
 
 
@@ -171,7 +171,7 @@ def test_many_connections_that_wait_make_room_for_the_youngest() -> None:
         secrets += made.key_log()
     for time, frame in packets:
         extraction.take(time, 1, frame)
-    dropped = extraction.others["TLS"]
+    dropped = extraction.remarks().others["TLS"]
     assert 100 < dropped < 300
     log.coming = secrets
     extraction.finish()

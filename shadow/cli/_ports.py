@@ -1,0 +1,45 @@
+"""`--as PORT=PROTOCOL`: ports of which the user says what is spoken there."""
+
+from typing import Any, get_args
+
+import click
+
+from shadow.wire.protocols import Spoken
+
+_CHOICES: tuple[str, ...] = get_args(Spoken.__value__)
+
+
+class _PortProtocol(click.ParamType[tuple[int, str]]):
+    """A port and its protocol."""
+
+    name = "port=protocol"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, str]:
+        port, _, protocol = str(value).partition("=")
+        if not (port.isascii() and port.isdigit() and len(port) < 6 and 0 < int(port) < 65536):
+            self.fail(f"{value!r} is not PORT=PROTOCOL with a port from 1 to 65535", param, ctx)
+        if protocol not in _CHOICES:
+            self.fail(f"{value!r} names no protocol that can be asked for: {', '.join(_CHOICES)}", param, ctx)
+        return int(port), protocol
+
+
+def _by_port(
+    ctx: click.Context, param: click.Parameter, value: tuple[tuple[int, Spoken], ...]
+) -> dict[int, Spoken]:
+    spoken = dict(value)
+    if len(spoken) < len(set(value)):
+        raise click.BadParameter("a port is given twice, with different protocols", ctx, param)
+    return spoken
+
+
+as_option = click.option(
+    "--as",
+    "protocols",
+    type=_PortProtocol(),
+    multiple=True,
+    callback=_by_port,
+    metavar="PORT=PROTOCOL",
+    help="Read this port as tcp, udp or dns: conversations, which are not replayed.",
+)

@@ -1,0 +1,91 @@
+"""Conversations in a capture: told by `shadow extract`, counted and not replayed by `shadow replay`."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from bench.capture import Packet, Talk, pcap
+from tests.end_to_end.conftest import Ask, Opened, ledger, recording, shadow
+from tests.wire.test_wire_datagrams import ASK, CLIENT, REPLY, SERVER, datagram
+from tests.wire.test_wire_websocket import ASK as CHAT
+from tests.wire.test_wire_websocket import MASK, switch
+from tests.wire.test_wire_websocket_frames import frame
+
+ASKS: list[Ask] = [("GET", f"/items/{number}", b"") for number in range(1, 6)]
+NAMED = ("--as", "9000=tcp", "--as", "5000=udp")
+
+
+def conversations() -> list[Packet]:
+    """One of each protocol, and an answer to a query that is not there."""
+    at = 1_700_000_100.0
+    chat = Talk(("10.0.0.7", 41000), ("10.0.0.2", 80), at=at).open().say(0, CHAT).say(1, switch())
+    chat.say(0, frame(1, b"hello", mask=MASK)).say(1, frame(1, b"welcome")).close()
+    raw = Talk(("10.0.0.7", 42000), ("10.0.0.2", 9000), at=at + 1).open().say(0, b"hello").close()
+    return [
+        *chat.packets,
+        *raw.packets,
+        datagram(CLIENT, SERVER, ASK, at + 2),
+        datagram(SERVER, CLIENT, REPLY, at + 2.1),
+        datagram(CLIENT, ("10.0.0.2", 5000), b"one", at + 3),
+        datagram(SERVER, CLIENT, REPLY, at + 4),
+    ]
+
+
+@pytest.fixture
+def captures(tmp_path: Path) -> list[Path]:
+    (tmp_path / "http.pcap").write_bytes(recording(ASKS))
+    (tmp_path / "talk.pcap").write_bytes(pcap(conversations()))
+    return [tmp_path / "http.pcap", tmp_path / "talk.pcap"]
+
+
+async def test_each_conversation_is_a_line_with_what_was_said(tmp_path: Path, captures: list[Path]) -> None:
+    ended = await shadow("extract", captures[1], *NAMED, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    lines = [json.loads(line) for line in ended.out.splitlines()]
+    assert {line.get("protocol", "http"): len(line.get("messages", ())) for line in lines} == {
+        "http": 0,
+        "websocket": 2,
+        "tcp": 1,
+        "dns": 2,
+        "udp": 1,
+    }
+    assert "unparsed 1: a DNS answer without its query" in ended.err
+    assert "captured 6 = 5 exchanges + 1 unparsed" in ended.err
+    again = await shadow("extract", "-", cwd=tmp_path, stdin=ended.out.encode())
+    assert again.out == ended.out
+
+
+@pytest.mark.parametrize("kind", ["captures", "lines"])
+async def test_conversations_are_counted_and_nothing_of_them_is_sent(
+    tmp_path: Path, captures: list[Path], opened: Opened, kind: str
+) -> None:
+    files, unparsed = [str(path) for path in captures], 1
+    if kind == "lines":
+        extracted = await shadow("extract", *captures, *NAMED, cwd=tmp_path)
+        (tmp_path / "seen.jsonl").write_text(extracted.out)
+        files, unparsed = ["seen.jsonl"], 0
+    candidate = await opened()
+    options = ("--candidate", candidate.url, "--mutants", "2", "--fail-on", "never")
+    ended = await shadow("replay", *files, *NAMED, *options, cwd=tmp_path)
+    assert ended.code == 0, ended.err
+    assert ledger(tmp_path / "shadow-out") == {
+        "captured": len(ASKS) + 5 + unparsed,
+        "replayed": len(ASKS) + 1,
+        "filtered": 4,
+        "sampled_out": 0,
+        "dropped": 0,
+        "unparsed": unparsed,
+    }
+    assert {target for _, target, _ in candidate.asked} >= {target for _, target, _ in ASKS} | {"/chat"}
+    kept = [
+        json.loads(line) for line in (tmp_path / "shadow-out" / "exchanges.jsonl").read_bytes().splitlines()
+    ]
+    assert {line.get("protocol", "http") for line in kept} == {"http"}
+
+
+async def test_of_conversations_no_mutants_are_made(tmp_path: Path, captures: list[Path]) -> None:
+    extracted = await shadow("extract", captures[1], *NAMED, cwd=tmp_path)
+    shown = await shadow("mutate", "-", "--json", cwd=tmp_path, stdin=extracted.out.encode())
+    assert shown.code == 0, shown.err
+    assert {json.loads(line)["endpoint"] for line in shown.out.splitlines()} == {"GET /chat"}

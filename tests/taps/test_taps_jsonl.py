@@ -1,0 +1,99 @@
+"""Exchanges as JSON lines: what is written is read back byte for byte."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+
+from shadow.model import Exchange, Message, Request, Response
+from shadow.taps import jsonl
+from tests.taps.exchanges import exchanges
+
+TWO = Exchange(
+    0,
+    "pcap",
+    "s",
+    1.5,
+    Request(
+        b"GET",
+        b"/",
+        headers=(("é".encode(), b"\xe9"), (b"\xe9", "é".encode())),
+        trailers=(("é".encode(), b"\xff"), (b"B", "é".encode())),
+    ),
+    Response(200, trailers=((b"A", "é".encode()), (b"B", b"\x80"))),
+    0.5,
+)
+
+
+@given(exchanges())
+@example(TWO)
+def test_line_gives_back_the_same_exchange_byte_for_byte(exchange: Exchange) -> None:
+    line = jsonl.encode(exchange)
+    assert line.endswith(b"}\n")
+    assert line.count(b"\n") == 1
+    assert jsonl.is_jsonl(line[:256])
+    assert jsonl.decode(line) == exchange
+
+
+def test_places_that_are_no_utf8_are_named_one_by_one() -> None:
+    line = json.loads(jsonl.encode(TWO))
+    assert line["request"]["latin1"] == ["headers[0][1]", "headers[1][0]", "trailers[0][1]"]
+    assert line["response"]["latin1"] == ["trailers[1][1]"]
+
+
+@dataclass(frozen=True)
+class Old:
+    """A message as older files have it, and the fields that it means."""
+
+    message: dict[str, Any]
+    headers: tuple[tuple[bytes, bytes], ...] = ()
+    trailers: tuple[tuple[bytes, bytes], ...] = ()
+
+
+OLD = {
+    "header": Old(
+        {"headers": [["A", "é"], ["B", "é"]], "latin1": [0]}, ((b"A", b"\xe9"), (b"B", b"\xc3\xa9"))
+    ),
+    "trailers": Old({"trailers": [["A", "é"]], "latin1": ["trailers"]}, (), ((b"A", b"\xe9"),)),
+    "UTF-8 after all": Old({"headers": [["A", "ш"]], "latin1": [0]}, ((b"A", "ш".encode()),)),
+}
+
+
+@pytest.mark.parametrize("old", OLD.values(), ids=OLD)
+def test_names_of_older_files_are_understood(old: Old) -> None:
+    found = jsonl.decode(json.dumps({"request": {"method": "GET", "target": "/", **old.message}}).encode())
+    assert isinstance(found, Exchange)
+    assert (found.request.headers, found.request.trailers) == (old.headers, old.trailers)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"index": -1}, {"index": 2**63}, {"response": {"status": 1000}}, {"seen_at": None}, {"seen_at": 1e999}],
+    ids=str,
+)
+def test_numbers_that_nothing_could_keep_are_no_exchange(change: dict[str, Any]) -> None:
+    line = {"request": {"method": "GET", "target": "/"}, **change}
+    assert isinstance(jsonl.decode(json.dumps(line).encode()), str)
+
+
+HANDSHAKE = (Request(b"GET", b"/chat"), Response(101, b"Switching Protocols"))
+NOTHING = (Request(b"", b"", b""), None)
+SAID = (Message(True, b"\x00\xff", 1.5, "binary"), Message(False, b"", 2.5, "close"))
+
+
+@pytest.mark.parametrize(
+    ("protocol", "opening"),
+    [("websocket", HANDSHAKE), ("tcp", NOTHING), ("udp", NOTHING), ("dns", NOTHING)],
+    ids=["websocket", "tcp", "udp", "dns that is none"],
+)
+@pytest.mark.parametrize("is_complete", [True, False])
+def test_conversation_comes_back_as_it_was(
+    protocol: str, opening: tuple[Request, Response | None], is_complete: bool
+) -> None:
+    exchange = Exchange(3, "pcap", "s", 1.0, *opening, 0.5, "h:1", protocol, SAID, is_complete)
+    line = jsonl.encode(exchange)
+    assert jsonl.is_jsonl(line)
+    assert jsonl.decode(line) == exchange
+    assert ("request" in json.loads(line)) is (protocol == "websocket")
