@@ -56,11 +56,17 @@ class Records:
         """Bytes still to come of a record that is lost."""
         self.is_lost = False
         """A record may begin anywhere."""
+        self._dropped_bytes = 0
 
     @property
     def is_within(self) -> bool:
         """Whether bytes of a record were read that is not complete."""
         return bool(self._text) or self._passing > 0
+
+    @property
+    def unread_bytes(self) -> int:
+        """How many bytes were of no record that is whole."""
+        return self._dropped_bytes + len(self._text)
 
     @property
     def lacks(self) -> int:
@@ -79,6 +85,7 @@ class Records:
         """Takes the next bytes."""
         if self._passing:
             passed = self.pass_over(len(payload))
+            self._dropped_bytes += passed
             payload, seq = payload[passed:], (seq + passed) & _MASK
         if not self._text:
             self._seq = seq
@@ -112,7 +119,7 @@ class Records:
     def reject(self) -> None:
         """What `peek` gave is no record: one may begin at any byte after."""
         self.is_lost = True
-        self._drop(1)
+        self._drop(1, is_read=False)
 
     def skip(self, count: int) -> Record | None:
         """`count` bytes are missing. Where they are all of the record that was begun, that record, with as
@@ -126,10 +133,11 @@ class Records:
                 found = Record(bytes(text[:HEAD_BYTES]), fragment, self._seq, self._time, self._acks[0])
                 self._passing = end - len(text) - count
         self.is_lost = found is None
-        self._drop(len(text))
+        self._drop(len(text), is_read=False)
         return found
 
-    def _drop(self, count: int) -> None:
+    def _drop(self, count: int, *, is_read: bool = True) -> None:
+        self._dropped_bytes += 0 if is_read else count
         del self._text[:count]
         self._seq = (self._seq + count) & _MASK
         self._acks = self._acks[1], self._acks[1]
@@ -139,8 +147,8 @@ class Records:
         """Drops what is before the first place where a record may begin; whether there is one."""
         found = _HEAD.search(self._text)
         if found is None:
-            self._drop(max(len(self._text) - 3, 0))
+            self._drop(max(len(self._text) - 3, 0), is_read=False)
             return False
         if found.start():
-            self._drop(found.start())
+            self._drop(found.start(), is_read=False)
         return len(self._text) >= HEAD_BYTES

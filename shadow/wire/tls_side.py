@@ -160,6 +160,13 @@ class Side:
         overhead = self.epoch.overhead_bytes if self.epoch is not None else None
         return None if overhead is None or self.pads else max(record.size - overhead, 0)
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether plain text is missing where it ends: a record is not complete, or was not found."""
+        if self.epoch is None or self.epoch.stage is Stage.HANDSHAKE:
+            return False
+        return self.records.is_within or self.records.is_lost
+
     def hold(self, event: Event) -> None:
         """Keeps what must wait its turn."""
         self._waiting.append(event)
@@ -173,9 +180,11 @@ class Side:
         self.waiting_bytes -= event.size + _EVENT_BYTES
         return event
 
-    def forget(self) -> None:
-        """Keeps nothing any longer."""
+    def forget(self) -> int:
+        """Keeps nothing any longer; how many bytes that was."""
+        size = sum(event.size for event in self._waiting)
         self._waiting, self.waiting_bytes = [], 0
+        return size
 
     def find(self, record: Record, following: Iterator[Epoch]) -> tuple[bytes, int | None] | None:
         """What a record holds that need not be the next one, and how many bytes of plain text are missing

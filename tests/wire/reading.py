@@ -37,8 +37,7 @@ def read(packets: Iterable[Packet], key_log: bytes | KeyLog) -> Read:
     if isinstance(key_log, bytes):
         keys.add(key_log)
     extraction, decryption = opened(keys)
-    for time, frame in packets:
-        extraction.take(time, 1, frame)
+    extraction.take_all([(time, 1, frame) for time, frame in packets])
     extraction.finish()
     return found(extraction, decryption)
 

@@ -56,6 +56,14 @@ def test_secrets_of_the_handshake_alone_are_incomplete(side: int) -> None:
     assert (seen.exchanges, seen.others) == ([], {WRONG: 1})
 
 
+def test_secrets_of_the_traffic_alone_that_do_not_fit_are_told() -> None:
+    one = talk()
+    log = one.key_log("traffic").replace(one.key_log("traffic").split()[2], b"ab" * 32)
+    log = log.replace(one.key_log("traffic").split()[5], b"cd" * 32)
+    seen = read(one.talk.packets, log)
+    assert (seen.exchanges, seen.others) == ([], {WRONG: 1})
+
+
 def test_handshake_that_is_broken_off_is_told_as_such() -> None:
     one = Sealed().hello().send(SERVER, record(21, b"\x02\x28"))
     one.talk.packet(SERVER, RST)
@@ -199,13 +207,16 @@ def test_what_is_no_http_inside_is_told() -> None:
     assert seen.others == {"other": 1}
 
 
-def test_bytes_after_the_close_of_tls_are_passed_over() -> None:
-    one = Sealed().open().say(CLIENT, get("/0")).say(SERVER, ok(b"0"))
-    one.send(SERVER, one.seal(SERVER, b"\x01\x00", 21)).send(SERVER, b"plain text")
+@pytest.mark.parametrize("is_joined", [False, True])
+def test_bytes_after_the_close_of_tls_are_passed_over(is_joined: bool) -> None:
+    one = Sealed().open().say(CLIENT, get("/0")).say(SERVER, b"HTTP/1.0 200 OK\r\n\r\nbody")
+    close, after = one.seal(SERVER, b"\x01\x00", 21), one.seal(SERVER, b"more")
+    for text in (close + after,) if is_joined else (close, after):
+        one.send(SERVER, text)
     one.talk.packet(SERVER, FIN | PSH)
     seen = read(one.talk.packets, one.key_log())
-    assert seen.pairs == [(b"/0", b"0")]
-    assert seen.other_bytes == len(b"plain text")
+    assert seen.pairs == [(b"/0", b"body")]
+    assert seen.other_bytes == len(after)
 
 
 def test_hello_of_many_segments_and_records_is_put_together() -> None:
