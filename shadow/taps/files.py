@@ -128,7 +128,7 @@ class Recording:
     @property
     def is_divisible(self) -> bool:
         """Whether several may read the files side by side: captures alone, and none a pipe."""
-        return not self._others and all(source.probe() is not None for source in self._captures)
+        return not self._others and all(source.is_lasting for source in self._captures)
 
     def batches(self) -> Iterator[Sequence[Record]]:
         """The frames of the captures alone, merged by time."""
