@@ -249,6 +249,15 @@ def test_connection_through_an_encrypted_proxy_is_read_inside() -> None:
     assert seen.pairs == [(b"h:443", b""), (b"/x", b"y" * 3000)]
 
 
+def test_websocket_inside_is_a_conversation() -> None:
+    asked = b"GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: k\r\n\r\n"
+    talk = Sealed().open().say(CLIENT, asked)
+    talk.say(SERVER, b"HTTP/1.1 101 Switching\r\nUpgrade: websocket\r\n\r\n").say(SERVER, b"\x81\x02hi")
+    seen = read(talk.say(CLIENT, b"\x81\x82aaaa\x18\x0e").close().talk.packets, talk.key_log())
+    assert [each.protocol for each in seen.exchanges] == ["http", "websocket"]
+    assert [message.body for message in seen.exchanges[1].messages] == [b"hi", b"yo"]
+
+
 @pytest.mark.parametrize(
     "before",
     [
