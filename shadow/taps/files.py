@@ -12,7 +12,7 @@ from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps import flows, gor, har, jsonl, pcap
 from shadow.taps.handle import Handles
-from shadow.taps.keylog import KeyLogFile, ciphers
+from shadow.taps.keylog import KeyLogFile, decryption
 from shadow.taps.merging import AT_ONCE, Row, merged
 from shadow.taps.packing import KINDS, refused
 from shadow.taps.source import Source
@@ -21,7 +21,7 @@ from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
 from shadow.wire.protocols import Spoken
 from shadow.wire.remarks import Remarks
-from shadow.wire.tls_decryption import Decryption
+from shadow.wire.succession import Decrypting
 from shadow.wire.tls_keylog import KeyLog
 
 FORMATS = (
@@ -136,11 +136,11 @@ class Recording:
             return self._records(self._captures[0])
         return merged([_row(source, self._records) for source in self._captures])
 
-    def decryption(self) -> Decryption | None:
+    def decryption(self) -> Decrypting | None:
         """What reads TLS connections, of one extraction; None where there can be no secrets."""
         if self._key_log is None and not self._keys.may_grow:
             return None
-        return Decryption(self._keys, ciphers)
+        return decryption(self._keys)
 
     def _merged(self) -> Iterator[Item]:
         """The exchanges of captures and other files together, each number given when its request begins."""

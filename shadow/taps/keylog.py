@@ -3,12 +3,15 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from shadow.errors import TapError
 from shadow.wire.remarks import TlsRemarks
-from shadow.wire.tls_epoch import MakeOpener
+from shadow.wire.succession import Decrypting
 from shadow.wire.tls_keylog import KeyLog
+
+if TYPE_CHECKING:
+    from shadow.wire.tls_epoch import MakeOpener
 
 _PIECE_BYTES = 1_048_576
 _MAX_LINE_BYTES = 1024
@@ -93,8 +96,16 @@ class KeyLogFile:
             self._rest = rest[-_MAX_LINE_BYTES:]
 
 
-def ciphers() -> MakeOpener:
-    """What opens records: cryptography takes longer to import than all that reads a capture without TLS."""
+def decryption(keys: KeyLog) -> Decrypting:
+    """What reads TLS with `keys`. It is imported here, and cryptography when the first secret is used: both
+    together take as long as all else that reads a capture."""
+    from shadow.wire.tls import Tls  # noqa: PLC0415  # as said
+    from shadow.wire.tls_decryption import Decryption  # noqa: PLC0415  # as said
+
+    return Decryption(keys, _ciphers, Tls)
+
+
+def _ciphers() -> "MakeOpener":
     from shadow.wire.tls_cipher import opener  # noqa: PLC0415  # heavy, and seldom needed
 
     return opener

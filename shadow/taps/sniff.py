@@ -26,11 +26,11 @@ import msgspec
 
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
-from shadow.taps.keylog import KeyLogFile, ciphers
+from shadow.taps.keylog import KeyLogFile, decryption
 from shadow.wire.extraction import Extraction
 from shadow.wire.pcap import Record
 from shadow.wire.protocols import Spoken
-from shadow.wire.tls_decryption import Decryption
+from shadow.wire.succession import Decrypting
 
 _MAX_FRAME_BYTES = 1 << 18
 """More than any frame that segmentation offload leaves whole."""
@@ -89,7 +89,7 @@ class Sniffer:
             raise
         self._link = _link_type(self._socket)
         indexes = count()
-        self.decryption = Decryption(self._key_log.keys, ciphers) if self._key_log else None
+        self.decryption: Decrypting | None = decryption(self._key_log.keys) if self._key_log else None
         """None without a key log."""
         self._extraction = Extraction(
             "sniff",

@@ -28,8 +28,8 @@ from shadow.wire.pcap import Record
 from shadow.wire.protocols import Protocols, Spoken, datagram_protocols
 from shadow.wire.remarks import Remarks, TlsRemarks
 from shadow.wire.shard import Shard
+from shadow.wire.succession import Decrypting
 from shadow.wire.tcp import Reassembler
-from shadow.wire.tls_decryption import Decryption
 
 _MASK = 0xFFFF_FFFF
 _CONTROL = SYN | FIN | RST | ACK
@@ -53,7 +53,7 @@ class Extraction:
         bounds: Bounds | None = None,
         kept_bytes: int = 536_870_912,
         shard: Shard | None = None,
-        decryption: Decryption | None = None,
+        decryption: Decrypting | None = None,
     ) -> None:
         """`begin` gives the index of the exchange whose request begins at the given Unix time. With `shard`,
         connections that are not in it are left to others.

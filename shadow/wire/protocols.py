@@ -11,9 +11,8 @@ from shadow.wire.dns_stream import DnsStream
 from shadow.wire.http1 import Limits
 from shadow.wire.listener import Link, Listener
 from shadow.wire.pairing import Pairing
+from shadow.wire.succession import Decrypting
 from shadow.wire.talk import Talk
-from shadow.wire.tls import Tls
-from shadow.wire.tls_decryption import Decryption
 from shadow.wire.websocket import WebSocket
 
 type Spoken = Literal["tcp", "udp", "dns"]
@@ -34,7 +33,7 @@ class Protocols:
         listener: Listener,
         limits: Limits | None = None,
         named: Mapping[int, Spoken] = MappingProxyType({}),
-        decryption: Decryption | None = None,
+        decryption: Decrypting | None = None,
     ) -> None:
         """`named` says what is spoken at ports that the user names; `decryption` has the secrets of TLS."""
         self._listener = listener
@@ -59,7 +58,7 @@ class Protocols:
     def begin(self, kind: str, link: Link) -> Conversation | None:
         """As `Succession` has it."""
         if kind == "TLS" and self._decryption is not None and link.tls_layers < _MAX_TLS_LAYERS:
-            return Tls(link, self._listener, self._decryption, self.open)
+            return self._decryption.open(link, self._listener, self.open)
         return None
 
     def switch(self, upgrade: bytes, link: Link, client: int, exchange: Exchange) -> Conversation | None:  # noqa: ARG002 - theirs

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Protocol
 
+from shadow.wire.direction import Conversation
+from shadow.wire.listener import Link, Listener
 from shadow.wire.remarks import TlsRemarks
 from shadow.wire.tls_derivation import Protection
 from shadow.wire.tls_epoch import MakeOpener, Opener
@@ -30,12 +32,17 @@ class Waiting(Protocol):
         ...
 
 
+type Read = Callable[[Link, Listener, "Decryption", Callable[[Link], Conversation]], Conversation]
+
+
 class Decryption:
     """Opens the TLS connections of one capture, as far as `keys` has their secrets."""
 
-    def __init__(self, keys: KeyLog, load: Callable[[], MakeOpener]) -> None:
-        """`load` gives what makes ciphers; it is called when the first secret is used, for it may be slow."""
+    def __init__(self, keys: KeyLog, load: Callable[[], MakeOpener], read: Read) -> None:
+        """`load` gives what makes ciphers; it is called when the first secret is used, for it may be slow.
+        `read` makes the conversation that reads one connection."""
         self.keys = keys
+        self._read = read
         self._load = load
         self._make: MakeOpener | None = None
         self._waiting: dict[Waiting, int] = {}
@@ -48,8 +55,12 @@ class Decryption:
         self.keyless_count = 0
         """Connections that were not read because their secrets are missing."""
 
+    def open(self, link: Link, listener: Listener, begin: Callable[[Link], Conversation]) -> Conversation:
+        """As `Decrypting` has it, as have all without a word here."""
+        self.seen_count += 1
+        return self._read(link, listener, self, begin)
+
     def remarks(self) -> TlsRemarks:
-        """What became of the connections so far."""
         junk = self.keys.junk_count if self.keys.secret_count else 0  # with none at all, that is what to say
         return TlsRemarks(self.seen_count, self.read_count, self.keyless_count, junk)
 
@@ -72,7 +83,6 @@ class Decryption:
         self._waiting_bytes -= self._waiting.pop(one, 0)
 
     def tick(self, time: float) -> None:
-        """It is Unix time `time`, of live traffic: whoever waits looks for what was added meanwhile."""
         if not self._waiting:
             return
         self.keys.look()
@@ -85,7 +95,6 @@ class Decryption:
                 one.give_up()
 
     def finish(self) -> None:
-        """The capture has ended, and no more secrets will come."""
         for one in list(self._waiting):
             one.look_again()
         for one in list(self._waiting):

@@ -39,7 +39,6 @@ class Reading:
         """`begin` gives who hears what is said inside."""
         self._listener = listener
         self._decryption = decryption
-        decryption.seen_count += 1
         self.sides = Side(0), Side(1)
         self._inside = Inside(link, self.sides, begin)
         self._agreement = Agreement(decryption)

@@ -15,6 +15,7 @@ from bench.capture import Talk
 from shadow.errors import TapError
 from shadow.model import Exchange
 from shadow.taps.sniff import Sniffer, SniffSettings, bpf
+from shadow.wire.remarks import TlsRemarks
 from tests.certificates import server_tls, write_certificate
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello"
@@ -210,7 +211,7 @@ async def test_tls_is_read_with_a_key_log_that_is_written_meanwhile(tmp_path: Pa
     assert [each.request.target for each in taker.taken] == [b"/item/%d" % number for number in range(3)]
     assert {each.response.body for each in taker.taken if each.response} == {b"hello"}
     assert sniffer.decryption is not None
-    assert (sniffer.decryption.read_count, sniffer.decryption.keyless_count) == (1, 0)
+    assert sniffer.decryption.remarks() == TlsRemarks(seen=1, read=1)
 
 
 def test_key_log_that_cannot_be_read_is_named_before_anything_is_listened_to(tmp_path: Path) -> None:

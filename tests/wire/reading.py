@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from bench.capture import Packet
 from shadow.model import Exchange, Settled
-from shadow.taps.keylog import ciphers
+from shadow.taps.keylog import decryption as reading
 from shadow.wire.extraction import Extraction
-from shadow.wire.tls_decryption import Decryption
+from shadow.wire.succession import Decrypting
 from shadow.wire.tls_keylog import KeyLog
 
 
@@ -42,20 +42,20 @@ def read(packets: Iterable[Packet], key_log: bytes | KeyLog) -> Read:
     return found(extraction, decryption)
 
 
-def opened(keys: KeyLog) -> tuple[Extraction, Decryption]:
+def opened(keys: KeyLog) -> tuple[Extraction, Decrypting]:
     """An extraction that reads TLS with `keys`."""
-    numbers, decryption = count(), Decryption(keys, ciphers)
+    numbers, decryption = count(), reading(keys)
     return Extraction("pcap", lambda _: next(numbers), decryption=decryption), decryption
 
 
-def found(extraction: Extraction, decryption: Decryption) -> Read:
+def found(extraction: Extraction, decryption: Decrypting) -> Read:
     exchanges = [each for each in extraction.found if isinstance(each, Exchange)]
     return Read(
         sorted(exchanges, key=lambda each: each.index),
         [each.why for each in extraction.found if isinstance(each, Settled)],
         Counter(extraction.remarks().others),
         extraction.remarks().other_bytes,
-        (decryption.read_count, decryption.keyless_count),
+        (decryption.remarks().read, decryption.remarks().keyless),
     )
 
 

@@ -151,7 +151,7 @@ def test_secrets_that_never_come_are_waited_for_within_bounds() -> None:
     for time, frame in one.talk.packets:
         extraction.take(time, 1, frame)
     assert extraction.remarks().others == {"TLS": 1}
-    assert decryption.keyless_count == 1
+    assert decryption.remarks().keyless == 1
     assert extraction.remarks().other_bytes == sum(one.talk.seq) - 6000 - 2
 
 
@@ -164,7 +164,7 @@ def test_connection_that_ended_is_waited_for_some_seconds() -> None:
     assert not extraction.remarks().others
     extraction.tick(one.talk.time + 60.0)
     assert extraction.remarks().others == {"TLS": 1}
-    assert decryption.keyless_count == 1
+    assert decryption.remarks().keyless == 1
 
 
 def test_many_connections_that_wait_make_room_for_the_youngest() -> None:
