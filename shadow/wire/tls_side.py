@@ -18,7 +18,7 @@ _MAX_FRAGMENT_BYTES = _MAX_TEXT_BYTES + 2048
 _MAX_NUMBERS = 256
 """So many record numbers are tried where records are missing, from the least that is possible."""
 _MAX_TRIED_BYTES = 67_108_864
-"""Of opening in vain, one time after another, until a side is given up: some hundredths of a second."""
+"""Of opening in vain, one time after another, until a side is given up: about a tenth of a second."""
 _EVENT_BYTES = 128
 """What keeping an event costs besides its bytes."""
 
