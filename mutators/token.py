@@ -168,7 +168,7 @@ def _is_opaque(name: bytes, value: bytes) -> bool:
     """Whether every character of the credential counts, unlike in Basic, Digest and their like."""
     words = value.split()
     return name != b"authorization" or (
-        len(words) <= 2 and b"," not in value and words[0].lower() != b"basic"
+        1 <= len(words) <= 2 and b"," not in value and words[0].lower() != b"basic"
     )
 
 

@@ -67,10 +67,10 @@ def extract(
         ):
             if workers > 1 and recording.is_divisible:
                 division = Division(files, ports=ports, protocols=protocols, key_log=key_log, workers=workers)
-                for line in ledger.exchanges_of(division):
-                    stream.write(line)
+                division.write(stream)
                 recording.notices += division.notices
                 recording.remarks = division.remarks
+                ledger.exchanges, ledger.unparsed = division.exchanges, division.unparsed
             else:
                 for exchange in ledger.exchanges_of(recording):
                     stream.write(encode(exchange))

@@ -75,13 +75,15 @@ def _made(
     from shadow.pipeline.scheduler import Scheduler, chosen
     from shadow.pipeline.scope import session_of
     from shadow.run.assembly import check_patterns, configured_signer, scope_of
+    from shadow.wire.http1_form import replayable
 
     check_patterns(settings)
     scope, signer = scope_of(settings), configured_signer(settings)
     knowledge = Knowledge(identities=settings.identities, signer=signer)
     wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
     scheduler, endpoints = Scheduler(wanted, seed=settings.seed), Endpoints()
-    for exchange in exchanges:
+    for seen in exchanges:
+        exchange = replayable(seen)
         if scope.refusal(exchange, session_of(exchange, settings.session.by, signer)):
             continue
         request, index = exchange.request, exchange.index

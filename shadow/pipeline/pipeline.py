@@ -20,6 +20,7 @@ from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
 from shadow.pipeline.trials import Later, Trials
+from shadow.wire.http1_form import replayable
 
 _TICK_SECONDS = 0.25
 _GRACE_SECONDS = 2.0
@@ -141,7 +142,8 @@ class Pipeline:
 
     async def _dispatch(self, work: asyncio.TaskGroup) -> None:
         """Start work on each exchange that is in scope, in the order in which they came."""
-        while (exchange := await self._intake.take()) is not None:
+        while (seen := await self._intake.take()) is not None:
+            exchange = replayable(seen)
             if self._stopping.is_set():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
                 continue

@@ -5,6 +5,7 @@ from fnmatch import fnmatchcase
 
 from shadow.model import Exchange, Fate, Request, Signs, field, fields
 from shadow.replay import is_own
+from shadow.wire.http1_form import is_multiplexed
 
 
 class Scope:
@@ -19,9 +20,16 @@ class Scope:
         self._seed = seed
 
     def refusal(self, exchange: Exchange, session: str) -> tuple[Fate, str] | None:
-        """The fate and the reason of an exchange that is not worked on; None for one that is."""
+        """The fate and the reason of an exchange that is not worked on; None for one that is.
+
+        Exchanges are to be `replayable`: a request that is still of another version cannot be.
+        """
         if exchange.protocol != "http":
             return Fate.FILTERED, f"protocol {exchange.protocol} is not replayed"
+        if is_multiplexed(exchange.request):
+            return Fate.FILTERED, "the request cannot be said over HTTP/1.1"
+        if _became_http2(exchange):
+            return Fate.FILTERED, "answered over HTTP/2, and replayed as it was there"
         if is_own(exchange.request):
             return Fate.FILTERED, "sent by shadow itself"
         line = _line(exchange.request)
@@ -51,6 +59,14 @@ def session_of(exchange: Exchange, by: str, signer: Signs | None) -> str:
             if pair.startswith(wanted):
                 return f"{by}={pair[len(wanted) :].decode('latin-1')}"
     return exchange.session
+
+
+def _became_http2(exchange: Exchange) -> bool:
+    """Whether it is the switch to HTTP/2 alone: what was asked with it is an exchange of its own there."""
+    response = exchange.response
+    if response is None or response.status != 101:
+        return False
+    return (field(response.headers, b"upgrade") or b"").strip().lower() == b"h2c"
 
 
 def _line(request: Request) -> str:

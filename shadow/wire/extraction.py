@@ -85,7 +85,7 @@ class Extraction:
         """Takes a frame of link type `link`, captured at Unix time `time`."""
         segment = self._dissector.segment(link, frame)
         if segment is not None:
-            if self._shard is None or self._shard.has(segment[0][0][-4:]):
+            if self._shard is None or self._shard.has(segment[0][0]):
                 self._reassembler.take(segment, time)
                 if self._numbering.queue:
                     self._numbering.advance(self.found)
@@ -187,7 +187,7 @@ class Extraction:
 
     def _take_datagram(self, time: float) -> None:
         datagram, self._dissector.datagram = self._dissector.datagram, None
-        if datagram is not None and (self._shard is None or self._shard.has(datagram[0][0][-4:])):
+        if datagram is not None and (self._shard is None or self._shard.has_datagrams(datagram[0][0])):
             self._datagrams.take(datagram, time)
             self._numbering.advance(self.found)
 

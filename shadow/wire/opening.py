@@ -4,6 +4,7 @@ import re
 from enum import Enum
 
 from shadow.wire.http1_head import looks_like_request
+from shadow.wire.http2_shape import looks_like_frames
 
 type Piece = tuple[int, bytes | None, float, int, int]
 """Side, payload, time, sequence and acknowledgement number. Payload None is a gap, its size in place of the
@@ -12,7 +13,8 @@ sequence number."""
 _MAX_HELD_BYTES = 65_536
 _MAX_MISSES = 32
 """After so many segments without HTTP, a connection that was seen from its start is something else."""
-_KINDS = {b"\x16\x03": "TLS", b"\x17\x03": "TLS", b"SSH-": "SSH", b"PRI * HTTP/2": "HTTP/2"}
+_HTTP2 = "HTTP/2"
+_KINDS = {b"\x16\x03": "TLS", b"\x17\x03": "TLS", b"SSH-": "SSH", b"PRI * HTTP/2": _HTTP2}
 _HOPELESS = tuple(_KINDS)
 """Where a connection begins so, nothing that follows will be HTTP/1."""
 _CLIENT_HELLO = re.compile(rb"\x16\x03[\x00-\x03]..\x01", re.DOTALL)
@@ -54,6 +56,7 @@ class Opening:
     def __init__(self, *, is_whole: bool) -> None:
         """`is_whole` where the connection is seen from its first byte."""
         self.is_whole = is_whole
+        self._gives_all = is_whole
         self._held: list[Piece] = []
         self._starts = [b"", b""]
         self._misses = 0
@@ -64,7 +67,8 @@ class Opening:
         self.skipped_bytes = 0
         self._has_gap = False
         self.pieces: list[Piece] = []
-        """All that was said so far, for whoever reads it in place of HTTP/1."""
+        """What was said so far, for whoever reads it in place of HTTP/1. Where the beginning is missing, that
+        is a gap of unknown size (0) on both sides, and what tells what is spoken."""
 
     @property
     def is_blind(self) -> bool:
@@ -73,12 +77,11 @@ class Opening:
 
     def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> list[Piece]:
         """The pieces to read, in order, once it is known who is the client; until then none."""
-        if len(self.pieces) <= _MAX_MISSES:
-            self.pieces.append((side, payload, time, seq, ack))
         start = self._starts[side] + payload
         if not self._starts[side]:
             header = proxy_header_bytes(payload)
             start, payload, seq = start[header:], payload[header:], seq + header
+        self._add((side, payload, time, seq, ack))
         match speaker(start):
             case Speaker.CLIENT:
                 self.client = side
@@ -95,23 +98,35 @@ class Opening:
                     self.pieces = [*held, (side, payload, time, seq, ack)]  # what begins here is seen whole
                 if found is Speaker.HOPELESS:
                     self.kind = next(kind for begin, kind in _KINDS.items() if start.startswith(begin))
+                elif not self.is_whole and looks_like_frames(start):
+                    self.kind = _HTTP2
+                if self.kind == _HTTP2 and not self._gives_all:
+                    gaps: list[Piece] = [(each, None, time, 0, 0) for each in (0, 1)]
+                    self.pieces = [*gaps, *self._held, (side, payload, time, seq, ack)]
                 self._miss(side, len(start), is_hopeless=found is Speaker.HOPELESS)
                 self.is_hopeless |= is_hello
                 return []
         return [*self._held, (side, payload, time, seq, ack)]
 
-    def skip(self, side: int) -> None:
-        """Bytes of `side` are missing."""
+    def skip(self, side: int, count: int, time: float) -> None:
+        """`count` bytes of `side` are missing."""
+        self._add((side, None, time, count, 0))
         self.is_whole = False
         self._has_gap = True
         self._miss(side, len(self._starts[side]), is_hopeless=False)
+
+    def _add(self, piece: Piece) -> None:
+        self._gives_all &= len(self.pieces) <= _MAX_MISSES
+        if self._gives_all:
+            self.pieces.append(piece)
 
     def _miss(self, side: int, count: int, *, is_hopeless: bool) -> None:
         self._misses += 1
         self.skipped_bytes += count
         self._starts[side] = b""
         self._held = [piece for piece in self._held if piece[0] != side]
-        self.is_hopeless = self.is_whole and (is_hopeless or self._misses > _MAX_MISSES)
+        is_hopeless = self.is_whole and (is_hopeless or self._misses > _MAX_MISSES)
+        self.is_hopeless = is_hopeless or self.kind == _HTTP2
 
 
 def proxy_header_bytes(text: bytes) -> int:

@@ -70,7 +70,7 @@ class Pairing:
         if self._successor is not None:
             return self._successor.skip(side, count, time)
         if self._client is None:
-            self._opening.skip(side)
+            self._opening.skip(side, count, time)
         elif side == self._client:
             self._skip_client(count, time)
         else:
@@ -111,6 +111,9 @@ class Pairing:
             self._listener.other(opening.kind, opening.skipped_bytes)
             self._is_over = True
             return
+        given = sum(len(piece[1] or b"") for piece in opening.pieces)
+        if opening.skipped_bytes > given:
+            self._listener.passed(opening.skipped_bytes - given)
         self._hand_over(opening.pieces)
 
     def _hand_over(self, pieces: list[Piece]) -> None:

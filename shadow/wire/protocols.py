@@ -9,6 +9,8 @@ from shadow.wire.direction import Conversation
 from shadow.wire.dns import Queries
 from shadow.wire.dns_stream import DnsStream
 from shadow.wire.http1 import Limits
+from shadow.wire.http2 import Http2
+from shadow.wire.http2_fields import HuffmanTexts
 from shadow.wire.listener import Link, Listener
 from shadow.wire.pairing import Pairing
 from shadow.wire.succession import Decrypting
@@ -42,6 +44,7 @@ class Protocols:
         self._decryption = decryption
         self.queries = Queries(listener)
         """What waits for its answer, over TCP and UDP; to be finished by whoever reads datagrams."""
+        self._texts = HuffmanTexts()
 
     def open(self, link: Link) -> Conversation:
         """Hears a connection of which nothing is known yet."""
@@ -57,14 +60,18 @@ class Protocols:
 
     def begin(self, kind: str, link: Link) -> Conversation | None:
         """As `Succession` has it."""
+        if kind == "HTTP/2":
+            return Http2(link, self._listener, self._limits, self._texts)
         if kind == "TLS" and self._decryption is not None and link.tls_layers < _MAX_TLS_LAYERS:
             return self._decryption.open(link, self._listener, self.open)
         return None
 
-    def switch(self, upgrade: bytes, link: Link, client: int, exchange: Exchange) -> Conversation | None:  # noqa: ARG002 - theirs
+    def switch(self, upgrade: bytes, link: Link, client: int, exchange: Exchange) -> Conversation | None:
         """As `Succession` has it."""
         if upgrade == b"websocket" and field(exchange.request.headers, b"sec-websocket-key") is not None:
             return WebSocket(client, exchange, self._listener, self._limits)
+        if upgrade == b"h2c":
+            return Http2(link, self._listener, self._limits, self._texts, upgrade=(client, exchange))
         return None
 
     def _http(self, link: Link) -> Conversation:

@@ -39,7 +39,7 @@ class WebSocket:
         """`client` is the side that asked in the `handshake`."""
         self._client = client
         self._listener = listener
-        index = listener.begin(handshake.seen_at)
+        index = listener.begin(handshake.seen_at + (handshake.latency_seconds or 0.0))
         exchange = msgspec.structs.replace(handshake, index=index, protocol="websocket")
         self._transcript = Transcript(exchange, listener, limits)
         headers = () if handshake.response is None else handshake.response.headers

@@ -116,3 +116,12 @@ def test_requests_in_tls_are_shown_with_the_key_log_of_the_option_or_of_the_file
     assert by_option == by_file
     assert by_option.count("GET /inside") == 2
     assert not shown(capture).stdout
+
+
+def test_request_of_http2_is_mutated_in_its_http1_form(tmp_path: Path) -> None:
+    seen = Request(b"GET", b"/v1/x", b"HTTP/2", ((b"accept", b"*/*"), (b"host", b"h")))
+    path = tmp_path / "seen.jsonl"
+    path.write_bytes(encode(Exchange(0, "file", "s", 1.6e9, seen, Response(200))))
+    wires = [b64decode(row["raw_base64"]) for row in rows(str(path), "--mutants", "20")]
+    assert len(wires) == 20
+    assert not any(b"HTTP/2\r\n" in wire for wire in wires)

@@ -467,3 +467,33 @@ def test_listed_objects_that_differ_otherwise_too_came_and_went() -> None:
         ("body:$[1].id", "value"),
         ("body:$[2]", "added"),
     ]
+
+
+def test_answer_over_http2_equals_the_same_over_http1() -> None:
+    """Version, reason, the case of names and fields of the connection are no part of what is said."""
+    body = b'{"a": 1}'
+    over_http2 = Response(
+        200,
+        b"",
+        b"HTTP/2",
+        ((b"content-type", b"application/json"), (b"x-a", b"1"), (b"set-cookie", b"a=b"), (b"date", b"now")),
+        body,
+        ((b"x-sum", b"1"),),
+    )
+    over_http1 = Response(
+        200,
+        b"OK",
+        b"HTTP/1.1",
+        (
+            (b"Date", b"then"),
+            (b"Set-Cookie", b"a=b"),
+            (b"Connection", b"keep-alive"),
+            (b"Transfer-Encoding", b"chunked"),
+            (b"Trailer", b"X-Sum"),
+            (b"X-A", b"1"),
+            (b"Content-Type", b"application/json"),
+        ),
+        body,
+        ((b"X-Sum", b"1"),),
+    )
+    assert compare(over_http2, over_http1) == compare(over_http1, over_http2) == ()

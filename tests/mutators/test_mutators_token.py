@@ -5,7 +5,7 @@ from random import Random
 import jwt as pyjwt
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mutators import token
@@ -159,6 +159,7 @@ hostile = st.lists(
 ).map(lambda headers: request_with(*headers))
 
 
+@example(request_with((b"Authorization", b"\t")), 0, known_for(JWT))
 @given(hostile, st.integers(0, 99), st.sampled_from([Known(), *map(known_for, CREDENTIALS.values())]))
 def test_any_request_gives_the_same_mutant_twice_and_never_raises(
     request: Request, seed: int, known: Known

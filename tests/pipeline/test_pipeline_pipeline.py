@@ -358,3 +358,15 @@ async def test_mutants_of_the_run_are_judged_and_found() -> None:
     await bench.run(sessions(["GET /a"] * 6, of=3))
     (found,) = bench.findings.values()
     assert (found.count, found.exchanges, found.confirmed) == (6, (0, 1, 2, 3, 4, 5), "2/2")
+
+
+async def test_request_of_http2_is_sent_as_http1_says_it() -> None:
+    crumbs = ((b"cookie", b"a=1"), (b"cookie", b"b=2"))
+    seen = exchange("POST /x")
+    asked = Request(b"POST", b"/x", b"HTTP/2", ((b"host", b"h"), *crumbs), b"body")
+    bench = Bench(always(reply()))
+    await bench.run([msgspec.structs.replace(seen, request=asked)])
+    (sent,) = bench.candidate.requests
+    assert (sent.version, sent.body) == (b"HTTP/1.1", b"body")
+    assert sent.headers[0][0].lower() == b"host"
+    assert sent.headers[1:3] == ((b"cookie", b"a=1; b=2"), (b"content-length", b"4"))

@@ -1,6 +1,7 @@
+import msgspec
 import pytest
 
-from shadow.model import Exchange, Fate, Headers, Request
+from shadow.model import Exchange, Fate, Headers, Request, Response
 from shadow.pipeline.scope import Scope, session_of
 
 
@@ -41,6 +42,17 @@ def test_own_traffic_is_never_taken() -> None:
 
 def test_other_protocols_are_told() -> None:
     assert scope().refusal(exchange(protocol="dns"), "s") == (Fate.FILTERED, "protocol dns is not replayed")
+
+
+def test_request_that_is_still_of_another_version_is_told() -> None:
+    seen = msgspec.structs.replace(exchange(), request=Request(b"GET", b"/", b"HTTP/2", ((b"a", b"\n"),)))
+    assert scope().refusal(seen, "s") == (Fate.FILTERED, "the request cannot be said over HTTP/1.1")
+
+
+@pytest.mark.parametrize(("upgrade", "is_taken"), [(b"h2c", False), (b"H2C", False), (b"foo", True)])
+def test_switch_to_http2_is_left_to_what_follows_it(upgrade: bytes, is_taken: bool) -> None:
+    seen = msgspec.structs.replace(exchange(), response=Response(101, headers=((b"Upgrade", upgrade),)))
+    assert (scope().refusal(seen, "s") is None) is is_taken
 
 
 def test_sampling_keeps_sessions_whole_and_takes_the_stated_share() -> None:

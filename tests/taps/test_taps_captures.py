@@ -1,4 +1,4 @@
-"""Real captures, where the folder of them exists: what tshark found in them is found here too.
+"""Real captures, where the folder of them exists: the HTTP/1 that tshark found in them is found here too.
 
 tshark is a witness, not the truth. Where the two differ, EXPLAINED says what is really there.
 """
@@ -104,7 +104,7 @@ class Seen(NamedTuple):
 @pytest.mark.parametrize("name", NAMES)
 def test_capture_holds_what_the_witness_saw_or_what_is_explained(name: str) -> None:
     items = list(Recording([CAPTURES / name]))
-    exchanges = [each for each in items if isinstance(each, Exchange) and each.protocol == "http"]
+    exchanges = [each for each in items if isinstance(each, Exchange) and _is_http1(each)]
     explained = EXPLAINED.get(_short(name))
     if explained is not None:
         answered = sum(each.response is not None for each in exchanges)
@@ -141,10 +141,13 @@ OTHERS = sorted(CAPTURES.glob("*__*")) if CAPTURES.is_dir() else []
 @pytest.mark.parametrize("path", OTHERS, ids=lambda path: path.name)
 def test_every_capture_is_read_and_no_two_exchanges_share_an_index(path: Path) -> None:
     exchanges = [each for each in Recording([path]) if isinstance(each, Exchange)]
-    indexes = [each.index for each in exchanges]
-    assert len(indexes) == len(set(indexes))
+    assert len(exchanges) == len({each.index for each in exchanges})
     if path.name in NAMES:
-        assert any(each.protocol == "http" for each in exchanges) == _holds_exchanges(path.name)
+        assert any(_is_http1(each) for each in exchanges) == _holds_exchanges(path.name)
+
+
+def _is_http1(exchange: Exchange) -> bool:
+    return exchange.protocol == "http" and exchange.request.version.startswith(b"HTTP/1")
 
 
 def _short(name: str) -> str:

@@ -34,13 +34,16 @@ def alone(*paths: Path) -> list[Exchange]:
     return sorted(found, key=lambda each: each.index)
 
 
-def divided(*paths: Path, workers: int = 2) -> list[Exchange]:
+def divided(folder: Path, *paths: Path, workers: int = 2) -> list[Exchange]:
     found = []
-    for item in Division(paths, ports=(), workers=workers):
-        assert isinstance(item, bytes)
-        exchange = decode(item)
+    division = Division(paths, workers=workers)
+    with (folder / "lines").open("wb") as stream:
+        division.write(stream)
+    for line in (folder / "lines").read_bytes().splitlines():
+        exchange = decode(line)
         assert isinstance(exchange, Exchange)
         found.append(known(exchange))
+    assert division.exchanges == len(found)
     return sorted(found, key=lambda each: each.index)
 
 
@@ -53,8 +56,10 @@ def capture(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("workers", [2, 3])
-def test_several_processes_find_what_one_finds_in_the_same_order(capture: Path, workers: int) -> None:
-    found = divided(capture, workers=workers)
+def test_several_processes_find_what_one_finds_in_the_same_order(
+    capture: Path, tmp_path: Path, workers: int
+) -> None:
+    found = divided(tmp_path, capture, workers=workers)
     assert found == alone(capture)
     assert [each.index for each in found] == list(range(len(found)))
 
@@ -66,24 +71,31 @@ def test_files_of_both_kinds_are_merged_by_time(tmp_path: Path) -> None:
         talk.say(0, b"GET /x HTTP/1.1\r\nHost: h\r\n\r\n").say(1, b"HTTP/1.1 204 No Content\r\n\r\n").close()
     first.write_bytes(pcap(sorted(packet for talk in talks[:4] for packet in talk.packets)))
     second.write_bytes(pcapng(sorted(packet for talk in talks[4:] for packet in talk.packets)))
-    assert divided(first, second) == alone(first, second)
+    assert divided(tmp_path, first, second) == alone(first, second)
 
 
 def test_what_cannot_be_parsed_and_what_else_there_is_to_know_is_told_once(tmp_path: Path) -> None:
     path = tmp_path / "cut.pcap"
     talk = Talk().open().say(0, b"POST / HTTP/1.1\r\nContent-Length: 9\r\n\r\nabc").close()
     path.write_bytes(pcap(talk.packets) + b"cut")
-    recording, division = Recording([path]), Division([path], ports=(), workers=2)
+    recording, division = Recording([path]), Division([path], workers=2)
     (settled,) = recording
-    assert list(division) == [settled]
     assert isinstance(settled, Settled)
+    with (tmp_path / "lines").open("wb") as stream:
+        division.write(stream)
+    assert division.unparsed == {settled.why: 1}
     assert division.notices == recording.notices != []
 
 
 def test_process_that_dies_is_told(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(TapError, match="try --workers 1"):
-        list(Division([tmp_path / "gone.pcap"], ports=(), workers=2))
+    with (tmp_path / "lines").open("wb") as stream, pytest.raises(TapError, match="try --workers 1"):
+        Division([tmp_path / "gone.pcap"], workers=2).write(stream)
     assert "gone.pcap" in capfd.readouterr().err
+
+
+def test_full_disk_is_an_error_and_no_hang(capture: Path) -> None:
+    with Path("/dev/full").open("wb", buffering=0) as stream, pytest.raises(OSError, match="No space left"):
+        Division([capture], workers=2).write(stream)
 
 
 OTHERS = sorted(CAPTURES.glob("*__*")) if CAPTURES.is_dir() else []
@@ -119,7 +131,9 @@ def test_each_process_has_the_secrets_of_tls(tmp_path: Path) -> None:
     path.write_bytes(pcap(packets))
     (tmp_path / "keys.log").write_bytes(secrets)
     division = Division([path], ports=(), key_log=KeyLogFile(tmp_path / "keys.log"), workers=3)
-    found = [decode(item) for item in division if isinstance(item, bytes)]
+    with (tmp_path / "lines").open("wb") as stream:
+        division.write(stream)
+    found = [decode(line) for line in (tmp_path / "lines").read_bytes().splitlines()]
     targets = [each.request.target for each in found if isinstance(each, Exchange)]
     assert sorted(targets) == [b"/%d" % number for number in range(1, 8)]
     assert division.remarks.tls == TlsRemarks(seen=8, read=7, keyless=1)

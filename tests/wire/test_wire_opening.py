@@ -61,3 +61,41 @@ def test_kind_of_a_hopeless_connection_is_known() -> None:
     opening = Opening(is_whole=True)
     opening.take(0, b"\x16\x03\x01", 1.0, 0, 0)
     assert (opening.is_hopeless, opening.kind) == (True, "TLS")
+
+
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+SETTINGS = b"\0\0\0\4\0\0\0\0\0"
+HEADERS = b"\0\0\1\1\4\0\0\0\1\x88"
+UNKNOWN = [(0, None, 1.0, 0, 0), (1, None, 1.0, 0, 0)]
+
+
+def test_all_that_was_said_before_the_preface_is_given() -> None:
+    opening = Opening(is_whole=True)
+    opening.take(1, SETTINGS, 1.0, 10, 5)
+    opening.skip(1, 7, 1.0)
+    opening.take(0, PREFACE[:2], 1.0, 5, 10)
+    opening.take(0, PREFACE[2:], 1.0, 7, 10)
+    assert (opening.is_hopeless, opening.kind) == (True, "HTTP/2")
+    assert opening.pieces == [
+        (1, SETTINGS, 1.0, 10, 5),
+        (1, None, 1.0, 7, 0),
+        (0, PREFACE[:2], 1.0, 5, 10),
+        (0, PREFACE[2:], 1.0, 7, 10),
+    ]
+
+
+@pytest.mark.parametrize("text", [PREFACE, HEADERS], ids=["preface", "head of a response"])
+def test_http2_is_recognised_in_the_middle_of_a_connection(text: bytes) -> None:
+    opening = Opening(is_whole=False)
+    for _ in range(50):
+        opening.take(1, b"\0binary", 1.0, 0, 0)
+    assert not opening.is_hopeless
+    opening.take(1, text, 1.0, 10, 5)
+    assert (opening.is_hopeless, opening.kind) == (True, "HTTP/2")
+    assert opening.pieces == [*UNKNOWN, (1, text, 1.0, 10, 5)]
+
+
+def test_frames_at_the_start_of_a_connection_are_no_http2_without_its_preface() -> None:
+    opening = Opening(is_whole=True)
+    opening.take(1, HEADERS, 1.0, 10, 5)
+    assert not opening.is_hopeless

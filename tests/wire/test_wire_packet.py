@@ -33,6 +33,7 @@ LINKS = {
     "IPv6": (229, IP6),
     "cooked": (113, b"\0" * 14 + b"\x08\0" + IP4),
     "cooked 2": (276, b"\x86\xdd" + b"\0" * 18 + IP6),
+    "FDDI": (10, b"\0" * 13 + b"\xaa\xaa\x03\0\0\0\x08\0" + IP4),
     "PPP": (9, b"\xff\x03\x00\x21" + IP4),
     "wireless": (105, b"\x08\x01" + b"\0" * 22 + b"\xaa\xaa\x03\0\0\0\x08\0" + IP4),
     "radiotap": (

@@ -16,7 +16,7 @@ from shadow.wire.http1 import Limits
 from shadow.wire.transcript import _MAX_MESSAGES
 from shadow.wire.websocket import WebSocket
 from tests.wire.listening import HANDSHAKE, Heard, messages
-from tests.wire.test_wire_extraction import extracted
+from tests.wire.test_wire_extraction import extracted, get, ok
 from tests.wire.test_wire_websocket_frames import frame
 
 MASK = b"\x11\x22\x33\x44"
@@ -67,6 +67,19 @@ def test_conversation_follows_its_handshake_and_has_its_time() -> None:
     assert messages(exchanges[1]) == [("client text", b"hi"), ("server text", b"ho")]
     assert exchanges[1].is_complete
     assert not exchanges[0].messages
+
+
+def test_requests_before_the_switch_are_numbered_before_the_conversation() -> None:
+    talk = Talk().open().say(0, ASK)
+    other = Talk(("10.0.0.3", 40000), at=talk.time).open().say(0, get("/x")).say(1, ok())
+    talk.time = other.time
+    talk.say(1, switch()).close()
+    exchanges, _ = extracted([*talk.packets[:5], *other.packets, *talk.packets[5:]])
+    assert [(each.index, each.protocol, each.request.target) for each in exchanges] == [
+        (0, "http", b"/chat"),
+        (1, "http", b"/x"),
+        (2, "websocket", b"/chat"),
+    ]
 
 
 def test_messages_in_the_segment_of_the_handshake_are_read() -> None:

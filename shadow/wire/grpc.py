@@ -1,0 +1,79 @@
+"""The messages in the bodies of gRPC (gRPC over HTTP/2: Length-Prefixed-Message)."""
+
+from collections.abc import Iterator
+
+from shadow.model import Headers, Message, field
+
+_PREFIX_BYTES = 5
+_MAX_MESSAGES = 65_536
+"""Of one body. Each costs more than its five bytes, and may be empty."""
+
+
+def is_grpc(headers: Headers) -> bool:
+    """Whether the content is gRPC's. That of gRPC-Web is framed likewise, but is ordinary HTTP."""
+    kind = (field(headers, b"content-type") or b"").lower()
+    return kind.startswith(b"application/grpc") and kind[16:17] in (b"", b"+", b";", b" ")
+
+
+class Prefixed:
+    """Notes where the messages of one body end, and when each was complete."""
+
+    __slots__ = ("_end", "_is_broken", "_left", "_marks", "_prefix")
+
+    def __init__(self) -> None:
+        self._marks: list[tuple[float, int, int, bool]] = []
+        """Unix time, where the message begins and ends in the body, whether it is compressed."""
+        self._prefix = b""
+        self._left = 0
+        """Bytes of the message that are still to come; its prefix is to come first where 0."""
+        self._end = 0
+        """Where the last message that began ends."""
+        self._is_broken = False
+
+    def __len__(self) -> int:
+        return len(self._marks)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the body read so far ends with a message."""
+        return not (self._is_broken or self._left or self._prefix)
+
+    def take(self, piece: bytes, time: float) -> None:
+        """Reads the next bytes of the body."""
+        at, size = 0, len(piece)
+        while at < size and not self._is_broken:
+            if self._left:
+                step = min(self._left, size - at)
+                at += step
+                self._left -= step
+                if not self._left:
+                    self._marks[-1] = (time, *self._marks[-1][1:])
+                continue
+            step = min(_PREFIX_BYTES - len(self._prefix), size - at)
+            self._prefix += piece[at : at + step]
+            at += step
+            if len(self._prefix) == _PREFIX_BYTES:
+                self._begin(time)
+
+    def messages(self, body: bytes, *, is_from_client: bool) -> Iterator[Message]:
+        """The messages that are whole in `body`, the same bytes as were read, as far as they were kept."""
+        for at, (time, start, end, is_compressed) in enumerate(self._marks):
+            if end > len(body) or (self._left and at == len(self._marks) - 1):
+                return
+            yield Message(is_from_client, body[start:end], time, "compressed" if is_compressed else "")
+
+    def _begin(self, time: float) -> None:
+        flag, length = self._prefix[0], int.from_bytes(self._prefix[1:])
+        if flag > 1 or len(self._marks) == _MAX_MESSAGES:
+            self._is_broken = True
+            return
+        self._prefix = b""
+        start = self._end + _PREFIX_BYTES
+        self._end = start + length
+        self._left = length
+        self._marks.append((time, start, self._end, flag == 1))
+
+
+def in_order(asked: Iterator[Message], answered: Iterator[Message]) -> tuple[Message, ...]:
+    """What both sides said, in order of time."""
+    return tuple(sorted([*asked, *answered], key=lambda message: message.seen_at))
