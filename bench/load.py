@@ -1,5 +1,6 @@
 """What benchmarks measure with: a local nginx that answers, and wrk that asks."""
 
+import os
 import re
 import shutil
 import socket
@@ -15,13 +16,14 @@ import msgspec
 
 _START_SECONDS = 30
 _NGINX = """
-daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
+{user} daemon off; worker_processes 1; pid {folder}/pid; error_log stderr crit;
 events {{ worker_connections 1024; }}
 http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   keepalive_requests 1000000000;
-  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{body}'; }} }}
+  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{body}'; }}
+    location /files/ {{ alias {files}/; }} }}
 }}
 """
 
@@ -43,12 +45,18 @@ def tool(name: str) -> str:
 
 
 @contextmanager
-def nginx(body: str) -> Iterator[int]:
-    """The port of an nginx with one worker that answers everything with `body`, JSON without quotes ``'``."""
+def nginx(body: str, *, files: Path | None = None) -> Iterator[int]:
+    """The port of an nginx with one worker that answers everything with `body`, JSON without quotes ``'``.
+
+    What is in the folder `files` it serves below ``/files/``.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "nginx.conf"
-        settings.write_text(_NGINX.format(folder=folder, port=port, body=body))
+        user = "user root;" if os.geteuid() == 0 else ""  # else it may not read what is root's
+        settings.write_text(
+            _NGINX.format(folder=folder, port=port, body=body, user=user, files=files or folder)
+        )
         with running([tool("nginx"), "-p", folder, "-c", str(settings)]):
             until(lambda: listens(port))
             yield port
@@ -72,11 +80,11 @@ def wrk(url: str, *, seconds: int, connections: int, field: str | None = None) -
 
 
 @contextmanager
-def running(command: list[str]) -> Iterator[None]:
-    """Runs a program for as long as the block."""
+def running(command: list[str]) -> Iterator[int]:
+    """Runs a program for as long as the block; its process id."""
     program = subprocess.Popen(command)
     try:
-        yield
+        yield program.pid
     finally:
         program.terminate()
         try:

@@ -11,6 +11,7 @@ from shadow.errors import ShadowError, first_in, nearest
 
 _COMMANDS = {
     "proxy": ("shadow.cli.proxy", "Tap live traffic inline, and shadow it."),
+    "mirror": ("shadow.cli.mirror", "Tap copies of live requests that a proxy mirrors, and shadow them."),
     "sniff": ("shadow.cli.sniff", "Tap live traffic from beside it, and shadow it."),
     "replay": ("shadow.cli.replay", "Shadow recorded traffic: pcap, pcapng, HAR, GoReplay, JSON lines."),
     "extract": ("shadow.cli.extract", "Print the exchanges in captures as JSON lines; sends nothing."),

@@ -1,19 +1,26 @@
 """`shadow proxy`: the inline tap, and the pipeline as its child."""
 
-import asyncio
-import secrets
-import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadow.cli._options import child_options, require, run_options, settings_from, tell
+from shadow.cli._options import require, run_options, settings_from
+from shadow.cli._tap import supervise
+
+if TYPE_CHECKING:
+    from shadow.config import Settings
+    from shadow.run.supervision import LiveTap
 
 
 @click.command()
 @click.option("--live", metavar="URL", help="The service whose traffic is tapped; never sent anything else.")
 @click.option("--listen", metavar="HOST:PORT", help="Where clients connect.  [default: 127.0.0.1:8080]")
+@click.option(
+    "--front",
+    type=click.Choice(["mitm", "light"]),
+    help="What stands in the way: mitmproxy, or a byte relay that carries far more.  [default: mitm]",
+)
 @run_options
 def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> int:
     """Pass live traffic through, and shadow it. Clients connect to --listen.
@@ -23,15 +30,15 @@ def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: An
     """
     settings = settings_from(config_file, options)
     require(settings, "live", "candidate")
-    from shadow.run.inline import InlineTap
-    from shadow.run.supervision import Supervision
+    return supervise(_front(settings), quiet=quiet, as_json=as_json)
 
-    with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
-        supervision = Supervision(
-            InlineTap(settings),
-            Path(folder),
-            run=secrets.token_hex(6),
-            options=child_options(quiet=quiet, as_json=as_json),
-            tell=tell,
-        )
-        return asyncio.run(supervision.run())
+
+def _front(settings: "Settings") -> "LiveTap":
+    """The tap that the settings ask for; mitmproxy is imported for its own alone."""
+    if settings.front == "light":
+        from shadow.run.front import FrontTap
+
+        return FrontTap(settings)
+    from shadow.run.inline import InlineTap
+
+    return InlineTap(settings)

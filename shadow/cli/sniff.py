@@ -1,16 +1,14 @@
 """`shadow sniff`: the passive tap, and the pipeline as its child."""
 
-import asyncio
-import secrets
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
 from shadow.cli._keylog import keylog_option
-from shadow.cli._options import child_options, require, run_options, settings_from, tell
+from shadow.cli._options import require, run_options, settings_from
 from shadow.cli._ports import as_option
+from shadow.cli._tap import supervise
 
 
 @click.command()
@@ -47,16 +45,7 @@ def sniff(
     settings = settings_from(config_file, options)
     require(settings, "candidate")
     from shadow.run.passive import PassiveTap
-    from shadow.run.supervision import Supervision
     from shadow.taps.sniff import SniffSettings
 
     tap = PassiveTap(settings, SniffSettings(interface, ports, settings.scope.spoken, settings.keylog))
-    with tempfile.TemporaryDirectory(prefix="shadow-") as folder:
-        supervision = Supervision(
-            tap,
-            Path(folder),
-            run=secrets.token_hex(6),
-            options=child_options(quiet=quiet, as_json=as_json),
-            tell=tell,
-        )
-        return asyncio.run(supervision.run())
+    return supervise(tap, quiet=quiet, as_json=as_json)

@@ -26,6 +26,9 @@ from shadow.model import (
 NEAR_SECONDS = 300.0
 """Baseline and candidate are asked at the same moment; clocks and queues differ by less than this."""
 
+_AT_FAULT = frozenset({AnswerClass.DOWN, AnswerClass.BROKEN, AnswerClass.HUNG})
+"""What a baseline answers that tells nothing of what would be right."""
+
 _SEPARATORS = re.compile(r"""(https?://[^/?#\s"'<>]+|[/?&=#:;, "'<>()\[\]])""")
 """What stands between ids in addresses and messages; the address of a service is one such part."""
 
@@ -47,7 +50,8 @@ class Forgives(Protocol):
 class Witnesses(msgspec.Struct, frozen=True):
     """What became of one original request."""
 
-    live: Response
+    live: Response | None
+    """None where the tap saw no answer; then the baseline alone tells what is right."""
     candidate: Outcome
     baseline: Outcome | None = None
     """None without a baseline."""
@@ -57,6 +61,8 @@ def judge_original(witnesses: Witnesses, *, compare: Compare, forgives: Forgives
     """FAILED with the differences that are the candidate's own; UNDECIDED where it could not be asked."""
     if classify(witnesses.candidate) is AnswerClass.DOWN:
         return Judgement(Verdict.UNDECIDED, "the candidate was not reached")
+    if witnesses.live is None and (witnesses.baseline is None or classify(witnesses.baseline) in _AT_FAULT):
+        return Judgement(Verdict.UNDECIDED, "no live answer was seen, and no good one of a baseline")
     found = regressions(witnesses, compare=compare, forgives=forgives, same=same)
     if not found:
         return Judgement(Verdict.PASSED)
@@ -72,17 +78,20 @@ def regressions(
     """Differences that only the candidate shows; a changed status first, if there is one.
 
     With a baseline: the candidate differs from both others in a place where these agree. What the baseline
-    shows as well is drift of the environment. Without one: what differs from live and is no noise.
+    shows as well is drift of the environment. Without one: what differs from live and is no noise. Without a
+    live answer: what differs from the baseline and is no noise.
     """
     baseline = witnesses.baseline
     if baseline is None or classify(baseline) is AnswerClass.DOWN:
         found = _against_live(witnesses, compare, forgives, same)
     else:
-        found = _against_both(witnesses, baseline, compare, forgives, same)
+        found = _against_baseline(witnesses, baseline, compare, forgives, same)
     return tuple(sorted(found, key=lambda each: each.where != "status"))
 
 
 def _against_live(witnesses: Witnesses, compare: Compare, forgives: Forgives, same: Same) -> list[Difference]:
+    if witnesses.live is None:
+        return []
     differences = _between(Reply(witnesses.live), witnesses.candidate, compare)
     return [
         each
@@ -96,17 +105,19 @@ def _may_be_the_captures(difference: Difference) -> bool:
     return difference.where == "body:end" and difference.change is Change.ADDED
 
 
-def _against_both(
+def _against_baseline(
     witnesses: Witnesses, baseline: Outcome, compare: Compare, forgives: Forgives, same: Same
 ) -> list[Difference]:
-    live = Reply(witnesses.live)
     apart = [
         each
         for each in _between(baseline, witnesses.candidate, compare)
         if not forgives(each, window_seconds=NEAR_SECONDS)
     ]
+    if witnesses.live is None:
+        return [each for each in apart if not _stands_for(each, same)]
     if not apart:
         return []
+    live = Reply(witnesses.live)
     unequal = [each for each in _between(live, baseline, compare) if not _stands_for(each, same)]
     drift = [each for each in unequal if not forgives(each)]
     drift_in_time = [each for each in unequal if not forgives(each, window_seconds=NEAR_SECONDS)]
@@ -193,6 +204,8 @@ def _fault(witnesses: Witnesses, found: tuple[Difference, ...]) -> str:
 
 def _why(witnesses: Witnesses, found: tuple[Difference, ...]) -> str:
     others = "live" if witnesses.baseline is None else "live and the baseline"
+    if witnesses.live is None:
+        others = "the baseline"
     places = sorted({template(each.where) for each in found})
     more = f" and {len(places) - 3} more" if len(places) > 3 else ""
     return f"the candidate differs from {others} at {', '.join(places[:3])}{more}"

@@ -141,7 +141,11 @@ def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
         first = cause.differences[0]
         why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
         if isinstance(trial.baseline, Reply):
-            why += "; the baseline agrees with live"
+            why += (
+                "; the baseline agrees with live"
+                if trial.has_live
+                else "; the baseline says so, live is unseen"
+            )
     others = [name for name in mutators if name != trial.mutator]
     return f"{why}; also seen by {', '.join(others[:8])}" if others else why
 

@@ -147,3 +147,5 @@ class Trial(msgspec.Struct, frozen=True):
     answer: Outcome | None = None
     baseline: Outcome | None = None
     seed: int = 0
+    has_live: bool = True
+    """Whether the tap saw the live answer."""

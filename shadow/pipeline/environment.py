@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Sequence
 
 import msgspec
 
-from shadow.model import Exchange, Outcome, Parcel
+from shadow.model import Exchange, Outcome, Parcel, Reply
 from shadow.pipeline.link import Link, MutateFor, Ready
 
 _PREFERRED = ("aiohttp", "raw")
@@ -86,7 +86,14 @@ class Environment:
         )
 
     def learn(self, exchange: Exchange, answers: Answers, session: str) -> None:
-        """Have each target's correlation learn from its answer to the original."""
+        """Have each target's correlation learn from its answer to the original.
+
+        Where no live answer was seen, the baseline's stands for it: it names things as the live release does.
+        """
+        if exchange.response is None and isinstance(answers.baseline, Reply):
+            told = msgspec.structs.replace(exchange, response=answers.baseline.response)
+            self.candidate.learn(told, answers.candidate, session)
+            return
         self.candidate.learn(exchange, answers.candidate, session)
         if self.baseline is not None and answers.baseline is not None:
             self.baseline.learn(exchange, answers.baseline, session)

@@ -14,7 +14,7 @@ from shadow.judge import (
     template,
 )
 from shadow.judge.regression import Same
-from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Response, Verdict
+from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Response
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
 
@@ -51,6 +51,7 @@ class Judging:
         """Take in what the original's answers show of noise."""
         live = case.exchange.response
         if live is None:
+            self._learn_from_baseline(case, answers)
             return
         self._count(live, answers)
         for outcome, witness in (
@@ -59,6 +60,12 @@ class Judging:
         ):
             if isinstance(outcome, Reply):
                 self.noise.observe(case.endpoint, self._compare(live, outcome.response), witness)
+
+    def _learn_from_baseline(self, case: Case, answers: Answers) -> None:
+        """The baseline stands for the live service where no answer of that was seen."""
+        if isinstance(answers.baseline, Reply) and isinstance(answers.candidate, Reply):
+            differences = self._compare(answers.baseline.response, answers.candidate.response)
+            self.noise.observe(case.endpoint, differences, Witness.CANDIDATE)
 
     def _count(self, live: Response, answers: Answers) -> None:
         if classify(Reply(live)) is AnswerClass.SUCCESS:
@@ -77,14 +84,11 @@ class Judging:
 
     def original(self, case: Case, answers: Answers) -> Judgement:
         """The original's verdict, by the live answer, the baseline's and the candidate's."""
-        live = case.exchange.response
-        if live is None:
-            return Judgement(Verdict.UNDECIDED, "no live answer was seen")
 
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
-        witnesses = Witnesses(live, answers.candidate, answers.baseline)
+        witnesses = Witnesses(case.exchange.response, answers.candidate, answers.baseline)
         return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
 
     def mutant(self, case: Case, mutant: Mutant, control: Answers, answer: Answers) -> Judgement:

@@ -247,6 +247,7 @@ class Trials:
             baseline=answers.baseline,
             sent=_wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
+            has_live=case.exchange.response is not None,
         )
 
     def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None) -> None:

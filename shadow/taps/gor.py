@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import msgspec
 
 from shadow.model import Exchange, Fate, Request, Response, Settled, field
+from shadow.taps.session import CREDENTIALS, session_by
 from shadow.taps.source import Source
 from shadow.wire.http1 import (
     MAX_BODY_BYTES,
@@ -174,8 +175,5 @@ def _exchange(
 
 def _session(request: Request, name: bytes) -> str:
     """Whose request it is. The file says nothing of connections, so the client's credentials must tell."""
-    for header in (b"authorization", b"cookie", b"x-api-key", b"x-forwarded-for"):
-        value = field(request.headers, header)
-        if value:
-            return f"{TAP}:{hashlib.sha256(header + value).hexdigest()[:16]}"
-    return f"{TAP}:{name.decode('latin-1')}"
+    found = session_by(TAP, request.headers, (*CREDENTIALS, b"x-forwarded-for"))
+    return found or f"{TAP}:{name.decode('latin-1')}"

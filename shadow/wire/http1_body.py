@@ -195,6 +195,8 @@ class ChunkedBody:
 
     def skip(self, count: int) -> bool:
         self._kept.stop()
+        if not count:
+            return True
         if count > self._left:
             return False
         self._left = self._left - count or -1

@@ -11,8 +11,11 @@ type Piece = tuple[int, bytes | None, float, int, int]
 sequence number."""
 
 _MAX_HELD_BYTES = 65_536
+_SHORT_BYTES = 256
 _MAX_MISSES = 32
-"""After so many segments without HTTP, a connection that was seen from its start is something else."""
+_MAX_SKIPPED_BYTES = 262_144
+"""After so many segments, or bytes, without HTTP, a connection that was seen from its start is something
+else."""
 _HTTP2 = "HTTP/2"
 _KINDS = {b"\x16\x03": "TLS", b"\x17\x03": "TLS", b"SSH-": "SSH", b"PRI * HTTP/2": _HTTP2}
 _HOPELESS = tuple(_KINDS)
@@ -59,6 +62,8 @@ class Opening:
         self._gives_all = is_whole
         self._held: list[Piece] = []
         self._starts = [b"", b""]
+        self._looked_at = [0, 0]
+        """How long the start of each side was when it was looked at last."""
         self._misses = 0
         self.client: int | None = None
         self.is_hopeless = False
@@ -67,8 +72,9 @@ class Opening:
         self.skipped_bytes = 0
         self._has_gap = False
         self.pieces: list[Piece] = []
-        """What was said so far, for whoever reads it in place of HTTP/1. Where the beginning is missing, that
-        is a gap of unknown size (0) on both sides, and what tells what is spoken."""
+        """What was said so far, for whoever reads it in place of HTTP/1; empty once it is HTTP/1. Where the
+        beginning is missing, that is a gap of unknown size (0) on both sides, and what tells what is spoken.
+        """
 
     @property
     def is_blind(self) -> bool:
@@ -82,7 +88,7 @@ class Opening:
             header = proxy_header_bytes(payload)
             start, payload, seq = start[header:], payload[header:], seq + header
         self._add((side, payload, time, seq, ack))
-        match speaker(start):
+        match self._speaker(side, start, payload):
             case Speaker.CLIENT:
                 self.client = side
             case Speaker.SERVER:
@@ -106,7 +112,9 @@ class Opening:
                 self._miss(side, len(start), is_hopeless=found is Speaker.HOPELESS)
                 self.is_hopeless |= is_hello
                 return []
-        return [*self._held, (side, payload, time, seq, ack)]
+        pieces = [*self._held, (side, payload, time, seq, ack)]
+        self._held, self.pieces, self._starts = [], [], [b"", b""]
+        return pieces
 
     def skip(self, side: int, count: int, time: float) -> None:
         """`count` bytes of `side` are missing."""
@@ -120,12 +128,23 @@ class Opening:
         if self._gives_all:
             self.pieces.append(piece)
 
+    def _speaker(self, side: int, start: bytes, fresh: bytes) -> Speaker:
+        """Who sends `start`, of which `fresh` is the end. What was unsure stays so, without a look, until a
+        line ends or it is twice as long: else each byte of a long line would cost a look at all of it."""
+        looked_at = self._looked_at[side]
+        if looked_at >= _SHORT_BYTES and len(start) < 2 * looked_at and b"\n" not in fresh:
+            return Speaker.UNSURE
+        self._looked_at[side] = len(start)
+        return speaker(start)
+
     def _miss(self, side: int, count: int, *, is_hopeless: bool) -> None:
         self._misses += 1
         self.skipped_bytes += count
         self._starts[side] = b""
+        self._looked_at[side] = 0
         self._held = [piece for piece in self._held if piece[0] != side]
-        is_hopeless = self.is_whole and (is_hopeless or self._misses > _MAX_MISSES)
+        is_other = self._misses > _MAX_MISSES or self.skipped_bytes > _MAX_SKIPPED_BYTES
+        is_hopeless = self.is_whole and (is_hopeless or is_other)
         self.is_hopeless = is_hopeless or self.kind == _HTTP2
 
 

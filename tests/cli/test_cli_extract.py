@@ -134,8 +134,9 @@ def tls(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_summary_says_how_many_tls_connections_were_read(tls: Path, workers: str) -> None:
-    result = extracted(str(tls), "--keylog", str(tls.parent / "keys.log"), "--workers", workers)
-    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 1)
+    out, log = tls.parent / "out.jsonl", str(tls.parent / "keys.log")
+    result = extracted(str(tls), "-o", str(out), "--keylog", log, "--workers", workers)
+    assert (result.exit_code, len(out.read_bytes().splitlines())) == (0, 1)
     assert result.stderr.splitlines()[-1] == (
         "captured 1 = 1 exchanges + 0 unparsed; TLS connections: 1 read, 1 without a key"
     )

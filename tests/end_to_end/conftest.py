@@ -212,6 +212,17 @@ async def proxying(
         yield proxy
 
 
+@asynccontextmanager
+async def receiving(
+    cwd: Path, *, candidate: Shop, baseline: Shop | None = None, arguments: Iterable[str] = ()
+) -> AsyncIterator[Running]:
+    """`shadow mirror` from when mirrors may send, at a port of the system's choice."""
+    targets = ("--candidate", candidate.url, *(("--baseline", baseline.url) if baseline else ()))
+    async with running("mirror", "--listen", "127.0.0.1:0", *targets, *arguments, cwd=cwd) as tap:
+        tap.url = (await tap.until(r"mirrors send to (http://\S+?),"))[1]
+        yield tap
+
+
 def recording(asks: Iterable[Ask], *, port: int = 40000, per_connection: int = 5) -> bytes:
     """A capture of the shop's traffic before it got any faults."""
     packets, talk = [], Talk()

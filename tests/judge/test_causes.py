@@ -3,6 +3,7 @@
 import base64
 from typing import Any
 
+import msgspec
 import pytest
 
 from shadow.judge.causes import Causes
@@ -246,6 +247,11 @@ def test_a_finding_tells_all_that_showed_it() -> None:
     )
     assert found.title == "field price: missing (GET /v1/x/{id} and 1 more)"
     assert found.why == "body:$.price was 1, the candidate has nothing; the baseline agrees with live"
+    unseen = msgspec.structs.replace(trial, has_live=False)
+    other = finding(
+        unseen, sighting, confirmed="5/5", request=Request(b"GET", b"/"), origin="http://127.0.0.1:1"
+    )
+    assert other.why == "body:$.price was 1, the candidate has nothing; the baseline says so, live is unseen"
     assert found.control == {
         "class": "success",
         "status": 200,

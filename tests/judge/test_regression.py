@@ -369,3 +369,39 @@ def test_silence_is_judged_with_care(candidate: Outcome, baseline: Outcome, verd
         same=lambda left, right, _: False,
     )
     assert judgement.verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("candidate", "baseline", "verdict", "where"),
+    [
+        pytest.param(answer(VM), answer(VM), Verdict.PASSED, [], id="alike"),
+        pytest.param(
+            answer(without(VM, "vcpus")), answer(VM), Verdict.FAILED, ["body:$.vcpus"], id="field gone"
+        ),
+        pytest.param(answer("x", 502), answer(VM), Verdict.FAILED, ["status", "body:$"], id="broken"),
+        pytest.param(
+            answer({**VM, "name": "vm-beta"}),
+            answer({**VM, "name": "vm-alpha"}),
+            Verdict.PASSED,
+            [],
+            id="name",
+        ),
+        pytest.param(answer(VM), answer("x", 502), Verdict.UNDECIDED, [], id="the baseline is broken"),
+        pytest.param(answer(VM), NoReply(Silence.TIMED_OUT), Verdict.UNDECIDED, [], id="the baseline hangs"),
+        pytest.param(answer(VM), NoReply(Silence.REFUSED), Verdict.UNDECIDED, [], id="the baseline is down"),
+        pytest.param(answer(VM), None, Verdict.UNDECIDED, [], id="no baseline"),
+    ],
+)
+def test_baseline_alone_tells_what_is_right_where_no_live_answer_was_seen(
+    candidate: Response, baseline: Response | NoReply | None, verdict: Verdict, where: list[str]
+) -> None:
+    beside = Reply(baseline) if isinstance(baseline, Response) else baseline
+    judgement = judge_original(
+        Witnesses(None, Reply(candidate), beside),
+        compare=compare,
+        forgives=lambda difference, *, window_seconds=None: False,
+        same=lambda left, right, _: (left, right) in SAME,
+    )
+    assert judgement.verdict is verdict
+    assert [each.where for each in judgement.differences] == where
+    assert "live" not in judgement.why or verdict is Verdict.UNDECIDED

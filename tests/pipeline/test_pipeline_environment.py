@@ -11,7 +11,7 @@ from shadow.model import Edit, Expect, Level, Parcel, Request, field
 from shadow.pipeline.environment import Pair, together
 from shadow.pipeline.link import Mutate, Ready
 from shadow.replay import Sending
-from tests.pipeline.conftest import Bench, always, edits, exchange, is_edited, reply
+from tests.pipeline.conftest import REFUSED, Bench, always, edits, exchange, is_edited, reply
 
 LIVE_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 BASELINE_ID = "f0e0d0c0-b0a0-4090-8070-605040302010"
@@ -161,3 +161,13 @@ async def test_each_target_learns_from_its_own_answer() -> None:
     assert readies.baseline is not None
     assert readies.candidate.request.target == f"/x/{CANDIDATE_ID}".encode()
     assert readies.baseline.request.target == f"/x/{BASELINE_ID}".encode()
+
+
+def test_candidate_learns_from_the_baseline_where_no_live_answer_was_seen() -> None:
+    environment = Bench(always(reply()), always(reply())).environment
+    ours, theirs = (reply(201, b'{"id": "%b"}' % each) for each in (b"web-42", b"web-17"))
+    environment.learn(exchange("POST /items", answer=REFUSED), Pair(ours, theirs), "s")
+    readies = environment.prepare(exchange("GET /items/web-17", 1), "s")
+    assert readies.baseline is not None
+    assert readies.baseline.request.target == b"/items/web-17"
+    assert readies.candidate.request.target == b"/items/web-42"

@@ -3,7 +3,7 @@
 import pytest
 
 from mutators import Mutator
-from shadow.model import Expect, Outcome, Reply, Request, Verdict
+from shadow.model import Exchange, Expect, Outcome, Reply, Request, Verdict
 from shadow.pipeline.case import Mutant
 from shadow.pipeline.environment import Answers, Pair
 from shadow.pipeline.link import Mutate, Ready
@@ -127,3 +127,29 @@ def test_ids_that_stand_for_live_ones_are_no_difference() -> None:
     one.environment.learn(recorded, Pair(reply(201, ours), None), "s")
     judgement = one.judging.original(one.case(recorded), Pair(reply(201, ours), None))
     assert judgement.verdict is Verdict.PASSED
+
+
+def unanswered(line: str, index: int = 0) -> Exchange:
+    """As a mirror shows it."""
+    return exchange(line, index, answer=REFUSED)
+
+
+def test_what_the_baseline_differs_in_from_itself_is_noise_where_no_live_answer_was_seen() -> None:
+    one = bench()
+    case = one.case(unanswered("GET /a"))
+    fixed, first, second = (reply(200, b'{"left": %d, "of": 3}' % n) for n in (1, 2, 3))
+    for _ in range(5):
+        one.judging.learn(case, Pair(first, fixed))
+    assert one.judging.original(case, Pair(first, fixed)).verdict is Verdict.FAILED
+    one.judging.learn_repeat(case, Pair(first, first), Pair(second, second))
+    assert one.judging.original(case, Pair(first, second)).verdict is Verdict.PASSED
+
+
+def test_what_the_candidate_does_far_more_often_than_the_baseline_is_no_noise() -> None:
+    one = bench()
+    case = one.case(unanswered("GET /a"))
+    usual, other = (reply(200, b'{"left": %d}' % n) for n in (3, 4))
+    for at in range(40):
+        one.judging.learn(case, Pair(other, usual))
+        one.judging.learn_repeat(case, Pair(usual, usual), Pair(usual, usual if at else other))
+    assert one.judging.original(case, Pair(other, usual)).verdict is Verdict.FAILED

@@ -159,6 +159,17 @@ def test_body_over_its_limit_is_kept_up_to_it_and_framing_goes_on() -> None:
     assert (response.body, response.is_complete, reader.surplus) == (b"abc", False, b"NEXT")
 
 
+@pytest.mark.parametrize("length", [b"Transfer-Encoding: chunked", b"Content-Length: 13"])
+@pytest.mark.parametrize("at", range(14))
+def test_body_that_is_no_longer_kept_is_read_to_its_end_all_the_same(length: bytes, at: int) -> None:
+    reader, body = RequestReader(), b"3\r\nabc\r\n0\r\n\r\n"
+    assert reader.feed(b"POST / HTTP/1.1\r\n%b\r\n\r\n%b" % (length, body[:at])) is None or at == len(body)
+    assert reader.skip(0)
+    assert at == len(body) or reader.feed(body[at:]) is not None
+    assert reader.error is None
+    assert reader.is_cut is (at < len(body))
+
+
 def test_trailers_and_folded_fields_are_kept() -> None:
     reader = RequestReader()
     head = b"PUT / HTTP/1.1\r\nX: a\r\n  b\r\nNoColon\r\nTransfer-Encoding: chunked\r\n\r\n"

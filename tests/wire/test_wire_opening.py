@@ -99,3 +99,49 @@ def test_frames_at_the_start_of_a_connection_are_no_http2_without_its_preface() 
     opening = Opening(is_whole=True)
     opening.take(1, HEADERS, 1.0, 10, 5)
     assert not opening.is_hopeless
+
+
+def test_connection_that_says_much_without_http_is_given_up_early() -> None:
+    opening = Opening(is_whole=True)
+    pieces = 0
+    while not opening.is_hopeless:
+        opening.take(0, b"\0" * 100_000, 1.0, 0, 0)
+        pieces += 1
+    assert pieces == 3
+    assert len(opening.pieces) == pieces
+
+
+def test_nothing_is_held_once_the_client_is_known() -> None:
+    opening = Opening(is_whole=True)
+    opening.take(0, b"GET /", 1.0, 0, 0)
+    assert opening.pieces
+    opening.take(0, b" HTTP/1.1\r\n", 1.0, 5, 0)
+    assert opening.pieces == []
+
+
+@pytest.mark.parametrize("end", [b" HTTP/1.1\r\n", b" HTTP/3\r\n"], ids=["a request", "none"])
+def test_long_request_line_in_single_bytes_is_known_at_its_end(end: bytes) -> None:
+    opening = Opening(is_whole=True)
+    line = b"GET /" + b"x" * 3000 + end
+    for at in range(len(line) - 1):
+        assert opening.take(0, line[at : at + 1], 1.0, at, 0) == []
+    assert opening.skipped_bytes == 0
+    pieces = opening.take(0, line[-1:], 1.0, len(line) - 1, 0)
+    assert b"".join(payload or b"" for _, payload, *_ in pieces) == (line if b"1.1" in end else b"")
+    assert opening.skipped_bytes == (0 if b"1.1" in end else len(line))
+
+
+def test_line_without_end_is_held_no_longer_than_it_may_be() -> None:
+    opening = Opening(is_whole=True)
+    for _ in range(200):
+        opening.take(0, b"GET /" if not opening.pieces else b"x" * 1000, 1.0, 0, 0)
+    assert opening.skipped_bytes > 65_536
+
+
+def test_what_follows_a_long_line_that_was_none_is_looked_at_anew() -> None:
+    opening = Opening(is_whole=True)
+    opening.take(0, b"GET /" + b"x" * 3000, 1.0, 0, 0)
+    opening.take(0, b"\0" * 4000, 1.0, 3005, 0)
+    assert opening.skipped_bytes == 7005
+    opening.take(0, b"HTTP/1.1 200", 1.0, 7005, 0)
+    assert opening.client == 1

@@ -1,18 +1,13 @@
 """What is looked at before live traffic depends on it."""
 
 import socket
-import warnings
 from collections.abc import Iterator
 
 import pytest
 
 from shadow.config import Settings
 from shadow.errors import TapError, UnsafeError
-
-with warnings.catch_warnings():
-    # mitmproxy uses names that its own dependencies have given up
-    warnings.simplefilter("ignore", DeprecationWarning)
-    from shadow.run.inline import _check_live, _with_listener
+from shadow.run.listening import check_live, with_listener
 
 
 @pytest.fixture
@@ -25,32 +20,32 @@ def taken() -> Iterator[int]:
 
 
 def test_port_zero_becomes_a_free_one() -> None:
-    host, _, port = _with_listener(Settings(listen="127.0.0.1:0")).listen.rpartition(":")
+    host, _, port = with_listener(Settings(listen="127.0.0.1:0")).listen.rpartition(":")
     assert host == "127.0.0.1"
     assert 1 <= int(port) <= 65535
 
 
 def test_free_port_stays_what_it_is(taken: int) -> None:
-    settings = _with_listener(Settings(listen="127.0.0.1:0"))
-    assert _with_listener(settings) == settings
+    settings = with_listener(Settings(listen="127.0.0.1:0"))
+    assert with_listener(settings) == settings
     assert not settings.listen.endswith(f":{taken}")
 
 
 def test_ipv6_address_keeps_its_brackets() -> None:
     if not socket.has_ipv6:
         return
-    assert _with_listener(Settings(listen="[::1]:0")).listen.startswith("[::1]:")
+    assert with_listener(Settings(listen="[::1]:0")).listen.startswith("[::1]:")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", ""])
 def test_port_that_is_taken_is_told_before_anything_is_begun(taken: int, host: str) -> None:
     with pytest.raises(TapError, match=f"cannot listen on '{host}:{taken}': Address already in use"):
-        _with_listener(Settings(listen=f"{host}:{taken}"))
+        with_listener(Settings(listen=f"{host}:{taken}"))
 
 
 def test_host_that_is_not_ours_is_told() -> None:
     with pytest.raises(TapError, match=r"cannot listen on '192\.0\.2\.1:0': "):
-        _with_listener(Settings(listen="192.0.2.1:0"))
+        with_listener(Settings(listen="192.0.2.1:0"))
 
 
 @pytest.mark.parametrize(
@@ -62,12 +57,12 @@ def test_host_that_is_not_ours_is_told() -> None:
         ("http://127.0.0.1:8081", "127.0.0.1:8080", False),
     ],
 )
-async def test_live_service_that_is_the_proxy_itself_is_refused(
+async def test_live_service_that_is_the_tap_itself_is_refused(
     live: str, listen: str, *, is_refused: bool
 ) -> None:
     settings = Settings(live=live, listen=listen)
     if not is_refused:
-        await _check_live(settings)
+        await check_live(settings)
         return
-    with pytest.raises(UnsafeError, match=r"is the proxy's own --listen .*requests would go round for ever"):
-        await _check_live(settings)
+    with pytest.raises(UnsafeError, match=r"is the tap's own --listen .*requests would go round for ever"):
+        await check_live(settings)
