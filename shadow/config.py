@@ -159,6 +159,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """A bad network on the way to the targets: ``"latency=200ms,jitter=50ms"``; see `--condition`."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
+    keylog: str = ""
+    """Key log (NSS format, as ``SSLKEYLOGFILE`` writes it) with the secrets of TLS in captures; may grow."""
     scope: ScopeSettings = ScopeSettings()
     """Which captured exchanges are replayed."""
     session: SessionSettings = SessionSettings()

@@ -25,11 +25,11 @@ class Ledger:
                 self.exchanges += 1
                 yield item
 
-    def tell(self) -> None:
-        """Prints the reasons, and the sum."""
+    def tell(self, more: str = "") -> None:
+        """Prints the reasons, and the sum, with `more` after it."""
         for why, count in sorted(self.unparsed.items()):
             click.echo(f"unparsed {count}: {why}", err=True)
         lost = self.unparsed.total()
         click.echo(
-            f"captured {self.exchanges + lost} = {self.exchanges} exchanges + {lost} unparsed", err=True
+            f"captured {self.exchanges + lost} = {self.exchanges} exchanges + {lost} unparsed{more}", err=True
         )

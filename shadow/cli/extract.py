@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from shadow.cli._keylog import key_log_at, keylog_option
 from shadow.cli._options import tell
 from shadow.cli._ports import as_option
 from shadow.errors import SinkError
@@ -36,12 +37,14 @@ from shadow.wire.protocols import Spoken
     help="Processes that share captures among them.  [default: 1]",
 )
 @as_option
+@keylog_option
 def extract(
     files: tuple[str, ...],
     output: Path | None,
     ports: tuple[int, ...],
     workers: int,
     protocols: dict[int, Spoken],
+    keylog: str | None,
 ) -> None:
     """Print the exchanges in captures (- for standard input) as JSON lines. Sends nothing.
 
@@ -56,16 +59,17 @@ def extract(
     is_kept = output is not None and output.exists()
     if is_kept and any(file != "-" and Path(file).samefile(output) for file in files):  # type: ignore[arg-type]  # is_kept
         raise click.UsageError(f"-o {str(output)!r} is one of the files to be read; choose another")
-    ledger = Ledger()
+    ledger, key_log = Ledger(), key_log_at(keylog)
     try:
         with (
-            Recording(files, ports=ports, protocols=protocols) as recording,
+            Recording(files, ports=ports, protocols=protocols, key_log=key_log) as recording,
             output.open("wb") if output else nullcontext(sys.stdout.buffer) as stream,
         ):
             if workers > 1 and recording.is_divisible:
-                division = Division(files, ports=ports, protocols=protocols, workers=workers)
+                division = Division(files, ports=ports, protocols=protocols, key_log=key_log, workers=workers)
                 division.write(stream)
                 recording.notices += division.notices
+                recording.remarks = division.remarks
                 ledger.exchanges, ledger.unparsed = division.exchanges, division.unparsed
             else:
                 for exchange in ledger.exchanges_of(recording):
@@ -80,4 +84,6 @@ def extract(
         ) from error
     for notice in recording.notices:
         tell(notice)
-    ledger.tell()
+    tls = recording.remarks.tls
+    read = f"; TLS connections: {tls.read} read, {tls.keyless} without a key" if key_log or tls.read else ""
+    ledger.tell(read)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shadow.cli._keylog import key_log_at, keylog_option
 from shadow.cli._options import settings_from, tell
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators.")
 @click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out.")
 @click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]")
+@keylog_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mutant, with its bytes.")
 def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, **options: Any) -> None:
     """Show the mutants that would be made of the exchanges in FILE (- for standard input). Sends
@@ -39,7 +41,8 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     from shadow.wire.http1 import serialise_request
 
     ledger, scope = Ledger(), settings.scope
-    with Recording(files, ports=scope.ports, protocols=scope.spoken) as recording:
+    key_log = key_log_at(settings.keylog)
+    with Recording(files, ports=scope.ports, protocols=scope.spoken, key_log=key_log) as recording:
         for exchange, endpoint, mutator, edit in _made(settings, ledger.exchanges_of(recording)):
             if as_json:
                 wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from shadow.cli._keylog import key_log_at, keylog_option
 from shadow.cli._options import require, run_options, settings_from, view_from
 from shadow.cli._ports import as_option
 
@@ -22,6 +23,7 @@ from shadow.cli._ports import as_option
     help="Only these server ports.",
 )
 @as_option
+@keylog_option
 @click.option("--speed", metavar="X|max", help="Of recorded time; 1 is as recorded.  [default: max]")
 @run_options
 def replay(
@@ -46,7 +48,9 @@ def replay(
     pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
     run_settings = RunSettings(is_live=False, view=view_from(quiet=quiet, as_json=as_json))
     scope = settings.scope
-    with Recording(files, ports=ports or scope.ports, protocols=scope.spoken) as recording:
+    key_log = key_log_at(settings.keylog)
+    ports = ports or scope.ports
+    with Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log) as recording:
         code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from shadow.cli._keylog import keylog_option
 from shadow.cli._options import require, run_options, settings_from
 from shadow.cli._ports import as_option
 from shadow.cli._tap import supervise
@@ -22,6 +23,7 @@ from shadow.cli._tap import supervise
     help="TCP port of the live service; may be given several times.",
 )
 @as_option
+@keylog_option
 @click.option(
     "--live", metavar="URL", help="The live service's address as clients write it; never sent anything."
 )
@@ -35,15 +37,15 @@ def sniff(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Listen beside live traffic, and shadow it. Plain HTTP/1 on Linux; needs root or CAP_NET_RAW.
+    """Listen beside live traffic, and shadow it. HTTP/1 on Linux; needs root or CAP_NET_RAW.
 
-    The privilege is given up once the socket is open. What the kernel drops because it comes too fast is
-    counted.
+    What is said in TLS is read where --keylog has its secrets. The privilege is given up once the socket is
+    open. What the kernel drops because it comes too fast is counted.
     """
     settings = settings_from(config_file, options)
     require(settings, "candidate")
     from shadow.run.passive import PassiveTap
     from shadow.taps.sniff import SniffSettings
 
-    tap = PassiveTap(settings, SniffSettings(interface, ports, settings.scope.spoken))
+    tap = PassiveTap(settings, SniffSettings(interface, ports, settings.scope.spoken, settings.keylog))
     return supervise(tap, quiet=quiet, as_json=as_json)

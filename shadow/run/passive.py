@@ -47,3 +47,6 @@ class PassiveTap:
             ended.set()
             sniffer.close()
         tell(f"took {sniffer.frame_count} frames; the kernel dropped {sniffer.lost_count}")
+        if sniffer.decryption is not None:
+            tls = sniffer.decryption.remarks()
+            tell(f"TLS connections: {tls.read} read, {tls.keyless} without a key")

@@ -24,6 +24,7 @@ from shadow.model import Exchange
 from shadow.taps import pcap
 from shadow.taps.files import Recording
 from shadow.taps.jsonl import encode
+from shadow.taps.keylog import KeyLogFile
 from shadow.wire.extraction import Extraction
 from shadow.wire.protocols import Spoken
 from shadow.wire.remarks import Remarks
@@ -42,6 +43,7 @@ class _Wanted(NamedTuple):
     paths: tuple[str | Path, ...]
     ports: frozenset[int] | None
     protocols: Mapping[int, Spoken]
+    key_log: KeyLogFile | None
 
 
 class _Part(msgspec.Struct, array_like=True):
@@ -74,13 +76,16 @@ class Division:
         *,
         ports: Collection[int] = (),
         protocols: Mapping[int, Spoken] = MappingProxyType({}),
+        key_log: KeyLogFile | None = None,
         workers: int,
     ) -> None:
         self.exchanges = 0
         self.unparsed: Counter[str] = Counter()
         """What could not be read as an exchange, by reason."""
         self.notices: list[str] = []
-        self._wanted = _Wanted(tuple(paths), frozenset(ports) or None, protocols)
+        self.remarks = Remarks()
+        """Of all processes, once they have ended."""
+        self._wanted = _Wanted(tuple(paths), frozenset(ports) or None, protocols, key_log)
         self._workers = workers
 
     def write(self, stream: BinaryIO) -> None:
@@ -108,7 +113,7 @@ class Division:
                 process.join()
 
     def _follow(self, shares: "list[_Share]") -> None:
-        order, remarks = _Order(shares), Remarks()
+        order = _Order(shares)
         while open_ones := {share.connection: share for share in shares if not share.is_over}:
             for connection in wait(open_ones):
                 part = open_ones[connection].receive()  # type: ignore[index]  # only connections were given
@@ -116,10 +121,12 @@ class Division:
                     raise OSError(*part.failure)
                 self.exchanges += part.lines
                 self.unparsed.update(part.unparsed)
-                remarks += part.remarks or Remarks()
+                self.remarks += part.remarks or Remarks()
                 self.notices += [each for each in part.notices if each not in self.notices]
             order.advance()
-        self.notices.extend(remarks.lines())
+        self.notices.extend(self.remarks.lines())
+        if self._wanted.key_log is not None:
+            self.notices.extend(self._wanted.key_log.lines(self.remarks.tls))
 
 
 class _Share:
@@ -174,9 +181,14 @@ def _read(wanted: _Wanted, shard: Shard, link: Connection, out: int, lock: Lock)
     """One process: extracts the share `shard` of the captures and writes its lines to the file `out`."""
     work = _Work(link, out, lock)
     try:
-        with Recording(wanted.paths) as recording:
+        with Recording(wanted.paths, key_log=wanted.key_log) as recording:
             extraction = Extraction(
-                pcap.TAP, work.begin, ports=wanted.ports, protocols=wanted.protocols, shard=shard
+                pcap.TAP,
+                work.begin,
+                ports=wanted.ports,
+                protocols=wanted.protocols,
+                shard=shard,
+                decryption=recording.decryption(),
             )
             for batch in recording.batches():
                 extraction.take_all(batch)

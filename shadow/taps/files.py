@@ -12,6 +12,7 @@ from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps import flows, gor, har, jsonl, pcap
 from shadow.taps.handle import Handles
+from shadow.taps.keylog import KeyLogFile, decryption
 from shadow.taps.merging import AT_ONCE, Row, merged
 from shadow.taps.packing import KINDS, refused
 from shadow.taps.source import Source
@@ -19,6 +20,9 @@ from shadow.wire.extraction import Extraction
 from shadow.wire.http1 import Limits
 from shadow.wire.pcap import Record
 from shadow.wire.protocols import Spoken
+from shadow.wire.remarks import Remarks
+from shadow.wire.succession import Decrypting
+from shadow.wire.tls_keylog import KeyLog
 
 FORMATS = (
     f"pcap, pcapng, HAR, exchanges as JSON lines, mitmproxy flows, GoReplay; each may be packed with {KINDS}"
@@ -27,6 +31,7 @@ _PEEK_BYTES = 256
 
 type Item = Exchange | Settled
 type _Reader = Callable[[Source], Iterator[Item]]
+type _Timed = tuple[float, Item | Record]
 
 
 class Recording:
@@ -46,16 +51,23 @@ class Recording:
         ports: Collection[int] = (),
         protocols: Mapping[int, Spoken] | None = None,
         limits: Limits | None = None,
+        key_log: KeyLogFile | None = None,
     ) -> None:
         """Opens the files (``-`` is standard input) and recognises what they are.
 
         With `ports`, only connections from or to one of them are read from captures, and what `protocols`
-        names. Raises TapError where a file cannot be read or is nothing that is known.
+        names. `key_log` has the secrets of their TLS connections, beside those that they hold themselves.
+        Raises TapError where a file cannot be read or is nothing that is known.
         """
         self.notices: list[str] = []
         self._ports = frozenset(ports) or None
         self._protocols = protocols
         self._limits = limits
+        self.remarks = Remarks()
+        """Of the captures, once they were read."""
+        self._key_log = key_log
+        self._keys = KeyLog() if key_log is None else key_log.keys
+        self._seen_key_logs: set[int] = set()
         self._captures: list[Source] = []
         self._others: list[tuple[Source, _Reader]] = []
         handles, seen = Handles(), set[object]()
@@ -94,6 +106,8 @@ class Recording:
         if source.identity is not None:
             seen.add(source.identity)
         reader = _recognise(source)
+        if reader is None and pcap.holds_secrets(source):
+            self._keys.may_grow = True
         source.let_go()
         if reader is None:
             self._captures.append(source)
@@ -114,20 +128,26 @@ class Recording:
     @property
     def is_divisible(self) -> bool:
         """Whether several may read the files side by side: captures alone, and none a pipe."""
-        return not self._others and all(source.probe() is not None for source in self._captures)
+        return not self._others and all(source.is_lasting for source in self._captures)
 
     def batches(self) -> Iterator[Sequence[Record]]:
         """The frames of the captures alone, merged by time."""
         if len(self._captures) == 1:
-            return pcap.records(self._captures[0])
-        return merged([_row(source, pcap.records) for source in self._captures])
+            return self._records(self._captures[0])
+        return merged([_row(source, self._records) for source in self._captures])
+
+    def decryption(self) -> Decrypting | None:
+        """What reads TLS connections, of one extraction; None where there can be no secrets."""
+        if self._key_log is None and not self._keys.may_grow:
+            return None
+        return decryption(self._keys)
 
     def _merged(self) -> Iterator[Item]:
         """The exchanges of captures and other files together, each number given when its request begins."""
         numbers = count()
         extraction = self._extraction(numbers)
         rows = [_row(source, partial(_timed_items, reader)) for source, reader in self._others]
-        rows += [_row(source, _timed_records) for source in self._captures]
+        rows += [_row(source, self._timed_records) for source in self._captures]
         for batch in merged(rows):
             for _, item in batch:
                 if isinstance(item, Exchange):
@@ -147,14 +167,31 @@ class Recording:
             ports=self._ports,
             protocols=self._protocols,
             limits=self._limits,
+            decryption=self.decryption(),
         )
+
+    def _records(self, source: Source) -> Iterator[list[Record]]:
+        return pcap.records(source, self._take_key_log)
+
+    def _timed_records(self, source: Source) -> Iterator[list[_Timed]]:
+        for batch in self._records(source):
+            yield [(record[0], record) for record in batch]
+
+    def _take_key_log(self, text: bytes) -> None:
+        """Takes the secrets in a capture, once: the start of a file may be looked at before it is read."""
+        if (known := hash(text)) not in self._seen_key_logs:
+            self._seen_key_logs.add(known)
+            self._keys.add(text)
 
     def _finished(self, extraction: Extraction) -> Iterator[Item]:
         """What is left when all files are read, and what there is to know besides."""
         extraction.finish()
         yield from extraction.found
         extraction.found.clear()
-        self.notices.extend(extraction.remarks().lines())
+        self.remarks = extraction.remarks()
+        self.notices.extend(self.remarks.lines())
+        if self._key_log is not None:
+            self.notices.extend(self._key_log.lines(self.remarks.tls))
 
 
 def _recognise(source: Source) -> _Reader | None:
@@ -179,9 +216,6 @@ def _recognise(source: Source) -> _Reader | None:
     raise TapError(f"{source.name!r} is no recorded traffic: it {found}; accepted are {FORMATS}")
 
 
-type _Timed = tuple[float, Item | Record]
-
-
 def _row[Timed: _Timed | Record](
     source: Source, read: Callable[[Source], Iterable[Sequence[Timed]]]
 ) -> Row[Timed]:
@@ -201,8 +235,3 @@ def _timed_items(reader: _Reader, source: Source) -> Iterator[list[_Timed]]:
         if isinstance(item, Exchange):
             time = item.seen_at
         yield [(time, item)]
-
-
-def _timed_records(source: Source) -> Iterator[list[_Timed]]:
-    for batch in pcap.records(source):
-        yield [(record[0], record) for record in batch]

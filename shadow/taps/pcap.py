@@ -1,6 +1,6 @@
 """Captures, pcap and pcapng: the frames of one file."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from shadow.taps.source import Source
 from shadow.wire.pcap import PcapReader, Record, is_pcap
@@ -14,9 +14,17 @@ def is_capture(start: bytes) -> bool:
     return is_pcap(start) or is_pcapng(start)
 
 
-def records(source: Source) -> Iterator[list[Record]]:
-    """The frames of one file in file order, as many at a time as became available."""
-    reader = PcapReader() if is_pcap(source.peek(4)) else PcapngReader()
+def holds_secrets(source: Source) -> bool:
+    """Whether the file may hold TLS secrets: only pcapng has a place for them."""
+    return is_pcapng(source.peek(4))
+
+
+def records(source: Source, take_key_log: Callable[[bytes], None] | None = None) -> Iterator[list[Record]]:
+    """The frames of one file in file order, as many at a time as became available.
+
+    `take_key_log` is given the TLS key logs in it, each before the frames that follow it.
+    """
+    reader = PcapReader() if is_pcap(source.peek(4)) else PcapngReader(take_key_log)
     for piece in source.pieces():
         yield reader.feed(piece)
         if reader.fault is not None:

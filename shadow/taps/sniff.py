@@ -26,9 +26,11 @@ import msgspec
 
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
+from shadow.taps.keylog import KeyLogFile, decryption
 from shadow.wire.extraction import Extraction
 from shadow.wire.pcap import Record
 from shadow.wire.protocols import Spoken
+from shadow.wire.succession import Decrypting
 
 _MAX_FRAME_BYTES = 1 << 18
 """More than any frame that segmentation offload leaves whole."""
@@ -66,6 +68,8 @@ class SniffSettings(msgspec.Struct, frozen=True):
     """TCP ports of the live service; fragments and tunnels hide ports from the filter."""
     protocols: Mapping[int, Spoken] = MappingProxyType({})
     """What is spoken at other ports, which are listened to as well."""
+    keylog: str = ""
+    """The key log that the secrets of TLS connections are written to, now and later; empty for none."""
 
 
 class Sniffer:
@@ -77,11 +81,22 @@ class Sniffer:
         self.lost_count = 0
         """Frames that the kernel dropped because they were not taken in time: its own figure; and those that
         it still held when time was over."""
-        self._socket, self._is_loopback = _listen(settings)
+        self._key_log = KeyLogFile(settings.keylog, is_growing=True) if settings.keylog else None
+        try:
+            self._socket, self._is_loopback = _listen(settings)
+        except TapError:
+            self._close_key_log()
+            raise
         self._link = _link_type(self._socket)
         indexes = count()
+        self.decryption: Decrypting | None = decryption(self._key_log.keys) if self._key_log else None
+        """None without a key log."""
         self._extraction = Extraction(
-            "sniff", lambda _: next(indexes), ports=frozenset(settings.ports), protocols=settings.protocols
+            "sniff",
+            lambda _: next(indexes),
+            ports=frozenset(settings.ports),
+            protocols=settings.protocols,
+            decryption=self.decryption,
         )
 
     def run(self, taker: TakesExchanges, stop: threading.Event) -> None:
@@ -103,6 +118,11 @@ class Sniffer:
 
     def close(self) -> None:
         self._socket.close()
+        self._close_key_log()
+
+    def _close_key_log(self) -> None:
+        if self._key_log is not None:
+            self._key_log.close()
 
     def _take_batch(self) -> bool:
         """Take what waits, at most a batch of it; whether more may wait."""

@@ -60,16 +60,21 @@ class Source:
         """Tells the user something about this file."""
         self._notices.append(f"{self.name}: {text}")
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it can be read again from its start: it is no pipe."""
+        return self._handle.identity is not None
+
     def let_go(self) -> None:
         """Holds nothing of the file, where it can be read again from its start."""
-        if self._handle.identity is not None:
+        if self.is_lasting:
             self._handle.restart()
             self._start = b""
             self._pieces = self._stream()
 
     def probe(self) -> "Source | None":
         """The same file once more, which tells nothing; None where it can be read only once."""
-        return None if self._handle.identity is None else Source(self._path, [], self._handles)
+        return Source(self._path, [], self._handles) if self.is_lasting else None
 
     def close(self) -> None:
         """Closes the file; standard input stays open."""

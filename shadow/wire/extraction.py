@@ -26,8 +26,9 @@ from shadow.wire.packet import (
 )
 from shadow.wire.pcap import Record
 from shadow.wire.protocols import Protocols, Spoken, datagram_protocols
-from shadow.wire.remarks import Remarks
+from shadow.wire.remarks import Remarks, TlsRemarks
 from shadow.wire.shard import Shard
+from shadow.wire.succession import Decrypting
 from shadow.wire.tcp import Reassembler
 
 _MASK = 0xFFFF_FFFF
@@ -52,6 +53,7 @@ class Extraction:
         bounds: Bounds | None = None,
         kept_bytes: int = 536_870_912,
         shard: Shard | None = None,
+        decryption: Decrypting | None = None,
     ) -> None:
         """`begin` gives the index of the exchange whose request begins at the given Unix time. With `shard`,
         connections that are not in it are left to others.
@@ -59,6 +61,7 @@ class Extraction:
         With `ports`, nothing is read but what goes from or to one of them, or of those that `protocols` names
         with what is spoken there.
         `kept_bytes` bounds what all unfinished exchanges keep together, give or take a segment of each.
+        `decryption` has the secrets of TLS connections; without it they are passed over.
         """
         self.found: list[Exchange | Settled] = []
         self.connection_count = 0
@@ -72,7 +75,8 @@ class Extraction:
         self._hand_on = self._reassembler.delivery.hand_on
         self._numbering = Numbering(begin, self._reassembler.oldest_wait)
         self._ledger = _Ledger(tap, self._numbering, self.found, kept_bytes)
-        self._protocols = Protocols(self._ledger, limits, named)
+        self._decryption = decryption
+        self._protocols = Protocols(self._ledger, limits, named, decryption)
         self._datagrams = Datagrams(
             spoken, self._link, self._ledger, self._protocols.queries, limits or Limits()
         )
@@ -141,12 +145,16 @@ class Extraction:
         """
         self._reassembler.tick(time)
         self._datagrams.tick(time)
+        if self._decryption is not None:
+            self._decryption.tick(time)
         self._numbering.advance(self.found)
 
     def finish(self) -> None:
         """The capture has ended."""
         self._reassembler.finish()
         self._datagrams.finish()
+        if self._decryption is not None:
+            self._decryption.finish()
         self._numbering.advance(self.found, is_last=True)
 
     def horizon(self, time: float) -> float:
@@ -164,6 +172,7 @@ class Extraction:
             self._ledger.unread_why,
             frozenset(self._dissector.unknown_links),
             self._dissector.malformed_count,
+            TlsRemarks() if self._decryption is None else self._decryption.remarks(),
         )
 
     def _open(self, key: FlowKey, is_whole: bool) -> Conversation:

@@ -46,6 +46,8 @@ class Link(msgspec.Struct, frozen=True):
     number: int
     is_whole: bool = True
     """Whether it is seen from its first byte."""
+    tls_layers: int = 0
+    """How often what is said was encrypted."""
     sessions: tuple[str, str] = ("", "")
     """What its exchanges are told by, for either side as the client; filled in by itself."""
 

@@ -1,5 +1,6 @@
 """The first bytes of a connection: whether they are HTTP/1, and who is the client."""
 
+import re
 from enum import Enum
 
 from shadow.wire.http1_head import looks_like_request
@@ -19,6 +20,8 @@ _HTTP2 = "HTTP/2"
 _KINDS = {b"\x16\x03": "TLS", b"\x17\x03": "TLS", b"SSH-": "SSH", b"PRI * HTTP/2": _HTTP2}
 _HOPELESS = tuple(_KINDS)
 """Where a connection begins so, nothing that follows will be HTTP/1."""
+_CLIENT_HELLO = re.compile(rb"\x16\x03[\x00-\x03]..\x01", re.DOTALL)
+"""Of TLS: the beginning of a connection, whatever came before."""
 _PROXY_V1 = b"PROXY "
 _PROXY_V2 = b"\r\n\r\n\x00\r\nQUIT\n"
 
@@ -42,6 +45,8 @@ def speaker(text: bytes) -> Speaker:
         return Speaker.HOPELESS
     if start.startswith(b"HTTP/"):
         return Speaker.SERVER
+    if any(each.startswith(start) for each in _HOPELESS):
+        return Speaker.UNSURE
     looks = looks_like_request(start)
     if looks:
         return Speaker.CLIENT
@@ -80,7 +85,7 @@ class Opening:
         """The pieces to read, in order, once it is known who is the client; until then none."""
         start = self._starts[side] + payload
         if not self._starts[side]:
-            header = _proxy_header_bytes(payload)
+            header = proxy_header_bytes(payload)
             start, payload, seq = start[header:], payload[header:], seq + header
         self._add((side, payload, time, seq, ack))
         match self._speaker(side, start, payload):
@@ -93,6 +98,10 @@ class Opening:
                 self._held.append((side, payload, time, seq, ack))
                 return []
             case found:
+                is_hello = _CLIENT_HELLO.match(start) is not None
+                if is_hello and not self.is_whole:
+                    held = [piece for piece in self._held if piece[0] == side]
+                    self.pieces = [*held, (side, payload, time, seq, ack)]  # what begins here is seen whole
                 if found is Speaker.HOPELESS:
                     self.kind = next(kind for begin, kind in _KINDS.items() if start.startswith(begin))
                 elif not self.is_whole and looks_like_frames(start):
@@ -101,6 +110,7 @@ class Opening:
                     gaps: list[Piece] = [(each, None, time, 0, 0) for each in (0, 1)]
                     self.pieces = [*gaps, *self._held, (side, payload, time, seq, ack)]
                 self._miss(side, len(start), is_hopeless=found is Speaker.HOPELESS)
+                self.is_hopeless |= is_hello
                 return []
         pieces = [*self._held, (side, payload, time, seq, ack)]
         self._held, self.pieces, self._starts = [], [], [b"", b""]
@@ -138,7 +148,7 @@ class Opening:
         self.is_hopeless = is_hopeless or self.kind == _HTTP2
 
 
-def _proxy_header_bytes(text: bytes) -> int:
+def proxy_header_bytes(text: bytes) -> int:
     """How many bytes of `text` are a PROXY protocol header (versions 1 and 2), 0 without one."""
     if text.startswith(_PROXY_V1):
         return text.find(b"\n", 0, 110) + 1

@@ -1,9 +1,10 @@
 """Records of a pcapng file, from pieces of it: several sections and interfaces, any time resolution.
 
-Format: draft-ietf-opsawg-pcapng. Blocks that hold no packets are read over.
+Format: draft-ietf-opsawg-pcapng. Blocks that hold neither packets nor the secrets of TLS are read over.
 """
 
 import struct
+from collections.abc import Callable
 from typing import NamedTuple
 
 from shadow.wire.pcap import Record
@@ -11,7 +12,8 @@ from shadow.wire.pcap import Record
 MAX_BLOCK_BYTES = 33_554_432
 """A longer block means that its length is garbage; also the most that is ever buffered."""
 
-_SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED = 0x0A0D0D0A, 1, 2, 3, 6
+_SECTION, _INTERFACE, _PACKET, _SIMPLE, _ENHANCED, _SECRETS = 0x0A0D0D0A, 1, 2, 3, 6, 10
+_TLS_KEY_LOG = 0x544C534B
 _TIME_RESOLUTION, _TIME_OFFSET = 9, 14
 
 
@@ -33,7 +35,9 @@ class PcapngReader:
     `stray_count` counts packets of interfaces that the file does not describe; they are skipped.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, take_key_log: Callable[[bytes], None] | None = None) -> None:
+        """`take_key_log` is given the TLS key log in each block of secrets, before the packets after it."""
+        self._take_key_log = take_key_log
         self.fault: str | None = None
         self.stray_count = 0
         self._buffer = b""
@@ -101,6 +105,10 @@ class PcapngReader:
         elif kind == _PACKET and size >= 32:
             interface, _, high, low, captured, _ = struct.unpack_from(order + "HHIIII", block, 8)
             self._add(records, interface, high << 32 | low, block[28 : min(28 + captured, size - 4)])
+        elif kind == _SECRETS and size >= 20 and self._take_key_log is not None:
+            what, length = struct.unpack_from(order + "II", block, 8)
+            if what == _TLS_KEY_LOG:
+                self._take_key_log(block[16 : min(16 + length, size - 4)])
         elif kind == _SECTION:
             self._interfaces = []
         elif kind == _SIMPLE:

@@ -13,12 +13,15 @@ from shadow.wire.http2 import Http2
 from shadow.wire.http2_fields import HuffmanTexts
 from shadow.wire.listener import Link, Listener
 from shadow.wire.pairing import Pairing
+from shadow.wire.succession import Decrypting
 from shadow.wire.talk import Talk
 from shadow.wire.websocket import WebSocket
 
 type Spoken = Literal["tcp", "udp", "dns"]
 """What may be said to be spoken at a port: DNS over either, or bytes of which no more is known."""
 
+_MAX_TLS_LAYERS = 2
+"""To a proxy, and through it; no more, for each one is a conversation inside another."""
 _DNS_PORT = 53
 _DNS_DATAGRAM_PORTS: Mapping[int, Spoken] = MappingProxyType({_DNS_PORT: "dns", 5353: "dns", 5355: "dns"})
 """DNS, multicast DNS (RFC 6762) and link-local multicast name resolution (RFC 4795)."""
@@ -32,11 +35,13 @@ class Protocols:
         listener: Listener,
         limits: Limits | None = None,
         named: Mapping[int, Spoken] = MappingProxyType({}),
+        decryption: Decrypting | None = None,
     ) -> None:
-        """`named` says what is spoken at ports that the user names."""
+        """`named` says what is spoken at ports that the user names; `decryption` has the secrets of TLS."""
         self._listener = listener
         self._limits = limits or Limits()
         self._named = {port: spoken for port, spoken in named.items() if spoken != "udp"}
+        self._decryption = decryption
         self.queries = Queries(listener)
         """What waits for its answer, over TCP and UDP; to be finished by whoever reads datagrams."""
         self._texts = HuffmanTexts()
@@ -57,6 +62,8 @@ class Protocols:
         """As `Succession` has it."""
         if kind == "HTTP/2":
             return Http2(link, self._listener, self._limits, self._texts)
+        if kind == "TLS" and self._decryption is not None and link.tls_layers < _MAX_TLS_LAYERS:
+            return self._decryption.open(link, self._listener, self.open)
         return None
 
     def switch(self, upgrade: bytes, link: Link, client: int, exchange: Exchange) -> Conversation | None:

@@ -5,6 +5,28 @@ from collections.abc import Iterator
 import msgspec
 
 
+class TlsRemarks(msgspec.Struct, frozen=True):
+    """Of TLS connections, where there is a key log."""
+
+    seen: int = 0
+    """That were seen from their beginning."""
+    read: int = 0
+    """Of which something was read."""
+    keyless: int = 0
+    """That were not read, for their secrets are missing."""
+    junk_lines: int = 0
+    """Of key logs, that are no secrets."""
+
+    def __add__(self, other: "TlsRemarks") -> "TlsRemarks":
+        """Of two shares of one capture; each share's reader has all key logs."""
+        return TlsRemarks(
+            self.seen + other.seen,
+            self.read + other.read,
+            self.keyless + other.keyless,
+            max(self.junk_lines, other.junk_lines),
+        )
+
+
 class Remarks(msgspec.Struct, frozen=True):
     """What was passed over, and why."""
 
@@ -21,6 +43,7 @@ class Remarks(msgspec.Struct, frozen=True):
     """Link types of frames that could not be read."""
     malformed: int = 0
     """Frames that end inside their own headers."""
+    tls: TlsRemarks = TlsRemarks()
 
     def __add__(self, other: "Remarks") -> "Remarks":
         """Of two shares of one capture; frames that belong to none are looked at for each."""
@@ -35,6 +58,7 @@ class Remarks(msgspec.Struct, frozen=True):
             self.unread_why or other.unread_why,
             self.unknown_links | other.unknown_links,
             max(self.malformed, other.malformed),
+            self.tls + other.tls,
         )
 
     def lines(self) -> Iterator[str]:
@@ -52,5 +76,7 @@ class Remarks(msgspec.Struct, frozen=True):
         if self.unknown_links:
             numbers = ", ".join(map(str, sorted(self.unknown_links)))
             yield f"frames of unknown link type {numbers} were skipped"
+        if self.tls.junk_lines:
+            yield f"{self.tls.junk_lines} lines of key logs are no secrets and were skipped"
         if self.malformed:
             yield f"{self.malformed} frames that end inside their headers were skipped"

@@ -1,10 +1,12 @@
 """What reads on where a connection speaks, or switches to, something other than HTTP/1."""
 
+from collections.abc import Callable
 from typing import Protocol
 
 from shadow.model import Exchange
 from shadow.wire.direction import Conversation
-from shadow.wire.listener import Link
+from shadow.wire.listener import Link, Listener
+from shadow.wire.remarks import TlsRemarks
 
 
 class Succession(Protocol):
@@ -22,4 +24,24 @@ class Succession(Protocol):
 
         `client` is the side that asked. `exchange` is told to the listener by whoever read it.
         """
+        ...
+
+
+class Decrypting(Protocol):
+    """Reads the TLS connections of one capture, as far as their secrets are known."""
+
+    def open(self, link: Link, listener: Listener, begin: Callable[[Link], Conversation]) -> Conversation:
+        """Hears one connection from its first byte on; `begin` gives who hears what is said inside."""
+        ...
+
+    def tick(self, time: float) -> None:
+        """It is Unix time `time`, of live traffic: secrets may have come."""
+        ...
+
+    def finish(self) -> None:
+        """The capture has ended, and no more secrets will come."""
+        ...
+
+    def remarks(self) -> TlsRemarks:
+        """What became of the connections so far."""
         ...

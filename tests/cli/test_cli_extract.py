@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bench.capture import Talk, pcap
+from bench.capture import Packet, Talk, pcap
 from shadow.cli.extract import extract
 from shadow.model import Exchange, Request, Response
 from shadow.taps.jsonl import encode
+from tests.wire.reading import get, ok
+from tests.wire.sealing import CLIENT, SERVER, Sealed
 
 LINES = b"".join(
     encode(Exchange(at, "file", "s", 1.6e9, Request(b"GET", b"/%d" % at), Response(200))) for at in range(3)
@@ -115,3 +117,54 @@ def test_protocol_that_cannot_be_asked_for_is_named_with_the_choices(
     result = extracted(str(capture), *arguments)
     assert result.exit_code == 2
     assert said in " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Path:
+    """A capture of two TLS connections, of which one has its secrets in the key log beside it."""
+    packets, secrets = list[Packet](), b""
+    for number in range(2):
+        at = Talk(("10.0.0.1", 40_000 + number), ("10.0.0.2", 443), at=1000.0 + number).open()
+        made = Sealed(talk=at, name=b"%d" % number).open().say(CLIENT, get(f"/{number}")).say(SERVER, ok())
+        packets, secrets = packets + made.close().talk.packets, made.key_log()
+    (tmp_path / "tls.pcap").write_bytes(pcap(packets))
+    (tmp_path / "keys.log").write_bytes(secrets)
+    return tmp_path / "tls.pcap"
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_summary_says_how_many_tls_connections_were_read(tls: Path, workers: str) -> None:
+    out, log = tls.parent / "out.jsonl", str(tls.parent / "keys.log")
+    result = extracted(str(tls), "-o", str(out), "--keylog", log, "--workers", workers)
+    assert (result.exit_code, len(out.read_bytes().splitlines())) == (0, 1)
+    assert result.stderr.splitlines()[-1] == (
+        "captured 1 = 1 exchanges + 0 unparsed; TLS connections: 1 read, 1 without a key"
+    )
+
+
+def test_key_log_that_cannot_be_read_is_one_line(tls: Path) -> None:
+    code, err = extracted_by_a_process(tls.parent, "tls.pcap", "--keylog", "nowhere.log")
+    assert code == 2
+    assert err == "shadow: cannot read key log 'nowhere.log': No such file or directory; check the path\n"
+
+
+def test_ciphers_are_imported_where_a_secret_is_used_and_nowhere_else(tls: Path, capture: Path) -> None:
+    script = (
+        "import sys; from shadow.taps.files import Recording; from shadow.taps.keylog import KeyLogFile\n"
+        "key_log = KeyLogFile(sys.argv[2]) if sys.argv[2:] else None\n"
+        "with Recording([sys.argv[1]], key_log=key_log) as recording: list(recording)\n"
+        "names = ('shadow.wire.tls', 'cryptography.hazmat.primitives.ciphers.aead')\n"
+        "print([name in sys.modules for name in names])"
+    )
+    log = str(tls.parent / "keys.log")
+    said = [
+        subprocess.run(
+            [sys.executable, "-c", script, *arguments],
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        ).stdout
+        for arguments in ((str(tls), log), (str(tls),), (str(capture), log))
+    ]
+    assert said == ["[True, True]\n", "[False, False]\n", "[False, False]\n"]

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
+from bench.capture import pcap
 from mutators import CATALOG
 from shadow.cli.mutate import mutate
 from shadow.model import Exchange, Request, Response
 from shadow.taps.jsonl import encode
+from tests.wire.reading import get, ok
+from tests.wire.sealing import CLIENT, SERVER, Sealed
 
 BODY = b'{"name": "web", "size": 3}'
 KIND = (b"Content-Type", b"application/json")
@@ -100,6 +103,19 @@ def test_what_is_no_exchange_is_told(capture: str) -> None:
     *reasons, ledger = result.stderr.splitlines()
     assert [reason[:12] for reason in reasons] == ["unparsed 1: ", "unparsed 1: "]
     assert ledger == "captured 5 = 3 exchanges + 2 unparsed"
+
+
+def test_requests_in_tls_are_shown_with_the_key_log_of_the_option_or_of_the_file(tmp_path: Path) -> None:
+    made = Sealed().open().say(CLIENT, get("/inside")).say(SERVER, ok(b"x")).close()
+    (tmp_path / "tls.pcap").write_bytes(pcap(made.talk.packets))
+    (tmp_path / "keys.log").write_bytes(made.key_log())
+    (tmp_path / "shadow.toml").write_text(f'keylog = "{tmp_path / "keys.log"}"\n', encoding="utf-8")
+    capture = str(tmp_path / "tls.pcap")
+    by_option = shown(capture, "--keylog", str(tmp_path / "keys.log"), "--mutants", "2").stdout
+    by_file = shown(capture, "--config", str(tmp_path / "shadow.toml"), "--mutants", "2").stdout
+    assert by_option == by_file
+    assert by_option.count("GET /inside") == 2
+    assert not shown(capture).stdout
 
 
 def test_request_of_http2_is_mutated_in_its_http1_form(tmp_path: Path) -> None:

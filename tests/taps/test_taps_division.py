@@ -7,15 +7,19 @@ from random import Random
 import msgspec
 import pytest
 
-from bench.capture import Talk, pcap, pcapng
+from bench.capture import Packet, Talk, pcap, pcapng
 from bench.make_capture import write
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps.division import Division
 from shadow.taps.files import Recording
 from shadow.taps.jsonl import decode
+from shadow.taps.keylog import KeyLogFile
 from shadow.wire.extraction import Extraction
+from shadow.wire.remarks import TlsRemarks
 from shadow.wire.shard import Shard
+from tests.wire.reading import get, ok
+from tests.wire.sealing import CLIENT, SERVER, Sealed
 
 CAPTURES = Path(__file__).parents[2].parent / "shared" / "pcaps"
 
@@ -115,3 +119,22 @@ def _seen(item: Exchange | Settled) -> object:
     if isinstance(item, Settled):
         return item.why
     return item.request, item.response, item.seen_at, item.protocol, item.messages
+
+
+def test_each_process_has_the_secrets_of_tls(tmp_path: Path) -> None:
+    path, packets, secrets = tmp_path / "a.pcap", list[Packet](), b""
+    for number in range(8):
+        at = Talk(("10.0.0.1", 40_000 + number), ("10.0.0.2", 443), at=1000.0 + number).open()
+        made = Sealed(talk=at, name=b"%d" % number).open().say(CLIENT, get(f"/{number}")).say(SERVER, ok())
+        packets += made.close().talk.packets
+        secrets += made.key_log() if number else b""
+    path.write_bytes(pcap(packets))
+    (tmp_path / "keys.log").write_bytes(secrets)
+    division = Division([path], ports=(), key_log=KeyLogFile(tmp_path / "keys.log"), workers=3)
+    with (tmp_path / "lines").open("wb") as stream:
+        division.write(stream)
+    found = [decode(line) for line in (tmp_path / "lines").read_bytes().splitlines()]
+    targets = [each.request.target for each in found if isinstance(each, Exchange)]
+    assert sorted(targets) == [b"/%d" % number for number in range(1, 8)]
+    assert division.remarks.tls == TlsRemarks(seen=8, read=7, keyless=1)
+    assert division.notices[0] == "skipped connections that are no HTTP/1: 1 TLS"

@@ -3,9 +3,11 @@
 import asyncio
 import os
 import socket
+import ssl
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +15,8 @@ from bench.capture import Talk
 from shadow.errors import TapError
 from shadow.model import Exchange
 from shadow.taps.sniff import Sniffer, SniffSettings, bpf
+from shadow.wire.remarks import TlsRemarks
+from tests.certificates import server_tls, write_certificate
 
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-A: b\r\n\r\nhello"
 
@@ -180,3 +184,36 @@ def test_every_capability_is_given_up_for_good() -> None:
         [sys.executable, "-c", _DROPPING], capture_output=True, text=True, check=True, timeout=30
     )
     assert ended.stdout.splitlines() == ["CapEff: 0000000000000000", "NoNewPrivs: 1"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="packet sockets need a privilege")
+async def test_tls_is_read_with_a_key_log_that_is_written_meanwhile(tmp_path: Path) -> None:
+    certificate, log = write_certificate(tmp_path / "certificate.pem"), tmp_path / "keys.log"
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.load_verify_locations(certificate)
+    server = await asyncio.start_server(answering, "127.0.0.1", 0, ssl=server_tls(certificate))
+    port: int = server.sockets[0].getsockname()[1]
+    sniffer = Sniffer(SniffSettings("lo", (port,), keylog=str(log)))
+    taker, stop = Taker(3), threading.Event()
+    client.keylog_filename = str(log)  # the file is there from now on
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        listening = group.create_task(asyncio.to_thread(sniffer.run, taker, stop), name="sniffer")
+        reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=client)
+        for number in range(3):
+            writer.write(b"GET /item/%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
+            assert await reader.readexactly(len(ANSWER)) == ANSWER
+        await asyncio.to_thread(taker.full.wait, 10)  # before the connection ends
+        stop.set()
+        await listening
+        writer.close()
+    sniffer.close()
+    server.close()
+    assert [each.request.target for each in taker.taken] == [b"/item/%d" % number for number in range(3)]
+    assert {each.response.body for each in taker.taken if each.response} == {b"hello"}
+    assert sniffer.decryption is not None
+    assert sniffer.decryption.remarks() == TlsRemarks(seen=1, read=1)
+
+
+def test_key_log_that_cannot_be_read_is_named_before_anything_is_listened_to(tmp_path: Path) -> None:
+    with pytest.raises(TapError, match=r"cannot read key log .*: Is a directory; check the path"):
+        Sniffer(SniffSettings("lo", (80,), keylog=str(tmp_path)))

@@ -56,6 +56,26 @@ def test_packet_of_an_interface_that_is_not_described_is_counted() -> None:
     assert reader.finish() is None
 
 
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("step", [1, 10_000])
+def test_key_logs_in_blocks_of_secrets_are_handed_on_before_the_packets_after_them(
+    order: str, step: int
+) -> None:
+    def secrets(kind: int, text: bytes) -> bytes:
+        return block(order, 10, struct.pack(order + "II", kind, len(text)) + text)
+
+    found: list[bytes] = []
+    reader = PcapngReader(found.append)
+    text = pcapng(PACKETS[:1], order=order) + secrets(0x544C534B, b"one")
+    text += secrets(0x57474B4C, b"of WireGuard")
+    assert len(drip(reader, text, step)) == 1
+    assert found == [b"one"]
+    text = secrets(0x544C534B, b"") + block(order, 10, b"\0" * 4) + pcapng(PACKETS[1:], order=order)
+    assert len(drip(reader, text, step)) == 2
+    assert found == [b"one", b""]
+    assert reader.finish() is None
+
+
 def test_simple_packets_have_the_link_type_of_the_first_interface() -> None:
     reader = PcapngReader()
     reader.feed(pcapng([], link=101))
