@@ -92,11 +92,6 @@ def child_options(*, quiet: bool, as_json: bool) -> list[str]:
     return [*(["--quiet"] if quiet else []), *(["--json"] if as_json else [])]
 
 
-def tell(line: str) -> None:
-    """One line for a person, on standard error."""
-    click.echo(f"shadow: {line}", err=True)
-
-
 def view_from(*, quiet: bool, as_json: bool) -> "ConsoleSettings":
     """How a run is shown."""
     from shadow.sinks.console import ConsoleSettings

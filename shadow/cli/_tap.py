@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shadow.cli._options import child_options, tell
+from shadow.cli._options import child_options
+from shadow.cli._tell import tell
 
 if TYPE_CHECKING:
     from shadow.run.supervision import LiveTap

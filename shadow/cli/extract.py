@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from shadow.cli._keylog import key_log_at, keylog_option
-from shadow.cli._options import tell
 from shadow.cli._ports import as_option
+from shadow.cli._tell import tell
 from shadow.errors import SinkError
 from shadow.wire.protocols import Spoken
 

@@ -8,7 +8,8 @@ from typing import Any
 import click
 import msgspec
 
-from shadow.cli._options import require, run_options, settings_from, tell, view_from
+from shadow.cli._options import require, run_options, settings_from, view_from
+from shadow.cli._tell import tell
 
 
 @click.command()

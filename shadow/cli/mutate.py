@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shadow.cli._keylog import key_log_at, keylog_option
-from shadow.cli._options import settings_from, tell
+from shadow.cli._options import settings_from
+from shadow.cli._tell import tell
 
 if TYPE_CHECKING:
     from mutators import Mutator
