@@ -47,6 +47,9 @@ class PassiveTap:
             ended.set()
             sniffer.close()
         tell(f"took {sniffer.frame_count} frames; the kernel dropped {sniffer.lost_count}")
+        remarks = sniffer.remarks()
+        for line in remarks.lines():
+            tell(line)
         if sniffer.decryption is not None:
-            tls = sniffer.decryption.remarks()
+            tls = remarks.tls
             tell(f"TLS connections: {tls.read} read, {tls.keyless} without a key")

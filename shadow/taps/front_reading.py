@@ -7,6 +7,7 @@ from contextlib import suppress
 from time import perf_counter, time
 
 from shadow.model import Exchange, field
+from shadow.taps.reasons import Reasons
 from shadow.taps.taker import TakesExchanges
 from shadow.wire.direction import Conversation, End
 from shadow.wire.http1 import Limits
@@ -18,8 +19,6 @@ _MARK = b"shadow-run"
 _MASK = 0xFFFF_FFFF
 _PIECE_BYTES = 16_384
 """At a time: what follows each of many small messages is copied for each of them."""
-_MAX_REASONS = 32
-"""What follows a colon in a reason quotes the traffic; these are what stands before it."""
 
 _log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ class Readings:
         self.unread_count = 0
         """Responses that could not be parsed."""
         self._request_count = 0
-        self._reasons: set[str] = set()
+        self._reasons = Reasons()
         self._has_failed = False
 
     def begin(self) -> int:
@@ -59,12 +58,7 @@ class Readings:
 
     def skip(self, why: str) -> None:
         """Count what makes no exchange."""
-        why = why.partition(":")[0]
-        if why not in self._reasons:
-            if len(self._reasons) >= _MAX_REASONS:
-                why = "other"
-            self._reasons.add(why)
-        self.taker.skip(why)
+        self.taker.skip(self._reasons.brief(why))
 
     def fail(self) -> None:
         """A connection cannot be read any more, by a bug of ours. To be called where it is handled."""

@@ -27,9 +27,11 @@ import msgspec
 from shadow.errors import TapError
 from shadow.model import Exchange, Settled
 from shadow.taps.keylog import KeyLogFile, decryption
+from shadow.taps.reasons import Reasons
 from shadow.wire.extraction import Extraction
 from shadow.wire.pcap import Record
 from shadow.wire.protocols import Spoken
+from shadow.wire.remarks import Remarks
 from shadow.wire.succession import Decrypting
 
 _MAX_FRAME_BYTES = 1 << 18
@@ -87,6 +89,7 @@ class Sniffer:
         except TapError:
             self._close_key_log()
             raise
+        self._reasons = Reasons()
         self._link = _link_type(self._socket)
         indexes = count()
         self.decryption: Decrypting | None = decryption(self._key_log.keys) if self._key_log else None
@@ -115,6 +118,10 @@ class Sniffer:
         self._extraction.finish()
         self._count_lost()
         self._hand_on(taker)
+
+    def remarks(self) -> Remarks:
+        """What was passed over so far."""
+        return self._extraction.remarks()
 
     def close(self) -> None:
         self._socket.close()
@@ -149,7 +156,7 @@ class Sniffer:
         for item in self._extraction.found:
             if isinstance(item, Settled):
                 for _ in range(item.count):
-                    taker.skip(item.why)
+                    taker.skip(self._reasons.brief(item.why))
             else:
                 taker.offer(item)
         self._extraction.found.clear()

@@ -65,9 +65,9 @@ class Remarks(msgspec.Struct, frozen=True):
         """For a person."""
         if self.others:
             kinds = ", ".join(f"{number} {kind}" for kind, number in sorted(self.others.items()))
-            yield f"skipped connections that are no HTTP/1: {kinds}"
+            yield f"skipped connections that are not read: {kinds}"
         if self.other_bytes:
-            yield f"skipped {self.other_bytes} bytes of TCP payload that are no HTTP/1"
+            yield f"skipped {self.other_bytes} bytes of TCP payload that are not read"
         if self.gap_bytes:
             yield f"{self.gap_bytes} bytes of HTTP connections were not captured; their messages are cut"
         if self.unread:

@@ -137,4 +137,4 @@ def test_each_process_has_the_secrets_of_tls(tmp_path: Path) -> None:
     targets = [each.request.target for each in found if isinstance(each, Exchange)]
     assert sorted(targets) == [b"/%d" % number for number in range(1, 8)]
     assert division.remarks.tls == TlsRemarks(seen=8, read=7, keyless=1)
-    assert division.notices[0] == "skipped connections that are no HTTP/1: 1 TLS"
+    assert division.notices[0] == "skipped connections that are not read: 1 TLS"

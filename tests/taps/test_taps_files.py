@@ -218,8 +218,8 @@ def test_other_traffic_is_a_notice_and_not_unparsed(tmp_path: Path) -> None:
     recording = Recording([write(tmp_path, "1", pcap(mail.packets + secret.packets))])
     assert list(recording) == []
     assert recording.notices == [
-        "skipped connections that are no HTTP/1: 1 TLS, 1 other",
-        "skipped 16 bytes of TCP payload that are no HTTP/1",
+        "skipped connections that are not read: 1 TLS, 1 other",
+        "skipped 16 bytes of TCP payload that are not read",
     ]
 
 

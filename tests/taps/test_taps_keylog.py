@@ -60,13 +60,13 @@ def test_capture_is_read_with_its_key_log(capture: Path, key_log: Path) -> None:
     targets, recording = recorded(capture, keylog=key_log)
     assert targets == [b"/0", b"/1"]
     assert (recording.remarks.tls.read, recording.remarks.tls.keyless) == (2, 1)
-    assert recording.notices[0] == "skipped connections that are no HTTP/1: 1 TLS"
+    assert recording.notices[0] == "skipped connections that are not read: 1 TLS"
 
 
 def test_capture_without_a_key_log_says_nothing_of_keys(capture: Path) -> None:
     targets, recording = recorded(capture)
     assert (targets, recording.remarks.tls) == ([], TlsRemarks())
-    assert recording.notices[0] == "skipped connections that are no HTTP/1: 3 TLS"
+    assert recording.notices[0] == "skipped connections that are not read: 3 TLS"
 
 
 @pytest.mark.parametrize(
