@@ -40,6 +40,7 @@ class PcapngReader:
         self._take_key_log = take_key_log
         self.fault: str | None = None
         self.stray_count = 0
+        self.lost_bytes = 0
         self._buffer = b""
         self._position = 0
         self._order = "<"
@@ -62,6 +63,10 @@ class PcapngReader:
         self._buffer = text[at:] if self.fault is None else b""
         self._position += at
         return records
+
+    def flush(self) -> list[Record]:
+        """Nothing is ever held back."""
+        return []
 
     def finish(self) -> str | None:
         """What is wrong or missing at the end of the file, or None."""
