@@ -3,6 +3,8 @@
 import struct
 from typing import Any
 
+from shadow.wire.dns_message import read_name
+
 _HEADER = struct.Struct("!HHHHHH")
 _FLAGS = (
     ("authoritative_answer", 10),
@@ -12,8 +14,6 @@ _FLAGS = (
 )
 """Members and the bits that they stand for."""
 _SECTIONS = ("answers", "authorities", "additionals")
-_MAX_JUMPS = 127
-_MAX_NAME_BYTES = 255
 _MAX_RECORDS = 8192
 """More do not fit into a message."""
 _BEFORE_NAMES = {2: 0, 5: 0, 6: 0, 12: 0, 15: 2, 33: 6, 39: 0}
@@ -77,7 +77,7 @@ def _unpacked(text: bytes, timestamp: float) -> State:
     for _ in range(counts[0]):
         name, at = _name(text, at)
         kind, group = struct.unpack_from("!HH", text, at)
-        state["questions"].append({"name": _shown(name), "type": kind, "class_": group})
+        state["questions"].append({"name": name, "type": kind, "class_": group})
         at += 4
     for section, count in zip(_SECTIONS, counts[1:], strict=True):
         state[section] = []
@@ -97,7 +97,7 @@ def _record(text: bytes, at: int) -> tuple[State, int]:
     if end > len(text):
         raise ValueError("a record reaches beyond the message")
     record = {
-        "name": _shown(name),
+        "name": name,
         "type": kind,
         "class_": group,
         "ttl": ttl,
@@ -113,36 +113,17 @@ def _data(text: bytes, at: int, end: int, kind: int) -> bytes:
         return text[at:end]
     data, at = text[at : at + before], at + before
     for _ in range(2 if kind == 6 else 1):
-        labels, at = _name(text, at)
-        data += _wire(labels)
+        name, at = _name(text, at)
+        data += _packed_name(name)
     return data + text[at:end]
 
 
-def _name(text: bytes, at: int) -> tuple[list[bytes], int]:
-    """The labels of the name at `at`, and the position after it."""
-    labels: list[bytes] = []
-    end = -1
-    size = jumps = 0
-    while length := text[at]:
-        if length >= 0xC0:
-            jumps += 1
-            if jumps > _MAX_JUMPS:
-                raise ValueError("a name without end")
-            end = at + 2 if end < 0 else end
-            at = (length & 0x3F) << 8 | text[at + 1]
-            continue
-        size += length + 1
-        if length > 63 or size >= _MAX_NAME_BYTES or at + 1 + length > len(text):
-            raise ValueError("a name that is too long")
-        labels.append(text[at + 1 : at + 1 + length])
-        at += 1 + length
-    return labels, at + 1 if end < 0 else end
-
-
-def _shown(labels: list[bytes]) -> str:
-    if any(b"." in label for label in labels):
-        raise ValueError("a point inside a label")
-    return b".".join(labels).decode("ascii")
+def _name(text: bytes, at: int) -> tuple[str, int]:
+    """The name at `at`, and the position after it. ValueError where there is none that mitmproxy can have."""
+    found = read_name(text, at)
+    if found is None or "\\" in found[0]:
+        raise ValueError("no name, or one with signs in it that stand for something else")
+    return "" if found[0] == "." else found[0], found[1]
 
 
 def _packed_name(name: object) -> bytes:
@@ -154,8 +135,4 @@ def _packed_name(name: object) -> bytes:
     ]
     if any(len(label) > 63 for label in labels):
         raise ValueError("a label that is too long")
-    return _wire(labels)
-
-
-def _wire(labels: list[bytes]) -> bytes:
     return b"".join(bytes([len(label)]) + label for label in labels) + b"\0"
