@@ -204,4 +204,6 @@ def _through_protocol(protocol: int, frame: bytes, at: int) -> tuple[Layer | Non
         return through_udp(frame, at)
     if protocol == 137:
         return (0x8847, at), b""
+    if protocol == 97:  # EtherIP (RFC 3378)
+        return (0x6558, at + 2), b""
     return None, b""
