@@ -25,6 +25,9 @@ TAP = "gor"
 _SEPARATOR = "\n🐵🙈🙉\n".encode()
 _META = re.compile(rb"([123]) ([0-9A-Za-z-]{1,64}) (-?\d{1,20})(?: .*)?")
 
+_MAX_SECONDS = 1e10
+"""Its nanoseconds still fit into what is read."""
+
 
 class Bounds(msgspec.Struct, frozen=True):
     """What may be held of one file."""
@@ -118,14 +121,18 @@ def encode(exchange: Exchange) -> bytes | None:
     if exchange.protocol != "http":
         return None
     name = hashlib.sha256(f"{exchange.session} {exchange.index}".encode()).hexdigest()[:24].encode()
-    time = round(exchange.seen_at * 1e9)
+    time = _nanoseconds(exchange.seen_at)
     asked = serialise_request(_as_http1(exchange.request))
     text = b"1 %b %d 0\n%b%b" % (name, time, asked, _SEPARATOR)
     if exchange.response is not None:
-        taken = round((exchange.latency_seconds or 0.0) * 1e9)
+        taken = _nanoseconds(exchange.latency_seconds or 0.0)
         answer = serialise_response(_as_http1(exchange.response), exchange.request.method)
         text += b"2 %b %d %d\n%b%b" % (name, time + taken, taken, answer, _SEPARATOR)
     return text
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(min(max(seconds, -_MAX_SECONDS), _MAX_SECONDS) * 1e9)
 
 
 def _as_http1[Sent: Request | Response](message: Sent) -> Sent:

@@ -39,6 +39,8 @@ def through_gre(frame: bytes, at: int) -> Inside:
     at += 4
     at += 4 * bool(flags & 0xC000) + 4 * bool(flags & 0x2000) + 4 * bool(flags & 0x1000)
     if flags & 7 == 1:
+        if not flags & 0x1000:
+            return None, b""  # an acknowledgement, which carries nothing
         at += 4 * bool(flags & 0x0080)
     if ether_type == 0x88BE and not flags & 0x1000:
         return ethernet(frame, at), b""  # ERSPAN type I has no header of its own

@@ -129,7 +129,12 @@ TUNNELS: dict[str, Wrap] = {
     "MPLS in UDP": lambda side, tcp: udp(side, 6635) / MPLS(label=16, s=1) / ip(side) / tcp,
     "Ethernet in IP": lambda side, tcp: outer(side) / EtherIP() / ether(side) / ip(side) / tcp,
     "GRE with PPP": lambda side, tcp: (
-        outer(side) / GRE(key_present=1, version=1, proto=0x880B, key=5) / HDLC() / PPP() / ip(side) / tcp
+        outer(side)
+        / GRE(key_present=1, seqnum_present=1, version=1, proto=0x880B, key=5, sequence_number=8)
+        / HDLC()
+        / PPP()
+        / ip(side)
+        / tcp
     ),
     "GRE in UDP": lambda side, tcp: udp(side, 4754) / GRE() / ip6(side) / tcp,
     "ERSPAN I": lambda side, tcp: outer(side) / GRE(proto=0x88BE) / ERSPAN_I() / ether(side) / ip(side) / tcp,
