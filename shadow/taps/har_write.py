@@ -179,12 +179,7 @@ def _url(exchange: Exchange, own: Own, *, is_socket: bool) -> str:
     base = f"{scheme}://{_host(exchange)}"
     is_absolute = target[:7].lower() == b"http://" or target[:8].lower() == b"https://"
     url = ("" if is_absolute else base if target[:1] == b"/" else f"{base}/") + quote(target, safe=_URL_SAFE)
-    try:
-        parts = urlsplit(url)
-        is_url = bool(parts.netloc) and parts.port != 0
-    except ValueError:
-        is_url = False
-    if not is_url:
+    if not _is_url(url):
         url = f"{base}/"
     shown = as_text(target, "request.target", own.latin1)
     if target_of(urlsplit(url)) != shown:
@@ -195,11 +190,17 @@ def _url(exchange: Exchange, own: Own, *, is_socket: bool) -> str:
 def _host(exchange: Exchange) -> str:
     """The host that was asked for: as the client named it, else where it was sent."""
     for value in (field(exchange.request.headers, b"host") or b"", exchange.live.encode()):
-        if _HOST.fullmatch(value):
-            port = value.rpartition(b":")[2] if value[-1:] != b"]" and b":" in value else b"80"
-            if 0 < int(port) < 65536:
-                return value.decode()
+        if _HOST.fullmatch(value) and _is_url(f"//{value.decode()}"):
+            return value.decode()
     return "unknown.invalid"
+
+
+def _is_url(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return bool(parts.netloc) and parts.port != 0
+    except ValueError:
+        return False
 
 
 def _server(live: str) -> _Json:

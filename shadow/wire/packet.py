@@ -67,7 +67,7 @@ class Dissector:
                 if self._ports is not None and not self._is_wanted(ends[8:]):
                     return None
                 start, end, size = 34 + (offset >> 4) * 4, 14 + total, len(frame)
-                lost = 0 if end <= size else end - max(size, start)
+                lost = 0 if end <= size else max(end - max(size, start), 0)
                 return (ends, _NO_TAGS), seq, ack, flags, frame[start:end], lost
         try:
             return self._walk(link, frame)

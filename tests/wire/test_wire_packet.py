@@ -114,6 +114,14 @@ def test_bytes_that_were_not_captured_are_counted(frame: bytes) -> None:
     assert segment[4:] == (b"pay", 4)
 
 
+def test_headers_beyond_the_packets_end_are_no_lost_bytes() -> None:
+    head = bytearray(FRAME[:54])
+    head[17], head[46] = 64, 0xF0  # a packet of 64 bytes, whose TCP header claims 60 of them
+    segment = Dissector().segment(1, bytes(head))
+    assert segment is not None
+    assert segment[4:] == (b"", 0)
+
+
 @pytest.mark.parametrize("size", range(0, 48, 3))
 def test_frame_cut_inside_its_headers_is_no_segment(size: int) -> None:
     assert Dissector().segment(1, FRAME[:size]) is None
