@@ -4,7 +4,6 @@ python -m tests.fuzz.seeds FOLDER    writes them, a folder for each target
 """
 
 import bz2
-import gzip
 import lzma
 import struct
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 import zstandard
 
 from bench.capture import Talk, ethernet, ip, pcap, pcapng, tcp
+from shadow.content.coding import gzip
 from shadow.model import Exchange, Message, Request, Response
 from shadow.taps.formats import FORMATS, Writer
 
@@ -144,7 +144,7 @@ def requests() -> list[bytes]:
 def responses() -> list[bytes]:
     return [
         OK,
-        CODED % gzip.compress(b"hi", 1)[:24],
+        CODED % gzip(b"hi")[:24],
         CLOSED,
         CONTINUE + OK,
         SWITCH + SAID,
@@ -177,7 +177,7 @@ def exchanges() -> list[Exchange]:
     """One of each protocol."""
     headers = ((b"Host", b"h"), (b"X", b"\xe9"), (b"Content-Encoding", b"gzip"))
     request = Request(b"POST", b"/p?q=%20", b"HTTP/1.1", headers, b"a=1&b=\xff", ((b"T", b"1"),))
-    response = Response(200, b"OK", b"HTTP/2", headers, gzip.compress(b"hi", 1), is_complete=False)
+    response = Response(200, b"OK", b"HTTP/2", headers, gzip(b"hi"), is_complete=False)
     said = (Message(True, b"hi", AT, "text"), Message(False, b"\xff", AT + 1, "binary"))
     names = (Message(True, QUERY, AT), Message(False, ANSWER, AT + 1))
     nothing = Request(b"", b"", b"")
@@ -205,8 +205,8 @@ def files() -> list[bytes]:
         writer.finish()
         found.append(b"".join(parts))
     small = captures()[0]
-    packed = [gzip.compress(small, 1), bz2.compress(small), lzma.compress(small), zstandard.compress(small)]
-    return [*found, *captures(), *packed, gzip.compress(b"".join(lines()), 1)]
+    packed = [gzip(small), bz2.compress(small), lzma.compress(small), zstandard.compress(small)]
+    return [*found, *captures(), *packed, gzip(b"".join(lines()))]
 
 
 def main() -> None:

@@ -13,6 +13,7 @@ from tests.fuzz.targets import TARGETS
 from tests.fuzz.work import bytes_within, steps_within
 
 EVERY = pytest.mark.parametrize("name", TARGETS)
+SEEDS = {name: target.seeds() for name, target in TARGETS.items()}
 KEPT = sorted(CRASHES.glob("*/*"))
 _STEPS_AT_LEAST, _STEPS_PER_BYTE = 20_000, 100
 _HELD_AT_LEAST, _HELD_PER_BYTE = 24_000_000, 400
@@ -26,7 +27,7 @@ def run(name: str, text: bytes) -> None:
 
 @EVERY
 def test_seeds_are_read_with_work_in_proportion(name: str) -> None:
-    seeds = TARGETS[name].seeds()
+    seeds = SEEDS[name]
     assert len(seeds) >= 2
     for text in [*seeds, b"".join(seeds), b"", *(text * 20 for text in seeds)]:
         run(name, text)
@@ -36,7 +37,7 @@ def test_seeds_are_read_with_work_in_proportion(name: str) -> None:
 @settings(max_examples=150)
 @given(data=st.data())
 def test_changed_seeds_are_read_with_work_in_proportion(name: str, data: st.DataObject) -> None:
-    run(name, mutated(data.draw(st.randoms(use_true_random=False)), TARGETS[name].seeds()))
+    run(name, mutated(data.draw(st.randoms(use_true_random=False)), SEEDS[name]))
 
 
 @EVERY
@@ -48,7 +49,7 @@ def test_any_bytes_are_read_with_work_in_proportion(name: str, text: bytes) -> N
 
 @EVERY
 def test_what_is_held_is_bounded(name: str) -> None:
-    rng, seeds = Random(name), TARGETS[name].seeds()
+    rng, seeds = Random(name), SEEDS[name]
     for text in [*seeds, *(mutated(rng, seeds) for _ in range(60))]:
         with bytes_within(_HELD_AT_LEAST + _HELD_PER_BYTE * len(text)):
             TARGETS[name].run(text)
