@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3.12 python3.13 python3.14 python3 $$HOME/.pyenv/versions/3.1[2-9]*/bin/python3; do \
 	$$p -c 'import sys, venv, ensurepip, ssl, sqlite3; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 && command -v $$p && break; done)
 
-.PHONY: help setup demo test lint docs lock clean
+.PHONY: help setup demo test lint docs fuzz lock clean
 help:  ## list the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
@@ -36,6 +36,10 @@ lint: setup  ## ruff, mypy --strict, import-linter
 
 docs: setup  ## write the generated parts of docs/ again
 	@$(BIN)/python -m shadow.reference docs
+
+SECONDS ?= 60
+fuzz: setup  ## fuzz every reader for SECONDS in all; what fails is kept, and tried again by the tests
+	@$(BIN)/python -m tests.fuzz.run --seconds $(SECONDS)
 
 lock:  ## write requirements.lock again (needs uv)
 	uv pip compile pyproject.toml --extra dev --universal --python-version 3.12 --generate-hashes \

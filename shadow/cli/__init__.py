@@ -16,7 +16,10 @@ _COMMANDS = {
     "listen": ("shadow.cli.listen", "Shadow what taps elsewhere send, such as a mitmdump of your own."),
     "addon": ("shadow.cli.addon", "Print the path of the addon for a mitmdump of your own."),
     "replay": ("shadow.cli.replay", "Shadow recorded traffic: pcap, pcapng, HAR, GoReplay, JSON lines."),
-    "extract": ("shadow.cli.extract", "Print the exchanges in captures as JSON lines; sends nothing."),
+    "extract": (
+        "shadow.cli.extract",
+        "Write the exchanges in captures as JSON lines, HAR, GoReplay or flows; sends nothing.",
+    ),
     "mutate": ("shadow.cli.mutate", "Show the mutants that would be sent; sends nothing."),
     "mutators": ("shadow.cli.catalogues", "List the mutators, with what each expects and why."),
     "comparators": ("shadow.cli.catalogues", "List the comparators."),

@@ -25,6 +25,9 @@ TAP = "gor"
 _SEPARATOR = "\n🐵🙈🙉\n".encode()
 _META = re.compile(rb"([123]) ([0-9A-Za-z-]{1,64}) (-?\d{1,20})(?: .*)?")
 
+_MAX_SECONDS = 1e10
+"""Its nanoseconds still fit into what is read."""
+
 
 class Bounds(msgspec.Struct, frozen=True):
     """What may be held of one file."""
@@ -113,16 +116,33 @@ class _Pairing:
         return asked
 
 
-def encode(exchange: Exchange) -> bytes:
-    """`exchange` as one or two records."""
+def encode(exchange: Exchange) -> bytes | None:
+    """`exchange` as one or two records; None where it is more than HTTP/1 can say."""
+    if exchange.protocol != "http":
+        return None
     name = hashlib.sha256(f"{exchange.session} {exchange.index}".encode()).hexdigest()[:24].encode()
-    time = round(exchange.seen_at * 1e9)
-    text = b"1 %b %d 0\n%b%b" % (name, time, serialise_request(exchange.request), _SEPARATOR)
+    time = _nanoseconds(exchange.seen_at)
+    asked = serialise_request(_as_http1(exchange.request))
+    text = b"1 %b %d 0\n%b%b" % (name, time, asked, _SEPARATOR)
     if exchange.response is not None:
-        taken = round((exchange.latency_seconds or 0.0) * 1e9)
-        answer = serialise_response(exchange.response, exchange.request.method)
+        taken = _nanoseconds(exchange.latency_seconds or 0.0)
+        answer = serialise_response(_as_http1(exchange.response), exchange.request.method)
         text += b"2 %b %d %d\n%b%b" % (name, time + taken, taken, answer, _SEPARATOR)
     return text
+
+
+def _nanoseconds(seconds: float) -> int:
+    return round(min(max(seconds, -_MAX_SECONDS), _MAX_SECONDS) * 1e9)
+
+
+def _as_http1[Sent: Request | Response](message: Sent) -> Sent:
+    """`message` of a later version as one of HTTP/1.1, which needs a length that those do not."""
+    if message.version.startswith(b"HTTP/1"):
+        return message
+    headers = message.headers
+    if message.body and field(headers, b"content-length") is None:
+        headers = (*headers, (b"Content-Length", b"%d" % len(message.body)))
+    return msgspec.structs.replace(message, version=b"HTTP/1.1", headers=headers)
 
 
 def _records(source: Source, max_bytes: int) -> Iterator[bytes | None]:

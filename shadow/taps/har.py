@@ -1,77 +1,29 @@
-"""HAR files (HTTP Archive 1.2), as browsers, proxies and load tools write them."""
+"""HAR files (HTTP Archive 1.2), as browsers, proxies and load tools write them, read entry by entry."""
 
 import re
-from base64 import b64decode
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from urllib.parse import urlsplit
+from heapq import heappop, heappush
 
 import msgspec
 
 from shadow.errors import TapError
-from shadow.model import (
-    Exchange,
-    Fate,
-    Headers,
-    Request,
-    Response,
-    Settled,
-    authority,
-    with_field,
-    without_field,
-)
+from shadow.model import Exchange, Fate, Settled
+from shadow.taps.har_entry import TAP, decode
+from shadow.taps.har_scan import EntryScanner
 from shadow.taps.source import Source
 
-TAP = "har"
 _FIRST_KEY = re.compile(rb'"(log|request|seen_at)"\s*:')
 _BLANK = b"\xef\xbb\xbf \t\r\n"
-_FRACTION = re.compile(r"\.(\d{1,6})\d*")
 
 
-class _Pair(msgspec.Struct):
-    name: str = ""
-    value: str = ""
+class Bounds(msgspec.Struct, frozen=True):
+    """What is held of one file. Entries are put in order of time within these bounds."""
 
-
-class _Text(msgspec.Struct):
-    text: str | None = None
-    encoding: str = ""
-    size: float = 0
-    params: list[_Pair] = []
-
-
-class _Request(msgspec.Struct, rename={"post_data": "postData"}):
-    method: str
-    url: str
-    headers: list[_Pair] = []
-    post_data: _Text | None = None
-
-
-class _Response(msgspec.Struct, rename={"reason": "statusText"}):
-    status: int = 0
-    reason: str = ""
-    headers: list[_Pair] = []
-    content: _Text | None = None
-
-
-class _Timings(msgspec.Struct):
-    send: float | None = None
-    wait: float | None = None
-
-
-class _Entry(msgspec.Struct, rename={"started": "startedDateTime"}):
-    request: _Request
-    response: _Response | None = None
-    started: str = ""
-    timings: _Timings | None = None
-
-
-class _Log(msgspec.Struct):
-    entries: list[msgspec.Raw]
-
-
-class _Archive(msgspec.Struct):
-    log: _Log
+    entry_bytes: int = 67_108_864
+    """What is longer is not read."""
+    waiting: int = 4096
+    waiting_bytes: int = 16_777_216
+    """Of the entries' text."""
 
 
 def is_har(start: bytes) -> bool:
@@ -81,121 +33,71 @@ def is_har(start: bytes) -> bool:
     return match is not None and match[1] == b"log" and start.lstrip(_BLANK)[:1] == b"{"
 
 
-def read(source: Source) -> Iterator[Exchange | Settled]:
-    """The exchanges of one file in the order in which they began, all in one session: one client.
+def read(source: Source, bounds: Bounds | None = None) -> Iterator[Exchange | Settled]:
+    """The exchanges of one file, all in one session, one client's, unless they name their own.
 
-    A HAR is one JSON document and is held as a whole. Raises TapError where it is none.
+    They come in the order in which they began, as far as the bounds allow. Raises TapError where the file has
+    no entries at all.
     """
-    text = b"".join(source.pieces())
-    try:
-        archive = msgspec.json.decode(text.removeprefix(b"\xef\xbb\xbf"), type=_Archive)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        raise TapError(f"{source.name!r} is no HAR file: {error}") from error
-    del text
+    bounds = bounds or Bounds()
+    scanner, order = EntryScanner(bounds.entry_bytes), _Order(bounds)
     session = f"{TAP}:{source.name}"
-    entries = [_entry(raw) for raw in archive.log.entries]
-    known = [entry for entry in entries if isinstance(entry, _Entry)]
-    for entry in entries:
-        if isinstance(entry, str):
-            yield Settled(TAP, Fate.UNPARSED, 1, entry)
-    known.sort(key=lambda entry: _unix_time(entry.started))
-    index = 0
-    for entry in known:
-        found = _exchange(entry, index, session)
-        index += isinstance(found, Exchange)
-        yield found
+    for piece in source.pieces():
+        for text in scanner.feed(piece):
+            if text is None:
+                yield _unparsed(f"a HAR entry longer than {bounds.entry_bytes} bytes")
+                continue
+            found = decode(text, session)
+            if isinstance(found, str):
+                yield _unparsed(found)
+            else:
+                yield from order.take(found, len(text))
+    if not scanner.has_entries:
+        raise TapError(f"{source.name!r} is no HAR file: it has no log with a list of entries")
+    yield from order.finish()
+    if not scanner.is_whole:
+        source.notice("ends inside its entries; those before were read")
+    if order.late_count:
+        source.notice(
+            f"{order.late_count} entries stand too far behind later ones to be put in order; they come late"
+        )
 
 
-def _entry(raw: msgspec.Raw) -> _Entry | str:
-    try:
-        return msgspec.json.decode(raw, type=_Entry, strict=False)
-    except (msgspec.DecodeError, UnicodeError) as error:
-        return f"not a HAR entry: {error}"
+class _Order:
+    """Puts exchanges in order of time. Those that wait stay within bounds: the earliest then goes."""
+
+    def __init__(self, bounds: Bounds) -> None:
+        self._bounds = bounds
+        self._waiting: list[tuple[float, int, int, Exchange]] = []
+        """A heap: time, number, size, exchange."""
+        self._waiting_bytes = 0
+        self._taken = self._given = 0
+        self._last_time = 0.0
+        self.late_count = 0
+
+    def take(self, exchange: Exchange, size: int) -> Iterator[Exchange]:
+        """What goes now that `exchange`, of `size` bytes, is there."""
+        heappush(self._waiting, (exchange.seen_at, self._taken, size, exchange))
+        self._taken += 1
+        self._waiting_bytes += size
+        bounds = self._bounds
+        while len(self._waiting) > bounds.waiting or self._waiting_bytes > bounds.waiting_bytes:
+            yield self._first()
+
+    def finish(self) -> Iterator[Exchange]:
+        """All that still waits."""
+        while self._waiting:
+            yield self._first()
+
+    def _first(self) -> Exchange:
+        time, _, size, exchange = heappop(self._waiting)
+        self._waiting_bytes -= size
+        if time < self._last_time:
+            self.late_count += 1
+        self._last_time = max(time, self._last_time)
+        self._given += 1
+        return msgspec.structs.replace(exchange, index=self._given - 1)
 
 
-def _exchange(entry: _Entry, index: int, session: str) -> Exchange | Settled:
-    seen = entry.request
-    try:
-        url = urlsplit(seen.url)
-        port = url.port
-    except ValueError as error:
-        return Settled(TAP, Fate.UNPARSED, 1, f"not a URL: {error}")
-    if url.scheme not in ("http", "https") or not url.netloc:
-        return Settled(TAP, Fate.UNPARSED, 1, f"not an HTTP URL: {url.scheme}:")
-    host = url.netloc.rpartition("@")[2]
-    target = (url.path or "/") + (f"?{url.query}" if url.query else "")
-    body = _posted(seen.post_data)
-    headers = _fields(seen.headers)
-    if not any(name.lower() == b"host" for name, _ in headers):
-        headers = ((b"Host", _bytes(host)), *headers)
-    request = Request(_bytes(seen.method), _bytes(target), headers=_framed(headers, body), body=body)
-    response = _answer(entry.response)
-    live = authority(url.hostname or "", port or {"http": 80, "https": 443}[url.scheme])
-    latency = None if response is None else _latency(entry.timings)
-    return Exchange(index, TAP, session, _unix_time(entry.started), request, response, latency, live)
-
-
-def _answer(seen: _Response | None) -> Response | None:
-    """The response; None where the client got none, which is written as status 0."""
-    if seen is None or not 100 <= seen.status <= 999:
-        return None
-    content = seen.content or _Text()
-    body = _content(content)
-    headers = _fields(seen.headers)
-    # The text of a HAR has its content coding undone, so the field that names it would no longer be true.
-    headers = without_field(headers, b"content-encoding")
-    is_whole = content.text is not None or not content.size
-    return Response(
-        seen.status, _bytes(seen.reason), headers=_framed(headers, body), body=body, is_complete=is_whole
-    )
-
-
-def _fields(pairs: list[_Pair]) -> Headers:
-    """The field lines without the pseudo-fields of HTTP/2."""
-    return tuple((_bytes(pair.name), _bytes(pair.value)) for pair in pairs if not pair.name.startswith(":"))
-
-
-def _framed(headers: Headers, body: bytes) -> Headers:
-    """`headers` with the body's own length: what is written may be another's, or missing with HTTP/2."""
-    headers = without_field(headers, b"transfer-encoding")
-    if body or any(name.lower() == b"content-length" for name, _ in headers):
-        return with_field(headers, b"Content-Length", b"%d" % len(body))
-    return headers
-
-
-def _posted(data: _Text | None) -> bytes:
-    if data is None:
-        return b""
-    if data.text is None and data.params:
-        return b"&".join(_bytes(f"{pair.name}={pair.value}") for pair in data.params)
-    return _content(data)
-
-
-def _content(content: _Text) -> bytes:
-    text = content.text or ""
-    if content.encoding.lower() == "base64":
-        try:
-            return b64decode(text)
-        except ValueError:
-            return _bytes(text)
-    return _bytes(text)
-
-
-def _latency(timings: _Timings | None) -> float | None:
-    """Seconds from the start of sending to the first byte of the answer; negative times are unknown ones."""
-    if timings is None or timings.wait is None or timings.wait < 0:
-        return None
-    return (max(timings.send or 0.0, 0.0) + timings.wait) / 1000
-
-
-def _unix_time(text: str) -> float:
-    """The Unix time of an ISO 8601 date; 0.0 where it is none."""
-    try:
-        moment = datetime.fromisoformat(_FRACTION.sub(r".\1", text))
-    except ValueError:
-        return 0.0
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _bytes(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+def _unparsed(why: str) -> Settled:
+    return Settled(TAP, Fate.UNPARSED, 1, why)

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
-from shadow.model import Exchange, Fate, Headers, Message, Request, Response, Settled
+from shadow.model import Exchange, Fate, Message, Request, Response, Settled
 from shadow.taps.jsonl_dns import described
 from shadow.taps.source import Source
+from shadow.taps.text import as_bytes, as_fields, as_pairs, as_text
 
 TAP = "jsonl"
 
@@ -149,18 +150,18 @@ def _exchange_or_why(line: bytes, number: int) -> Exchange | Settled:
 def _encoded_request(request: Request) -> dict[str, Any]:
     latin1: list[str] = []
     line: dict[str, Any] = {
-        "method": _text(request.method, "method", latin1),
-        "target": _text(request.target, "target", latin1),
-        "version": _text(request.version, "version", latin1),
+        "method": as_text(request.method, "method", latin1),
+        "target": as_text(request.target, "target", latin1),
+        "version": as_text(request.version, "version", latin1),
     }
     return _with_message(line, request, latin1)
 
 
 def _encoded_response(response: Response) -> dict[str, Any]:
     latin1: list[str] = []
-    line: dict[str, Any] = {"status": response.status, "reason": _text(response.reason, "reason", latin1)}
+    line: dict[str, Any] = {"status": response.status, "reason": as_text(response.reason, "reason", latin1)}
     if response.version != b"HTTP/1.1":
-        line["version"] = _text(response.version, "version", latin1)
+        line["version"] = as_text(response.version, "version", latin1)
     if not response.is_complete:
         line["is_complete"] = False
     return _with_message(line, response, latin1)
@@ -176,42 +177,24 @@ def _encoded_message(message: Message) -> dict[str, Any]:
 
 
 def _with_message(line: dict[str, Any], message: Request | Response, latin1: list[str]) -> dict[str, Any]:
-    line["headers"] = _pairs(message.headers, "headers", latin1)
+    line["headers"] = as_pairs(message.headers, "headers", latin1)
     line["body"] = message.body
     if message.trailers:
-        line["trailers"] = _pairs(message.trailers, "trailers", latin1)
+        line["trailers"] = as_pairs(message.trailers, "trailers", latin1)
     if latin1:
         line["latin1"] = latin1
     return line
 
 
-def _pairs(fields: Headers, place: str, latin1: list[str]) -> list[tuple[str, str]]:
-    try:
-        return [(name.decode(), value.decode()) for name, value in fields]
-    except UnicodeDecodeError:
-        return [
-            (_text(name, f"{place}[{at}][0]", latin1), _text(value, f"{place}[{at}][1]", latin1))
-            for at, (name, value) in enumerate(fields)
-        ]
-
-
-def _text(value: bytes, place: str, latin1: list[str]) -> str:
-    try:
-        return value.decode()
-    except UnicodeDecodeError:
-        latin1.append(place)
-        return value.decode("latin-1")
-
-
 def _decoded_request(seen: _Request) -> Request:
     named = frozenset(seen.latin1)
     return Request(
-        _bytes(seen.method, named, "method"),
-        _bytes(seen.target, named, "target"),
-        _bytes(seen.version, named, "version"),
-        _fields(seen.headers, named, "headers"),
+        as_bytes(seen.method, named, "method"),
+        as_bytes(seen.target, named, "target"),
+        as_bytes(seen.version, named, "version"),
+        as_fields(seen.headers, named, "headers"),
         seen.body,
-        _fields(seen.trailers, named, "trailers"),
+        as_fields(seen.trailers, named, "trailers"),
     )
 
 
@@ -219,31 +202,10 @@ def _decoded_response(seen: _Response) -> Response:
     named = frozenset(seen.latin1)
     return Response(
         seen.status,
-        _bytes(seen.reason, named, "reason"),
-        _bytes(seen.version, named, "version"),
-        _fields(seen.headers, named, "headers"),
+        as_bytes(seen.reason, named, "reason"),
+        as_bytes(seen.version, named, "version"),
+        as_fields(seen.headers, named, "headers"),
         seen.body,
-        _fields(seen.trailers, named, "trailers"),
+        as_fields(seen.trailers, named, "trailers"),
         seen.is_complete,
     )
-
-
-def _fields(pairs: list[tuple[str, str]], named: frozenset[str | int], place: str) -> Headers:
-    if not named:
-        return tuple((name.encode(), value.encode()) for name, value in pairs)
-    found = []
-    for at, (name, value) in enumerate(pairs):
-        line: str | int = at if place == "headers" else place  # as older files name it
-        name_place, value_place = f"{place}[{at}][0]", f"{place}[{at}][1]"
-        found.append((_bytes(name, named, name_place, line), _bytes(value, named, value_place, line)))
-    return tuple(found)
-
-
-def _bytes(text: str, named: frozenset[str | int], *places: str | int) -> bytes:
-    """The bytes that `_text` made `text` of. In a named place, what is no Latin-1 was UTF-8 all the same."""
-    if named.isdisjoint(places):
-        return text.encode()
-    try:
-        return text.encode("latin-1")
-    except UnicodeEncodeError:
-        return text.encode()

@@ -29,9 +29,12 @@ def records(source: Source, take_key_log: Callable[[bytes], None] | None = None)
         yield reader.feed(piece)
         if reader.fault is not None:
             break
+    yield reader.flush()
     source.close()
     if reader.stray_count:
         source.notice(f"skipped {reader.stray_count} packets of interfaces that it does not describe")
+    if reader.lost_bytes:
+        source.notice(f"skipped {reader.lost_bytes} bytes of garbage between its frames")
     cut = reader.finish()
     if cut is not None:
         source.notice(f"{cut}; the frames before it were read")

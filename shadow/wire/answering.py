@@ -120,5 +120,5 @@ class Answering:
         self._asked.remove(current)
         current.response = response
         current.is_answered = True
-        if current.request is not None or current.why:
+        if current.request is not None or current.why or current.is_settled:
             self._settle(current)

@@ -138,7 +138,7 @@ class Asking:
         self._keep(current, len(request.body) - current.kept_bytes)
         head = reader.head
         self.may_switch = head is not None and head.asks_upgrade and not current.is_answered
-        if current.is_answered:
+        if current.is_answered or current.is_settled:  # then it gives back what it has kept since
             self._settle(current)
 
     def _cut(self, why: str) -> None:
@@ -149,5 +149,5 @@ class Asking:
         if current is None:
             return
         current.why = current.why or why
-        if current.is_answered:
+        if current.is_answered or current.is_settled:  # then it gives back what it has kept since
             self._settle(current)

@@ -67,7 +67,7 @@ class Dissector:
                 if self._ports is not None and not self._is_wanted(ends[8:]):
                     return None
                 start, end, size = 34 + (offset >> 4) * 4, 14 + total, len(frame)
-                lost = 0 if end <= size else end - max(size, start)
+                lost = 0 if end <= size else max(end - max(size, start), 0)
                 return (ends, _NO_TAGS), seq, ack, flags, frame[start:end], lost
         try:
             return self._walk(link, frame)
@@ -204,4 +204,6 @@ def _through_protocol(protocol: int, frame: bytes, at: int) -> tuple[Layer | Non
         return through_udp(frame, at)
     if protocol == 137:
         return (0x8847, at), b""
+    if protocol == 97:  # EtherIP (RFC 3378)
+        return (0x6558, at + 2), b""
     return None, b""

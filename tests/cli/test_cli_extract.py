@@ -168,3 +168,70 @@ def test_ciphers_are_imported_where_a_secret_is_used_and_nowhere_else(tls: Path,
         for arguments in ((str(tls), log), (str(tls),), (str(capture), log))
     ]
     assert said == ["[True, True]\n", "[False, False]\n", "[False, False]\n"]
+
+
+@pytest.mark.parametrize(
+    ("name", "start"),
+    [
+        ("out.har", b'{"log":'),
+        ("out.gor", b"1 "),
+        ("out.flows", b"1"),
+        ("out.jsonl", b'{"index":'),
+        ("out.HAR.gz", b"\x1f\x8b"),
+        ("out.gor.gz", b"\x1f\x8b"),
+    ],
+)
+def test_ending_says_how_to_write(capture: Path, tmp_path: Path, name: str, start: bytes) -> None:
+    result = extracted(str(capture), "-o", str(tmp_path / name))
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert (tmp_path / name).read_bytes().startswith(start)
+    again = extracted(str(tmp_path / name))
+    assert again.stderr.splitlines()[-1] == "captured 3 = 3 exchanges + 0 unparsed"
+
+
+@pytest.mark.parametrize(
+    ("form", "start"), [("har", '{"log":'), ("gor", "1 "), ("flows", "1"), ("jsonl", '{"index":')]
+)
+def test_format_is_for_standard_output_too(capture: Path, form: str, start: str) -> None:
+    assert extracted(str(capture), "--format", form).stdout.startswith(start)
+
+
+@pytest.mark.parametrize("arguments", [["-o", "out.txt"], ["-o", "out.gz"], ["-o", "out"]])
+def test_ending_that_says_nothing_is_an_error_that_names_the_choices(
+    capture: Path, arguments: list[str]
+) -> None:
+    code, err = extracted_by_a_process(capture.parent, "a.jsonl", *arguments)
+    assert code == 2
+    assert "choose .jsonl, .har, .gor, .flows" in err
+    assert len(err.splitlines()) == 1
+    assert [each.name for each in capture.parent.iterdir()] == ["a.jsonl"]
+
+
+def test_what_does_not_fit_the_format_is_counted_and_told(capture: Path, tmp_path: Path) -> None:
+    said = Exchange(9, "file", "s", 1.6e9, Request(b"", b"", b""), protocol="udp")
+    capture.write_bytes(LINES + encode(said) * 2)
+    result = extracted(str(capture), "-o", str(tmp_path / "out.gor"))
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        "shadow: left out 2 udp exchanges: GoReplay files hold HTTP/1 alone",
+        "captured 5 = 5 exchanges + 0 unparsed",
+    ]
+
+
+def test_failure_leaves_no_half_file(capture: Path) -> None:
+    capture.write_bytes(b"nothing")
+    (capture.parent / "out.har").write_bytes(b"old")
+    code, _ = extracted_by_a_process(capture.parent, "a.jsonl", "-o", "out.har")
+    assert code == 2
+    assert (capture.parent / "out.har").read_bytes() == b"old"
+    assert sorted(each.name for each in capture.parent.iterdir()) == ["a.jsonl", "out.har"]
+
+
+@pytest.mark.parametrize("name", ["out.har", "out.jsonl.gz"])
+def test_workers_are_for_plain_lines_and_else_it_is_said(capture: Path, tmp_path: Path, name: str) -> None:
+    result = extracted(str(capture), "--workers", "2", "-o", str(tmp_path / name))
+    assert result.exit_code == 0
+    assert result.stderr.splitlines() == [
+        "shadow: one process reads and writes: only plain JSON lines are shared among --workers",
+        "captured 3 = 3 exchanges + 0 unparsed",
+    ]

@@ -49,8 +49,6 @@ EXPLAINED: dict[str, tuple[Count, str]] = {
     "PcapPlusPlus__pcapng-example": (Count(0, 0, 1), _ORPHAN),
     "PcapPlusPlus__raw_ip": (Count(19, 7), _ENDS),
     "tcpdump__accecn_handshake": (Count(1, 1), _ENDS),
-    "tcpdump__arcnet-rfc1051-arp-icmp-http": (Count(0, 0), "ARCNET, a link layer that is not read"),
-    "tcpdump__arcnet-rfc1201-arp-icmp-http": (Count(0, 0), "ARCNET, a link layer that is not read"),
     "tcpdump__ipv4_tcp_http_xml": (Count(0, 0, 1), _ORPHAN),
     "zeek__vxlan-overlapping-http-get": (Count(3, 3), _SAME_TWICE),
     "zeek__vlan-collisions": (Count(3, 3), _SAME_TWICE),
@@ -89,7 +87,6 @@ EXPLAINED: dict[str, tuple[Count, str]] = {
     "zeek__pe_files_timestamp": (Count(2, 2), _ENDS),
     "zeek__tcp-http-with-padding": (Count(1, 1), "tshark misses a request that was typed byte by byte"),
     "zeek__ocsp-response-only": (Count(0, 0, 1), _ORPHAN),
-    "zeek__ayiya3": (Count(0, 0), "AYIYA, a tunnel that is not read"),
     "zeek__gtp1_gn_normal_incl_fragmentation": (Count(1, 1), _ENDS),
 }
 

@@ -13,7 +13,7 @@ import pytest
 
 from bench.capture import Talk, block, pcap, pcapng
 from shadow.errors import TapError
-from shadow.model import Exchange, Fate, Headers, Request, Response, Settled
+from shadow.model import Exchange, Fate, Request, Response, Settled
 from shadow.taps import jsonl
 from shadow.taps.files import Recording
 
@@ -269,50 +269,6 @@ def test_damaged_line_is_unparsed_and_a_cut_one_a_notice(tmp_path: Path) -> None
     assert (items[1].fate, items[1].why[:20]) == (Fate.UNPARSED, "line 2: not an excha")
     assert len(items) == 2
     assert "ends inside a line" in recording.notices[0]
-
-
-def test_har_entry_becomes_an_exchange(tmp_path: Path) -> None:
-    seen = entry(
-        "https://h.example:8443/p?q=1#f",
-        response={
-            "status": 200,
-            "statusText": "OK",
-            "headers": [
-                {"name": "Content-Encoding", "value": "gzip"},
-                {"name": "Content-Length", "value": "999"},
-                {"name": "Set-Cookie", "value": "a=b"},
-            ],
-            "content": {"text": "aGVsbG8=", "encoding": "base64", "size": 5},
-        },
-        timings={"send": 1.0, "wait": 9.0},
-    )
-    seen["request"] = {
-        "method": "POST",
-        "url": seen["request"]["url"],  # type: ignore[index]  # entry() made it a dict
-        "headers": [{"name": ":authority", "value": "h.example:8443"}, {"name": "X", "value": "é"}],
-        "postData": {"mimeType": "text/plain", "text": "ä"},
-    }
-    (found,) = list(Recording([write(tmp_path, "1", har(seen))]))
-    assert isinstance(found, Exchange)
-    headers: Headers = ((b"Host", b"h.example:8443"), (b"X", b"\xc3\xa9"), (b"Content-Length", b"2"))
-    assert found.request == Request(b"POST", b"/p?q=1", headers=headers, body=b"\xc3\xa4")
-    assert found.response == Response(
-        200, b"OK", headers=((b"Content-Length", b"5"), (b"Set-Cookie", b"a=b")), body=b"hello"
-    )
-    assert (found.seen_at, found.latency_seconds, found.live) == (1_700_000_000.5, 0.01, "h.example:8443")
-
-
-def test_har_entries_that_are_no_exchanges_are_unparsed(tmp_path: Path) -> None:
-    text = har(entry("data:text/plain,x"), {"request": 5}, entry("http://h/ok", response={"status": 0}))
-    found = list(Recording([write(tmp_path, "1", text)]))
-    assert [each.response for each in found if isinstance(each, Exchange)] == [None]
-    assert sum(isinstance(each, Settled) for each in found) == 2
-
-
-def test_damaged_har_is_an_error_that_names_it(tmp_path: Path) -> None:
-    path = write(tmp_path, "1", har(entry("http://h/x"))[:-3])
-    with pytest.raises(TapError, match=f"'{path}' is no HAR file"):
-        list(Recording([path]))
 
 
 def _pipe() -> tuple[io.FileIO, io.BufferedWriter]:

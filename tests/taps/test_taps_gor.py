@@ -89,7 +89,7 @@ def test_records_written_are_read_back(tmp_path: Path) -> None:
     request = Request(b"POST", b"/g", headers=((b"Content-Length", b"3"),), body="🐵".encode()[:3])
     response = Response(200, b"OK", headers=((b"Content-Length", b"2"),), body=b"ok")
     exchange = Exchange(0, "pcap", "s", 12.0, request, response, 0.25)
-    (found,), _, _ = read(tmp_path, gor.encode(exchange))
+    (found,), _, _ = read(tmp_path, gor.encode(exchange) or b"")
     assert (found.request, found.response) == (request, response)
     assert (found.seen_at, found.latency_seconds) == (12.0, 0.25)
 

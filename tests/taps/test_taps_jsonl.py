@@ -9,7 +9,7 @@ from hypothesis import example, given
 
 from shadow.model import Exchange, Message, Request, Response
 from shadow.taps import jsonl
-from tests.taps.exchanges import exchanges
+from tests.taps.exchanges import anything
 
 TWO = Exchange(
     0,
@@ -27,7 +27,7 @@ TWO = Exchange(
 )
 
 
-@given(exchanges())
+@given(anything())
 @example(TWO)
 def test_line_gives_back_the_same_exchange_byte_for_byte(exchange: Exchange) -> None:
     line = jsonl.encode(exchange)

@@ -3,8 +3,11 @@
 import struct
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bench.capture import ethernet, ip, tcp
+from shadow.wire.link import _READERS
 from shadow.wire.packet import Dissector, flow_ends, reverse
 
 TCP = tcp(1234, 80, 7, 9, 24, b"payload")
@@ -111,6 +114,14 @@ def test_bytes_that_were_not_captured_are_counted(frame: bytes) -> None:
     assert segment[4:] == (b"pay", 4)
 
 
+def test_headers_beyond_the_packets_end_are_no_lost_bytes() -> None:
+    head = bytearray(FRAME[:54])
+    head[17], head[46] = 64, 0xF0  # a packet of 64 bytes, whose TCP header claims 60 of them
+    segment = Dissector().segment(1, bytes(head))
+    assert segment is not None
+    assert segment[4:] == (b"", 0)
+
+
 @pytest.mark.parametrize("size", range(0, 48, 3))
 def test_frame_cut_inside_its_headers_is_no_segment(size: int) -> None:
     assert Dissector().segment(1, FRAME[:size]) is None
@@ -209,3 +220,30 @@ def test_fragments_are_forgotten_when_there_are_too_many() -> None:
         )
         assert dissector.segment(101, head + b"fragment") is None
     assert len(dissector._fragments._waiting) <= 1024
+
+
+TUNNEL_PORTS = [4789, 8472, 4790, 6081, 4754, 2152, 6635, 3544, 5072, 1701]
+
+
+@given(
+    st.sampled_from(sorted(_READERS)),
+    st.binary(max_size=120),
+    st.sampled_from([b"", FRAME, IP4, IP6, ethernet(udp(0, b""))[:-30]]),
+    st.integers(0, 60),
+)
+def test_no_frame_of_any_link_raises(link: int, text: bytes, real: bytes, at: int) -> None:
+    Dissector().segment(link, real[:at] + text + real[at:])
+
+
+@given(st.sampled_from(TUNNEL_PORTS), st.booleans(), st.binary(max_size=60))
+def test_no_datagram_at_a_tunnels_port_raises(port: int, is_answer: bool, text: bytes) -> None:
+    packet = bytearray(udp(port, text))
+    if is_answer:
+        packet[20:24] = packet[22:24] + packet[20:22]
+    Dissector().segment(101, bytes(packet))
+
+
+@given(st.sampled_from([4, 41, 47, 51, 97, 137]), st.binary(max_size=60), st.booleans())
+def test_no_packet_of_a_tunnels_protocol_raises(protocol: int, text: bytes, is_ipv6: bool) -> None:
+    ends = ("::1", "::2") if is_ipv6 else ("1.1.1.1", "2.2.2.2")
+    Dissector().segment(101, ip(*ends, protocol, text))

@@ -95,7 +95,7 @@ def test_cut_file_gives_what_it_holds_and_says_where_it_ends(make: object) -> No
 
 def test_garbage_length_ends_a_file_and_is_told() -> None:
     reader = PcapReader()
-    assert len(reader.feed(pcap(PACKETS[:1]) + b"\xff" * 100)) == 1
+    assert len(reader.feed(pcap(PACKETS[:1]) + b"\xff" * 100) + reader.flush()) == 1
     assert "garbage" in (reader.finish() or "")
     blocks = PcapngReader()
     assert len(blocks.feed(pcapng(PACKETS[:1]) + b"\xff" * 100)) == 1
