@@ -34,7 +34,6 @@ class Count(NamedTuple):
 
 _ORPHAN = "answers whose queries are not in the capture"
 _MALFORMED = "messages that end inside their question, or whose question is none"
-_NO_LINK = "ARCNET, a link layer that is not read"
 
 EXPLAINED: dict[str, tuple[Count, str]] = {
     "arkime__arkime_synthetic": (
@@ -48,8 +47,6 @@ EXPLAINED: dict[str, tuple[Count, str]] = {
     "PcapPlusPlus__DnsTooManyResources": (Count(0, 1), _MALFORMED),
     "PcapPlusPlus__dns_over_tcp": (Count(2, 1), _ORPHAN),
     "PcapPlusPlus__dns_stack_overflow": (Count(0, 1), _MALFORMED),
-    "tcpdump__arcnet-rfc1051-arp-icmp-http": (Count(0), _NO_LINK),
-    "tcpdump__arcnet-rfc1201-arp-icmp-http": (Count(0), _NO_LINK),
     "tcpdump__dns-badlabel": (Count(0, 1), _MALFORMED),
     "tcpdump__dns_fwdptr": (Count(0, 1), _MALFORMED),
     "tcpdump__dns_udp_2": (Count(1), "the answer is longer than what was captured of it"),

@@ -4,7 +4,7 @@ import random
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bench.capture import Packet, block, pcapng
@@ -65,14 +65,17 @@ def test_blocks_behind_garbage_are_found(order: str, garbage: bytes, step: int) 
 
 @ORDERS
 @given(cut=st.integers(1, 3000), where=st.integers(0, 100_000))
+@example(cut=8, where=543)
 def test_missing_bytes_cost_the_blocks_that_they_belong_to(order: str, cut: int, where: int) -> None:
     text = pcapng(PACKETS, order=order)
     start = len(pcapng([], order=order))
     where = start + where % (len(text) - start)
     known = frames(read(text[:where] + text[where + cut :])[0])
-    assert [frame for frame in known if frame not in FRAMES] == []
+    unknown = [frame for frame in known if frame not in FRAMES]
+    # Eight bytes less, and the length at the head of the next block closes the cut one, if both are as long.
+    assert len(unknown) <= (cut == 8)
     assert len(known) >= len(FRAMES) - 2 - cut // 92
-    assert known == [frame for frame in FRAMES if frame in known]
+    assert [frame for frame in known if frame in FRAMES] == [frame for frame in FRAMES if frame in known]
 
 
 @pytest.mark.parametrize("step", [1, 1000, 10**9])
