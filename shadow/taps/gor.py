@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shadow.model import Exchange, Fate, Request, Response, Settled, field
+from shadow.model import Exchange, Fate, Request, Response, Settled, field, without_field
 from shadow.taps.session import CREDENTIALS, session_by
 from shadow.taps.source import Source
 from shadow.wire.http1 import (
@@ -20,9 +20,11 @@ from shadow.wire.http1 import (
     serialise_request,
     serialise_response,
 )
+from shadow.wire.http1_form import in_http1
 
 TAP = "gor"
 _SEPARATOR = "\n🐵🙈🙉\n".encode()
+_LATER = (b"HTTP/2", b"HTTP/3")
 _META = re.compile(rb"([123]) ([0-9A-Za-z-]{1,64}) (-?\d{1,20})(?: .*)?")
 
 _MAX_SECONDS = 1e10
@@ -120,13 +122,16 @@ def encode(exchange: Exchange) -> bytes | None:
     """`exchange` as one or two records; None where it is more than HTTP/1 can say."""
     if exchange.protocol != "http":
         return None
+    request = in_http1(exchange.request)
+    response = None if exchange.response is None else _in_http1(exchange.response)
+    if not _is_sayable(request) or (response is not None and not _is_sayable(response)):
+        return None
     name = hashlib.sha256(f"{exchange.session} {exchange.index}".encode()).hexdigest()[:24].encode()
     time = _nanoseconds(exchange.seen_at)
-    asked = serialise_request(_as_http1(exchange.request))
-    text = b"1 %b %d 0\n%b%b" % (name, time, asked, _SEPARATOR)
-    if exchange.response is not None:
+    text = b"1 %b %d 0\n%b%b" % (name, time, serialise_request(request), _SEPARATOR)
+    if response is not None:
         taken = _nanoseconds(exchange.latency_seconds or 0.0)
-        answer = serialise_response(_as_http1(exchange.response), exchange.request.method)
+        answer = serialise_response(response, request.method)
         text += b"2 %b %d %d\n%b%b" % (name, time + taken, taken, answer, _SEPARATOR)
     return text
 
@@ -135,14 +140,21 @@ def _nanoseconds(seconds: float) -> int:
     return round(min(max(seconds, -_MAX_SECONDS), _MAX_SECONDS) * 1e9)
 
 
-def _as_http1[Sent: Request | Response](message: Sent) -> Sent:
-    """`message` of a later version as one of HTTP/1.1, which needs a length that those do not."""
-    if message.version.startswith(b"HTTP/1"):
-        return message
-    headers = message.headers
-    if message.body and field(headers, b"content-length") is None:
-        headers = (*headers, (b"Content-Length", b"%d" % len(message.body)))
-    return msgspec.structs.replace(message, version=b"HTTP/1.1", headers=headers)
+def _is_sayable(message: Request | Response) -> bool:
+    """Whether HTTP/1 has a form for it: a line end inside a field would be another field there."""
+    return not message.version.startswith(_LATER) and not any(
+        b"\n" in name or b"\n" in value for name, value in (*message.headers, *message.trailers)
+    )
+
+
+def _in_http1(response: Response) -> Response:
+    """A response of a later version as one of HTTP/1.1, with a length, which those do not need."""
+    if not response.version.startswith(_LATER):
+        return response
+    headers = without_field(response.headers, b"transfer-encoding")
+    if response.body and field(headers, b"content-length") is None:
+        headers = (*headers, (b"Content-Length", b"%d" % len(response.body)))
+    return msgspec.structs.replace(response, version=b"HTTP/1.1", headers=headers, trailers=())
 
 
 def _records(source: Source, max_bytes: int) -> Iterator[bytes | None]:

@@ -7,7 +7,7 @@ import bz2
 import lzma
 import struct
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import zstandard
@@ -16,6 +16,7 @@ from bench.capture import Talk, ethernet, ip, pcap, pcapng, tcp
 from shadow.content.coding import gzip
 from shadow.model import Exchange, Message, Request, Response
 from shadow.taps.formats import FORMATS, Writer
+from tests.wire.sealing import Sealed
 
 AT = 1_700_000_000.0
 GET = b"GET /a?b=c HTTP/1.1\r\nHost: h\r\nCookie: a=1\r\n\r\n"
@@ -50,7 +51,7 @@ ANSWER = (
     b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1a\xc0\x10\1a\xc0\x10\0\1\0\1\0\0\0\x3c\0\4\x0a\0\0\1"
     b"\xc0\x0c\0\x10\0\1\0\0\0\x3c\0\6\5hello"
 )
-HTTP2 = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0" + b"\0\0\3\1\5\0\0\0\1\x82\x84\x86"
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 TLS = b"\x16\x03\x01\0\x2f\1\0\0\x2b\3\3" + b"r" * 32 + b"\0\0\4\x13\1\x13\2\1\0"
 
 
@@ -138,7 +139,7 @@ def frames() -> list[bytes]:
 
 
 def requests() -> list[bytes]:
-    return [GET, POST, CHUNKED, CONNECT, UPGRADE, GET + POST + CHUNKED, b"\r\n" + GET, HTTP2]
+    return [GET, POST, CHUNKED, CONNECT, UPGRADE, GET + POST + CHUNKED, b"\r\n" + GET, PREFACE]
 
 
 def responses() -> list[bytes]:
@@ -163,10 +164,56 @@ def conversations() -> list[bytes]:
         script([(1, OK), (0, GET), (1, 500), (1, OK), (0, 9), (0, POST), (1, OK)], first=4),
         script([(0, POST[:40]), (0, 6), (1, OK), (0, GET), (1, OK[:10]), (1, 20), (1, OK)]),
         script(names, first=1),
-        script([(0, HTTP2), (1, HTTP2[24:])]),
+        script(http2()),
+        script(http2()[2:], first=4),
         script([(0, TLS), (1, TLS)], first=2),
         script([(0, b"hello"), (1, b"world"), (0, 3), (1, b"more")], first=3),
     ]
+
+
+def frame(kind: int, flags: int, stream: int, body: bytes = b"") -> bytes:
+    """One of HTTP/2."""
+    return len(body).to_bytes(3) + bytes([kind, flags]) + stream.to_bytes(4) + body
+
+
+def http2() -> list[tuple[int, bytes | int]]:
+    """A conversation: two requests, one with a body and trailers, and their answers; a gap in the second."""
+    asked = frame(1, 5, 1, b"\x82\x86\x84\x41\1h") + frame(
+        1, 4, 3, b"\x83\x86\x44\2/p\x0f\x10\x10application/grpc"
+    )
+    said = frame(0, 0, 3, b"\0\0\0\0\2hi") + frame(1, 1, 3, b"\0") + frame(9, 4, 3, b"\1x\1y")
+    answered = (
+        frame(1, 4, 1, b"\x88\x5c\x012")
+        + frame(0, 1, 1, b"ok")
+        + frame(1, 4, 3, b"\x88\x0f\x10\x10application/grpc")
+    )
+    return [
+        (0, PREFACE + frame(4, 0, 0, b"\0\1\0\0\x10\0")),
+        (1, frame(4, 0, 0) + frame(4, 1, 0)),
+        (0, asked + said),
+        (1, answered + frame(0, 0, 3, b"\0\0\0\0\2hi")[:12]),
+        (1, 4),
+        (1, frame(1, 5, 3, b"\x40\x0bgrpc-status\x010") + frame(7, 0, 0, b"\0" * 8)),
+    ]
+
+
+def secrets() -> list[bytes]:
+    """Scripts of connections over TLS 1.3, whose secrets `KEY_LOG` has: HTTP/1, HTTP/2, one with a gap."""
+    plain = Sealed().open().say(0, GET).say(1, OK).update(0).say(0, POST).say(1, CLOSED).close()
+    second = Sealed().open()
+    for side, text in http2():
+        if isinstance(text, bytes):
+            second.say(side, text)
+    found = [script(_said(each.talk), first=2) for each in (plain, second)]
+    steps = list(_said(plain.talk))
+    return [
+        *found,
+        script([*steps[:-3], (steps[-3][0], 40), *steps[-2:]], first=2),
+        script(steps[3:], first=6),
+    ]
+
+
+KEY_LOG = Sealed().key_log()
 
 
 def dns() -> list[bytes]:
@@ -218,6 +265,15 @@ def main() -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number, text in enumerate(target.seeds()):
             (folder / f"seed{number:02}").write_bytes(text)
+
+
+def _said(talk: Talk) -> Iterator[tuple[int, bytes]]:
+    """What the segments of `talk` hold, and whose they are."""
+    for _, packet in talk.packets:
+        size = 34 + int.from_bytes(packet[16:18]) - 20
+        payload = packet[34 + (packet[46] >> 4) * 4 : size]
+        if payload:
+            yield int(packet[29] != 1), payload
 
 
 def _datagram(source: int, target: int, payload: bytes) -> bytes:

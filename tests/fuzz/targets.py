@@ -14,6 +14,7 @@ from shadow.model import Exchange, Settled
 from shadow.taps import jsonl
 from shadow.taps.files import Recording
 from shadow.taps.formats import FORMATS, Writer
+from shadow.taps.keylog import decryption
 from shadow.wire.direction import Conversation, End
 from shadow.wire.dns_message import DnsMessage, parse
 from shadow.wire.dns_records import answers, code_name
@@ -24,6 +25,7 @@ from shadow.wire.packet import Dissector
 from shadow.wire.pcap import PcapReader
 from shadow.wire.pcapng import PcapngReader
 from shadow.wire.protocols import Protocols
+from shadow.wire.tls_keylog import KeyLog, Label
 from tests.fuzz import seeds
 from tests.wire.listening import Heard
 
@@ -101,12 +103,14 @@ def read_responses(text: bytes) -> None:
     reader.finish()
 
 
-def hear(text: bytes) -> None:
-    """Both sides of a connection: see `seeds.script` for what the bytes stand for."""
-    heard = Heard()
+def heard_in(text: bytes, key_log: bytes = b"") -> Heard:
+    """What both sides of a connection say: see `seeds.script` for what the bytes stand for."""
+    heard, keys = Heard(), KeyLog()
+    keys.add(key_log)
     port = (80, 53, 443, 8080)[text[0] & 3] if text else 80
     link = Link("fuzz", ("10.0.0.1:40000", f"10.0.0.2:{port}"), 1, not (text and text[0] & 4))
-    protocols = Protocols(heard, named={8080: "tcp"})
+    secrets = decryption(keys) if key_log else None
+    protocols = Protocols(heard, named={8080: "tcp"}, decryption=secrets)
     conversation: Conversation | None = protocols.open(link)
     seqs = [1000, 5000]
     time, at = AT, 1
@@ -129,8 +133,29 @@ def hear(text: bytes) -> None:
         for side in (0, 1):
             conversation.end(side, End.CLOSED if text[-1:] < b"\x80" else End.LOST)
     protocols.queries.finish()
+    if secrets is not None:
+        secrets.finish()
     assert heard.kept_bytes == 0, "what was kept is given back"
     assert heard.most_kept_bytes <= 64 * len(text) + 65_536
+    return heard
+
+
+def hear(text: bytes) -> None:
+    """A connection."""
+    heard_in(text)
+
+
+def hear_tls(text: bytes) -> None:
+    """As `hear`, with the secrets of its seeds' connections."""
+    heard_in(text, seeds.KEY_LOG)
+
+
+def read_key_log(text: bytes) -> None:
+    """A key log, in lines."""
+    keys = KeyLog(max_sessions=10)
+    keys.add(text)
+    keys.secret(b"\0" * 32, Label.CLIENT_TRAFFIC)
+    assert keys.secret_count + keys.junk_count <= text.count(b"\n") + text.count(b"\r") + len(text)
 
 
 def read_dns(text: bytes) -> None:
@@ -162,6 +187,10 @@ TARGETS: dict[str, Target] = {
     "requests": Target(read_requests, seeds.requests),
     "responses": Target(read_responses, seeds.responses),
     "conversation": Target(hear, seeds.conversations),
+    "tls": Target(hear_tls, seeds.secrets),
+    "keylog": Target(
+        read_key_log, lambda: [seeds.KEY_LOG, b"CLIENT_RANDOM " + b"0" * 64 + b" " + b"1" * 96 + b"\n"]
+    ),
     "dns": Target(read_dns, seeds.dns),
     "formats": Target(write_formats, seeds.lines),
 }

@@ -1,5 +1,6 @@
 """Every target over its seeds, over seeds that were changed, and over whatever once made it fail."""
 
+from collections import Counter
 from pathlib import Path
 from random import Random
 
@@ -9,7 +10,8 @@ from hypothesis import strategies as st
 
 from tests.fuzz.mutation import mutated
 from tests.fuzz.run import CRASHES
-from tests.fuzz.targets import TARGETS
+from tests.fuzz.seeds import KEY_LOG
+from tests.fuzz.targets import TARGETS, heard_in
 from tests.fuzz.work import bytes_within, steps_within
 
 EVERY = pytest.mark.parametrize("name", TARGETS)
@@ -31,6 +33,14 @@ def test_seeds_are_read_with_work_in_proportion(name: str) -> None:
     assert len(seeds) >= 2
     for text in [*seeds, b"".join(seeds), b"", *(text * 20 for text in seeds)]:
         run(name, text)
+
+
+def test_seeds_reach_every_protocol() -> None:
+    found = Counter(each.protocol for text in SEEDS["conversation"] for each in heard_in(text).exchanges)
+    inside = Counter(each.protocol for text in SEEDS["tls"] for each in heard_in(text, KEY_LOG).exchanges)
+    assert found.keys() == {"http", "websocket", "grpc", "dns", "tcp"}
+    assert inside.keys() == {"http", "grpc"}
+    assert inside.total() >= 6
 
 
 @EVERY
