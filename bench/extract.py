@@ -2,7 +2,7 @@
 
 python -m bench.extract FILE [--rounds 3]
 
-CPU seconds are those of the process and of all that it starts, wall seconds what one waits for. The ratios are
+CPU seconds are those of the process and of all that it starts, wall seconds what one waits for. Ratios are
 of CPU seconds, but for ``--workers 2``, which is meant to save waiting.
 """
 
