@@ -14,10 +14,10 @@ from mitmproxy.flow import Error, Flow
 
 from shadow.taps.mitm_body import BodyCopy
 from shadow.taps.mitm_conversations import Conversations
-from shadow.taps.mitm_grpc import is_grpc
 from shadow.taps.mitm_outlet import Outlet
 from shadow.taps.mitm_sight import Sight, is_unseen
 from shadow.taps.taker import TakesExchanges
+from shadow.wire.grpc import is_grpc_type
 
 _MARK = b"shadow-run"
 _SIGHT = "_shadow_sight"
@@ -149,7 +149,7 @@ class MitmTap:
             self._stream(flow.request, None)
             return
         # Taken now: `Expect` and hop-by-hop fields are gone from the flow by the time it ends.
-        sight = Sight(self._outlet, fields, is_grpc=is_grpc(names.get(b"content-type", b"")))
+        sight = Sight(self._outlet, fields, is_grpc=is_grpc_type(names.get(b"content-type", b"")))
         if flow.is_replay:
             sight.began_at = time()  # its own time is that of the flow that is sent again
         self.open_count += 1

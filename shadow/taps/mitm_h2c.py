@@ -15,7 +15,7 @@ from mitmproxy.proxy.layer import NextLayer
 from mitmproxy.proxy.mode_specs import ReverseMode
 from mitmproxy.proxy.server_hooks import ServerConnectionHookData
 
-from shadow.taps.mitm_grpc import is_grpc
+from shadow.wire.grpc import is_grpc_type
 
 _PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"  # RFC 9113 §3.4
 _ALPN = b"h2"
@@ -48,7 +48,7 @@ class PriorKnowledge:
             raise AddonHalt  # nobody can tell yet
 
     def requestheaders(self, flow: http.HTTPFlow) -> None:
-        if flow.client_conn.alpn == _ALPN and is_grpc(_content_type(flow.request)):
+        if flow.client_conn.alpn == _ALPN and is_grpc_type(_content_type(flow.request)):
             self._grpc_clients.add(flow.client_conn.id)
 
     def server_connect(self, connecting: ServerConnectionHookData) -> None:

@@ -1,14 +1,12 @@
 """What the inline tap remembers of one HTTP flow, and the exchange that it makes of it."""
 
-from itertools import islice
-
 from mitmproxy import http
 
-from shadow.model import Exchange, Headers, Message, Request, Response, field
+from shadow.model import Exchange, Headers, Message, Request, Response
 from shadow.taps.mitm_body import BodyCopy
-from shadow.taps.mitm_grpc import is_grpc, messages_in
 from shadow.taps.mitm_outlet import Outlet, session_of
 from shadow.taps.mitm_talk import MESSAGES_MAX
+from shadow.wire.grpc import is_grpc, messages_in
 
 _VERSIONS = {b"HTTP/2.0": b"HTTP/2", b"HTTP/3.0": b"HTTP/3"}  # as others write them
 
@@ -113,21 +111,19 @@ def _messages(
 ) -> tuple[tuple[Message, ...], bool]:
     """The messages of a gRPC call in the order in which they were complete, and whether these are all."""
     ended_at = flow.request.data.timestamp_end or flow.request.data.timestamp_start
-    said = messages_in(
+    found, is_complete = messages_in(
         request.body, lambda end: sight.request_body.time_of(end) or ended_at, is_from_client=True
     )
-    found = list(islice(said, MESSAGES_MAX + 1))
-    is_complete = flow.request.data.timestamp_end is not None and not sight.request_body.is_cut
-    if response is not None and is_grpc(field(response.headers, b"content-type") or b""):
+    is_complete &= flow.request.data.timestamp_end is not None and not sight.request_body.is_cut
+    if response is not None and is_grpc(response.headers):
         answered_at = flow.response.data.timestamp_start if flow.response is not None else ended_at
-        said = messages_in(
+        answers, is_whole = messages_in(
             response.body, lambda end: sight.response_body.time_of(end) or answered_at, is_from_client=False
         )
-        found += islice(said, MESSAGES_MAX + 1)
-        is_complete &= response.is_complete
-    whole = sorted((each for each in found if each is not None), key=lambda each: each.seen_at)
-    is_complete &= len(whole) == len(found) <= MESSAGES_MAX
-    return tuple(whole[:MESSAGES_MAX]), is_complete
+        found += answers
+        is_complete &= is_whole and response.is_complete
+    found.sort(key=lambda message: message.seen_at)
+    return tuple(found[:MESSAGES_MAX]), is_complete and len(found) <= MESSAGES_MAX
 
 
 def _fields(headers: http.Headers | None) -> Headers:

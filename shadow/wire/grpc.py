@@ -1,6 +1,8 @@
 """The messages in the bodies of gRPC (gRPC over HTTP/2: Length-Prefixed-Message)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+import msgspec
 
 from shadow.model import Headers, Message, field
 
@@ -10,9 +12,13 @@ _MAX_MESSAGES = 65_536
 
 
 def is_grpc(headers: Headers) -> bool:
-    """Whether the content is gRPC's. That of gRPC-Web is framed likewise, but is ordinary HTTP."""
-    kind = (field(headers, b"content-type") or b"").lower()
-    return kind.startswith(b"application/grpc") and kind[16:17] in (b"", b"+", b";", b" ")
+    """Whether the content is gRPC's."""
+    return is_grpc_type(field(headers, b"content-type") or b"")
+
+
+def is_grpc_type(content_type: bytes) -> bool:
+    """Whether content of this type is gRPC's. That of gRPC-Web is framed likewise, but is ordinary HTTP."""
+    return content_type[:16].lower() == b"application/grpc" and content_type[16:17] in (b"", b"+", b";", b" ")
 
 
 class Prefixed:
@@ -72,6 +78,21 @@ class Prefixed:
         self._end = start + length
         self._left = length
         self._marks.append((time, start, self._end, flag == 1))
+
+
+def messages_in(
+    body: bytes, time_of: Callable[[int], float], *, is_from_client: bool
+) -> tuple[list[Message], bool]:
+    """The messages in a body that is known as a whole, and whether it ends with one of them.
+
+    `time_of` gives the Unix time at which so many bytes of it had come.
+    """
+    read, found, end = Prefixed(), [], 0
+    read.take(body, 0.0)
+    for message in read.messages(body, is_from_client=is_from_client):
+        end += _PREFIX_BYTES + len(message.body)
+        found.append(msgspec.structs.replace(message, seen_at=time_of(end)))
+    return found, read.is_whole
 
 
 def in_order(asked: Iterator[Message], answered: Iterator[Message]) -> tuple[Message, ...]:
