@@ -95,7 +95,7 @@ def encode(exchange: Exchange) -> bytes:
             line["is_complete"] = False
     if exchange.protocol == "dns":
         line |= described(exchange.messages)
-    return _ENCODER.encode(line) + b"\n"
+    return _ENCODER.encode_lines((line,))
 
 
 def decode(line: bytes) -> Exchange | str:

@@ -44,12 +44,13 @@ class Body(Protocol):
 
 
 class Kept:
-    """The first bytes of a body, up to a limit. A body that came in one piece is never copied."""
+    """The first bytes of a body, up to a limit. A body that came in one piece is never copied, one that came in
+    two only once."""
 
-    __slots__ = ("_first", "_more", "is_cut", "room")
+    __slots__ = ("_first", "_more", "_second", "is_cut", "room")
 
     def __init__(self, room: int) -> None:
-        self._first = b""
+        self._first = self._second = b""
         self._more: bytearray | None = None
         self.room = room
         self.is_cut = False
@@ -61,9 +62,13 @@ class Kept:
         self.room -= len(piece)
         if self._more is not None:
             self._more += piece
-        elif self._first:
+        elif self._second:
             self._more = bytearray(self._first)
+            self._more += self._second
             self._more += piece
+            self._first = self._second = b""
+        elif self._first:
+            self._second = piece
         else:
             self._first = piece
 
@@ -73,7 +78,9 @@ class Kept:
         self.is_cut = True
 
     def content(self) -> bytes:
-        return self._first if self._more is None else bytes(self._more)
+        if self._more is not None:
+            return bytes(self._more)
+        return self._first + self._second if self._second else self._first
 
 
 class LengthBody:
