@@ -103,7 +103,8 @@ class Opening:
                     held = [piece for piece in self._held if piece[0] == side]
                     self.pieces = [*held, (side, payload, time, seq, ack)]  # what begins here is seen whole
                 if found is Speaker.HOPELESS:
-                    self.kind = next(kind for begin, kind in _KINDS.items() if start.startswith(begin))
+                    begun = start.lstrip(b"\r\n")  # as `speaker` looks at it
+                    self.kind = next(kind for begin, kind in _KINDS.items() if begun.startswith(begin))
                 elif not self.is_whole and looks_like_frames(start):
                     self.kind = _HTTP2
                 if self.kind == _HTTP2 and not self._gives_all:

@@ -145,3 +145,12 @@ def test_what_follows_a_long_line_that_was_none_is_looked_at_anew() -> None:
     assert opening.skipped_bytes == 7005
     opening.take(0, b"HTTP/1.1 200", 1.0, 7005, 0)
     assert opening.client == 1
+
+
+@pytest.mark.parametrize("blank", [b"", b"\n", b"\r\n\r\n"], ids=repr)
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize("name", ["TLS", "HTTP/2", "SSH"])
+def test_other_protocols_are_named_after_blank_lines_too(name: str, is_whole: bool, blank: bytes) -> None:
+    opening = Opening(is_whole=is_whole)
+    assert opening.take(0, blank + TEXTS[name][0], 1.0, 10, 5) == []
+    assert opening.kind == name
