@@ -59,7 +59,7 @@ class Delivery:
             return
         conversation = one.conversation
         if conversation is None:
-            self.skipped_bytes += size
+            self.skipped_bytes += size + len(self._collected(one))
             return
         assert one.next_seq is not None
         seq = (one.next_seq - size) & _MASK
@@ -236,6 +236,8 @@ class Delivery:
     def _collected(self, one: Direction, last: bytes = b"") -> bytes:
         """What was withheld of `one`, and `last`."""
         withheld = one.withheld
+        if not one.lacks:
+            return last
         size = sum(map(len, withheld))
         self._withheld_bytes -= size + one.lacks
         one.lacks = 0

@@ -44,8 +44,7 @@ class Body(Protocol):
 
 
 class Kept:
-    """The first bytes of a body, up to a limit. A body that came in one piece is never copied, one that came in
-    two only once."""
+    """The first bytes of a body, up to a limit. What came in one piece is never copied, in two only once."""
 
     __slots__ = ("_first", "_more", "_second", "is_cut", "room")
 

@@ -528,3 +528,34 @@ def test_silence_ends_waiting_as_a_later_frame_would() -> None:
     extraction.take(talk.time, 1, talk.say(0, get("/last")).packets[-2][1])
     extraction.tick(talk.time + 10_000)
     assert len(extraction.found) == 3
+
+
+@given(
+    lost=st.sets(st.integers(0, 60), max_size=4),
+    swaps=st.lists(st.integers(0, 60), max_size=6),
+    batch=st.integers(1, 70),
+    size=st.sampled_from([0, 10, 3000, 20_000]),
+)
+def test_frames_taken_many_at_a_time_give_what_they_give_one_by_one(
+    lost: set[int], swaps: list[int], batch: int, size: int
+) -> None:
+    talks = [Talk(("10.0.0.1", 4000 + n), at=100.0 + n / 1e4) for n in range(3)]
+    for talk in talks:
+        talk.open()
+        for n in range(3):
+            talk.say(0, post(f"/{n}", b"q" * n * 900)).say(1, ok(b"a" * size))
+        talk.close()
+    packets = sorted(packet for talk in talks for packet in talk.packets)
+    for at in swaps:
+        if at + 1 < len(packets):
+            packets[at], packets[at + 1] = packets[at + 1], packets[at]
+    packets = [packet for at, packet in enumerate(packets) if at not in lost]
+    one_by_one = extracted(packets)
+    numbers = count()
+    extraction = Extraction("pcap", lambda _: next(numbers))
+    for at in range(0, len(packets), batch):
+        extraction.take_all([(time, 1, frame) for time, frame in packets[at : at + batch]])
+    extraction.finish()
+    found = [each for each in extraction.found if isinstance(each, Exchange)]
+    assert sorted(found, key=lambda each: each.index) == one_by_one[0]
+    assert sorted(each.why for each in extraction.found if isinstance(each, Settled)) == sorted(one_by_one[1])

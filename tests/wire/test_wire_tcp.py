@@ -219,3 +219,70 @@ def test_no_segments_make_it_raise(steps: list[tuple[int, int, bytes, int]]) -> 
     room.take(talk).reassembler.finish()
     assert all(len(heard.ends) <= 2 for heard in room.heard)
     assert room.reassembler.delivery.waiting_bytes == 0
+
+
+class Picky:
+    """Says that it needs `needs` bytes after the first piece, and writes down the pieces that it is given."""
+
+    def __init__(self, needs: int) -> None:
+        self.pieces: list[bytes] = []
+        self.gaps: list[int] = []
+        self.ends: list[End] = []
+        self._needs = needs
+
+    def take(self, side: int, payload: bytes, time: float, seq: int, ack: int) -> int:
+        if side == 1:
+            return True
+        self.pieces.append(payload)
+        return self._needs if len(self.pieces) == 1 else True
+
+    def skip(self, side: int, count: int, time: float) -> int:
+        self.gaps.append(count)
+        return True
+
+    def end(self, side: int, how: End) -> None:
+        self.ends.append(how)
+
+
+def picked(talk: Talk, needs: int, bounds: Bounds | None = None) -> Picky:
+    heard = Picky(needs)
+    reassembler, dissector = Reassembler(lambda *_: heard, bounds), Dissector()
+    for time, frame in talk.packets:
+        segment = dissector.segment(1, frame)
+        assert segment is not None
+        reassembler.take(segment, time)
+    reassembler.finish()
+    return heard
+
+
+@pytest.mark.parametrize(
+    ("needs", "pieces"),
+    [
+        (True, [b"head", b"aaa", b"bbb", b"ccc"]),
+        (6, [b"head", b"aaabbb", b"ccc"]),
+        (7, [b"head", b"aaabbbccc"]),
+        (100, [b"head", b"aaabbbccc"]),
+    ],
+)
+def test_bytes_that_are_needed_together_come_in_one_piece(needs: int, pieces: list[bytes]) -> None:
+    talk = Talk().open().say(0, b"head").say(0, b"aaa").say(0, b"bbb").say(0, b"ccc")
+    assert picked(talk, needs).pieces == pieces
+
+
+def test_what_was_withheld_comes_before_a_gap_and_before_the_end() -> None:
+    talk = Talk().open().say(0, b"head").say(0, b"aaa")
+    talk.seq[0] += 5
+    talk.say(0, b"bbb").close()
+    heard = picked(talk, 50)
+    assert heard.pieces == [b"head", b"aaa", b"bbb"]
+    assert heard.gaps == [5]
+    assert heard.ends == [End.CLOSED, End.CLOSED]
+
+
+def test_no_more_is_withheld_than_there_is_room_for() -> None:
+    talk = Talk().open().say(0, b"head")
+    for _ in range(5):
+        talk.say(0, b"a" * 10)
+    assert picked(talk, 50, Bounds(withheld_bytes=49)).pieces == [b"head", *[b"a" * 10] * 5]
+    pieces = picked(talk, 50, Bounds(withheld_bytes_per_direction=20)).pieces
+    assert pieces == [b"head", b"a" * 20, *[b"a" * 10] * 3]
