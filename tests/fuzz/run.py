@@ -62,7 +62,7 @@ def _guided(name: str, seconds: float) -> bool:
 
 def _blind(name: str, seconds: float) -> bool:
     """Whether mutated seeds found nothing."""
-    target, rng = TARGETS[name], Random(name)
+    target, rng = TARGETS[name], Random()
     seeds = target.seeds()
     end, number = time.monotonic() + seconds, 0
     while time.monotonic() < end:
