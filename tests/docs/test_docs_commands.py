@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -36,6 +37,10 @@ def spans() -> Iterator[tuple[str, str]]:
             yield str(path.relative_to(ROOT)), span
 
 
+AS_THE_PROGRAM: dict[str, Any] = {"help_option_names": ["-h", "--help"]}
+"""click remembers, for each command, what it was asked for help by first."""
+
+
 def words(line: str) -> list[str]:
     """The arguments of the program in `line`; what is piped on and remarks are left out."""
     found = shlex.split(PROGRAM.sub("", line, count=1), comments=True)
@@ -47,7 +52,7 @@ def command_of(arguments: list[str]) -> tuple[click.Command, list[str]]:
     """The command that `arguments` call, and those that are left for it. Raises click.UsageError."""
     command: click.Command = _shadow
     while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
-        context = click.Context(command)
+        context = click.Context(command, **AS_THE_PROGRAM)
         _, found, arguments = command.resolve_command(context, arguments)
         assert found is not None
         command = found
@@ -59,15 +64,15 @@ def parse(arguments: list[str], *, is_whole: bool) -> None:
     command, rest = command_of(arguments)
     if rest or is_whole:
         with suppress(click.exceptions.Exit):  # --help and --version
-            command.make_context("shadow", rest)
+            command.make_context("shadow", rest, **AS_THE_PROGRAM)
 
 
 def options(command: click.Command) -> Iterator[str]:
-    for parameter in command.get_params(click.Context(command)):
+    for parameter in command.get_params(click.Context(command, **AS_THE_PROGRAM)):
         if isinstance(parameter, click.Option):
             yield from (*parameter.opts, *parameter.secondary_opts)
     if isinstance(command, click.Group):
-        context = click.Context(command)
+        context = click.Context(command, **AS_THE_PROGRAM)
         for each in command.list_commands(context):
             found = command.get_command(context, each)
             assert found is not None, each
