@@ -10,6 +10,8 @@ from shadow.model import Exchange
 from shadow.taps import flow_write, gor, har_write, jsonl
 
 PACKED_ENDING = ".gz"
+_PLAIN_ENDINGS = (".json", ".ndjson", ".jsonlines")
+"""Near the others, and meant as they are: JSON lines."""
 
 
 class Format(NamedTuple):
@@ -78,24 +80,24 @@ class Writer:
 
 
 def format_of(name: str | None, path: Path | None) -> Format:
-    """The format called `name`, or else that of the ending of `path`; JSON lines where neither is given, and
-    for pipes and devices.
+    """The format called `name`, or else that of the ending of `path`; JSON lines where neither says it.
 
-    Raises ConfigError where the ending is not known.
+    Raises ConfigError where the ending looks like a slip.
     """
     if name is not None:
         return FORMATS[name]
     if path is None or (path.exists() and not path.is_file()):
         return FORMATS["jsonl"]
     ending = path.with_suffix("").suffix if is_packed(path) else path.suffix
+    endings = [f".{each}" for each in FORMATS]
     form = FORMATS.get(ending[1:].lower())
-    if form is None:
-        endings = [f".{each}" for each in FORMATS]
+    slip = nearest(ending.lower(), endings) if form is None and ending.lower() not in _PLAIN_ENDINGS else ""
+    if slip:
         raise ConfigError(
             f"the ending of {str(path)!r} does not say how to write: choose {', '.join(endings)}, each with"
-            f" {PACKED_ENDING} behind it if wanted, or give --format{nearest(ending.lower(), endings)}"
+            f" {PACKED_ENDING} behind it if wanted, or give --format{slip}"
         )
-    return form
+    return form or FORMATS["jsonl"]
 
 
 def is_packed(path: Path) -> bool:

@@ -196,8 +196,8 @@ def test_format_is_for_standard_output_too(capture: Path, form: str, start: str)
     assert extracted(str(capture), "--format", form).stdout.startswith(start)
 
 
-@pytest.mark.parametrize("arguments", [["-o", "out.txt"], ["-o", "out.gz"], ["-o", "out"]])
-def test_ending_that_says_nothing_is_an_error_that_names_the_choices(
+@pytest.mark.parametrize("arguments", [["-o", "out.harr"], ["-o", "out.gorr.gz"]])
+def test_ending_that_looks_like_a_slip_is_an_error_that_names_the_choices(
     capture: Path, arguments: list[str]
 ) -> None:
     code, err = extracted_by_a_process(capture.parent, "a.jsonl", *arguments)

@@ -229,7 +229,10 @@ def test_no_exchange_makes_a_format_raise(exchange: Exchange, name: str) -> None
     ("name", "path", "expected"),
     [
         (None, None, "jsonl"), (None, "a.har", "har"), (None, "a.HAR.gz", "har"), (None, "a.b.gor", "gor"),
-        (None, "a.flows.gz", "flows"), ("gor", None, "gor"), ("har", "a.txt", "har"), ("har", "a.gor", "har"),
+        (None, "a.flows.gz", "flows"),
+        (None, "a", "jsonl"), (None, "a.txt", "jsonl"), (None, "a.gz", "jsonl"), (None, "a.json", "jsonl"),
+        (None, "a.ndjson.gz", "jsonl"), (None, "tmp.aB3xYz", "jsonl"),
+        ("gor", None, "gor"), ("har", "a.txt", "har"), ("har", "a.gor", "har"),
     ],
 )  # fmt: skip
 def test_format_is_told_by_name_or_by_the_ending(name: str | None, path: str | None, expected: str) -> None:
@@ -239,14 +242,11 @@ def test_format_is_told_by_name_or_by_the_ending(name: str | None, path: str | N
 @pytest.mark.parametrize(
     ("path", "hint"),
     [
-        ("a", ""),
-        ("a.txt", ""),
-        ("a.gz", ""),
         ("a.harr", "did you mean '.har'"),
         ("a.jsnl.gz", "did you mean '.jsonl'"),
     ],
 )
-def test_unknown_ending_names_the_choices(path: str, hint: str) -> None:
+def test_ending_that_looks_like_a_slip_names_the_choices(path: str, hint: str) -> None:
     with pytest.raises(ConfigError) as raised:
         format_of(None, Path(path))
     message = str(raised.value)
