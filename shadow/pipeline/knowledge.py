@@ -24,6 +24,8 @@ class Knowledge:
         self._identities = identities
         self._signer = signer
         self._values: dict[str, tuple[str, ...]] = {}
+        self._is_shared = False
+        """Whether a snapshot has the values: what is learned next then goes into a copy."""
         self._others: dict[str, deque[Exchange]] = {}
 
     def learn(self, exchange: Exchange, seen: Mapping[str, Exchange]) -> None:
@@ -41,15 +43,16 @@ class Knowledge:
         """What is known of a target when `request` is mutated for it."""
         owner = owner_of(request, self._identities, self._signer)
         others = tuple(self._others.get(target, ()))
+        self._is_shared = True
         return Known(self._values, others, self._identities, owner, self._signer)
 
     def _remember(self, place: str, value: str) -> None:
-        seen = self._values.get(place)
-        if seen is None:
-            if len(self._values) < _MAX_PLACES:
-                self._values[place] = (value,)
-        elif value not in seen:
-            self._values[place] = (*seen[-_MAX_VALUES + 1 :], value)
+        seen = self._values.get(place, ())
+        if value in seen or (not seen and len(self._values) >= _MAX_PLACES):
+            return
+        if self._is_shared:
+            self._values, self._is_shared = dict(self._values), False
+        self._values[place] = (*seen[-_MAX_VALUES + 1 :], value)
 
 
 def _values(exchange: Exchange) -> Iterator[tuple[str, str]]:

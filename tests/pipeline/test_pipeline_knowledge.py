@@ -101,3 +101,15 @@ def test_every_learned_value_is_short_text_at_a_place_of_the_body(tree: object) 
     seen = values(exchange("GET /", answer=reply(200, msgspec.json.encode(tree))))
     assert all(place.startswith("body:$") for place in seen)
     assert all(len(each) <= 256 for found in seen.values() for each in found)
+
+
+def test_snapshot_stays_what_it_was_when_more_is_learned() -> None:
+    one, two = exchange("GET /x?a=1"), exchange("GET /x?a=2&b=3")
+    knowledge = learned(one)
+    before = knowledge.snapshot(one.request, "candidate")
+    knowledge.learn(two, {"candidate": two})
+    assert dict(before.values) == {"query:a": ("1",)}
+    assert dict(knowledge.snapshot(one.request, "candidate").values) == {
+        "query:a": ("1", "2"),
+        "query:b": ("3",),
+    }
