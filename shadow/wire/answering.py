@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 from shadow.model import Response
 from shadow.wire.direction import End
-from shadow.wire.http1 import Limits, ResponseReader, begin_response
+from shadow.wire.http1 import Limits, ResponseReader
+from shadow.wire.http1_begin import begin_response
 from shadow.wire.listener import Listener
 from shadow.wire.unanswered import Asked, Unanswered
 

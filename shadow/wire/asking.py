@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from shadow.model import Request
-from shadow.wire.http1 import Limits, RequestReader, begin_request
+from shadow.wire.http1 import Limits, RequestReader
+from shadow.wire.http1_begin import begin_request
 from shadow.wire.http1_head import RequestHead
 from shadow.wire.listener import Listener
 from shadow.wire.opening import Speaker, speaker

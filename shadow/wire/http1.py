@@ -6,7 +6,6 @@ from shadow.model import Headers, Request, Response
 from shadow.wire.http1_body import ChunkedBody, LengthBody
 from shadow.wire.http1_head import (
     CHUNKED,
-    UNSTATED,
     RequestHead,
     ResponseHead,
     last_transfer_coding,
@@ -39,58 +38,13 @@ def serialise_request(request: Request) -> bytes:
 def serialise_response(response: Response, method: bytes = b"GET") -> bytes:
     """The bytes of `response` to a request with `method`, in the same way; what can have no body has none."""
     start = b"%b %03d %b\r\n" % (response.version, response.status, response.reason)
-    is_bodiless = method == b"HEAD" or _is_bodiless(response.status) or _opens_tunnel(method, response.status)
-    body = b"" if is_bodiless else _framed_body(response)
+    body = b"" if is_bodiless(method, response.status) else _framed_body(response)
     return start + _field_lines(response.headers) + b"\r\n" + body
 
 
 def is_chunked(headers: Headers) -> bool:
     """Whether the last transfer coding is chunked."""
     return last_transfer_coding(headers) == b"chunked"
-
-
-def begin_request(text: bytes, limits: Limits) -> "tuple[RequestHead, Request | RequestReader, bytes] | None":
-    """What begins with `text`: the head of a request; the request or, where `text` ends inside its body, what
-    reads on; and the bytes after it.
-
-    None where there is no whole head of the usual kind; a new `RequestReader` then tells what there is.
-    """
-    end = _head_end(text, limits)
-    if not end or text[0] in b"\r\n":
-        return None
-    head = parse_request_head(text[:end])
-    if isinstance(head, str):
-        return None
-    length = 0 if head.length == UNSTATED else head.length
-    if 0 <= length <= min(len(text) - end, limits.max_body_bytes):
-        stop = end + length
-        request = Request(head.method, head.target, head.version, head.headers, text[end:stop])
-        return head, request, text[stop:]
-    reader = RequestReader(max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes)
-    reader.resume(head)
-    return head, reader, text[end:]
-
-
-def begin_response(
-    text: bytes, method: bytes, limits: Limits
-) -> "tuple[Response | ResponseReader, bytes] | None":
-    """The same of a final response to a request with `method`, without its head."""
-    end = _head_end(text, limits)
-    if not end:
-        return None
-    head = parse_response_head(text[:end])
-    if isinstance(head, str) or head.status < 200 or _opens_tunnel(method, head.status):
-        return None
-    length = 0 if method == b"HEAD" or _is_bodiless(head.status) else head.length
-    if 0 <= length <= min(len(text) - end, limits.max_body_bytes):
-        stop = end + length
-        response = Response(head.status, head.reason, head.version, head.headers, text[end:stop])
-        return response, text[stop:]
-    reader = ResponseReader(
-        method, max_head_bytes=limits.max_head_bytes, max_body_bytes=limits.max_body_bytes
-    )
-    reader.resume(head)
-    return reader, text[end:]
 
 
 class RequestReader:
@@ -203,7 +157,7 @@ class ResponseReader:
     def is_tunnel(self) -> bool:
         """Whether what follows the head is another protocol's: after 101 and after a granted CONNECT."""
         head = self.head
-        return head is not None and _opens_tunnel(self.method, head.status)
+        return head is not None and opens_tunnel(self.method, head.status)
 
     @property
     def keeps_open(self) -> bool:
@@ -226,10 +180,7 @@ class ResponseReader:
     def resume(self, head: ResponseHead) -> None:
         """Takes `head` for read."""
         self._message.has_begun = True
-        if self.method == b"HEAD" or _is_bodiless(head.status) or _opens_tunnel(self.method, head.status):
-            self._message.begin_body(head, 0)
-        else:
-            self._message.begin_body(head, head.length)
+        self._message.begin_body(head, 0 if is_bodiless(self.method, head.status) else head.length)
 
     def feed(self, text: bytes) -> Response | None:
         """The response, as soon as `text` completes it; until then, and on an error, None.
@@ -301,18 +252,13 @@ class ResponseReader:
         )
 
 
-def _head_end(text: bytes, limits: Limits) -> int:
-    """The position after a head whose lines all end in CRLF; 0 where there is none of an allowed length."""
-    end = text.find(b"\r\n\r\n") + 4
-    return end if 4 < end <= limits.max_head_bytes and text.find(b"\n\n", 0, end) < 0 else 0
+def is_bodiless(method: bytes, status: int) -> bool:
+    """Whether a response never has a body: to HEAD, 1xx, 204, 304 (RFC 9110 §6.4.1), and before a tunnel."""
+    return method == b"HEAD" or status < 200 or status in (204, 304) or opens_tunnel(method, status)
 
 
-def _is_bodiless(status: int) -> bool:
-    """RFC 9110 §6.4.1: 1xx, 204 and 304 never have a body."""
-    return status < 200 or status in (204, 304)
-
-
-def _opens_tunnel(method: bytes, status: int) -> bool:
+def opens_tunnel(method: bytes, status: int) -> bool:
+    """Whether what follows the head of a response is another protocol's."""
     return status == 101 or (method == b"CONNECT" and 200 <= status < 300)
 
 

@@ -72,10 +72,11 @@ def parse_request_head(text: bytes) -> RequestHead | str:
     end = text.find(b"\r\n") + 2
     line = text[: end - 2]
     start = line.split(b" ")
-    if len(start) == 3 and start[2] in _VERSIONS and start[1] and start[0] in _METHODS:
+    has_bare_end = end < 2 or b"\n" in line
+    if len(start) == 3 and start[2] in _VERSIONS and start[1] and start[0] in _METHODS and not has_bare_end:
         method, target, version = start
     else:
-        if end < 2 or b"\n" in line:  # a bare LF ends it
+        if has_bare_end:
             end = text.find(b"\n") + 1
             line = text[: end - 1].rstrip(b"\r")
         match = _REQUEST_LINE.fullmatch(line)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow.model import Request, Response
-from shadow.wire.http1 import RequestReader, ResponseReader, serialise_request, serialise_response
+from shadow.wire.http1 import Limits, RequestReader, ResponseReader, serialise_request, serialise_response
+from shadow.wire.http1_begin import begin_request, begin_response
 
 REQUESTS = {
     "get": (b"GET /a?b=1 HTTP/1.1\r\nHost: h\r\n\r\n", b"GET", b"/a?b=1", b""),
@@ -264,3 +265,62 @@ def _drip[M](feed: Callable[[bytes], M | None], text: bytes, step: int) -> tuple
         if message is not None:
             return message, min(at + step, len(text))
     return None, len(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"GET /a\nX HTTP/1.1\r\nHost: h\r\n\r\n",
+        b"GET /a\nX HTTP/1.1\nHost: h\r\n\r\n",
+        b"GET \n HTTP/1.1\r\n\r\n",
+    ],
+)
+def test_bare_line_end_ends_the_request_line(text: bytes) -> None:
+    assert begin_request(text, Limits()) is None
+    reader = RequestReader()
+    assert reader.feed(text) is None
+    assert reader.error is not None
+    assert reader.error.startswith("not a request line")
+
+
+@pytest.mark.parametrize("text", [each[0] for each in REQUESTS.values()], ids=REQUESTS)
+@pytest.mark.parametrize("more", [b"", b"GET /next HTTP/1.1\r\n\r\n"], ids=["alone", "followed"])
+def test_short_way_of_requests_ends_where_the_long_one_does(text: bytes, more: bytes) -> None:
+    reader = RequestReader()
+    expected = reader.feed(text + more)
+    begun = begin_request(text + more, Limits())
+    if begun is None:  # then the long way is taken
+        return
+    head, found, rest = begun
+    if isinstance(found, RequestReader):
+        request = found.feed(rest)
+        assert (request, found.surplus) == (expected, reader.surplus)
+    else:
+        assert (found, rest) == (expected, reader.surplus)
+    assert expected is not None
+    assert (head.method, head.target) == (expected.method, expected.target)
+
+
+@pytest.mark.parametrize("method", [b"GET", b"HEAD", b"CONNECT"])
+@pytest.mark.parametrize("status", [100, 101, 200, 204, 304, 404])
+@pytest.mark.parametrize(
+    "framing",
+    [b"Content-Length: 3\r\n", b"Transfer-Encoding: chunked\r\n", b""],
+    ids=["length", "chunked", "none"],
+)
+def test_short_way_of_responses_ends_where_the_long_one_does(
+    method: bytes, status: int, framing: bytes
+) -> None:
+    body = b"3\r\nabc\r\n0\r\n\r\n" if b"chunked" in framing else b"abc"
+    text = b"HTTP/1.1 %d Reason\r\n%b\r\n%b" % (status, framing, body)
+    reader = ResponseReader(method)
+    expected = reader.feed(text)
+    begun = begin_response(text, method, Limits())
+    if begun is None:
+        assert status < 200 or (method == b"CONNECT" and status < 300)
+        return
+    found, rest = begun
+    if isinstance(found, ResponseReader):
+        assert (found.feed(rest), found.surplus) == (expected, reader.surplus)
+    else:
+        assert (found, rest) == (expected, reader.surplus)
