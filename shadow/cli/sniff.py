@@ -37,7 +37,7 @@ def sniff(
     as_json: bool,
     **options: Any,
 ) -> int:
-    """Listen beside live traffic, and shadow it. HTTP/1 on Linux; needs root or CAP_NET_RAW.
+    """Listen beside live traffic, and shadow it. On Linux; needs root or CAP_NET_RAW.
 
     What is said in TLS is read where --keylog has its secrets. The privilege is given up once the socket is
     open. What the kernel drops because it comes too fast is counted.

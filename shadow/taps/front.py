@@ -1,7 +1,6 @@
 """The light front: clients connect to it, and it relays their bytes to the live service, unchanged."""
 
 import asyncio
-import gc
 import ssl
 from collections.abc import Callable
 
@@ -11,7 +10,7 @@ from shadow.errors import TapError
 from shadow.model import authority
 from shadow.taps.front_reading import Open, Reading, Readings, opening
 from shadow.taps.front_relay import Relay
-from shadow.taps.serving import Crowd, address_of, listen
+from shadow.taps.serving import Crowd, listen, serve
 from shadow.taps.taker import TakesExchanges
 from shadow.wire.http1 import Limits
 
@@ -70,14 +69,9 @@ async def run_front(
     front = _Front(settings, readings, live_tls)
     server = await listen(front.accept, settings.listen_host, settings.listen_port, tls=client_tls)
     async with asyncio.TaskGroup() as front.group:
-        await server.start_serving()
-        gc.freeze()
         try:
-            ready(*address_of(server))
-            await stop.wait()
+            await serve(server, ready, stop)
         finally:
-            gc.unfreeze()
-            server.close()
             await front.drain()
     return readings
 

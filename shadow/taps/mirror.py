@@ -1,13 +1,12 @@
 """The mirror tap: takes the copies of requests that proxies send, and answers each of them with 202."""
 
 import asyncio
-import gc
 from collections.abc import Callable
 
 import msgspec
 
 from shadow.taps.mirror_connection import Mirror, MirrorConnection
-from shadow.taps.serving import address_of, listen
+from shadow.taps.serving import listen, serve
 from shadow.taps.taker import TakesExchanges
 
 _SWEEP_SECONDS = 1.0
@@ -62,14 +61,9 @@ async def run_mirror(
     server = await listen(lambda: MirrorConnection(mirror), settings.listen_host, settings.listen_port)
     async with asyncio.TaskGroup() as group:
         sweeping = group.create_task(_sweep(mirror, settings), name="sweep")
-        await server.start_serving()
-        gc.freeze()
         try:
-            ready(*address_of(server))
-            await stop.wait()
+            await serve(server, ready, stop)
         finally:
-            gc.unfreeze()
-            server.close()
             sweeping.cancel()
             await _drain(mirror, settings.grace_seconds)
 

@@ -1,6 +1,7 @@
 """What taps that are connected to have in common: where they listen, and what is open."""
 
 import asyncio
+import gc
 import resource
 import ssl
 from collections.abc import Callable, Iterator
@@ -61,6 +62,21 @@ async def listen(
         where = authority(host, port)
         why = error.strerror or error
         raise TapError(f"cannot listen on {where!r}: {why}; choose another address with --listen") from error
+
+
+async def serve(server: asyncio.Server, ready: Callable[[str, int], object], stop: asyncio.Event) -> None:
+    """Lets clients in, tells `ready` the address, and lets no more in after `stop`.
+
+    Meanwhile the garbage collector leaves alone what was imported: it runs often where connections are many.
+    """
+    await server.start_serving()
+    gc.freeze()
+    try:
+        ready(*address_of(server))
+        await stop.wait()
+    finally:
+        gc.unfreeze()
+        server.close()
 
 
 def address_of(server: asyncio.Server) -> tuple[str, int]:

@@ -52,8 +52,8 @@ _PR_SET_NO_NEW_PRIVS = 38
 _LINUX_CAPABILITY_VERSION_3 = 0x20080522
 
 
-class TakesExchanges(Protocol):
-    """Where exchanges go; the feed's sender is one."""
+class TakesSniffed(Protocol):
+    """Where exchanges go, and who counts frames; the feed's sender is one."""
 
     def offer(self, exchange: Exchange) -> bool: ...
 
@@ -102,7 +102,7 @@ class Sniffer:
             decryption=self.decryption,
         )
 
-    def run(self, taker: TakesExchanges, stop: threading.Event) -> None:
+    def run(self, taker: TakesSniffed, stop: threading.Event) -> None:
         """Hand exchanges to `taker` until `stop`; then what is complete, and what was cut."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
@@ -152,7 +152,7 @@ class Sniffer:
         self._count_lost()
         return is_more
 
-    def _hand_on(self, taker: TakesExchanges) -> None:
+    def _hand_on(self, taker: TakesSniffed) -> None:
         for item in self._extraction.found:
             if isinstance(item, Settled):
                 for _ in range(item.count):
