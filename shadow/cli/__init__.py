@@ -15,7 +15,10 @@ _COMMANDS = {
     "sniff": ("shadow.cli.sniff", "Tap live traffic from beside it, and shadow it."),
     "listen": ("shadow.cli.listen", "Shadow what taps elsewhere send, such as a mitmdump of your own."),
     "addon": ("shadow.cli.addon", "Print the path of the addon for a mitmdump of your own."),
-    "replay": ("shadow.cli.replay", "Shadow recorded traffic: pcap, pcapng, HAR, GoReplay, JSON lines."),
+    "replay": (
+        "shadow.cli.replay",
+        "Shadow recorded traffic: pcap, HAR, flows, GoReplay, JSON lines.",
+    ),
     "extract": (
         "shadow.cli.extract",
         "Write the exchanges in captures as JSON lines, HAR, GoReplay or flows; sends nothing.",

@@ -65,8 +65,8 @@ def extract(
     from shadow.taps.formats import Writer, format_of, is_packed
 
     chosen, packed = format_of(form, output), output is not None and is_packed(output)
-    is_kept = output is not None and output.exists()
-    if is_kept and any(file != "-" and Path(file).samefile(output) for file in files):  # type: ignore[arg-type]  # is_kept
+    sources = [file for file in (*files, *([keylog] if keylog else [])) if file != "-"]
+    if output is not None and any(_is_same(file, output) for file in sources):
         raise click.UsageError(f"-o {str(output)!r} is one of the files to be read; choose another")
     if workers > 1 and (packed or chosen.name != "jsonl"):
         tell("one process reads and writes: only plain JSON lines are shared among --workers")
@@ -108,3 +108,10 @@ def _opened(output: Path | None, *, packed: bool) -> AbstractContextManager[Bina
     from shadow.taps.whole_file import whole_file
 
     return nullcontext(sys.stdout.buffer) if output is None else whole_file(output, is_packed=packed)
+
+
+def _is_same(one: str, other: Path) -> bool:
+    try:
+        return Path(one).samefile(other)
+    except OSError:  # one of them is not there
+        return False

@@ -37,7 +37,7 @@ def replay(
 ) -> int:
     """Shadow recorded traffic: pcap, pcapng, HAR, mitmproxy flows, GoReplay, JSON lines.
 
-    Each may be gzipped; - is standard input."""
+    Each may be packed with gzip, bzip2, xz or zstd; - is standard input."""
     settings = settings_from(config_file, options)
     require(settings, "candidate")
     from shadow.pipeline.source import Recorded

@@ -27,7 +27,7 @@ def exchange_of(state: State) -> Exchange | str:
         kind = _text(state["type"])
         found = _http(state) if kind == "http" else _conversation(state, kind)
     except (AttributeError, IndexError, KeyError, OverflowError, TypeError, ValueError) as error:
-        return f"a flow of unknown shape: {error!r}"
+        return f"a flow of unknown shape: {_brief(error)}"
     return found
 
 
@@ -110,7 +110,7 @@ def _response(seen: State, own: State) -> Response:
 
 def _status(value: object) -> int:
     if not isinstance(value, int) or not 0 <= value <= 999:
-        raise ValueError(f"{value!r} is no status")
+        raise ValueError("a status that is none")
     return value
 
 
@@ -199,7 +199,7 @@ def _time(value: object) -> float:
     """A number of seconds. Raises ValueError for what is none that anyone could have measured."""
     found = float(value)  # type: ignore[arg-type]  # float() says what it cannot take
     if not isfinite(found):
-        raise ValueError(f"{value!r} is no time")
+        raise ValueError("a time that is none")
     return found
 
 
@@ -211,3 +211,8 @@ def _bytes(value: object) -> bytes:
 
 def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value or "")
+
+
+def _brief(error: Exception) -> str:
+    """What is wrong, without what was recorded: foreign messages quote it."""
+    return f"no {error.args[0]!r}" if isinstance(error, KeyError) else type(error).__name__

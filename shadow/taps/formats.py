@@ -1,5 +1,6 @@
 """The formats that exchanges are written in, chosen by a file's ending or by name."""
 
+import stat
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -86,7 +87,7 @@ def format_of(name: str | None, path: Path | None) -> Format:
     """
     if name is not None:
         return FORMATS[name]
-    if path is None or (path.exists() and not path.is_file()):
+    if path is None or _is_device(path):
         return FORMATS["jsonl"]
     ending = path.with_suffix("").suffix if is_packed(path) else path.suffix
     endings = [f".{each}" for each in FORMATS]
@@ -98,6 +99,14 @@ def format_of(name: str | None, path: Path | None) -> Format:
             f" {PACKED_ENDING} behind it if wanted, or give --format{slip}"
         )
     return form or FORMATS["jsonl"]
+
+
+def _is_device(path: Path) -> bool:
+    """Whether there is something that is no file. A name that cannot be one is told when it is opened."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except OSError:
+        return False
 
 
 def is_packed(path: Path) -> bool:

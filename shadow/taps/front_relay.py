@@ -189,6 +189,10 @@ class Relay:
         """The connection of `side` is closed. Its peer goes the same way: in order, or by a reset."""
         peer = side.peer
         side.is_lost = True
+        if not self._is_refused:  # otherwise it was heard as it came
+            for payload in self._held:
+                self._reading.hear(0, payload)
+            self._held = []
         self._reading.end(side.number, End.CLOSED if error is None else End.RESET)
         # What the peer has not said yet is missing, it is not that it has nothing to say.
         self._reading.end(peer.number, End.LOST if error is None else End.RESET)

@@ -57,7 +57,7 @@ def read(source: Source, bounds: Bounds | None = None) -> Iterator[Exchange | Se
         meta, _, text = record.lstrip(b"\n").partition(b"\n")
         match = _META.fullmatch(meta.rstrip(b"\r"))
         if match is None:
-            yield Settled(TAP, Fate.UNPARSED, 1, f"not a record: {meta[:60]!r}")
+            yield Settled(TAP, Fate.UNPARSED, 1, "not a record, but other text")
         else:
             yield from pairing.take(match[1], match[2], int(match[3]) / 1e9, text)
     yield from pairing.finish()

@@ -8,6 +8,7 @@ import json
 import re
 from base64 import b64decode
 from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -120,10 +121,10 @@ def decode(text: bytes, session: str) -> Exchange | str:
     try:
         url = urlsplit(entry.request.url)
         port = url.port or _PORTS.get(url.scheme)
-    except ValueError as error:
-        return f"not a URL: {error}"
+    except ValueError:
+        return "not a URL"
     if port is None or not url.netloc:
-        return f"not an HTTP URL: {url.scheme}:"
+        return "not an HTTP URL"
     return _exchange(entry, url, port, session)
 
 
@@ -139,8 +140,19 @@ def _decoded(text: bytes) -> Entry:
         if isinstance(error, msgspec.ValidationError):
             raise
         # Halves of surrogate pairs, as browsers write them, and text that is no UTF-8 are read as they are.
-        loose: Any = json.loads(text.decode("utf-8", "replace"))
+        loose: Any = json.loads(text.decode("utf-8", "replace"), parse_constant=_refused, parse_float=_finite)
         return msgspec.convert(loose, Entry, strict=False)
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(text: str) -> float:
+    found = float(text)
+    if not isfinite(found):
+        raise ValueError("a number that is too large")
+    return found
 
 
 def _exchange(entry: Entry, url: SplitResult, port: int, session: str) -> Exchange:

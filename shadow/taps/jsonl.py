@@ -6,7 +6,7 @@ Text that is no UTF-8 is written as Latin-1; `latin1` then names its place (``"t
 
 import re
 from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 
@@ -16,6 +16,8 @@ from shadow.taps.source import Source
 from shadow.taps.text import as_bytes, as_fields, as_pairs, as_text
 
 TAP = "jsonl"
+_MAX_LINE_BYTES = 134_217_728
+_TOO_LONG = f"a line longer than {_MAX_LINE_BYTES} bytes"
 
 type _Index = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 type _Status = Annotated[int, msgspec.Meta(ge=0, le=999)]
@@ -42,7 +44,7 @@ class _Response(_Message, kw_only=True):
 
 
 class _Said(msgspec.Struct, rename={"sender": "from"}):
-    sender: Literal["client", "server"]
+    sender: str
     body: bytes = b""
     seen_at: float = 0.0
     kind: str = ""
@@ -104,6 +106,8 @@ def decode(line: bytes) -> Exchange | str:
         seen = _DECODER.decode(line)
     except (msgspec.DecodeError, UnicodeError) as error:
         return f"not an exchange: {error}"
+    if any(each.sender not in {"client", "server"} for each in seen.messages):
+        return "not an exchange: a message is from neither client nor server"
     if seen.request is None and seen.protocol == "http":
         return "not an exchange: Object missing required field `request`"
     request = Request(b"", b"", b"") if seen.request is None else _decoded_request(seen.request)
@@ -125,26 +129,36 @@ def decode(line: bytes) -> Exchange | str:
 
 def read(source: Source) -> Iterator[Exchange | Settled]:
     """The exchanges of one file in file order, with the indexes they have there."""
-    rest = b""
-    number = 0
-    for piece in source.pieces():
-        lines = (rest + piece).split(b"\n")
-        rest = lines.pop()
-        for line in lines:
-            number += 1
-            if line.strip():
-                yield _exchange_or_why(line, number)
-    if rest.strip():
-        found = _exchange_or_why(rest, number + 1)
-        if isinstance(found, Settled):
-            source.notice("ends inside a line; the exchanges before it were read")
-        else:
+    bad = 0
+    for number, (line, has_end) in enumerate(_lines(source), 1):
+        found = _TOO_LONG if line is None else decode(line) if line.strip() else None
+        if isinstance(found, Exchange):
             yield found
+        elif found is not None and not has_end:
+            source.notice("ends inside a line; the exchanges before it were read")
+        elif found is not None:
+            bad = bad or number
+            yield Settled(TAP, Fate.UNPARSED, 1, found)
+    if bad:
+        source.notice(f"line {bad} is the first that is no exchange")
 
 
-def _exchange_or_why(line: bytes, number: int) -> Exchange | Settled:
-    found = decode(line)
-    return Settled(TAP, Fate.UNPARSED, 1, f"line {number}: {found}") if isinstance(found, str) else found
+def _lines(source: Source) -> Iterator[tuple[bytes | None, bool]]:
+    """Each line, None where it is too long to be held, and whether its end is there."""
+    parts: list[bytes] = []
+    size = 0
+    for piece in source.pieces():
+        for at, part in enumerate(piece.split(b"\n")):
+            if at:
+                yield (b"".join(parts) if size <= _MAX_LINE_BYTES else None), True
+                parts, size = [], 0
+            size += len(part)
+            if size <= _MAX_LINE_BYTES:
+                parts.append(part)
+            else:
+                parts.clear()
+    if size:
+        yield (b"".join(parts) if size <= _MAX_LINE_BYTES else None), False
 
 
 def _encoded_request(request: Request) -> dict[str, Any]:

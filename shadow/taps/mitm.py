@@ -22,6 +22,7 @@ from shadow.errors import TapError
 from shadow.model import authority
 from shadow.taps.mitm_addon import MitmTap
 from shadow.taps.mitm_cures import cured
+from shadow.taps.mitm_dns import unreadable_passed
 from shadow.taps.mitm_h2c import PriorKnowledge
 from shadow.taps.mitm_http3 import Http3Front
 from shadow.taps.mitm_raw import RawPass
@@ -62,6 +63,7 @@ async def run_proxy(
         asyncio_utils.set_eager_task_factory(),
         cured(),
         refusals_counted(tap.refused),
+        unreadable_passed(tap.refused),
     ):
         front = proxyserver.Proxyserver()
         master = Master(options(settings, folder))

@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from typing import Any
 
 from mitmproxy.net.http import http1
-from mitmproxy.proxy.layers.dns import DNSLayer
 from mitmproxy.proxy.layers.http import _http2
 
 type Count = Callable[[], None]
@@ -14,7 +13,7 @@ type Count = Callable[[], None]
 @contextmanager
 def refusals_counted(count: Count) -> Iterator[None]:
     """Inside, `count` is called once for each: a request whose head cannot be read, a client's connection
-    that breaks HTTP/2, a query that is no DNS.
+    that breaks HTTP/2.
 
     What mitmproxy answers stays what it is. It offers no other way to hear of these than to wrap the
     functions that notice them.
@@ -22,7 +21,6 @@ def refusals_counted(count: Count) -> Iterator[None]:
     ends = [
         _wrapped(http1, "read_request_head", lambda stock: _raising(stock, count)),
         _wrapped(_http2.Http2Server, "protocol_error", lambda stock: _called(stock, count)),
-        _wrapped(DNSLayer, "unpack_message", lambda stock: _raising(stock, count)),
     ]
     try:
         yield

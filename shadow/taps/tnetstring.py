@@ -57,10 +57,16 @@ def _value(text: bytes, at: int, depth: int) -> tuple[Value, int]:
     return _scalar(kind, text[start:end]), end + 1
 
 
+_MAX_ELEMENTS = 1_000_000
+"""Of one list; an empty one in it takes three bytes here and many more in memory."""
+
+
 def _values(text: bytes, at: int, end: int, depth: int) -> list[Value]:
     found: list[Value] = []
     while at < end:
         value, at = _value(text, at, depth - 1)
+        if len(found) >= _MAX_ELEMENTS:
+            raise ValueError("a list that is too long")
         found.append(value)
     if at != end:
         raise ValueError("an element reaches beyond its list")

@@ -1,5 +1,6 @@
 """Files that are written whole or not at all."""
 
+import errno
 import os
 import secrets
 import stat
@@ -16,7 +17,10 @@ def whole_file(path: Path, *, is_packed: bool) -> Iterator[BinaryIO]:
 
     Pipes and devices are written as they are. With `is_packed` what is written there is gzip. Raises OSError.
     """
-    target = path.resolve()
+    try:
+        target = path.resolve()
+    except RuntimeError as error:  # a loop of links, before Python 3.13
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), str(path)) from error
     mode = target.stat().st_mode if target.exists() else None
     if mode is not None and not stat.S_ISREG(mode):
         with target.open("wb") as stream, _packing(stream, is_packed=is_packed) as inner:

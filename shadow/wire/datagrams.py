@@ -99,6 +99,7 @@ class Datagrams:
             self._listener.passed(len(payload))
         elif is_cut:
             talk.transcript.is_complete = False
+            self._listener.passed(len(payload))
         elif not talk.transcript.add(payload, time, is_from_client=(first == key) is talk.is_client_first):
             talk.is_full, talk.transcript.is_complete = True, False
             talk.transcript.tell()

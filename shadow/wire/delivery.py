@@ -40,7 +40,7 @@ class Delivery:
     def __init__(self, bounds: Bounds) -> None:
         self._bounds = bounds
         self._holed: dict[Direction, float] = {}
-        """Directions in which segments wait, and since when; in the order in which that began."""
+        """Directions in which segments wait, and since when."""
         self.waiting_bytes = 0
         """Of all directions."""
         self._arrivals = 0
@@ -116,7 +116,7 @@ class Delivery:
         """The Unix time since when segments have been waiting for missing ones; None where none waits."""
         if not self._holed:
             return None
-        return next(iter(self._holed.values()))
+        return min(self._holed.values())
 
     def _is_wrong_guess(self, one: Direction, seq: int) -> bool:
         """Whether nothing but the other side's first acknowledgement told where `one` goes on, and that
@@ -167,14 +167,18 @@ class Delivery:
 
     def _drain(self, one: Direction, time: float) -> None:
         """Delivers waiting segments as far as they follow, and beyond a hole that is given up."""
-        waiting = one.waiting
+        waiting, has_skipped = one.waiting, False
         while waiting:
             if waiting[0][0] > one.position:
                 if not self._is_hole_final(one, time):
+                    if has_skipped:
+                        self._holed[one] = min(each[3] for each in waiting)
                     return
                 self._skip_to(one, waiting[0][0], time)
-                one.hole_time, one.hole_packets = time, 0
+                one.hole_packets, has_skipped = 0, True
             self._deliver_first(one)
+            if has_skipped and waiting:
+                one.hole_time = waiting[0][3]  # what follows the next hole has waited since then
         self._holed.pop(one, None)
         if one.fin is not None and one.position >= one.fin and not one.is_finished:
             self._finish(one, End.CLOSED)

@@ -111,7 +111,7 @@ class Pairing:
             self._listener.other(opening.kind, opening.skipped_bytes)
             self._is_over = True
             return
-        given = sum(len(piece[1] or b"") for piece in opening.pieces)
+        given = _bytes_in(opening.pieces)
         if opening.skipped_bytes > given:
             self._listener.passed(opening.skipped_bytes - given)
         self._hand_over(opening.pieces)
@@ -124,8 +124,9 @@ class Pairing:
                 self._successor.end(side, how)
 
     def _replay(self, pieces: list[Piece]) -> None:
-        for piece in pieces:
+        for at, piece in enumerate(pieces):
             if self._is_over:
+                self._listener.passed(_bytes_in(pieces[at:]))
                 return
             self._is_over = not self._read(piece)
 
@@ -220,6 +221,7 @@ class Pairing:
         """What follows is another protocol's; inside a CONNECT tunnel it may be HTTP again."""
         held = list(self._held[self._client or 0])
         self._held[self._client or 0].clear()
+        self._held_bytes -= _bytes_in(held)
         self._asking.may_switch = False
         if method != b"CONNECT":
             self._settle_rest(End.CLOSED)
@@ -228,7 +230,7 @@ class Pairing:
                 self._client = None
                 self._hand_over([*held, rest] if rest[1] else held)
                 return
-            self._listener.passed(sum(len(piece[1] or b"") for piece in [*held, rest]))
+            self._listener.passed(_bytes_in([*held, rest]))
             self._is_over = True
             return
         self._client = self._asking.next_seq = None
@@ -262,14 +264,15 @@ class Pairing:
         if not held:
             return
         self._held[side].clear()
-        self._held_bytes -= sum(len(piece[1] or b"") for piece in held)
+        self._held_bytes -= _bytes_in(held)
         for at, piece in enumerate(held):
             if self._is_over:
+                self._listener.passed(_bytes_in(held[at:]))
                 return
-            self._read(piece)
+            self._is_over = not self._read(piece) or self._is_over
             if self._held[side]:
                 self._held[side].extend(held[at + 1 :])
-                self._held_bytes += sum(len(piece[1] or b"") for piece in held[at + 1 :])
+                self._held_bytes += _bytes_in(held[at + 1 :])
                 return
 
     def _settle_rest(self, how: End) -> None:
@@ -293,6 +296,10 @@ class Pairing:
         if not self._listener.keep(count) and count > 0:
             self._asking.stop_keeping()
             self._answering.stop_keeping()
+
+
+def _bytes_in(pieces: list[Piece]) -> int:
+    return sum(len(piece[1] or b"") for piece in pieces)
 
 
 def _nobody(why: str) -> Asked:

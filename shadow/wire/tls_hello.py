@@ -3,8 +3,6 @@
 from enum import IntEnum
 from typing import NamedTuple
 
-from shadow.wire.tls_derivation import TLS_1_0, TLS_1_3
-
 _RANDOM_BYTES = 32
 _RETRY = bytes.fromhex("cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c")
 """The server's random that makes its hello a request for another one of the client (RFC 8446 §4.1.3)."""
@@ -116,11 +114,6 @@ def server_hello(body: bytes) -> ServerHello | None:
 def accepts_early_data(body: bytes) -> bool:
     """Whether the server's encrypted extensions take the early data that the client offered."""
     return _EARLY_DATA in _extensions(body, 0)
-
-
-def is_known(version: int) -> bool:
-    """Whether records of that version can be read."""
-    return TLS_1_0 <= version <= TLS_1_3
 
 
 def _extensions(body: bytes, at: int) -> dict[int, bytes]:

@@ -82,7 +82,7 @@ def inflaters(headers: Headers) -> tuple[Inflater, Inflater] | None:
 
 def _inflater(agreed: dict[bytes, bytes], side: bytes) -> Inflater:
     bits = agreed.get(side + b"_max_window_bits", b"")
-    is_number = bits.isdigit() and 8 <= int(bits[:4]) <= _MAX_WINDOW_BITS
+    is_number = len(bits) <= 4 and bits.isdigit() and 8 <= int(bits) <= _MAX_WINDOW_BITS
     return Inflater(
         int(bits) if is_number else _MAX_WINDOW_BITS,
         keeps_context=side + b"_no_context_takeover" not in agreed,

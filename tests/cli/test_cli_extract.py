@@ -235,3 +235,21 @@ def test_workers_are_for_plain_lines_and_else_it_is_said(capture: Path, tmp_path
         "shadow: one process reads and writes: only plain JSON lines are shared among --workers",
         "captured 3 = 3 exchanges + 0 unparsed",
     ]
+
+
+def test_key_log_is_never_written_over(capture: Path) -> None:
+    keys = capture.parent / "keys.jsonl"
+    keys.write_bytes(b"CLIENT_RANDOM " + b"0" * 64 + b" " + b"1" * 96 + b"\n")
+    code, err = extracted_by_a_process(capture.parent, "a.jsonl", "--keylog", keys.name, "-o", keys.name)
+    assert (code, "is one of the files to be read" in err) == (2, True)
+    assert keys.read_bytes().startswith(b"CLIENT_RANDOM")
+
+
+@pytest.mark.parametrize("output", ["old.jsonl", "x" * 300 + ".jsonl", "loop.jsonl"])
+def test_paths_that_cannot_be_are_one_line_and_no_bug(capture: Path, output: str) -> None:
+    (capture.parent / "old.jsonl").write_bytes(b"old")
+    (capture.parent / "loop.jsonl").symlink_to("loop.jsonl")
+    name = "missing.pcap" if output == "old.jsonl" else "a.jsonl"
+    code, err = extracted_by_a_process(capture.parent, name, "-o", output)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert (capture.parent / "old.jsonl").read_bytes() == b"old"

@@ -101,7 +101,8 @@ def test_what_is_no_exchange_is_told(capture: str) -> None:
     result = shown("-", "--mutants", "1", text=text)
     assert (result.exit_code, len(result.stdout.splitlines())) == (0, 3)
     *reasons, ledger = result.stderr.splitlines()
-    assert [reason[:12] for reason in reasons] == ["unparsed 1: ", "unparsed 1: "]
+    assert reasons[0] == "shadow: standard input: line 4 is the first that is no exchange"
+    assert [reason[:12] for reason in reasons[1:]] == ["unparsed 2: "]
     assert ledger == "captured 5 = 3 exchanges + 2 unparsed"
 
 

@@ -266,7 +266,7 @@ def test_damaged_line_is_unparsed_and_a_cut_one_a_notice(tmp_path: Path) -> None
     items = list(recording)
     assert isinstance(items[0], Exchange)
     assert isinstance(items[1], Settled)
-    assert (items[1].fate, items[1].why[:20]) == (Fate.UNPARSED, "line 2: not an excha")
+    assert (items[1].fate, items[1].why[:15]) == (Fate.UNPARSED, "not an exchange")
     assert len(items) == 2
     assert "ends inside a line" in recording.notices[0]
 

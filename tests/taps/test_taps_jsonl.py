@@ -2,13 +2,15 @@
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import example, given
 
-from shadow.model import Exchange, Message, Request, Response
+from shadow.model import Exchange, Message, Request, Response, Settled
 from shadow.taps import jsonl
+from shadow.taps.source import Source
 from tests.taps.exchanges import anything
 
 TWO = Exchange(
@@ -97,3 +99,27 @@ def test_conversation_comes_back_as_it_was(
     assert jsonl.is_jsonl(line)
     assert jsonl.decode(line) == exchange
     assert ("request" in json.loads(line)) is (protocol == "websocket")
+
+
+def test_bad_lines_are_counted_by_reason_and_the_first_is_named(tmp_path: Path) -> None:
+    path, notices = tmp_path / "lines", list[str]()
+    path.write_bytes(b"{bad\n" * 500 + jsonl.encode(TWO) + b"{bad\n" * 500)
+    items = list(jsonl.read(Source(str(path), notices)))
+    assert sum(isinstance(each, Exchange) for each in items) == 1
+    assert len({each.why for each in items if isinstance(each, Settled)}) == 1
+    assert notices == [f"{path}: line 1 is the first that is no exchange"]
+
+
+def test_line_too_long_to_be_held_costs_itself_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jsonl, "_MAX_LINE_BYTES", 5000)
+    path = tmp_path / "lines"
+    path.write_bytes(jsonl.encode(TWO) + b"x" * 300_000 + b"\n" + jsonl.encode(TWO))
+    first, long, last = jsonl.read(Source(str(path), []))
+    assert (first, last) == (TWO, TWO)
+    assert isinstance(long, Settled)
+    assert long.why.startswith("a line longer than")
+
+
+def test_what_was_recorded_is_not_quoted_in_reasons() -> None:
+    line = json.dumps({"protocol": "tcp", "messages": [{"from": "hunter2", "body": ""}]}).encode()
+    assert jsonl.decode(line) == "not an exchange: a message is from neither client nor server"

@@ -144,6 +144,38 @@ async def test_what_is_no_dns_is_counted() -> None:
         assert await taken.next() == "malformed_request"
 
 
+def _reversed(query: bytes) -> bytes:
+    return query[:2] + b"\x81\x80" + query[4:]
+
+
+async def test_names_of_any_bytes_pass_and_what_the_same_client_asks_next_does_too() -> None:
+    taken = Taken()
+    names = [b"live", b"caf\xc3\xa9 x", b"xn--zz-9", b"live"]
+    async with (
+        _serving(_reversed, over="udp") as port,
+        proxied(taken, port, scheme="dns") as proxy,
+        _over_udp(proxy) as ask,
+    ):
+        for number, name in enumerate(names):
+            query = _query(number, name)
+            said = await ask(query)
+            assert (said[:2], name in said) == (query[:2], True)
+    told = [await taken.next() for _ in names]
+    assert [each for each in told if isinstance(each, str)] == ["malformed_request"] * 2
+
+
+async def test_an_answer_that_is_no_dns_is_no_second_query() -> None:
+    taken = Taken()
+    async with (
+        _serving(lambda query: query[:2] + b"junk", over="udp") as port,
+        proxied(taken, port, scheme="dns") as proxy,
+        _over_udp(proxy) as ask,
+    ):
+        assert await ask(_query(1)) == b"\0\1junk"
+        assert await ask(_query(2)) == b"\0\2junk"
+    assert {(await taken.exchange()).protocol for _ in range(2)} == {"dns"}
+
+
 def test_an_answer_that_another_addon_gave_stays() -> None:
     tap, flow = MitmTap(Taken(), is_alone=False), tflow.tdnsflow(resp=True)
     answer = flow.response

@@ -559,3 +559,23 @@ def test_frames_taken_many_at_a_time_give_what_they_give_one_by_one(
     found = [each for each in extraction.found if isinstance(each, Exchange)]
     assert sorted(found, key=lambda each: each.index) == one_by_one[0]
     assert sorted(each.why for each in extraction.found if isinstance(each, Settled)) == sorted(one_by_one[1])
+
+
+def test_many_losses_on_one_connection_hold_nothing_back_for_long() -> None:
+    numbers = count()
+    extraction = Extraction("sniff", lambda _: next(numbers))
+    lossy, other = Talk(("10.0.0.1", 1), at=0.0).open(), Talk(("10.0.0.2", 2), at=0.0).open()
+    frames = [*lossy.packets, *other.packets]
+    for second in range(1, 60):
+        lossy.time = other.time = float(second)
+        for each in (lossy, other):
+            each.packets.clear()
+        lossy.say(0, get(f"/{second}")).say(1, ok(b"x" * 4000))
+        other.say(0, get(f"/{second}")).say(1, ok())
+        frames += [packet for at, packet in enumerate(lossy.packets) if at != 2] + other.packets
+    for time, frame in sorted(frames, key=lambda packet: packet[0]):
+        extraction.take(time, 1, frame)
+        extraction.tick(time)
+    extraction.tick(62.0)
+    found = [each for each in extraction.found if isinstance(each, Exchange)]
+    assert sum("10.0.0.2:2>" in each.session for each in found) == 59

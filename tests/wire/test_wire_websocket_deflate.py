@@ -116,3 +116,12 @@ def test_window_of_the_handshake_is_the_one_that_is_read_with() -> None:
 @pytest.mark.parametrize("line", [b"", b"x-webkit-deflate-frame", b"permessage-bzip2", b";,;="])
 def test_without_the_extension_nothing_is_inflated(line: bytes) -> None:
     assert inflaters(((b"sec-websocket-extensions", line),)) is None
+
+
+@pytest.mark.parametrize("bits", [b"00159", b"0015" + b"9" * 30, b"9" * 5000, b"16", b"7", b"x", b""])
+def test_window_that_cannot_be_is_the_largest(bits: bytes) -> None:
+    agreed = inflaters(
+        ((b"Sec-WebSocket-Extensions", b"permessage-deflate; server_max_window_bits=" + bits),)
+    )
+    assert agreed is not None
+    assert agreed[1].inflate(deflated(compressor(), b"Hello"), PLENTY) == b"Hello"
