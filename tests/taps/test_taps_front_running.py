@@ -366,3 +366,16 @@ async def test_a_certificate_that_cannot_be_read_is_told(
     settings = FrontSettings("127.0.0.1", 1, live_is_tls=True, **chosen)
     with pytest.raises(TapError, match=r"no usable certificate in .*odd\.pem"):
         await run_front(settings, Taken(), ready=print, stop=asyncio.Event())
+
+
+async def test_a_live_service_that_never_takes_a_connection_is_told_as_one_that_is_down() -> None:
+    async def stay_silent(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    taken = Taken()
+    async with (
+        serving(stay_silent) as port,
+        fronted(taken, port, live_is_tls=True, verifies_live=False, connect_seconds=0.05) as front,
+    ):
+        assert await front.ask(GET) == DOWN
+        assert (await taken.exchange()).response is None

@@ -76,3 +76,12 @@ def test_text_of_messages_is_kept_as_it_is() -> None:
     one.add(b"a", 1.0, "text", is_from_client=False)
     one.tell()
     assert messages(heard.exchanges[0]) == [("server text", b"a")]
+
+
+def test_messages_are_bounded_by_their_number() -> None:
+    one, heard = transcript()
+    for _ in range(65_536):
+        assert one.add(b"", 1.0, is_from_client=True)
+    assert not one.add(b"", 1.0, is_from_client=True)
+    one.tell()
+    assert len(heard.exchanges[0].messages) == 65_536
