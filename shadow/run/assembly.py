@@ -1,7 +1,6 @@
 """Settings to a pipeline: targets with their transports, judging, trials."""
 
 import asyncio
-import time
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -19,9 +18,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.link import Link
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
-from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.scheduler import Scheduler, chosen
 from shadow.pipeline.scope import Scope
@@ -30,17 +27,11 @@ from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.trials import Trials
 from shadow.replay import (
-    Breaker,
-    BreakerSettings,
-    Correlation,
     Guard,
     GuardSettings,
-    RawTransport,
     Target,
-    Transport,
 )
-from shadow.replay.conditions import ConditionedTransport, parse_conditions
-from shadow.replay.http import HttpTransport
+from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
 
@@ -55,8 +46,6 @@ class Assembly(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
 
 
-_RETRY_SECONDS_MAX = 2.0
-"""A shadow that was restarted is back in use this soon."""
 _DRAIN_SECONDS = 60.0
 """Whoever ended the tap waits for this."""
 _PATIENCE_SECONDS = 30.0
@@ -78,7 +67,7 @@ def assemble(
     signer = configured_signer(settings)
     stopping = asyncio.Event()
     links = [
-        _link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
+        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
     ]
     environment = Environment(links[0], links[1] if len(links) > 1 else None)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
@@ -158,42 +147,6 @@ def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> Guard
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,
         requests_per_second_max=rate * targets if rate and is_live else None,
-    )
-
-
-def _link(
-    settings: Settings,
-    target: Target,
-    guard: Guard,
-    signer: Signs | None,
-    *,
-    run: str,
-    stopping: asyncio.Event,
-    hear: Hear,
-) -> Link:
-    live = (parse_live(settings.live).authority,) if settings.live else ()
-    correlation = Correlation(target, live)
-    preparation = Preparation(
-        target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
-    )
-    transports: dict[str, Transport] = {
-        "aiohttp": HttpTransport(target, guard),
-        "raw": RawTransport(target, guard),
-    }
-    if settings.condition:
-        conditions = parse_conditions(settings.condition)
-        transports = {
-            name: ConditionedTransport(each, conditions, settings.seed) for name, each in transports.items()
-        }
-    return Link(
-        target,
-        transports,
-        preparation,
-        correlation,
-        Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX)),
-        timeout_seconds=settings.timeout_seconds,
-        stopping=stopping,
-        hear=hear,
     )
 
 

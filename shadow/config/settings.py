@@ -1,0 +1,117 @@
+"""All settings of a run, as the top level of the TOML file."""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+from shadow.auth import TokenSettings
+from shadow.auth.scheme import SigningSettings
+from shadow.config.tables import (
+    AtLeastOne,
+    Count,
+    IdentitySettings,
+    NoiseSettings,
+    Patterns,
+    SafetySettings,
+    ScopeSettings,
+    SessionSettings,
+)
+from shadow.config.values import parse_duration, parse_rate, positive
+from shadow.content.redaction import RedactionSettings
+from shadow.model import Identity
+
+
+class Settings(Struct, frozen=True, forbid_unknown_fields=True):
+    """All settings of a run. A command uses the part that concerns it."""
+
+    live: str = ""
+    """URL of the service whose traffic is tapped. It is never sent anything. `shadow proxy` also passes on
+    ``tcp://HOST:PORT``, ``tls://``, ``udp://``, ``dtls://`` and ``dns://``."""
+    live_ca: str = ""
+    """PEM file of the authorities that vouch for a live service on TLS; empty for the system's own."""
+    listen: str = "127.0.0.1:8080"
+    """Where clients connect, for `shadow proxy`, or mirrors send, for `shadow mirror`."""
+    certificate: str = ""
+    """PEM file of the key and certificates that `shadow proxy` shows to clients on TLS; empty for none."""
+    http3: bool = False
+    """Whether clients of `shadow proxy` may also come by HTTP/3, on the UDP port of the same number."""
+    front: Literal["mitm", "light"] = "mitm"
+    """What `shadow proxy` puts in the way: mitmproxy, or a byte relay that carries far more."""
+    candidate: str = ""
+    """URL of the release under test, in the shadow environment."""
+    baseline: str = ""
+    """URL of the live release in the shadow environment; optional, advised."""
+    out: str = "shadow-out"
+    """The output folder. A run replaces the files of an earlier run there."""
+    seed: int = 0
+    """The same seed makes the same mutants of the same traffic."""
+    mutants: Count = 3
+    """Mutants per exchange; 0 replays only the originals."""
+    mutators: Patterns = ("*",)
+    """Which mutators are used: patterns of a name, ``"level:NAME"`` or ``"expect:NAME"``."""
+    no_mutators: Patterns = ()
+    """As `mutators`, for those to leave out; it wins."""
+    rate: str | float = "max"
+    """Requests per second to each target, or ``"max"``. It waits and never drops."""
+    speed: str | float = "max"
+    """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
+    concurrency: AtLeastOne = 8
+    """Exchanges worked on at the same time."""
+    queue_items: AtLeastOne = 2000
+    """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
+    duration: str | float = ""
+    """Stop after this time: seconds, or ``"30m"``."""
+    timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
+    """For one answer of a target; beyond it the answer is a hang."""
+    metrics: str = ""
+    """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
+    fail_on: Literal["low", "medium", "high", "never"] = "low"
+    """The lowest severity that makes the exit code 1."""
+    allow_writes: bool = False
+    """Whether mutants of writing methods are sent. Originals always are."""
+    confirmations: AtLeastOne = 3
+    """How often a suspicion is sent again before it is reported."""
+    transport: Literal["auto", "aiohttp", "raw"] = "auto"
+    """``"auto"`` takes aiohttp where it can say an exchange and all its mutants exactly, else raw bytes."""
+    host: Literal["target", "keep"] = "target"
+    """The Host field sent: the target's own, or the recorded one."""
+    condition: str = ""
+    """A bad network on the way to the targets: ``"latency=200ms,jitter=50ms"``; see `--condition`."""
+    max_body_bytes: AtLeastOne = 4 * 1024 * 1024
+    """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
+    keylog: str = ""
+    """Key log (NSS format, as ``SSLKEYLOGFILE`` writes it) with the secrets of TLS in captures; may grow."""
+    scope: ScopeSettings = ScopeSettings()
+    """Which captured exchanges are replayed."""
+    session: SessionSettings = SessionSettings()
+    """What makes a session."""
+    safety: SafetySettings = SafetySettings()
+    """What may be sent where."""
+    noise: NoiseSettings = NoiseSettings()
+    """What may differ between two answers."""
+    redaction: RedactionSettings = RedactionSettings()
+    """What is masked besides what is known to be a secret."""
+    signing: SigningSettings | None = None
+    """How the service's requests are signed; left out where they are not."""
+    tokens: TokenSettings | None = None
+    """What bearer tokens are signed with, where the keys are known."""
+    identity: tuple[IdentitySettings, ...] = ()
+    """The principals that requests come from."""
+
+    @property
+    def duration_seconds(self) -> float | None:
+        return parse_duration("duration", self.duration) if self.duration != "" else None
+
+    @property
+    def rate_per_second(self) -> float | None:
+        """None for as fast as possible."""
+        return parse_rate(self.rate)
+
+    @property
+    def speed_factor(self) -> float | None:
+        """None for as fast as possible."""
+        return None if self.speed == "max" else positive("speed", self.speed, "a positive number or 'max'")
+
+    @property
+    def identities(self) -> tuple[Identity, ...]:
+        return tuple(each.to_identity() for each in self.identity)

@@ -1,0 +1,85 @@
+"""The tables of the TOML file."""
+
+from typing import Annotated
+
+from msgspec import Meta, Struct
+
+from shadow.model import Headers, Identity
+from shadow.wire.protocols import Spoken
+
+type Share = Annotated[float, Meta(gt=0.0, le=1.0)]
+type Count = Annotated[int, Meta(ge=0)]
+type AtLeastOne = Annotated[int, Meta(ge=1)]
+type Patterns = tuple[str, ...]
+
+
+class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """One principal, as `[[identity]]`."""
+
+    name: str
+    """What findings call it."""
+    role: str = ""
+    """Free text such as ``"readonly"``; those of one role and tenant are never swapped for each other."""
+    rank: int = 0
+    """Higher may do more: what `may` does not list for a lower rank must be denied to it."""
+    tenant: str = ""
+    """Identities of different tenants must not reach each other's resources; empty for none."""
+    key: str = ""
+    """Id of the signing key it uses; empty where it signs nothing."""
+    headers: dict[str, str] = {}
+    """Header fields that carry its credentials: Authorization, Cookie, an API key."""
+    may: Patterns | None = None
+    """What it may do, as ``"METHOD path-glob"``: ``"GET *"``, ``"POST */start"``. Left out: not stated."""
+
+    def to_identity(self) -> Identity:
+        headers: Headers = tuple((key.encode(), value.encode()) for key, value in self.headers.items())
+        return Identity(self.name, self.role, self.rank, self.key, headers, self.may, self.tenant)
+
+
+class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which captured exchanges are replayed, as `[scope]`."""
+
+    include: Patterns = ()
+    """``"METHOD path-glob"``; empty takes everything."""
+    exclude: Patterns = ()
+    """As `include`, for what is not replayed; it wins."""
+    sample: Share = 1.0
+    """Share of sessions; chosen by a hash of the session, so sessions stay whole."""
+    ports: tuple[int, ...] = ()
+    """TCP ports of the service in captures; empty takes every port that speaks HTTP."""
+    protocols: dict[str, Spoken] = {}
+    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. It is not replayed."""
+
+    @property
+    def spoken(self) -> dict[int, Spoken]:
+        """`protocols` by port number."""
+        return {int(port): spoken for port, spoken in self.protocols.items()}
+
+
+class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What makes a session, as `[session]`."""
+
+    by: str = "connection"
+    """``"connection"``, ``"identity"``, ``"header:NAME"`` or ``"cookie:NAME"``."""
+    idle_seconds: Annotated[float, Meta(gt=0)] = 5.0
+    """A session quiet for this long is complete: sequence and race mutants of it are made then."""
+
+
+class SafetySettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may be sent where, as `[safety]`."""
+
+    allow: Patterns = ()
+    """``"host"``, ``"host:port"`` or CIDR that targets must match; empty: the configured targets alone."""
+    kill_file: str = ""
+    """As soon as this file exists nothing more is sent, and the run ends with exit code 3."""
+    max_requests: Count = 0
+    """Stop after so many requests to the shadow environment; 0 is without limit."""
+
+
+class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What may differ between two answers, as `[noise]`."""
+
+    ignore: Patterns = ()
+    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches any text."""
+    clock_drift_seconds: Annotated[float, Meta(ge=0)] = 300.0
+    """Two timestamps in one format this close are the same. In recorded traffic any distance is."""
