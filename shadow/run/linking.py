@@ -2,9 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 
 from shadow.config import Settings, parse_live
-from shadow.model import Signs
+from shadow.model import Event, Signs
 from shadow.pipeline.link import Link
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
