@@ -72,7 +72,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw"] = "auto"
-    """``"auto"`` takes aiohttp where it can say an exchange and all its mutants exactly, else raw bytes."""
+    """``"auto"`` takes the lean, byte-exact ``raw`` over plain TCP; over TLS aiohttp, where it can say an
+    exchange and all its mutants exactly."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
     condition: str = ""

@@ -45,11 +45,14 @@ def link(
 
 
 def transports(settings: Settings, target: Target, guard: Guard) -> dict[str, Transport]:
-    """Everything that can carry something to `target`, by name."""
+    """Everything that can carry something to `target`, by name, in the order of preference: the lean one
+    first over plain TCP, the full client over TLS."""
     carriers: dict[str, Transport] = {
-        "aiohttp": HttpTransport(target, guard),
         "raw": RawTransport(target, guard),
+        "aiohttp": HttpTransport(target, guard),
     }
+    if target.scheme == "https":
+        carriers = {name: carriers[name] for name in reversed(carriers)}
     if not settings.condition:
         return carriers
     conditions = parse_conditions(settings.condition)
