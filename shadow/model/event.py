@@ -1,7 +1,7 @@
 """What the pipeline tells its sinks. Events are past tense; sinks only listen."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -129,6 +129,14 @@ type Event = (
     | FramesSeen
     | StateChanged
 )
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A sink that takes no notice of most events, and says so: it is not called for those."""
+
+    hears: frozenset[type]
+    """Kinds of events."""
 
 
 class Sink(Protocol):

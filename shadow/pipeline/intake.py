@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 from shadow.model import Exchange
 
+_ROOM = 64
+
 
 class Intake:
     """Holds at most `capacity` exchanges. To be used from one event loop."""
@@ -14,8 +16,11 @@ class Intake:
         self.capacity = capacity
         self._waiting: deque[Exchange] = deque()
         self._is_closed = False
-        self._changed = asyncio.Condition()
         self._takers: deque[asyncio.Future[None]] = deque()
+        self._putters: deque[asyncio.Future[None]] = deque()
+        self._low = capacity - min(capacity // 4, _ROOM) - 1
+        """At this fill whoever waits for room is woken: not for each place, which would cost two turns of the
+        loop for every exchange."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -30,8 +35,8 @@ class Intake:
 
     async def put(self, exchange: Exchange) -> bool:
         """Wait for room and take `exchange` in; False when the intake was closed meanwhile."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._is_closed or len(self._waiting) < self.capacity)
+        while len(self._waiting) >= self.capacity and not self._is_closed:
+            await self._woken(self._putters)
         return self.offer(exchange)
 
     async def take(self) -> Exchange | None:
@@ -39,12 +44,10 @@ class Intake:
         while not self._waiting:
             if self._is_closed:
                 return None
-            waiter = asyncio.get_running_loop().create_future()
-            self._takers.append(waiter)
-            await waiter
+            await self._woken(self._takers)
         exchange = self._waiting.popleft()
-        async with self._changed:
-            self._changed.notify()
+        if self._putters and len(self._waiting) <= self._low:
+            self._wake(self._putters)
         return exchange
 
     def rest(self) -> Iterator[Exchange]:
@@ -56,8 +59,13 @@ class Intake:
         """Refuse all that comes from now on; what waits can still be taken."""
         self._is_closed = True
         self._wake(self._takers)
-        async with self._changed:
-            self._changed.notify_all()
+        self._wake(self._putters)
+
+    @staticmethod
+    async def _woken(waiters: deque[asyncio.Future[None]]) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        waiters.append(waiter)
+        await waiter
 
     @staticmethod
     def _wake(waiters: deque[asyncio.Future[None]]) -> None:

@@ -6,11 +6,10 @@ its effect. So reads wait for earlier writes, and writes for all that is earlier
 side by side here too.
 """
 
-import asyncio
-import dataclasses
-from dataclasses import dataclass
+from collections.abc import Callable
 
-from shadow.model import Exchange, Request, fields
+from shadow.model import Exchange, Headers, Request
+from shadow.model.remembering import by_headers
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
 """Methods that do not write (RFC 9110 §9.2.1, RFC 4918, and the QUERY draft)."""
@@ -21,37 +20,96 @@ def is_write(method: bytes) -> bool:
     return method not in SAFE_METHODS
 
 
-_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+_OVERRIDES = frozenset((b"x-http-method-override", b"x-http-method", b"x-method-override"))
+
+
+@by_headers
+def _overrides_method(headers: Headers) -> bool:
+    return any(name.lower() in _OVERRIDES for name, _ in headers)
 
 
 def may_write(request: Request) -> bool:
     """Whether `request` may change state: by its method, or by a field or parameter that overrides it."""
-    overrides = [value for name in _OVERRIDES for value in fields(request.headers, name)]
-    return is_write(request.method) or bool(overrides) or b"_method=" in request.target
+    return (
+        request.method not in SAFE_METHODS
+        or _overrides_method(request.headers)
+        or b"_method=" in request.target
+    )
 
 
-@dataclass(eq=False, slots=True)
 class Turn:
     """One exchange's place in the order. `original_sent()` frees dependants, `leave()` the session too."""
 
-    waits_for: tuple[asyncio.Event, ...]
-    ended_at: float
-    """When the live answer began."""
-    original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
-    done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
-    is_settled: bool = False
-    """Whether the exchange's fate has been told."""
+    __slots__ = (
+        "_blockers",
+        "_on_free",
+        "ended_at",
+        "has_left",
+        "is_sent",
+        "is_settled",
+        "on_left",
+        "on_sent",
+    )
 
-    async def wait(self) -> None:
-        for event in self.waits_for:
-            await event.wait()
+    def __init__(self, ended_at: float) -> None:
+        self.ended_at = ended_at
+        """When the live answer began."""
+        self.is_sent = False
+        """Whether the original has been sent, or never will be."""
+        self.is_settled = False
+        """Whether the exchange's fate has been told."""
+        self.has_left = False
+        self._blockers = 0
+        """How much it still waits for."""
+        self._on_free: Callable[[], object] | None = None
+        self.on_sent: list[Turn] = []
+        """Who waits for the original."""
+        self.on_left: list[Turn] = []
+        """Who waits for all."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may be taken."""
+        return not self._blockers
+
+    def when_free(self, call: Callable[[], object]) -> None:
+        """Have `call` called once the turn may be taken: now, or later."""
+        if self._blockers:
+            self._on_free = call
+        else:
+            call()
+
+    def wait_for(self, before: "Turn", *, until_left: bool) -> None:
+        """Be free only after the original of `before` was sent, or after `before` has left."""
+        if until_left:
+            if not before.has_left:
+                self._blockers += 1
+                before.on_left.append(self)
+        elif not before.is_sent:
+            self._blockers += 1
+            before.on_sent.append(self)
 
     def original_sent(self) -> None:
-        self.original.set()
+        self.is_sent = True
+        self.on_sent = _freed(self.on_sent)
 
     def leave(self) -> None:
-        self.original.set()
-        self.done.set()
+        self.original_sent()
+        self.has_left = True
+        self.on_left = _freed(self.on_left)
+
+    def unblock(self) -> None:
+        """One thing less is waited for."""
+        self._blockers -= 1
+        if not self._blockers and self._on_free is not None:
+            self._on_free()
+
+
+def _freed(turns: list[Turn]) -> list[Turn]:
+    """Tell `turns` that one thing less is waited for; none is left to be told."""
+    for each in turns:
+        each.unblock()
+    return [] if turns else turns
 
 
 _MANY = 1000
@@ -74,9 +132,13 @@ class Order:
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:
             ahead, peers = self._writes, self._reads
-        earlier = [each.original for each in ahead if each.ended_at <= exchange.seen_at]
         ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
-        turn = self._last[session] = Turn((*([before.done] if before else []), *earlier), ended_at)
+        turn = self._last[session] = Turn(ended_at)
+        if before is not None:
+            turn.wait_for(before, until_left=True)
+        for each in ahead:
+            if each.ended_at <= exchange.seen_at:
+                turn.wait_for(each, until_left=False)
         peers.append(turn)
         if len(self._reads) > _MANY:
             self._reads = _unsent(self._reads)
@@ -89,4 +151,4 @@ class Order:
 
 
 def _unsent(turns: list[Turn]) -> list[Turn]:
-    return [each for each in turns if not each.original.is_set()]
+    return [each for each in turns if not each.is_sent]

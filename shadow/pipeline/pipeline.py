@@ -4,8 +4,9 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -15,6 +16,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Turn
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.scope import Scope, session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
@@ -26,7 +28,7 @@ _TICK_SECONDS = 0.25
 _GRACE_SECONDS = 2.0
 """How long what is under way may take to end once the run is to be stopped."""
 _WAITING_PER_SLOT = 16
-"""Exchanges that may wait for their turn, for each that is worked on: waiting ones are cheap."""
+"""Exchanges dispatched, for each that is worked on: those that wait for their turn are cheap."""
 
 
 class PipelineSettings(msgspec.Struct, frozen=True):
@@ -51,6 +53,18 @@ class Brakes(msgspec.Struct, frozen=True):
     """Whether the candidate can be used."""
     stopping: asyncio.Event
     """Set once the run is to be ended; links wait no longer for targets that are down then."""
+
+
+type _Past = tuple[Exchange, ...]
+"""A session that has gone quiet."""
+
+
+class _Job(NamedTuple):
+    """One exchange on its way through the pipeline."""
+
+    exchange: Exchange
+    session: str
+    turn: Turn
 
 
 class Pipeline:
@@ -85,11 +99,15 @@ class Pipeline:
         self._hear = hear
         self._order = Order()
         self._intake = Intake(settings.queue_items)
-        self._slots = asyncio.Semaphore(settings.concurrency)
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._ready: Ready[_Job | _Past] = Ready()
+        self._under_way: dict[int, _Job] = {}
+        """By their objects' ids: dispatched, and not yet done with."""
+        self._room_max = settings.concurrency * _WAITING_PER_SLOT
+        self._room_made: asyncio.Future[None] | None = None
+        self._is_dispatched = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._fed_at: float | None = None
-        self._room = asyncio.Semaphore(settings.concurrency * _WAITING_PER_SLOT)
 
     def stop(self, why: str) -> None:
         """End in order: nothing new is begun, what is under way has a moment to end, the rest is dropped."""
@@ -102,6 +120,7 @@ class Pipeline:
         try:
             await self._run(source)
         finally:
+            self._abandon()
             for exchange in self._intake.rest():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
 
@@ -111,11 +130,17 @@ class Pipeline:
             stopper = group.create_task(self._end(feed), name="stopper")
             watch = group.create_task(self._watch(), name="watch")
             async with asyncio.TaskGroup() as work:
-                quiet = group.create_task(self._take_up_quiet_sessions(work), name="quiet sessions")
-                await self._dispatch(work)
+                quiet = group.create_task(self._take_up_quiet_sessions(), name="quiet sessions")
+                self._start_workers(work)
+                await self._dispatch()
                 quiet.cancel()
+                self._is_dispatched = True
+                self._close_once_done()
+            self._ready = Ready()
+            self._start_session_trials(is_over=True)
+            self._ready.close()
             async with asyncio.TaskGroup() as work:
-                self._start_session_trials(work, is_over=True)
+                self._start_workers(work)
             watch.cancel()
             stopper.cancel()
 
@@ -137,11 +162,12 @@ class Pipeline:
             self.stop("the time is over")
         feed.cancel()
         await asyncio.sleep(_GRACE_SECONDS)
-        for task in tuple(self._under_way):
+        for task in tuple(self._tasks):
             task.cancel()
+        self._abandon()
 
-    async def _dispatch(self, work: asyncio.TaskGroup) -> None:
-        """Start work on each exchange that is in scope, in the order in which they came."""
+    async def _dispatch(self) -> None:
+        """Put each exchange that is in scope in its place in the order, in which they came."""
         while (seen := await self._intake.take()) is not None:
             exchange = replayable(seen)
             if self._stopping.is_set():
@@ -151,81 +177,112 @@ class Pipeline:
             if refusal := self._scope.refusal(exchange, session):
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
-            turn = self._order.enter(exchange, session)
-            try:
-                await self._room.acquire()
-            except asyncio.CancelledError:
-                self._drop(exchange, turn, "the run was stopped")
-                raise
-            self._start(work, self._work(exchange, session, turn), f"exchange {exchange.index}")
+            job = _Job(exchange, session, self._order.enter(exchange, session))
+            self._under_way[id(job)] = job
+            job.turn.when_free(partial(self._ready.put, job))
+            while len(self._under_way) >= self._room_max:
+                self._room_made = asyncio.get_running_loop().create_future()
+                await self._room_made
+
+    def _start_workers(self, work: asyncio.TaskGroup) -> None:
+        """A task for each exchange costs more than most exchanges do, so a few take what is ready."""
+        for number in range(self._settings.concurrency):
+            self._start(work, self._serve(work), f"worker {number}")
 
     def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
         task = work.create_task(job, name=name)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    async def _work(self, exchange: Exchange, session: str, turn: Turn) -> None:
-        """One exchange from its turn on. A bug is caught here, and costs this exchange alone."""
-        try:
-            await turn.wait()
-            async with self._slots:
-                later = await self._conduct(exchange, session, turn)
-            turn.leave()
+    async def _serve(self, work: asyncio.TaskGroup) -> None:
+        while (job := await self._ready.take()) is not None:
+            if not isinstance(job, _Job):
+                await self._work_session(job)
+                continue
+            later = await self._guarded(job, self._conduct(job))
+            job.turn.leave()
             if later is not None and later.mutants:
-                async with self._slow_slots:
-                    await self._trials.conduct_slow(later)
+                self._start(work, self._work_slowly(job, later), f"slow mutants of {job.exchange.index}")
+            else:
+                self._finish(job)
+
+    async def _work_slowly(self, job: _Job, later: Later) -> None:
+        async with self._slow_slots:
+            await self._guarded(job, self._trials.conduct_slow(later))
+        self._finish(job)
+
+    async def _guarded[T](self, job: _Job, work: Coroutine[Any, Any, T]) -> T | None:
+        """What `work` on one exchange gives. A bug is caught here, and costs this exchange alone."""
+        try:
+            return await work
         except asyncio.CancelledError:
-            self._drop(exchange, turn, "the run was stopped")
+            self._drop(job, "the run was stopped")
             raise
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
-            self._hear(Broke(exchange.index, _bug(error)))
-            self._drop(exchange, turn, "work on it broke")
-        finally:
-            turn.leave()
-            self._order.forget(session, turn)
-            self._room.release()
+            self._hear(Broke(job.exchange.index, _bug(error)))
+            self._drop(job, "work on it broke")
+        return None
 
-    async def _conduct(self, exchange: Exchange, session: str, turn: Turn) -> Later | None:
+    def _finish(self, job: _Job) -> None:
+        """Nothing more is done about `job`."""
+        job.turn.leave()
+        self._order.forget(job.session, job.turn)
+        self._under_way.pop(id(job), None)
+        if self._room_made is not None and not self._room_made.done():
+            self._room_made.set_result(None)
+        self._close_once_done()
+
+    def _close_once_done(self) -> None:
+        if self._is_dispatched and not self._under_way:
+            self._ready.close()
+
+    def _abandon(self) -> None:
+        """Drop all that was not begun, or whose worker was cancelled."""
+        for job in tuple(self._under_way.values()):
+            self._drop(job, "the run was stopped")
+            self._finish(job)
+
+    async def _conduct(self, job: _Job) -> Later | None:
         """Try the exchange; what is still to be tried of it where nobody waits."""
         if why := self._brakes.halted():
             self.stop(why)
         if self._stopping.is_set():
-            self._drop(exchange, turn, "the run was stopped")
+            self._drop(job, "the run was stopped")
             return None
+        exchange, session = job.exchange, job.session
         case = Case(
             exchange,
             session,
             self._endpoints.name(exchange.request),
-            {name: self._knowledge.snapshot(exchange.request, name) for name in self._targets},
+            self._knowledge.of_targets(exchange.request, self._targets),
             self._sessions.before(session, exchange),
         )
-        later = await self._trials.conduct(case, turn)
+        later = await self._trials.conduct(case, job.turn)
         self._sessions.add(session, exchange, time.monotonic())
         return later
 
-    def _drop(self, exchange: Exchange, turn: Turn, why: str) -> None:
+    def _drop(self, job: _Job, why: str) -> None:
         """Tell that the exchange was dropped, unless its fate was told before."""
-        if not turn.is_settled:
-            turn.is_settled = True
-            self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
+        if not job.turn.is_settled:
+            job.turn.is_settled = True
+            self._hear(Settled(job.exchange.tap, Fate.DROPPED, 1, why, job.exchange))
 
-    def _start_session_trials(self, work: asyncio.TaskGroup, *, is_over: bool = False) -> None:
-        """Start work on the sessions that have gone quiet, or on all when the run is over."""
+    def _start_session_trials(self, *, is_over: bool = False) -> None:
+        """Have the sessions worked on that have gone quiet, or all when the run is over."""
         if self._stopping.is_set():
             return
-        for name, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
-            self._start(work, self._work_session(past), f"session {name}")
+        for _, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
+            self._ready.put(past)
 
-    async def _work_session(self, past: tuple[Exchange, ...]) -> None:
+    async def _work_session(self, past: _Past) -> None:
         try:
-            async with self._slots:
-                await self._session_trials.conduct(past)
+            await self._session_trials.conduct(past)
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
             self._hear(Broke(past[0].index, _bug(error)))
 
-    async def _take_up_quiet_sessions(self, work: asyncio.TaskGroup) -> None:
+    async def _take_up_quiet_sessions(self) -> None:
         while True:
-            self._start_session_trials(work)
+            self._start_session_trials()
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _watch(self) -> None:

@@ -37,14 +37,14 @@ class Recorded:
         self.captured: Mapping[str, int] = {}
 
     async def feed(self, intake: Intake, hear: Hear) -> None:
+        is_paced = bool(self._pacer.pace.speed or self._pacer.pace.per_second)
         for item in self._items:
             if isinstance(item, Settled):
                 hear(item)
                 continue
             try:
-                late_seconds = await self._pacer.wait(item.seen_at)
-                if self._pacer.pace.speed or self._pacer.pace.per_second:
-                    hear(SentLate(late_seconds))
+                if is_paced:
+                    hear(SentLate(await self._pacer.wait(item.seen_at)))
                 is_in = await intake.put(item)
             except asyncio.CancelledError:
                 hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))

@@ -155,7 +155,9 @@ class Trials:
         return answers
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
-        """Remember the exchange as each target saw it."""
+        """Remember the exchange as each target saw it, for the mutants of others."""
+        if not self._settings.mutants:
+            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),

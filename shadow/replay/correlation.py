@@ -1,13 +1,14 @@
 """Which live value is which shadow value: learned from paired answers, applied to recorded requests."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from shadow.model import Request, Response
 from shadow.replay._contract import Target
-from shadow.replay.evidence import Evidence, gather
+from shadow.replay.evidence import Evidence, gather, may_tell
+from shadow.replay.foresight import Asked, Foresight
 from shadow.replay.rewrite import path_segments, rewrite
 from shadow.replay.token import is_id_key, is_token
 
@@ -47,6 +48,7 @@ class Correlation:
     ) -> None:
         self.settings = settings or CorrelationSettings()
         self._aim = _Aim(target, live)
+        self._foresight = Foresight(self._aim.text)
         self._prefix = target.path_prefix.rstrip("/").encode()
         self._shared: dict[_Key, str] = {}
         self._scopes: dict[str, _Scope] = {}
@@ -67,8 +69,10 @@ class Correlation:
         `request` is the recorded one, by default the one of `session` that was translated last. Where not
         `is_shared`, other sessions are not told: for runs that make and break things of their own.
         """
+        if not may_tell(live, shadow):
+            return
         scope = self._scope(session)
-        path = path_segments(request.target) if request is not None else scope.path
+        path = path_segments(scope.target if request is None else request.target)
         if self._prefix:
             shadow = _without_prefix(shadow, self._prefix)
         view = _View(scope, self._shared)
@@ -81,8 +85,15 @@ class Correlation:
         What this session itself learned comes first.
         """
         scope = self._scope(session)
-        scope.path = path_segments(request.target)
-        made = rewrite(request, _View(scope, self._shared), self._aim.text)
+        scope.target = request.target
+        view = _View(scope, self._shared)
+        asked = self._foresight.of(request)
+        if asked is not None and not any(map(view.finds_any, asked)):
+            for part in asked:
+                view.note_all(part.noted)
+            made = request
+        else:
+            made = rewrite(request, view, self._aim.text)
         if self._prefix and made.target.startswith(b"/"):
             return msgspec.structs.replace(made, target=self._prefix + made.target)
         return made
@@ -152,7 +163,7 @@ class Correlation:
 class _Scope:
     """What one session knows."""
 
-    __slots__ = ("capacity", "made", "path", "values")
+    __slots__ = ("capacity", "made", "target", "values")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -160,7 +171,8 @@ class _Scope:
         self.made: dict[_Key, None] = {}
         """What the client used before any answer had it, so it is the client's own: nothing is learned of it
         in this session. Another may know better: it heard earlier from the service what this one used."""
-        self.path: list[str] = []
+        self.target = b""
+        """What was asked for last."""
 
 
 class _View:
@@ -178,6 +190,20 @@ class _View:
         if found is None and (kind is None or key not in self._scope.made):
             found = self._shared.get(key)
         return found
+
+    def finds_any(self, asked: Asked) -> bool:
+        """Whether anything that is asked for may be known."""
+        values, shared = self._scope.values, self._shared
+        if not values and not shared:
+            return False
+        return any(key in values or key in shared for key in asked.found)
+
+    def note_all(self, keys: Iterable[_Key]) -> None:
+        """As `note` for each; what was noted before is not made the newest again."""
+        made = self._scope.made
+        for kind, text in keys:
+            if (kind, text) not in made:
+                self.note(text, kind)
 
     def note(self, text: str, kind: str | None) -> None:
         if kind is None and not is_token(text, has_id_key=True):

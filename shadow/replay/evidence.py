@@ -31,6 +31,9 @@ _VOLATILE = frozenset(
 )
 """Fields that no client sends back, or that are read apart."""
 
+_EVER_NEW = _VOLATILE - frozenset(b"set-cookie location content-location etag link".split())
+"""Fields that are read by nobody here."""
+
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):
     """One live value stands for one shadow value, as far as one place of one pair of answers tells."""
@@ -44,6 +47,17 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
     """False for a guess by position; it never overrides anything."""
     is_told: bool = False
     """True where the client was told to adopt it (Set-Cookie), whoever made up the old one."""
+
+
+def may_tell(live: Response, shadow: Response) -> bool:
+    """False where a glance shows that two answers are evidence of nothing: equal, but for what every answer
+    has anew."""
+    if live.body != shadow.body or len(live.headers) != len(shadow.headers):
+        return True
+    for mine, its in zip(live.headers, shadow.headers, strict=True):
+        if mine != its and (mine[0] != its[0] or mine[0].lower() not in _EVER_NEW):
+            return True
+    return False
 
 
 def gather(live: Response, shadow: Response, path: list[str], known: Known) -> Iterator[Evidence]:

@@ -7,7 +7,7 @@ from typing import Protocol
 from shadow.content.entity import entity, media_type, replace_body
 from shadow.content.json import quote, text_of
 from shadow.content.query import decode, encode, join_target, split_target
-from shadow.model import Request
+from shadow.model import Headers, Request
 from shadow.replay.evidence import URL_START, etag_kind
 from shadow.replay.token import is_id_key, kind_of_key, kind_of_path, kind_of_word
 
@@ -18,7 +18,8 @@ _UNTOUCHED = frozenset(
     b" accept-language user-agent date te trailer upgrade expect range keep-alive cache-control pragma"
     b" content-md5 digest content-digest repr-digest".split()
 )
-_CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-range"))
+CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-range"))
+"""Their values name the state of what the whole path names."""
 _SEPARATORS = tuple(
     re.compile(rf"([{chars}]+)") for chars in (r"\s,;\"'<>(){}\[\]\\", r"/?&#", r"=", r":|@", r".", r"~+*!$")
 )
@@ -57,7 +58,7 @@ def path_segments(target: bytes) -> list[str]:
 def rewrite(request: Request, lookup: Lookup, aim: Aim) -> Request:
     """`request` for the target. Host is left alone; a changed body gets its length and digests put right."""
     segments = path_segments(request.target)
-    swap = _Swap(lookup, aim, segments)
+    swap = _Swap(lookup, aim, segments, kind_of_path(segments))
     target = swap.target(request.target)
     headers = tuple((name, swap.field(name, value)) for name, value in request.headers)
     changed = request
@@ -72,6 +73,19 @@ def rewrite(request: Request, lookup: Lookup, aim: Aim) -> Request:
     return changed if swapped == content else replace_body(changed, swapped)
 
 
+def rewrite_target(target: bytes, lookup: Lookup, aim: Aim) -> tuple[bytes, str]:
+    """What `rewrite` makes of a target, and the kind of thing that its path is about."""
+    segments = path_segments(target)
+    kind = kind_of_path(segments)
+    return _Swap(lookup, aim, segments, kind).target(target), kind
+
+
+def rewrite_fields(headers: Headers, kind: str, lookup: Lookup, aim: Aim) -> Headers:
+    """What `rewrite` makes of fields, save of `CONDITIONS`, where the path is about a thing of `kind`."""
+    swap = _Swap(lookup, aim, [], kind)
+    return tuple((name, swap.field(name, value)) for name, value in headers)
+
+
 def _written(new: str, old_raw: bytes, old: str) -> bytes:
     """`new` as it stands in a URL: as it is where the old text did too, else percent-encoded throughout."""
     raw = new.encode("utf-8", "surrogateescape")
@@ -82,11 +96,11 @@ def _written(new: str, old_raw: bytes, old: str) -> bytes:
 class _Swap:
     """Exchanges the values of one request."""
 
-    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str]) -> None:
+    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str], kind: str) -> None:
         self._lookup = lookup
         self._aim = aim
         self._segments = segments
-        self._kind = kind_of_path(segments)
+        self._kind = kind
 
     def target(self, target: bytes) -> bytes:
         authority, path, query = split_target(target)
@@ -102,7 +116,7 @@ class _Swap:
         if lower == b"cookie":
             return b";".join(self._crumb(piece) for piece in value.split(b";"))
         text = value.decode("latin-1")
-        if lower in _CONDITIONS:
+        if lower in CONDITIONS:
             return re.sub(r'"([^"]*)"', self._etag, text).encode("latin-1")
         key = lower.decode("latin-1")
         return self.text(text, kind_of_key(key) if is_id_key(key) else "").encode("latin-1", "replace")

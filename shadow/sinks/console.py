@@ -56,6 +56,8 @@ class Console:
     `ledger` must hear the same events. What hostile peers sent is redacted and escaped before it is shown.
     """
 
+    hears: frozenset[type] = frozenset((Found, TargetSeen, StateChanged, Broke))
+
     def __init__(
         self,
         settings: ConsoleSettings,

@@ -21,6 +21,8 @@ from shadow.model import (
 class Ledger:
     """Counts the events of one run. Other threads may read it: its dicts never change in size."""
 
+    hears: frozenset[type] = frozenset((Settled, Sent, Judged, Found, Broke))
+
     def __init__(self) -> None:
         self.fates = dict.fromkeys(Fate, 0)
         self.sent = dict.fromkeys(Parcel, 0)

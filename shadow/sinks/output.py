@@ -41,6 +41,8 @@ class Output:
     `unwritten`, and tried again.
     """
 
+    hears: frozenset[type] = frozenset((Settled, Found))
+
     def __init__(
         self,
         folder: Folder,

@@ -80,6 +80,8 @@ class Store:
     stays pending and is tried again, and what finds no room is counted in `lost`.
     """
 
+    hears: frozenset[type] = frozenset((Judged, Found))
+
     def __init__(
         self,
         path: Path,
