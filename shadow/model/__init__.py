@@ -32,6 +32,7 @@ from shadow.model.exchange import (
 from shadow.model.finding import Finding
 from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
 from shadow.model.signing import Signs
+from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
     AnswerClass,
     Change,
@@ -49,6 +50,7 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "REPLY_BOUNDS_SECONDS",
     "AnswerClass",
     "Broke",
     "Change",
@@ -74,6 +76,7 @@ __all__ = [
     "Outcome",
     "Parcel",
     "QueueSeen",
+    "Replies",
     "Reply",
     "Request",
     "Response",
@@ -87,6 +90,7 @@ __all__ = [
     "Sink",
     "StateChanged",
     "Step",
+    "Tally",
     "TapTimed",
     "TargetSeen",
     "Timing",

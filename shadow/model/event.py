@@ -7,6 +7,7 @@ import msgspec
 
 from shadow.model.exchange import Exchange
 from shadow.model.finding import Finding
+from shadow.model.tally import Tally
 from shadow.model.trial import Outcome, Trial
 
 
@@ -128,6 +129,7 @@ type Event = (
     | TapTimed
     | FramesSeen
     | StateChanged
+    | Tally
 )
 
 

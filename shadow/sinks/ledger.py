@@ -14,6 +14,7 @@ from shadow.model import (
     Settled,
     Severity,
     Silence,
+    Tally,
     Verdict,
 )
 
@@ -47,6 +48,8 @@ class Ledger:
                 self._found(event.finding.id, severity_of(event.finding.severity))
             case Broke():
                 self.broke += 1
+            case Tally():
+                self._add(event)
 
     def resume(self, summary: dict[str, Any]) -> None:
         """Go on counting from where `summary`, of an earlier process of the same run, had come to.
@@ -77,6 +80,14 @@ class Ledger:
             "trials": {verdict.value: count for verdict, count in self.verdicts.items()},
             "findings": {severity.value: self.findings[severity] for severity in reversed(Severity)},
         }
+
+    def _add(self, tally: Tally) -> None:
+        for (_, fate), count in tally.fates.items():
+            self.fates[Fate(fate)] += count
+        for (_, parcel), replies in tally.replies.items():
+            self.sent[Parcel(parcel)] += replies.sent
+        for (*_, verdict), count in tally.trials.items():
+            self.verdicts[Verdict(verdict)] += count
 
     def _found(self, finding: str, severity: Severity) -> None:
         """A finding heard again counts once, under its latest severity."""
