@@ -39,6 +39,9 @@ _RUN = [
         "--condition", metavar="LIST", help="A bad network on the way: latency=200ms,jitter=50ms,slice=10B"
     ),
     click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
+    click.option(
+        "--workers", type=int, metavar="N", help="Processes that share the work, by session.  [default: 1]"
+    ),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
     click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),
     click.option(

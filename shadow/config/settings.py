@@ -57,6 +57,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
     concurrency: AtLeastOne = 8
     """Exchanges worked on at the same time."""
+    workers: AtLeastOne = 1
+    """Processes that share the work; each session stays with one of them."""
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
     duration: str | float = ""

@@ -14,7 +14,7 @@ from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.order import Order, Turn
+from shadow.pipeline.order import Order, Orders, Turn
 from shadow.pipeline.scope import Scope, session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
@@ -70,6 +70,7 @@ class Pipeline:
         signer: Signs | None,
         brakes: Brakes,
         hear: Callable[[Event], None],
+        order: Orders | None = None,
     ) -> None:
         self._settings = settings
         self._scope = scope
@@ -83,7 +84,7 @@ class Pipeline:
         self._brakes = brakes
         self._stopping = brakes.stopping
         self._hear = hear
-        self._order = Order()
+        self._order: Orders = Order() if order is None else order
         self._intake = Intake(settings.queue_items)
         self._slots = asyncio.Semaphore(settings.concurrency)
         self._slow_slots = asyncio.Semaphore(settings.concurrency)

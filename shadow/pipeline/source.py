@@ -9,7 +9,7 @@ from typing import Protocol
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
 from shadow.model import Event, Exchange, Fate, FramesSeen, SentLate, Settled, TapTimed
-from shadow.pipeline.intake import Intake
+from shadow.pipeline.intake import Takes
 from shadow.replay import Pacer
 
 _WATCH_SECONDS = 1.0
@@ -25,7 +25,7 @@ class Source(Protocol):
         """How many exchanges each tap says it saw, by the tap's name; none that does not count itself."""
         ...
 
-    async def feed(self, intake: Intake, hear: Hear) -> None: ...
+    async def feed(self, intake: Takes, hear: Hear) -> None: ...
 
 
 class Recorded:
@@ -36,7 +36,7 @@ class Recorded:
         self._pacer = pacer
         self.captured: Mapping[str, int] = {}
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         for item in self._items:
             if isinstance(item, Settled):
                 hear(item)
@@ -92,7 +92,7 @@ class Tapped:
         """Take no more; what was taken is worked off."""
         self._stop.set()
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         def on_exchange(exchange: Exchange) -> None:
             if not intake.offer(exchange):
                 hear(Settled(exchange.tap, Fate.DROPPED, 1, "intake full"))

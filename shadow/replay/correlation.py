@@ -1,7 +1,7 @@
 """Which live value is which shadow value: learned from paired answers, applied to recorded requests."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -50,6 +50,9 @@ class Correlation:
         self._prefix = target.path_prefix.rstrip("/").encode()
         self._shared: dict[_Key, str] = {}
         self._scopes: dict[str, _Scope] = {}
+        self.on_shared: Callable[[str | None, str, str], None] | None = None
+        """Told kind, live and shadow value of what was learned here for all sessions, for others to
+        `take_over`."""
         self._pairs: dict[tuple[str, str], bool] = {}
         """Live and shadow values that were seen to correspond; True for those that stand for themselves."""
 
@@ -74,6 +77,12 @@ class Correlation:
         view = _View(scope, self._shared)
         for evidence in gather(live, shadow, path, lambda text: view.find(text, None)):
             self._take(scope, evidence, is_shared=is_shared)
+
+    def take_over(self, kind: str | None, live: str, shadow: str) -> None:
+        """Know what another process learned for all sessions."""
+        limit, pair = self.settings.values_max, (live, shadow)
+        _put(self._pairs, pair, kind is None or self._pairs.get(pair, False), limit)
+        _put(self._shared, (kind, live), shadow, limit)
 
     def translate(self, request: Request, session: str) -> Request:
         """`request`, as recorded, with the target's values and under its path prefix.
@@ -132,6 +141,8 @@ class Correlation:
         pair = (evidence.live, evidence.shadow)
         _put(self._pairs, pair, speaks or self._pairs.get(pair, False), limit)
         if is_shared and not (evidence.kind or "").startswith(_OWN_KINDS):
+            if self.on_shared is not None and self._shared.get(key) != evidence.shadow:
+                self.on_shared(evidence.kind, evidence.live, evidence.shadow)
             _put(self._shared, key, evidence.shadow, limit)
 
     def _knows(self, scope: "_Scope", evidence: Evidence) -> bool:

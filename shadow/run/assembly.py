@@ -18,8 +18,9 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.order import Orders
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
-from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.scheduler import Scheduler, chosen
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
@@ -36,6 +37,13 @@ from shadow.run.linking import link
 type Hear = Callable[[Event], None]
 
 
+class Place(msgspec.Struct, frozen=True):
+    """What is another's in an assembly that is one worker of several."""
+
+    order: Orders
+    report: Report
+
+
 class Assembly(msgspec.Struct, frozen=True):
     """The parts of a run that its caller needs to hold."""
 
@@ -43,6 +51,7 @@ class Assembly(msgspec.Struct, frozen=True):
     environment: Environment
     guard: Guard
     judging: Judging
+    reporting: Reporting
     targets: tuple[Target, ...]
 
 
@@ -53,7 +62,13 @@ _PATIENCE_SECONDS = 30.0
 
 
 def assemble(
-    settings: Settings, *, run: str, is_live: bool, hear: Hear, earlier: Mapping[str, Finding] | None = None
+    settings: Settings,
+    *,
+    run: str,
+    is_live: bool,
+    hear: Hear,
+    earlier: Mapping[str, Finding] | None = None,
+    place: Place | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
@@ -80,12 +95,13 @@ def assemble(
         judging,
         signer,
         guard,
-        reporting,
+        reporting.report if place is None else place.report,
+        order=None if place is None else place.order,
         is_live=is_live,
         stopping=stopping,
         hear=hear,
     )
-    return Assembly(pipeline, environment, guard, judging, tuple(targets))
+    return Assembly(pipeline, environment, guard, judging, reporting, tuple(targets))
 
 
 def check(settings: Settings) -> None:
@@ -167,8 +183,9 @@ def _pipeline(
     judging: Judging,
     signer: Signs | None,
     guard: Guard,
-    reporting: Reporting,
+    report: Report,
     *,
+    order: Orders | None,
     is_live: bool,
     stopping: asyncio.Event,
     hear: Hear,
@@ -189,7 +206,7 @@ def _pipeline(
         knowledge,
         TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
         hear=hear,
-        report=reporting.report,
+        report=report,
     )
     session_trials = SessionTrials(
         scripts,
@@ -202,7 +219,7 @@ def _pipeline(
         confirmations=settings.confirmations,
         may_write=settings.allow_writes,
         hear=hear,
-        report=reporting.report,
+        report=report,
     )
     return Pipeline(
         PipelineSettings(
@@ -223,4 +240,5 @@ def _pipeline(
         signer=signer,
         brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
         hear=hear,
+        order=order,
     )
