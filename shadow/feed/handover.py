@@ -57,7 +57,7 @@ _DECODER = msgspec.msgpack.Decoder(list[Handing])
 
 
 class Handover(asyncio.Protocol):
-    """One end. `hear` is given lists of `Handing`, and words; `gone` is called once the other end has gone."""
+    """One end: `hear` is given lists of `Handing`, and words; `gone` is called once the other has gone."""
 
     def __init__(self, hear: Callable[[Any], None], gone: Callable[[], None]) -> None:
         self._hear = hear
