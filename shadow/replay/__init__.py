@@ -6,6 +6,7 @@ from shadow.replay.correlation import Correlation, CorrelationSettings, Mapping
 from shadow.replay.guard import RUN_FIELD, TRIAL_FIELD, Guard, GuardSettings, is_own
 from shadow.replay.pacer import Pace, Pacer, due_seconds
 from shadow.replay.raw import RawSettings, RawTransport
+from shadow.replay.spending import Spending
 
 __all__ = [
     "RUN_FIELD",
@@ -23,6 +24,7 @@ __all__ = [
     "RawSettings",
     "RawTransport",
     "Sending",
+    "Spending",
     "Target",
     "Transport",
     "due_seconds",

@@ -14,6 +14,7 @@ import msgspec
 from shadow.errors import ConfigError, TargetError, UnsafeError
 from shadow.model import Request, field
 from shadow.replay._contract import Target
+from shadow.replay.spending import Spending
 
 RUN_FIELD = b"Shadow-Run"
 TRIAL_FIELD = b"Shadow-Trial"
@@ -68,6 +69,8 @@ class Guard:
         self.halted = ""
         """Why nothing may be sent any more; empty while all is well. It never becomes empty again."""
         self.admitted = 0
+        self.spending: Spending | None = None
+        """Where other processes send for the same run: what all have sent."""
         self._killed = ""
         """Why not even what was admitted already may be sent; empty while it may."""
         self._targets = tuple(targets)
@@ -117,12 +120,14 @@ class Guard:
         if killed:
             self.halted = killed
             self.admitted -= 1
+            if self.spending is not None:
+                self.spending.take_back(0)
         return killed
 
     def admit(self) -> str:
         """Count one request in, and return an empty string; or say why it must not be sent."""
         if not self.halted:
-            self.halted = self._why_halt()
+            self.halted = self._why_halt() or self._why_spent()
         if not self.halted:
             self.admitted += 1
         return self.halted
@@ -133,6 +138,8 @@ class Guard:
         if ceiling is None:
             return 0.0
         now = self._clock()
+        if self.spending is not None:
+            return self.spending.slot_at(now, 1.0 / ceiling) - now
         slot = max(self._next_slot_at, now)
         self._next_slot_at = slot + 1.0 / ceiling
         return slot - now
@@ -142,6 +149,13 @@ class Guard:
         if limit is not None and self.admitted >= limit:
             return f"the budget of {limit} requests is spent"
         return self._why_killed()
+
+    def _why_spent(self) -> str:
+        """Count the request in with those of other processes; or say which budget they have spent."""
+        limit = self.settings.requests_max
+        if self.spending is None or limit is None:
+            return ""
+        return self.spending.admit(0, requests_max=limit)
 
     def _why_killed(self) -> str:
         kill_file = self.settings.kill_file

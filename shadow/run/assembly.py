@@ -30,6 +30,7 @@ from shadow.pipeline.trials import Trials
 from shadow.replay import (
     Guard,
     GuardSettings,
+    Spending,
     Target,
 )
 from shadow.run.linking import link
@@ -42,6 +43,7 @@ class Place(msgspec.Struct, frozen=True):
 
     order: Orders
     report: Report
+    spending: Spending
 
 
 class Assembly(msgspec.Struct, frozen=True):
@@ -79,6 +81,7 @@ def assemble(
     check_patterns(settings)
     targets = [parse_target(name, url) for name, url in _urls(settings)]
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
+    guard.spending = None if place is None else place.spending
     signer = configured_signer(settings)
     stopping = asyncio.Event()
     links = [

@@ -49,6 +49,7 @@ class Crew:
         self._ended = asyncio.Event()
         self._handed_count = 0
         self._is_flush_due = False
+        self._latest_state: StateChanged | None = None
 
     @property
     def is_up(self) -> bool:
@@ -176,7 +177,8 @@ class Crew:
             for link in self._assembly.environment.links:
                 if link.target.name == event.target:
                     link.tell(is_up=is_up, why=event.detail)
-        else:
+        elif event != self._latest_state:  # what concerns all, each worker says
+            self._latest_state = event if isinstance(event, StateChanged) else self._latest_state
             self._hear(event)
 
     def _settle(self, numbers: list[int]) -> None:

@@ -18,6 +18,7 @@ from shadow.feed.handover import End, Handing, Handover, Release, Stop, Wanted, 
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
+from shadow.replay import Spending
 from shadow.run.assembly import Place, assemble
 from shadow.run.lessons import Lessons
 from shadow.run.outbox import Outbox, key_of
@@ -35,6 +36,7 @@ class Post(msgspec.Struct, frozen=True):
     is_live: bool
     key: bytes
     """The redactor's: one secret has one mask, whoever masks it."""
+    spending: Spending
     parent: int
     """Process id."""
 
@@ -124,7 +126,7 @@ class _Worker:
             run=post.run,
             is_live=post.is_live,
             hear=self._outbox.hear,
-            place=Place(self._gates, self._outbox.report),
+            place=Place(self._gates, self._outbox.report, post.spending),
         )
         self._lessons = Lessons(self._assembly.environment.links, self._assembly.judging)
 

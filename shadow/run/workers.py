@@ -12,6 +12,7 @@ from os import getpid
 import msgspec
 
 from shadow.config import Settings
+from shadow.replay import Spending
 from shadow.run.worker import Post, serve
 
 _JOIN_SECONDS = 5.0
@@ -50,10 +51,11 @@ def hired(settings: Settings, *, is_live: bool, run: str = "") -> Iterator[Worke
     run, key = run or secrets.token_hex(6), secrets.token_bytes(_KEY_BYTES)
     share = _share(settings)
     found: list[Hired] = []
+    spending = Spending()
     gc.freeze()  # what is there is shared: a collection in a worker must not copy it all
     try:
         for number in range(settings.workers):
-            found.append(_hire(number, Post(share, run, is_live, key, getpid()), found))
+            found.append(_hire(number, Post(share, run, is_live, key, spending, getpid()), found))
         yield Workers(run, key, tuple(found))
     finally:
         for each in found:
@@ -63,6 +65,7 @@ def hired(settings: Settings, *, is_live: bool, run: str = "") -> Iterator[Worke
             if each.process.is_alive():
                 each.kill()
                 each.process.join()
+        spending.close()
         gc.unfreeze()
 
 
