@@ -54,6 +54,7 @@ class Assembly(msgspec.Struct, frozen=True):
     guard: Guard
     judging: Judging
     reporting: Reporting
+    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
     targets: tuple[Target, ...]
 
 
@@ -92,8 +93,10 @@ def assemble(
     judging = Judging(noise, links[0].correlation.same)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
+    schedulers = _schedulers(settings)
     pipeline = _pipeline(
         settings,
+        schedulers,
         environment,
         judging,
         signer,
@@ -104,7 +107,7 @@ def assemble(
         stopping=stopping,
         hear=hear,
     )
-    return Assembly(pipeline, environment, guard, judging, reporting, tuple(targets))
+    return Assembly(pipeline, environment, guard, judging, reporting, schedulers, tuple(targets))
 
 
 def check(settings: Settings) -> None:
@@ -180,8 +183,19 @@ def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool)
     )
 
 
+def _schedulers(settings: Settings) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
+    """What deals out the mutators of exchanges, and those of sessions."""
+    single, of_sessions = load_plugins()
+    wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
+    return (
+        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
+        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
+    )
+
+
 def _pipeline(
     settings: Settings,
+    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]],
     environment: Environment,
     judging: Judging,
     signer: Signs | None,
@@ -193,8 +207,6 @@ def _pipeline(
     stopping: asyncio.Event,
     hear: Hear,
 ) -> Pipeline:
-    single, of_sessions = load_plugins()
-    wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     knowledge = Knowledge(identities=settings.identities, signer=signer)
     endpoints = Endpoints()
     scripts = Scripts(environment, judging)
@@ -203,7 +215,7 @@ def _pipeline(
     )
     trials = Trials(
         environment,
-        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
+        schedulers[0],
         judging,
         confirmation,
         knowledge,
@@ -213,7 +225,7 @@ def _pipeline(
     )
     session_trials = SessionTrials(
         scripts,
-        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
+        schedulers[1],
         judging,
         knowledge,
         endpoints,

@@ -164,6 +164,8 @@ class Crew:
             self._hear(batch.tally)
         self._settle(batch.settled)
         member.refused, member.taken, member.is_done = batch.refused, batch.taken, batch.is_last
+        if batch.is_last and member.handover is not None:
+            member.handover.close()
         if batch.halted and not self._assembly.guard.halted:
             self._assembly.guard.halted = batch.halted
         if why := batch.halted or batch.stopped:
@@ -198,8 +200,8 @@ class Crew:
         if not member.is_done:
             self._assignment.lose(member.number)
             self._ups.forget(member.number)
-            pid, rest = member.hired.process.pid, sum(not each.is_over for each in self._members)
-            why = f"worker {member.number} (process {pid}) died with {len(lost)} exchanges, {rest} go on"
+            rest = sum(not each.is_over for each in self._members)
+            why = f"{member.hired.obituary()} and {len(lost)} exchanges with it; {rest} go on"
             self._hear(StateChanged("short of a worker", why))
         self._drop(lost, "the run was stopped" if self._stopping.is_set() else "lost with a worker that died")
         if all(each.is_over for each in self._members):
@@ -235,12 +237,12 @@ class _Member:
         self.is_over = False
 
     def say(self, word: object) -> None:
-        if self.handover is not None and not self.is_over:
+        if self.handover is not None and not self.is_done:
             self.handover.say(word)
 
     def flush(self) -> None:
         """Send what has been collected for it."""
-        if self.handover is None or self.is_over:
+        if self.handover is None or self.is_done:
             return
         if self.outgoing:
             self.handover.hand(self.outgoing)

@@ -128,7 +128,8 @@ class _Worker:
             hear=self._outbox.hear,
             place=Place(self._gates, self._outbox.report, post.spending),
         )
-        self._lessons = Lessons(self._assembly.environment.links, self._assembly.judging)
+        assembly = self._assembly
+        self._lessons = Lessons(assembly.environment.links, assembly.judging, assembly.schedulers)
 
     async def run(self, sock: socket.socket) -> None:
         self._handover = await join(sock, self._hear, self._on_gone)
@@ -141,8 +142,9 @@ class _Worker:
             self._is_last = True
             self._tell()
             await self._assembly.environment.close()
-        self._handover.close()
-        await self._gone.wait()
+        await (
+            self._gone.wait()
+        )  # the parent closes: its words must not meet a closed socket, and ours be lost
 
     async def _say_alive(self) -> None:
         while True:

@@ -16,6 +16,7 @@ from shadow.replay import Spending
 from shadow.run.worker import Post, serve
 
 _JOIN_SECONDS = 5.0
+_REAP_SECONDS = 0.5
 _KEY_BYTES = 16
 
 
@@ -27,6 +28,13 @@ class Hired(msgspec.Struct, frozen=True):
 
     def kill(self) -> None:
         self.process.kill()
+
+    def obituary(self) -> str:
+        """How it died, for a person. Its socket is closed a moment before it can be asked."""
+        self.process.join(_REAP_SECONDS)
+        code = self.process.exitcode
+        how = "" if code is None else f" of signal {-code}" if code < 0 else f" with code {code}"
+        return f"{self.process.name} (process {self.process.pid}) died{how}"
 
 
 class Workers(msgspec.Struct, frozen=True):
