@@ -144,7 +144,7 @@ class _Worker:
             await self._assembly.environment.close()
         await (
             self._gone.wait()
-        )  # the parent closes: its words must not meet a closed socket, and ours be lost
+        )  # the parent closes: else its words could meet a closed socket
 
     async def _say_alive(self) -> None:
         while True:
