@@ -19,6 +19,7 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.replay.conditions_reading import ConditionTable
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,8 +76,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """``"auto"`` takes aiohttp where it can say an exchange and all its mutants exactly, else raw bytes."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
-    condition: str = ""
-    """A bad network on the way to the targets: ``"latency=200ms,jitter=50ms"``; see `--condition`."""
+    condition: str | tuple[str | ConditionTable, ...] = ""
+    """Bad networks on the way to the targets: ``"latency=200ms,jitter=50ms"``, a list of such texts, or
+    `[[condition]]` tables; see docs/conditions.md."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     keylog: str = ""

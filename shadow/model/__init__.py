@@ -3,6 +3,7 @@
 from shadow.model.authority import authority
 from shadow.model.event import (
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -52,6 +53,7 @@ __all__ = [
     "AnswerClass",
     "Broke",
     "Change",
+    "ConditionMet",
     "Difference",
     "Edit",
     "Ending",

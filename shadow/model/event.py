@@ -109,6 +109,18 @@ class FramesSeen(msgspec.Struct, frozen=True):
     lost: int
 
 
+class ConditionMet(msgspec.Struct, frozen=True):
+    """A network condition of ours met `count` more requests on their way, and so many bytes."""
+
+    target: str
+    condition: str
+    """``"latency"``, ``"reset"``: a closed set."""
+    direction: str
+    """``"up"`` or ``"down"``."""
+    count: int
+    byte_count: int
+
+
 class StateChanged(msgspec.Struct, frozen=True):
     """The run's own state changed: ``"normal"``, ``"paused"``, ``"stopping"``."""
 
@@ -127,6 +139,7 @@ type Event = (
     | SentLate
     | TapTimed
     | FramesSeen
+    | ConditionMet
     | StateChanged
 )
 

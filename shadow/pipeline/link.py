@@ -23,6 +23,8 @@ from shadow.model import (
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
+CALM = "calm"
+"""Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
 
