@@ -12,6 +12,7 @@ import msgspec
 from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, Settled, Signs, StateChanged
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Turn
@@ -49,6 +50,8 @@ class Brakes(msgspec.Struct, frozen=True):
     """Why nothing may be sent any more; empty while it may."""
     is_up: Callable[[], bool]
     """Whether the candidate can be used."""
+    governor: Governor
+    """How much may be asked of the shadow environment."""
     stopping: asyncio.Event
     """Set once the run is to be ended; links wait no longer for targets that are down then."""
 
@@ -81,6 +84,7 @@ class Pipeline:
         self._sessions = sessions
         self._signer = signer
         self._brakes = brakes
+        self._governor = brakes.governor
         self._stopping = brakes.stopping
         self._hear = hear
         self._order = Order()
@@ -168,7 +172,7 @@ class Pipeline:
         """One exchange from its turn on. A bug is caught here, and costs this exchange alone."""
         try:
             await turn.wait()
-            async with self._slots:
+            async with self._slots, self._governor.turn():
                 later = await self._conduct(exchange, session, turn)
             turn.leave()
             if later is not None and later.mutants:
@@ -211,7 +215,7 @@ class Pipeline:
 
     def _start_session_trials(self, work: asyncio.TaskGroup, *, is_over: bool = False) -> None:
         """Start work on the sessions that have gone quiet, or on all when the run is over."""
-        if self._stopping.is_set():
+        if self._stopping.is_set() or not self._governor.sends_scripts:
             return
         for name, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
             self._start(work, self._work_session(past), f"session {name}")
@@ -233,6 +237,7 @@ class Pipeline:
         up_at = time.monotonic()
         while True:
             self._hear(QueueSeen("intake", len(self._intake), self._intake.capacity))
+            self._governor.look()
             now = time.monotonic()
             up_at = now if self._brakes.is_up() else up_at
             if why := self._brakes.halted() or self._given_up(now, down_seconds=now - up_at):

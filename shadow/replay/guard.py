@@ -104,6 +104,12 @@ class Guard:
             raise UnsafeError(trouble)
         return tuple(Address(text, target.port) for text in found)
 
+    def halt(self, why: str) -> None:
+        """Have nothing sent any more, not even what was admitted already."""
+        if not self._killed:
+            self._killed = why
+        self.halted = self.halted or why
+
     async def turn(self) -> str:
         """Wait until one request may be sent, and return an empty string; or say why it must not be."""
         refusal = self.admit()
