@@ -80,7 +80,7 @@ class RawTransport:
         """
         if not self.can_send(sending):
             return NoReply(Silence.UNSENT, "half a close is not to be had over TLS")
-        refusal = await self._guard.turn()
+        refusal = await self._guard.turn(sending, self.target)
         if refusal:
             return NoReply(Silence.UNSENT, refusal)
         attempt = Attempt(sending, self.settings.body_bytes_max)
@@ -120,7 +120,11 @@ class RawTransport:
         if kept is not None:
             attempt.begin(kept, is_kept=True)
             await kept.ask(payload, attempt.reader, self._answer_bytes_max)
-            if not attempt.died_unheard() or request.method not in IDEMPOTENT or self._guard.admit():
+            if (
+                not attempt.died_unheard()
+                or request.method not in IDEMPOTENT
+                or self._guard.admit(attempt.sending)
+            ):
                 return
             attempt.again()
         connection = await self._connect(attempt)

@@ -162,6 +162,7 @@ def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> Guard
         allow=settings.safety.allow,
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,
+        bytes_max=settings.safety.max_bytes or None,
         requests_per_second_max=rate * targets if rate and is_live else None,
     )
 
