@@ -66,7 +66,7 @@ class Dealing:
 
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""
-        return self._settings.may_write or not may_write(ready.request)
+        return self._settings.may_write or not may_write(ready.request, ready.wire)
 
 
 def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:

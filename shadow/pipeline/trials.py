@@ -218,7 +218,8 @@ class Trials:
             again = self._environment.prepare(case.exchange, case.session, salt)
             control = await self._send(case, again, via, Parcel.REPEAT)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
-        if may_write(mutant.readies.candidate.request):
+        ready = mutant.readies.candidate
+        if may_write(ready.request, ready.wire):
             self._judging.note_write(answer)
         await self._judge_mutant(case, mutant, control, answer, via)
 
