@@ -55,6 +55,8 @@ class Turn:
     """When the live answer began."""
     original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    due_at: float | None = None
+    """When it was to be sent, in the clock of `time.monotonic`; None without a schedule."""
     is_settled: bool = False
     """Whether the exchange's fate has been told."""
 

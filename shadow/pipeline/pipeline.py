@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, Settled, Signs, StateChanged
+from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, SentLate, Settled, Signs, StateChanged
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.governor import Governor
@@ -93,6 +93,7 @@ class Pipeline:
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
         self._under_way: set[asyncio.Task[None]] = set()
         self._fed_at: float | None = None
+        self._take_due: Callable[[Exchange], float | None] = lambda _: None
         self._room = asyncio.Semaphore(settings.concurrency * _WAITING_PER_SLOT)
 
     def stop(self, why: str) -> None:
@@ -110,6 +111,7 @@ class Pipeline:
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
 
     async def _run(self, source: Source) -> None:
+        self._take_due = source.take_due
         async with asyncio.TaskGroup() as group:
             feed = group.create_task(self._feed(source), name="feed")
             stopper = group.create_task(self._end(feed), name="stopper")
@@ -147,6 +149,7 @@ class Pipeline:
     async def _dispatch(self, work: asyncio.TaskGroup) -> None:
         """Start work on each exchange that is in scope, in the order in which they came."""
         while (seen := await self._intake.take()) is not None:
+            due_at = self._take_due(seen)
             exchange = replayable(seen)
             if self._stopping.is_set():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
@@ -156,6 +159,7 @@ class Pipeline:
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
             turn = self._order.enter(exchange, session)
+            turn.due_at = due_at
             try:
                 await self._room.acquire()
             except asyncio.CancelledError:
@@ -203,6 +207,8 @@ class Pipeline:
             {name: self._knowledge.snapshot(exchange.request, name) for name in self._targets},
             self._sessions.before(session, exchange),
         )
+        if turn.due_at is not None:
+            self._hear(SentLate(max(time.monotonic() - turn.due_at, 0.0)))
         later = await self._trials.conduct(case, turn)
         self._sessions.add(session, exchange, time.monotonic())
         return later
