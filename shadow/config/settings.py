@@ -19,6 +19,7 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.replay import SafeModeSettings
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,6 +89,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a session."""
     safety: SafetySettings = SafetySettings()
     """What may be sent where."""
+    safe_mode: SafeModeSettings = SafeModeSettings()
+    """When a shadow environment that suffers is asked less."""
     noise: NoiseSettings = NoiseSettings()
     """What may differ between two answers."""
     redaction: RedactionSettings = RedactionSettings()

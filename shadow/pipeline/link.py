@@ -1,7 +1,7 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
 
 import msgspec
@@ -67,7 +67,9 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        resumed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`resumed` is awaited before each sending: it returns once the run is not paused."""
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -76,6 +78,7 @@ class Link:
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
+        self._resumed = resumed
         self._trials = count(1)
         self._is_up: bool | None = None
 
@@ -119,6 +122,8 @@ class Link:
             if self._stopping.is_set() and not self._breaker.is_up:
                 return NoReply(Silence.REFUSED, "the target is down")
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+        if self._resumed is not None:
+            await self._resumed()
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
         outcome = await self._transports[via].send(sending)
         self._breaker.note(outcome)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
 from shadow.model import Event, Signs
@@ -25,6 +25,7 @@ def link(
     run: str,
     stopping: asyncio.Event,
     hear: Callable[[Event], None],
+    resumed: Callable[[], Awaitable[None]] | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
@@ -41,6 +42,7 @@ def link(
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
+        resumed=resumed,
     )
 
 
