@@ -2,6 +2,7 @@
 
 from shadow.model.authority import authority
 from shadow.model.event import (
+    RUN_STATES,
     Broke,
     ConditionMet,
     Event,
@@ -50,6 +51,7 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "RUN_STATES",
     "AnswerClass",
     "Broke",
     "Change",

@@ -121,10 +121,15 @@ class ConditionMet(msgspec.Struct, frozen=True):
     byte_count: int
 
 
+RUN_STATES = ("normal", "paused", "throttled", "safe", "stopped", "stopping")
+"""What a run may be in, one at a time; ``"stopped"`` is safe mode's last step."""
+
+
 class StateChanged(msgspec.Struct, frozen=True):
-    """The run's own state changed: ``"normal"``, ``"paused"``, ``"stopping"``."""
+    """The run's own state changed, or something about the whole run is to be known."""
 
     state: str
+    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``."""
     why: str = ""
 
 

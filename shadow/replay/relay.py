@@ -1,8 +1,9 @@
 """The way to one target over a bad network: a relay on loopback, between any transport and the target.
 
-A transport asks the guard where to connect to; for a sending under way the guard asks the relay. That connects
-to the checked address itself, so that a target that refuses is seen to refuse, and gives a loopback address
-in its place, which takes one connection. What is no sending, such as a look at the target, goes straight.
+A transport asks the guard where to connect to; for a sending under way the guard asks the relay. That
+connects to the checked address itself, so that a target that refuses is seen to refuse, and gives a loopback
+address in its place, which takes one connection. What is no sending, such as a look at the target, goes
+straight.
 """
 
 import asyncio

@@ -16,6 +16,7 @@ from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
@@ -42,6 +43,7 @@ class Assembly(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     environment: Environment
     guard: Guard
+    governor: Governor
     judging: Judging
     targets: tuple[Target, ...]
 
@@ -66,8 +68,21 @@ def assemble(
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     signer = configured_signer(settings)
     stopping = asyncio.Event()
+    governor = Governor(
+        settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
+    )
     links = [
-        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
+        link(
+            settings,
+            target,
+            guard,
+            signer,
+            run=run,
+            stopping=stopping,
+            hear=hear,
+            resumed=governor.resumed,
+        )
+        for target in targets
     ]
     environment = Environment(links[0], links[1] if len(links) > 1 else None)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
@@ -81,11 +96,12 @@ def assemble(
         signer,
         guard,
         reporting,
+        governor,
         is_live=is_live,
         stopping=stopping,
         hear=hear,
     )
-    return Assembly(pipeline, environment, guard, judging, tuple(targets))
+    return Assembly(pipeline, environment, guard, governor, judging, tuple(targets))
 
 
 def check(settings: Settings) -> None:
@@ -146,6 +162,7 @@ def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> Guard
         allow=settings.safety.allow,
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,
+        bytes_max=settings.safety.max_bytes or None,
         requests_per_second_max=rate * targets if rate and is_live else None,
     )
 
@@ -168,6 +185,7 @@ def _pipeline(
     signer: Signs | None,
     guard: Guard,
     reporting: Reporting,
+    governor: Governor,
     *,
     is_live: bool,
     stopping: asyncio.Event,
@@ -188,6 +206,7 @@ def _pipeline(
         confirmation,
         knowledge,
         TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
+        governor=governor,
         hear=hear,
         report=reporting.report,
     )
@@ -221,6 +240,6 @@ def _pipeline(
         targets=[link.target.name for link in environment.links],
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),
         signer=signer,
-        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
+        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, governor, stopping),
         hear=hear,
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
 from shadow.model import Event, Signs
@@ -27,6 +27,7 @@ def link(
     run: str,
     stopping: asyncio.Event,
     hear: Callable[[Event], None],
+    resumed: Callable[[], Awaitable[None]] | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
@@ -43,15 +44,20 @@ def link(
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
+        resumed=resumed,
     )
 
 
 def transports(target: Target, guard: Guard) -> dict[str, Transport]:
-    """Everything that can carry something to `target`, by name."""
-    return {
-        "aiohttp": HttpTransport(target, guard),
+    """Everything that can carry something to `target`, by name, in the order of preference: the lean one
+    first over plain TCP, the full client over TLS."""
+    carriers: dict[str, Transport] = {
         "raw": RawTransport(target, guard),
+        "aiohttp": HttpTransport(target, guard),
     }
+    if target.scheme == "https":
+        carriers = {name: carriers[name] for name in reversed(carriers)}
+    return carriers
 
 
 def conditioned(
