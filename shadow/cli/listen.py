@@ -1,6 +1,5 @@
 """`shadow listen`: a pipeline for taps that run elsewhere."""
 
-import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,7 @@ def listen(socket: Path, config_file: Path | None, *, quiet: bool, as_json: bool
     require(settings, "live", "candidate")
     from shadow.pipeline.source import Tapped
     from shadow.run.execution import RunSettings, execute
+    from shadow.run.loop import run_replay
     from shadow.run.workers import hired
 
     seconds = settings.duration_seconds
@@ -47,4 +47,4 @@ def listen(socket: Path, config_file: Path | None, *, quiet: bool, as_json: bool
     tell(f"taps connect to {socket}, live is {settings.live}")
     run_settings = RunSettings(is_live=True, view=view_from(quiet=quiet, as_json=as_json))
     with hired(settings, is_live=True) as workers:
-        return asyncio.run(execute(settings, source, run_settings, workers))
+        return run_replay(execute(settings, source, run_settings, workers))

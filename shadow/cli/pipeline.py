@@ -1,6 +1,5 @@
 """`shadow pipeline`: the half of a tap command that replays and compares."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -27,6 +26,7 @@ def pipeline(
     """Serve taps at SOCKET until they end in order, or a signal comes."""
     from shadow.pipeline.source import Tapped
     from shadow.run.execution import RunSettings, execute
+    from shadow.run.loop import run_replay
     from shadow.run.workers import hired
 
     settings = msgspec.json.decode(settings_file.read_bytes(), type=Settings)
@@ -34,4 +34,4 @@ def pipeline(
     source = Tapped(socket, is_alone=lambda: os.getppid() != parent, is_resumed=resumed)
     run_settings = RunSettings(is_live=True, run=run, view=view_from(quiet=quiet, as_json=as_json))
     with hired(settings, is_live=True, run=run) as workers:
-        return asyncio.run(execute(settings, source, run_settings, workers))
+        return run_replay(execute(settings, source, run_settings, workers))

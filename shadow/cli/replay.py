@@ -1,6 +1,5 @@
 """`shadow replay`: recorded traffic through the pipeline."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ def replay(
     from shadow.pipeline.source import Recorded
     from shadow.replay import Pace, Pacer
     from shadow.run.execution import RunSettings, execute
+    from shadow.run.loop import run_replay
     from shadow.run.workers import hired
     from shadow.taps.files import Recording
 
@@ -55,7 +55,7 @@ def replay(
         Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log) as recording,
         hired(settings, is_live=False) as workers,
     ):
-        code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings, workers))
+        code = run_replay(execute(settings, Recorded(recording, pacer), run_settings, workers))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
     return code

@@ -29,6 +29,8 @@ class Handing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     is_held: bool
     """Whether it must wait for a `Release`."""
     exchange: Exchange
+    due_at: float | None = None
+    """When it was to leave, in monotonic seconds, the same in all processes; None without a schedule."""
 
 
 class Release(msgspec.Struct, frozen=True):
@@ -47,6 +49,18 @@ class Stop(msgspec.Struct, frozen=True):
     """Begin nothing new, and end soon."""
 
     why: str
+
+
+class Halt(msgspec.Struct, frozen=True):
+    """Send nothing any more."""
+
+    why: str
+
+
+class Pause(msgspec.Struct, frozen=True):
+    """Send nothing until the same is said with `is_over`."""
+
+    is_over: bool = False
 
 
 class End(msgspec.Struct, frozen=True):

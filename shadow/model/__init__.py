@@ -2,7 +2,9 @@
 
 from shadow.model.authority import authority
 from shadow.model.event import (
+    RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -51,9 +53,11 @@ from shadow.model.trial import (
 
 __all__ = [
     "REPLY_BOUNDS_SECONDS",
+    "RUN_STATES",
     "AnswerClass",
     "Broke",
     "Change",
+    "ConditionMet",
     "Difference",
     "Edit",
     "Ending",

@@ -16,6 +16,7 @@ from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Orders
@@ -52,6 +53,7 @@ class Assembly(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     environment: Environment
     guard: Guard
+    governor: Governor
     judging: Judging
     reporting: Reporting
     schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
@@ -85,8 +87,21 @@ def assemble(
     guard.spending = None if place is None else place.spending
     signer = configured_signer(settings)
     stopping = asyncio.Event()
+    governor = Governor(
+        settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
+    )
     links = [
-        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
+        link(
+            settings,
+            target,
+            guard,
+            signer,
+            run=run,
+            stopping=stopping,
+            hear=hear,
+            resumed=governor.resumed,
+        )
+        for target in targets
     ]
     environment = Environment(links[0], links[1] if len(links) > 1 else None)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
@@ -102,12 +117,13 @@ def assemble(
         signer,
         guard,
         reporting.report if place is None else place.report,
+        governor,
         order=None if place is None else place.order,
         is_live=is_live,
         stopping=stopping,
         hear=hear,
     )
-    return Assembly(pipeline, environment, guard, judging, reporting, schedulers, tuple(targets))
+    return Assembly(pipeline, environment, guard, governor, judging, reporting, schedulers, tuple(targets))
 
 
 def check(settings: Settings) -> None:
@@ -168,6 +184,7 @@ def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> Guard
         allow=settings.safety.allow,
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,
+        bytes_max=settings.safety.max_bytes or None,
         requests_per_second_max=rate * targets if rate and is_live else None,
     )
 
@@ -201,6 +218,7 @@ def _pipeline(
     signer: Signs | None,
     guard: Guard,
     report: Report,
+    governor: Governor,
     *,
     order: Orders | None,
     is_live: bool,
@@ -220,6 +238,7 @@ def _pipeline(
         confirmation,
         knowledge,
         TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
+        governor=governor,
         hear=hear,
         report=report,
     )
@@ -253,7 +272,7 @@ def _pipeline(
         targets=[link.target.name for link in environment.links],
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),
         signer=signer,
-        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
+        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, governor, stopping),
         hear=hear,
         order=order,
     )

@@ -6,8 +6,18 @@ from collections.abc import Callable
 from functools import partial
 
 from shadow.config import Settings
-from shadow.feed.handover import End, Handing, Handover, Release, Stop, Wanted, join
-from shadow.model import Event, Exchange, Fate, QueueSeen, Settled, StateChanged, Tally, TargetSeen
+from shadow.feed.handover import End, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
+from shadow.model import (
+    RUN_STATES,
+    Event,
+    Exchange,
+    Fate,
+    QueueSeen,
+    Settled,
+    StateChanged,
+    Tally,
+    TargetSeen,
+)
 from shadow.pipeline.scope import session_of
 from shadow.pipeline.source import Source
 from shadow.run.assembly import Assembly, configured_signer
@@ -16,7 +26,7 @@ from shadow.run.outbox import Batch, Reported
 from shadow.run.workers import Hired, Workers
 from shadow.wire.http1_form import replayable
 
-_TICK_SECONDS = 0.25
+_TICK_SECONDS = 0.1
 _HUNG_SECONDS = 60.0
 """A worker says several times a second that it lives; nothing that it does may hold it up for so long."""
 _STOP_SECONDS = 10.0
@@ -49,7 +59,9 @@ class Crew:
         self._ended = asyncio.Event()
         self._handed_count = 0
         self._is_flush_due = False
-        self._latest_state: StateChanged | None = None
+        self._modes = _Modes()
+        self._is_paused = False
+        self._take_due: Callable[[Exchange], float | None] = lambda _: None
 
     @property
     def is_up(self) -> bool:
@@ -66,6 +78,7 @@ class Crew:
 
     async def run(self, source: Source) -> None:
         """Work off `source` until it ends, or `stop` was called, or the time is over."""
+        self._take_due = source.take_due
         try:
             async with asyncio.TaskGroup() as group:
                 for each in self._members:
@@ -108,7 +121,7 @@ class Crew:
             session = session_of(replayable(exchange), self._session_by, self._signer)
         member = self._members[self._assignment.worker_of(session)]
         handed, ahead = self._board.hand(exchange, member.number)
-        member.outgoing.append(Handing(handed.number, bool(ahead), exchange))
+        member.outgoing.append(Handing(handed.number, bool(ahead), exchange, self._take_due(exchange)))
         for each in ahead:
             self._members[each.worker].wanted.append(each.number)
         if not self._is_flush_due:
@@ -145,11 +158,20 @@ class Crew:
         while True:
             self._hear(QueueSeen("intake", len(self._board), self._capacity))
             await asyncio.sleep(_TICK_SECONDS)
+            self._pass_orders()
             for each in self._members:
                 each.silent_ticks += 1
                 if each.silent_ticks * _TICK_SECONDS > _HUNG_SECONDS and not each.is_over:
                     each.silent_ticks = 0
                     each.hired.kill()
+
+    def _pass_orders(self) -> None:
+        """Have workers do what somebody asked of this process."""
+        if (why := self._assembly.guard.halted) and not self._stopping.is_set():
+            self._halt(why)
+        if self._assembly.governor.is_paused != self._is_paused:
+            self._is_paused = not self._is_paused
+            self._tell_all(Pause(is_over=not self._is_paused))
 
     def _take(self, member: "_Member", batch: Batch) -> None:
         """Take in what a worker tells. What it learned reaches the others before what waited for it goes."""
@@ -166,9 +188,15 @@ class Crew:
         member.refused, member.taken, member.is_done = batch.refused, batch.taken, batch.is_last
         if batch.is_last and member.handover is not None:
             member.handover.close()
-        if batch.halted and not self._assembly.guard.halted:
-            self._assembly.guard.halted = batch.halted
-        if why := batch.halted or batch.stopped:
+        if batch.halted:
+            self._assembly.guard.halt(batch.halted)
+            self._halt(batch.halted)
+        elif batch.stopped:
+            self.stop(batch.stopped)
+
+    def _halt(self, why: str) -> None:
+        if not self._stopping.is_set():
+            self._tell_all(Halt(why))
             self.stop(why)
 
     def _pass_on(self, member: "_Member", event: Event | Reported) -> None:
@@ -179,8 +207,7 @@ class Crew:
             for link in self._assembly.environment.links:
                 if link.target.name == event.target:
                     link.tell(is_up=is_up, why=event.detail)
-        elif event != self._latest_state:  # what concerns all, each worker says
-            self._latest_state = event if isinstance(event, StateChanged) else self._latest_state
+        elif not isinstance(event, StateChanged) or self._modes.note(member.number, event.state):
             self._hear(event)
 
     def _settle(self, numbers: list[int]) -> None:
@@ -250,6 +277,27 @@ class _Member:
         if self.wanted:
             self.handover.say(Wanted(self.wanted))
             self.wanted = []
+
+
+class _Modes:
+    """How much each worker asks of the shadow environment; the run's mode is that of the most careful."""
+
+    _STEPS = ("normal", "throttled", "safe", "stopped")
+
+    def __init__(self) -> None:
+        self._modes: dict[int, int] = {}
+        self._told = 0
+
+    def note(self, worker: int, state: str) -> bool:
+        """Whether the `state` that `worker` is in now is news of the run."""
+        if state not in RUN_STATES:
+            return True
+        if state in self._STEPS:
+            self._modes[worker] = self._STEPS.index(state)
+        worst = max(self._modes.values(), default=0)
+        is_news = worst != self._told and self._STEPS[worst] == state
+        self._told = worst if is_news else self._told
+        return is_news
 
 
 class _Ups:

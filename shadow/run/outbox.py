@@ -96,7 +96,7 @@ class Outbox:
                 self._count(event.trial)
             case StateChanged(state="stopping"):
                 self._stopped = event.why
-            case Sent() | QueueSeen() | StateChanged(state="ending"):
+            case Sent() | QueueSeen() | StateChanged(state="ending" | "paused"):
                 return  # of no matter, or told by the run itself
             case _:
                 self._events.append(event)

@@ -14,13 +14,14 @@ import msgspec
 
 from shadow.config import Settings
 from shadow.content.redaction import Redactor
-from shadow.feed.handover import End, Handing, Handover, Release, Stop, Wanted, join
+from shadow.feed.handover import End, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
 from shadow.replay import Spending
 from shadow.run.assembly import Place, assemble
 from shadow.run.lessons import Lessons
+from shadow.run.loop import run_replay
 from shadow.run.outbox import Outbox, key_of
 
 _ALIVE_SECONDS = 0.5
@@ -52,7 +53,7 @@ def serve(post: Post, sock: socket.socket, near: list[socket.socket]) -> None:
         signal.signal(name, signal.SIG_IGN)  # a terminal's go to all; the parent ends its workers in order
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     _die_with(post.parent)
-    asyncio.run(_work(post, sock))
+    run_replay(_work(post, sock))
 
 
 async def _work(post: Post, sock: socket.socket) -> None:
@@ -96,11 +97,17 @@ class Given:
     def __init__(self) -> None:
         self.captured: Mapping[str, int] = {}
         self.end = asyncio.Event()
+        self._due: dict[tuple[int, str, float], float] = {}
         self._waiting: list[Exchange] = []
         self._take: Callable[[Exchange], None] = self._waiting.append
 
-    def give(self, exchange: Exchange) -> None:
+    def give(self, exchange: Exchange, due_at: float | None = None) -> None:
+        if due_at is not None:
+            self._due[key_of(exchange)] = due_at
         self._take(exchange)
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        return self._due.pop(key_of(exchange), None)
 
     async def feed(self, intake: Takes, hear: Callable[[Event], None]) -> None:
         def take(exchange: Exchange) -> None:
@@ -142,9 +149,7 @@ class _Worker:
             self._is_last = True
             self._tell()
             await self._assembly.environment.close()
-        await (
-            self._gone.wait()
-        )  # the parent closes: else its words could meet a closed socket
+        await self._gone.wait()  # the parent closes: else its words could meet a closed socket
 
     async def _say_alive(self) -> None:
         while True:
@@ -161,6 +166,12 @@ class _Worker:
                 self._outbox.want(told.numbers)
             case Stop():
                 self._assembly.pipeline.stop(told.why)
+            case Halt():
+                self._assembly.guard.halt(told.why)
+            case Pause(is_over=True):
+                self._assembly.governor.resume("")
+            case Pause():
+                self._assembly.governor.pause("")
             case End():
                 self._given.end.set()
             case lessons:
@@ -171,7 +182,7 @@ class _Worker:
             self._outbox.expect(each.exchange, each.number)
             if each.is_held:
                 self._gates.hold(each.exchange, each.number)
-            self._given.give(each.exchange)
+            self._given.give(each.exchange, each.due_at)
 
     def _tell(self) -> None:
         if self._handover is None:

@@ -17,6 +17,7 @@ from prometheus_client.registry import Collector
 from shadow.errors import SinkError
 from shadow.model import (
     REPLY_BOUNDS_SECONDS,
+    RUN_STATES,
     Broke,
     Event,
     Fate,
@@ -31,6 +32,7 @@ from shadow.model import (
     SentLate,
     Settled,
     Severity,
+    StateChanged,
     Tally,
     TapTimed,
     TargetSeen,
@@ -80,6 +82,7 @@ class Metrics:
         self._queue = gauge("queue_items", "Fill of a bounded queue", "queue")
         self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
         self._up = gauge("target_up", "Whether a target is usable", "target")
+        self._state = gauge("state", "1 for the state that the run is in", "state")
         self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
         self._tap = _TapSeconds()
         registry.register(self._tap)
@@ -88,6 +91,7 @@ class Metrics:
         gauge("build_info", "Version of Shadow, always 1", "version", "python").labels(
             clean(version), platform.python_version()
         ).set(1)
+        self._change("normal")
         for severity in Severity:
             self._findings.labels(severity.value).set(0)
         self._endpoint, self._mutator = _Words(MAX_ENDPOINTS), _Words(MAX_MUTATORS)
@@ -107,10 +111,8 @@ class Metrics:
                 self._settled(event.tap, event.fate, event.count)
             case SentLate():
                 self._late.observe(event.late_seconds)
-            case TapTimed():
-                self._tap.latest[self._tap_name(event.tap)] = event
-            case FramesSeen():
-                self._frames.latest[self._tap_name(event.tap)] = event
+            case TapTimed() | FramesSeen():
+                self._heed_tap(event)
             case QueueSeen():
                 queue = self._queue_name(event.queue)
                 self._queue.labels(queue).set(event.items)
@@ -123,9 +125,22 @@ class Metrics:
                 self._broken.inc()
             case Tally():
                 self._add(event)
+            case StateChanged() if event.state in RUN_STATES:
+                self._change(event.state)
+
+    def _heed_tap(self, event: TapTimed | FramesSeen) -> None:
+        name = self._tap_name(event.tap)
+        if isinstance(event, TapTimed):
+            self._tap.latest[name] = event
+        else:
+            self._frames.latest[name] = event
 
     def close(self) -> None:
         """Nothing is buffered; the exporter is closed by whoever opened it."""
+
+    def _change(self, state: str) -> None:
+        for each in RUN_STATES:
+            self._state.labels(each).set(each == state)
 
     def _settled(self, tap: str, fate: Fate, count: int) -> None:
         name = self._tap_name(tap)
