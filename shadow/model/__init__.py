@@ -1,6 +1,7 @@
 """Immutable values that every other part speaks in."""
 
 from shadow.model.authority import authority
+from shadow.model.correlated import Correlated, Learned, Missed
 from shadow.model.event import (
     Broke,
     Event,
@@ -52,6 +53,7 @@ __all__ = [
     "AnswerClass",
     "Broke",
     "Change",
+    "Correlated",
     "Difference",
     "Edit",
     "Ending",
@@ -68,8 +70,10 @@ __all__ = [
     "Judgement",
     "Kind",
     "Known",
+    "Learned",
     "Level",
     "Message",
+    "Missed",
     "NoReply",
     "Outcome",
     "Parcel",

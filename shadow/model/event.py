@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from shadow.model.correlated import Correlated
 from shadow.model.exchange import Exchange
 from shadow.model.finding import Finding
 from shadow.model.trial import Outcome, Trial
@@ -128,6 +129,7 @@ type Event = (
     | TapTimed
     | FramesSeen
     | StateChanged
+    | Correlated
 )
 
 
