@@ -10,6 +10,7 @@ from shadow.model import (
     Edit,
     Event,
     Exchange,
+    Identity,
     NoReply,
     Outcome,
     Parcel,
@@ -20,11 +21,15 @@ from shadow.model import (
     TargetSeen,
     Wire,
 )
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
+
+_OWN_LANE = "shadow"
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -67,7 +72,10 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        gate: Gate | None = None,
     ) -> None:
+        """`gate` is that of all targets' writes; None where nobody ever holds it."""
+        self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -115,7 +123,11 @@ class Link:
                 return NoReply(Silence.REFUSED, "the target is down")
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
-        outcome = await self._transports[via].send(sending)
+        if may_write(ready.request):
+            async with self._gate.passes():
+                outcome = await self._transports[via].send(sending)
+        else:
+            outcome = await self._transports[via].send(sending)
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))
@@ -124,11 +136,25 @@ class Link:
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
+    def own(self, request: Request, identity: Identity | None = None) -> Ready:
+        """A request of the configuration's own, ready to be sent."""
+        return Ready(self._preparation.own(request, next(self._trials), identity))
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
+        """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
+        made = self.own(request).request
+        return await self._transports["raw"].send(Sending(made, None, timeout_seconds, _OWN_LANE))
+
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
         if exchange.response is not None and isinstance(outcome, Reply):
             self.correlation.learn(
-                exchange.response, outcome.response, session, request=exchange.request, is_shared=is_shared
+                exchange.response,
+                outcome.response,
+                session,
+                request=exchange.request,
+                is_shared=is_shared,
+                exchange=exchange.index,
             )
 
     @property

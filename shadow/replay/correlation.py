@@ -14,11 +14,13 @@ from shadow.replay.explanation import Trace, TracedView
 from shadow.replay.memory import Mapping, Memory, Scope, View, put
 from shadow.replay.rewrite import rewrite
 from shadow.replay.rules import Rules
-from shadow.replay.token import is_id_key
+from shadow.replay.token import is_id_key, kind_of_key, kind_of_word
 
 _OWN_KINDS = ("cookie:", "etag:")
 """Kinds that mean something to one session alone."""
 _SPLIT = re.compile(r"([^A-Za-z0-9_-]+)")
+_KINDS_MAX = 7
+_BY_ITSELF = ("",)
 _NOTHING = Request(b"GET", b"")
 
 
@@ -55,8 +57,9 @@ class Correlation:
         self._shared = Memory(self.settings.values_max)
         self._scopes: dict[str, Scope] = {}
         self._asked: dict[str, Request] = {}
-        self._pairs: dict[tuple[str, str], bool] = {}
-        """Live and shadow values that were seen to correspond; True for those that stand for themselves."""
+        self._pairs: dict[tuple[str, str], tuple[str, ...]] = {}
+        """Live and shadow values that were seen to correspond, and as names of what kinds of things; of an
+        empty kind where they stand for themselves."""
         self._ruled: dict[int, dict[str, str]] = {}
         self.forget_all()
 
@@ -81,10 +84,12 @@ class Correlation:
         if self._prefix:
             shadow = _without_prefix(shadow, self._prefix)
         view = View(scope, self._shared, self._pinned)
-        taken = []
-        for evidence in gather(live, shadow, Asked(request, view.knows)):
-            if not self._rules.ignores(evidence) and self._take(scope, evidence, is_shared=is_shared):
-                taken.append(evidence)
+        found = gather(live, shadow, Asked(request, view.knows))
+        taken = [
+            each
+            for each in found
+            if not self._rules.ignores(each) and self._take(scope, each, is_shared=is_shared)
+        ]
         for number, evidence in self._rules.taken(request, live, shadow):
             self._take_ruled(scope, number, evidence, is_shared=is_shared)
             taken.append(evidence)
@@ -108,6 +113,11 @@ class Correlation:
             return msgspec.structs.replace(made, target=self._prefix + made.target)
         return made
 
+    def names(self, word: str, before: str) -> bool:
+        """Whether `word`, behind `before` in a path, is known to name a thing."""
+        kind = kind_of_word(before)
+        return bool(kind) and (kind, word) in self._shared.values
+
     def same(self, live: object, shadow: object, key: str = "") -> bool:
         """Whether two scalars that may differ stand for the same thing, as far as was learned.
 
@@ -121,7 +131,7 @@ class Correlation:
         one, other = str(live), str(shadow)
         found = self._pairs.get((one, other))
         if found is not None:
-            return found or is_id_key(key)
+            return "" in found or is_id_key(key) or kind_of_key(key) in found
         return isinstance(live, str) and self._same_parts(one, other)
 
     def explain(self) -> Iterator[Mapping]:
@@ -142,7 +152,7 @@ class Correlation:
         self._scopes.clear()
         self._shared.clear()
         self._ruled.clear()
-        self._pairs = {pair: True for pair in self._pinned.items()}
+        self._pairs = dict.fromkeys(self._pinned.items(), _BY_ITSELF)
 
     def _scope(self, session: str) -> Scope:
         scope = self._scopes.pop(session, None) or Scope(self.settings.session_values_max)
@@ -171,12 +181,16 @@ class Correlation:
                 self._shared.put(None, evidence.live, evidence.shadow)
             return
         for ruled in (scope.ruled, self._ruled) if is_shared else (scope.ruled,):
-            put(ruled.setdefault(number, {}), evidence.live, evidence.shadow, self.settings.session_values_max)
+            put(
+                ruled.setdefault(number, {}), evidence.live, evidence.shadow, self.settings.session_values_max
+            )
 
     def _pair(self, evidence: Evidence) -> None:
         pair = (evidence.live, evidence.shadow)
-        speaks = evidence.kind is None or self._pairs.get(pair, False)
-        put(self._pairs, pair, speaks, self.settings.values_max)
+        kinds, kind = self._pairs.get(pair, ()), evidence.kind or ""
+        if kind not in kinds:
+            kinds = (*kinds[-_KINDS_MAX:], kind)
+        put(self._pairs, pair, kinds, self.settings.values_max)
 
     def _knows(self, scope: Scope, evidence: Evidence) -> bool:
         """Whether the live value is known already, under its kind or by itself."""
@@ -189,7 +203,8 @@ class Correlation:
         if len(mine) != len(its) or len(mine) == 1:
             return False
         return all(
-            one == other or self._pairs.get((one, other), False) for one, other in zip(mine, its, strict=True)
+            one == other or "" in self._pairs.get((one, other), ())
+            for one, other in zip(mine, its, strict=True)
         )
 
 

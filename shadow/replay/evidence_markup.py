@@ -64,7 +64,7 @@ def _attributes(tag: bytes, live: bytes, shadow: bytes, asked: Asked) -> Iterato
         if not other or not value or other == value:
             continue
         mine, its = value.decode("latin-1"), other.decode("latin-1")
-        place = f"html:{element}[{title and f'name={title}' or name.decode('latin-1')}]"
+        place = f"html:{element}[{(title and f'name={title}') or name.decode('latin-1')}]"
         if URL_START.match(mine) and "/" in mine:
             yield from urls(mine, its, asked, place)
         else:

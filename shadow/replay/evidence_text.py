@@ -7,15 +7,15 @@ from urllib.parse import unquote
 
 import msgspec
 
-from shadow.model import Request
 from shadow.content.query import split_target
+from shadow.model import Request
 from shadow.replay.token import is_id_key, is_plain, is_token, kind_of_key, kind_of_path, kind_of_word
 
 URL_START = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*|(?=/)")
 """What stands before the path of a URL, or of an absolute path."""
 
 type Find = Callable[[str, str | None], str | None]
-"""A live value, as the name of a thing of that kind or (None) by itself, to the shadow value it stands for."""
+"""A live value, as the name of a thing of that kind or (None) by itself, to what it stands for."""
 
 
 class Evidence(msgspec.Struct, frozen=True, gc=False):

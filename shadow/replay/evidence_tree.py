@@ -100,7 +100,8 @@ class Walk:
                 return
         meant, is_id = self._meant(live, key, kind), is_id_key(key)
         if is_item and self._asked.is_making and not is_id:  # what a list of names says was made
-            meant, is_id = kind or self._asked.kind, _may_name(live)
+            is_like = live.isalpha() and shadow.isalpha() and len(live) == len(shadow)
+            meant, is_id = kind or self._asked.kind, is_like or _may_name(live)
         yield from named(live, shadow, meant, self._here, is_id=is_id, is_sure=is_sure)
 
     def _numbers(self, live: str, shadow: str, key: str, kind: str, *, is_sure: bool) -> Iterator[Evidence]:
@@ -128,7 +129,9 @@ def _only(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
 
 
 def _may_name(text: str) -> bool:
-    return text.isdigit() or is_token(text, has_id_key=True) or (len(text) < 6 and any(map(str.isdigit, text)))
+    return (
+        text.isdigit() or is_token(text, has_id_key=True) or (len(text) < 6 and any(map(str.isdigit, text)))
+    )
 
 
 def _inside(live: str, shadow: str) -> tuple[Any, Any] | None:

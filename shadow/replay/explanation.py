@@ -122,7 +122,7 @@ class TracedView(View):
             self._trace.used(text, kinds[-1], self._session, self._where)
         return found
 
-    def used(self, live: str, shadow: str, kind: str) -> None:
+    def used(self, live: str, kind: str) -> None:
         self._trace.used(live, kind, self._session, self._where)
 
     def note(self, text: str, kind: str | None) -> None:
@@ -145,8 +145,8 @@ def _line(request: Request) -> str:
 def _values(response: Response) -> Iterator[tuple[str, str]]:
     """The values of an answer that may name something, with their places."""
     for line in fields(response.headers, b"set-cookie"):
-        name, _, value = next(iter(crumbs(line)), b"").partition(b"=")
-        yield value.strip(b' "').decode("latin-1"), f"cookie:{name.strip().decode('latin-1')}"
+        name, _, crumb = next(iter(crumbs(line)), b"").partition(b"=")
+        yield crumb.strip(b' "').decode("latin-1"), f"cookie:{name.strip().decode('latin-1')}"
     for raw, value in response.headers:
         key, text = raw.lower().decode("latin-1"), value.decode("latin-1")
         if key in ("location", "content-location"):
@@ -155,6 +155,10 @@ def _values(response: Response) -> Iterator[tuple[str, str]]:
             yield text.removeprefix("W/").strip('"'), "header:etag"
         elif key != "set-cookie" and is_token(text, has_id_key=is_id_key(key)):
             yield text, f"header:{key}"
+    yield from _body_values(response)
+
+
+def _body_values(response: Response) -> Iterator[tuple[str, str]]:
     content = entity(response)
     if not content or len(content) > _BODY_BYTES_MAX:
         return
@@ -167,9 +171,8 @@ def _values(response: Response) -> Iterator[tuple[str, str]]:
     elif start == b"<":
         for tag in (b"input", b"meta"):
             for known in map(attributes_of, (raw for raw, _ in tags(content, tag))):
-                value = known.get("value") or known.get("content") or ""
-                if value:
-                    yield value, f"html:{tag.decode()}[name={known.get('name', '')}]"
+                if text := known.get("value") or known.get("content"):
+                    yield text, f"html:{tag.decode()}[name={known.get('name', '')}]"
 
 
 def _leaves(value: Any, key: str, place: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -195,5 +198,3 @@ def _parts(url: str) -> list[str]:
     start = URL_START.match(url)
     path = url[start.end() if start else 0 :].partition("?")[0]
     return [each for each in path.split("/") if any(map(str.isdigit, each)) or is_token(each)]
-
-

@@ -98,7 +98,7 @@ class View:
             found = self._shared.values.get(key)
         return found
 
-    def used(self, live: str, shadow: str, kind: str) -> None:
+    def used(self, live: str, kind: str) -> None:
         """A value was put into the request by a rule."""
 
     def note(self, text: str, kind: str | None) -> None:

@@ -69,7 +69,9 @@ def taken(place: Place, response: Response) -> list[str]:
             return list(_marked(place, content))
         case "regex":
             found = re.finditer(place.name, content.decode("utf-8", "replace"))
-            return [each[1] for _, each in zip(range(_VALUES_MAX), found, strict=False) if each[1] is not None]
+            return [
+                each[1] for _, each in zip(range(_VALUES_MAX), found, strict=False) if each[1] is not None
+            ]
     try:
         tree = msgspec.json.decode(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -133,9 +135,8 @@ def _place(text: str, key: str, parts: tuple[str, ...]) -> Place:
     part, colon, rest = text.partition(":")
     if part not in parts or not rest:
         hint = nearest(part, parts) if colon else ""
-        raise ConfigError(
-            f"{key} is {text!r}, which is no place{hint}; begin it with one of {', '.join(f'{p}:' for p in parts)}"
-        )
+        begins = ", ".join(f"{each}:" for each in parts)
+        raise ConfigError(f"{key} is {text!r}, which is no place{hint}; begin it with one of {begins}")
     match part:
         case "body":
             return Place(text, part, steps=_steps(rest, text, key))
@@ -156,7 +157,9 @@ def _place(text: str, key: str, parts: tuple[str, ...]) -> Place:
             except re.error as error:
                 raise ConfigError(f"{key} is {text!r}, which is no regular expression: {error}") from error
             if groups != 1:
-                raise ConfigError(f"{key} is {text!r}: exactly one group must mark what is taken, not {groups}")
+                raise ConfigError(
+                    f"{key} is {text!r}: exactly one group must mark what is taken, not {groups}"
+                )
     return Place(text, part, rest)
 
 
@@ -172,7 +175,9 @@ def _steps(path: str, text: str, key: str) -> tuple[Step, ...]:
         steps.append(name if name is not None else int(found[4]) if found[4] else None)
         at = found.end()
     if not path.startswith("$") or at != len(path) or not steps:
-        raise ConfigError(f"{key} is {text!r}: write the path as '$.data.ref', '$.items[].id' or '$[\"a.b\"]'")
+        raise ConfigError(
+            f"{key} is {text!r}: write the path as '$.data.ref', '$.items[].id' or '$[\"a.b\"]'"
+        )
     return tuple(steps)
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
-import msgspec
 from msgspec import Struct
 
 from shadow.errors import ConfigError
@@ -131,20 +130,20 @@ class Rules:
                     known = was is not None and _exchanged(was, [each.get(number, {}) for each in ruled])
                     if known:
                         view.place = (place.part, place.text.partition(":")[2])
-                        view.used(*known[:2], f"rule {number + 1}")
-                        made = written(place, made, known[2])
+                        view.used(known[0], f"rule {number + 1}")
+                        made = written(place, made, known[1])
         return made
 
 
-def _exchanged(text: str, known: Sequence[Mapping[str, str]]) -> tuple[str, str, str] | None:
-    """The live value in `text`, the shadow's, and `text` with it; None where none is known in it."""
+def _exchanged(text: str, known: Sequence[Mapping[str, str]]) -> tuple[str, str] | None:
+    """The live value in `text`, and `text` with the shadow's; None where none is known in it."""
     for values in known:
         if text in values:
-            return text, values[text], values[text]
+            return text, values[text]
     for values in known:
-        for live, shadow in reversed(values.items()):
+        for live, shadow in reversed(tuple(values.items())):
             if len(live) >= _PART_CHARS_MIN and live in text:
-                return live, shadow, text.replace(live, shadow)
+                return live, text.replace(live, shadow)
     return None
 
 
@@ -178,7 +177,7 @@ def _values(pairs: Sequence[ValueSettings]) -> dict[str, dict[str, str]]:
 
 
 def _ignored(text: str) -> tuple[str, str]:
-    part, colon, rest = text.partition(":")
+    part, _, rest = text.partition(":")
     if part not in _PARTS or not rest.strip("*.$[]"):
         raise ConfigError(
             f"correlation.ignore has {text!r}, which is no place or covers too much;"

@@ -12,25 +12,32 @@ from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs
+from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.gate import Gate
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
+from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
-from shadow.pipeline.scope import Scope
+from shadow.pipeline.scope import Scope, session_of
 from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.replay import (
     Guard,
     GuardSettings,
     Target,
 )
+from shadow.replay.reset import Reset, ResetSettings
+from shadow.replay.rules import Rules
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
@@ -66,8 +73,10 @@ def assemble(
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     signer = configured_signer(settings)
     stopping = asyncio.Event()
+    gate = Gate()
     links = [
-        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
+        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear, gate=gate)
+        for target in targets
     ]
     environment = Environment(links[0], links[1] if len(links) > 1 else None)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
@@ -81,6 +90,7 @@ def assemble(
         signer,
         guard,
         reporting,
+        gate,
         is_live=is_live,
         stopping=stopping,
         hear=hear,
@@ -97,6 +107,9 @@ def check(settings: Settings) -> None:
     configured_signer(settings)
     _check_identities(settings)
     check_patterns(settings)
+    Rules(settings.correlation)
+    configured_reset(settings)
+    Probes.of(settings.probe, settings.identities)
 
 
 def _check_identities(settings: Settings) -> None:
@@ -168,6 +181,7 @@ def _pipeline(
     signer: Signs | None,
     guard: Guard,
     reporting: Reporting,
+    gate: Gate,
     *,
     is_live: bool,
     stopping: asyncio.Event,
@@ -176,10 +190,14 @@ def _pipeline(
     single, of_sessions = load_plugins()
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     knowledge = Knowledge(identities=settings.identities, signer=signer)
-    endpoints = Endpoints()
+    endpoints = Endpoints(names=environment.candidate.correlation.names)
     scripts = Scripts(environment, judging)
     confirmation = Confirmation(
-        environment, scripts, judging, times=settings.confirmations, may_write=settings.allow_writes
+        environment, scripts, judging, times=settings.confirmations, may_write=settings.mutates_writes
+    )
+    probes = Probes.of(settings.probe, settings.identities)
+    traces = Traces(
+        environment, scripts, judging, endpoints, gate, probes=probes.all, times=settings.confirmations
     )
     trials = Trials(
         environment,
@@ -187,9 +205,10 @@ def _pipeline(
         judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
+        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes, settings.transport),
         hear=hear,
         report=reporting.report,
+        traces=traces,
     )
     session_trials = SessionTrials(
         scripts,
@@ -200,10 +219,17 @@ def _pipeline(
         seed=settings.seed,
         budget=settings.mutants,
         confirmations=settings.confirmations,
-        may_write=settings.allow_writes,
+        may_write=settings.mutates_writes,
         hear=hear,
         report=reporting.report,
+        traces=traces,
     )
+    restoring = None
+    if (reset := configured_reset(settings)) is not None:
+        batches = _batches(reset.settings, settings, signer)
+        restoring = Restoring(
+            reset, environment, judging, knowledge, batches, halted=lambda: guard.halted, hear=hear
+        )
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
@@ -223,4 +249,22 @@ def _pipeline(
         signer=signer,
         brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
         hear=hear,
+        restoring=restoring,
+    )
+
+
+def configured_reset(settings: Settings) -> Reset | None:
+    """What puts the environment back; None where nothing does. Raises ConfigError."""
+    return Reset(settings.reset) if settings.reset is not None else None
+
+
+def _batches(reset: ResetSettings, settings: Settings, signer: Signs | None) -> Batches:
+    if reset.when == "start":
+        return Whole()
+    if reset.batch != "session":
+        return Counted(reset.batch)
+    return BySession(
+        lambda exchange: session_of(exchange, settings.session.by, signer),
+        idle_seconds=settings.session.idle_seconds,
+        held_max=settings.queue_items,
     )

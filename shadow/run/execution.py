@@ -23,6 +23,7 @@ from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
 from shadow.run.assembly import Assembly, assemble
 from shadow.sinks.console import Console, ConsoleSettings
+from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
@@ -91,12 +92,17 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
             await _run(assembly.pipeline, source)
+            for link in assembly.environment.links:
+                if (trace := link.correlation.trace) is not None:
+                    sinks.hear(trace.told(link.target.name))
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
             if lost > 0:
                 tap = max(source.captured, key=source.captured.__getitem__)
                 sinks.hear(Settled(tap, Fate.DROPPED, lost, "lost with a pipeline that was ended"))
+        if assembly.pipeline.failure:
+            raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
         return _exit_code(settings, assembly, ledger)
     finally:
         await assembly.environment.close()
@@ -164,6 +170,10 @@ def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sin
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
         sinks.all[:0] = [ledger, console, output, store]
+        if settings.explain_correlation:
+            explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
+            stack.callback(explanation.close)
+            sinks.all.append(explanation)
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger

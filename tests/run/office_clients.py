@@ -107,7 +107,7 @@ class Client(msgspec.Struct):
                 self.csrf = found[1]
 
     async def make(self) -> None:
-        asked = {"item": "chair", "quantity": self.quantity, "ref": f"mine-{self.name}-4711"}
+        asked: dict[str, Any] = {"item": "chair", "quantity": self.quantity, "ref": f"mine-{self.name}-4711"}
         if self.style.csrf == "input":
             made = await self.ask(
                 "POST", "/orders", form={**asked, "quantity": str(self.quantity), "csrf": self.csrf}

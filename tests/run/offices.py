@@ -100,7 +100,7 @@ class Office:
             answer.headers["Content-Encoding"] = "gzip"
         return answer
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.Response:  # noqa: PLR0911 - one for each place
         match request.method, request.path.strip("/").split("/"):
             case "POST", ["login"]:
                 return self._login(await request.post())
@@ -174,7 +174,11 @@ class Office:
         who = self._who(request)
         if request.content_type == "application/x-www-form-urlencoded":
             form = await request.post()
-            asked = {"item": str(form["item"]), "quantity": int(str(form["quantity"])), "ref": form["ref"]}
+            asked: dict[str, Any] = {
+                "item": str(form["item"]),
+                "quantity": int(str(form["quantity"])),
+                "ref": form["ref"],
+            }
             self._check_csrf(who, str(form.get("csrf", "")))
         else:
             asked = await request.json()
@@ -188,7 +192,7 @@ class Office:
         self.orders[str(name)] = order
         return self._told(order)
 
-    def _told(self, order: dict[str, Any]) -> web.Response:
+    def _told(self, order: dict[str, Any]) -> web.Response:  # noqa: PLR0911 - one for each style
         """The answer to a creation."""
         place = f"/orders/{order['id']}"
         match self.style.tells:
@@ -255,7 +259,10 @@ class Office:
     async def _add_line(self, request: web.Request, name: str) -> web.Response:
         self._who(request)
         order = self._known(self.orders, name)
-        line = {"id": IDS[self.style.ids](self._dice, next(self._serials)), "text": (await request.json())["text"]}
+        line = {
+            "id": IDS[self.style.ids](self._dice, next(self._serials)),
+            "text": (await request.json())["text"],
+        }
         order["lines"].append(line)
         return _json({"order": order["id"], "lines": order["lines"]}, 201)
 

@@ -64,7 +64,12 @@ async def test_a_session_runs_at_fresh_instances(style: Style, has_baseline: boo
 @pytest.mark.parametrize("has_baseline", [True, False], ids=["baseline", "no baseline"])
 @pytest.mark.parametrize(
     "style",
-    [Style(), Style(ids="uuid"), Style(ids="composed", login="cookie"), Style(ids="letters", tells="location")],
+    [
+        Style(),
+        Style(ids="uuid"),
+        Style(ids="composed", login="cookie"),
+        Style(ids="letters", tells="location"),
+    ],
     ids=lambda style: f"{style.ids} {style.tells} {style.login}",
 )
 async def test_interleaved_sessions_run_at_fresh_instances(
