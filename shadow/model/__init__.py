@@ -3,7 +3,9 @@
 from shadow.model.authority import authority
 from shadow.model.correlated import Correlated, Learned, Missed
 from shadow.model.event import (
+    RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -50,9 +52,11 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "RUN_STATES",
     "AnswerClass",
     "Broke",
     "Change",
+    "ConditionMet",
     "Correlated",
     "Difference",
     "Edit",

@@ -1,7 +1,7 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
 
 import msgspec
@@ -20,12 +20,15 @@ from shadow.model import (
     Silence,
     TargetSeen,
     Wire,
+    with_field,
 )
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
+CALM = "calm"
+"""Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
 
@@ -59,7 +62,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Link:
-    """The way to one target. The first of `transports` that can say a request carries it."""
+    """The way to one target. The first of `transports` that can say all of a case carries it."""
 
     def __init__(
         self,
@@ -73,8 +76,12 @@ class Link:
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
         gate: Gate | None = None,
+        resumed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`gate` is that of all targets' writes; None where nobody ever holds it."""
+        """`gate` is that of all targets' writes; None where nobody ever holds it.
+
+        `resumed` is awaited before each sending: it returns once the run is not paused.
+        """
         self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
@@ -84,6 +91,7 @@ class Link:
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
+        self._resumed = resumed
         self._trials = count(1)
         self._is_up: bool | None = None
 
@@ -102,6 +110,12 @@ class Link:
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
 
+    def conditional(self, ready: Ready, tag: bytes) -> Ready:
+        """A prepared request that asks for the change of what bears `tag`, signed again."""
+        headers = with_field(ready.request.headers, b"If-Match", tag)
+        changed = msgspec.structs.replace(ready.request, headers=headers)
+        return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
+
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
         edit = mutate(self.target.name)(ready.request)
@@ -111,10 +125,15 @@ class Link:
             return Ready(edit.request, edit.wire, edit.what)
         return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
 
-    def carriers(self, ready: Ready) -> frozenset[str]:
-        """Names of the transports that can say `ready` exactly."""
-        sending = Sending(ready.request, ready.wire)
-        return frozenset(name for name, each in self._transports.items() if each.can_send(sending))
+    @property
+    def carriers(self) -> Iterable[str]:
+        """Names of the transports, the preferred first."""
+        return [name for name in self._transports if name != CALM]
+
+    def can_send(self, ready: Ready, via: str) -> bool:
+        """Whether the transport called `via` can say `ready` exactly."""
+        transport = self._transports.get(via)
+        return transport is not None and transport.can_send(Sending(ready.request, ready.wire))
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
@@ -122,8 +141,10 @@ class Link:
             if self._stopping.is_set() and not self._breaker.is_up:
                 return NoReply(Silence.REFUSED, "the target is down")
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+        if self._resumed is not None:
+            await self._resumed()
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
-        if may_write(ready.request):
+        if may_write(ready.request, ready.wire):
             async with self._gate.passes():
                 outcome = await self._transports[via].send(sending)
         else:

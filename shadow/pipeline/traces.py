@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shadow.judge import classify, template
-from shadow.model import AnswerClass, Difference, Exchange, Parcel, Script, Step
+from shadow.model import AnswerClass, Difference, Exchange, Outcome, Parcel, Reply, Script, Step, field
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers, Environment, Pair
@@ -149,6 +149,8 @@ class Traces:
     async def _once(self, case: Case, mutant: Mutant, *, is_late: bool) -> Trace:
         _, told = case.retelling()
         last = len(told) - 1
+        if is_conditional(case.exchange):  # afterwards its condition does not hold any more
+            is_late = False
         before = [Step(each.request, at) for at, each in enumerate(told[: last + is_late])]
         looks = self._looks(case.exchange, case.past)
         framed = _framed(before, Step(case.exchange.request, last), last, looks)
@@ -158,6 +160,12 @@ class Traces:
     def _looks(self, exchange: Exchange, past: tuple[Exchange, ...]) -> list[Look]:
         derived = look_at(exchange, past, self._endpoints)
         return [*([derived] if derived else []), *self._probes]
+
+
+def is_conditional(exchange: Exchange) -> bool:
+    """Whether a write asks for a state that it changes itself (RFC 9110 §13.1.1)."""
+    tag = field(exchange.request.headers, b"if-match")
+    return tag is not None and tag != b"*"
 
 
 class Framed(msgspec.Struct, frozen=True):
@@ -190,6 +198,14 @@ class Watch:
             seen = [(look, answers) for look, answers in self._state if _is_success(answers)]
             self._state, self._looks = seen, [look for look, _ in seen]
 
+    @property
+    def tags(self) -> Pair[bytes | None] | None:
+        """The entity tags that the write's subject bears now; None where it has none."""
+        for look, answers in self._state or ():
+            if look.exchange is not None:
+                return Pair(_tag(answers.candidate), _tag(answers.baseline))
+        return None
+
     async def end(self, mutants: Sequence[tuple[Mutant, Answers]], *, is_late: bool) -> dict[str, Trace]:
         """What the mutants that were sent since `begin` left behind, by the mutator's name."""
         before, self._state = self._state, None
@@ -218,6 +234,10 @@ def _framed(before: Sequence[Step], step: Step, origin: int, looks: Sequence[Loo
         position: looks[(position - at - (position > at + 2 * count)) % count].ready for position in positions
     }
     return Framed(Script(steps, (at + 2 * count,), "as recorded"), tuple(looks), own)
+
+
+def _tag(outcome: Outcome | None) -> bytes | None:
+    return field(outcome.response.headers, b"etag") if isinstance(outcome, Reply) else None
 
 
 def _is_success(answers: Answers) -> bool:

@@ -29,13 +29,14 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Ready
 from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
-from shadow.pipeline.traces import Traces, Watch
+from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.wire.http1 import serialise_request
 
 _HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
@@ -61,6 +62,7 @@ class Trials:
         knowledge: Knowledge,
         settings: TrialSettings,
         *,
+        governor: Governor,
         hear: Callable[[Event], None],
         report: Report,
         traces: Traces | None = None,
@@ -68,11 +70,12 @@ class Trials:
         """Without `traces` nobody looks at what rejected mutants leave behind."""
         self._traces = traces
         self._environment = environment
-        self._dealing = Dealing(environment, scheduler, settings)
+        self._dealing = Dealing(environment, scheduler, settings, governor)
         self._judging = judging
         self._confirmation = confirmation
         self._knowledge = knowledge
         self._settings = settings
+        self._governor = governor
         self._hear = hear
         self._report = report
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
@@ -98,6 +101,7 @@ class Trials:
         answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
+        self._note(case, answers)
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
@@ -143,6 +147,8 @@ class Trials:
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
+        if why := self._governor.doubt:
+            return why
         if is_masked(case.exchange.request):
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
@@ -175,6 +181,12 @@ class Trials:
                 if not mutant.readies.candidate.is_same_act(mutant.plain):
                     self._judging.note_write(answers)
         return answers
+
+    def _note(self, case: Case, answers: Answers) -> None:
+        """Tell the governor how the shadow environment does."""
+        for name, outcome in (("candidate", answers.candidate), ("baseline", answers.baseline)):
+            if outcome is not None:
+                self._governor.note(name, case.endpoint, outcome, case.exchange.response)
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
         """Remember the exchange as each target saw it."""
@@ -229,16 +241,35 @@ class Trials:
             salt = f"{case.exchange.index}:{mutant.mutator.name}:control"
             again = self._environment.prepare(case.exchange, case.session, salt)
             control = await self._send(case, again, via, Parcel.REPEAT)
-        if not may_write(mutant.readies.candidate.request) or mutant.mutator.expect is Expect.SAME:
+        if not case.is_write or mutant.mutator.expect is Expect.SAME:
             watch = None
         if watch is not None:
             await watch.begin()
+            mutant = self._renewed(case, mutant, watch)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
         traces = await watch.end([(mutant, answer)], is_late=True) if watch is not None else {}
-        if may_write(mutant.readies.candidate.request):
+        ready = mutant.readies.candidate
+        if may_write(ready.request, ready.wire):
             self._judging.note_write(answer)
         trace = traces.get(mutant.mutator.name, ())
         await self._judge_mutant(case, mutant, control, answer, via, trace)
+
+    def _renewed(self, case: Case, mutant: Mutant, watch: Watch) -> Mutant:
+        """A mutant of a write on a condition that its original has made void: on the state as it is now.
+
+        Otherwise all that follow the original would be refused for that alone.
+        """
+        tags = watch.tags
+        if tags is None or tags.candidate is None or not is_conditional(case.exchange):
+            return mutant
+        salt = f"{case.exchange.index}:{mutant.mutator.name}"
+        plain = self._environment.prepare(case.exchange, case.session, salt)
+        ours = self._environment.candidate.conditional(plain.candidate, tags.candidate)
+        theirs = plain.baseline
+        if self._environment.baseline is not None and theirs is not None and tags.baseline is not None:
+            theirs = self._environment.baseline.conditional(theirs, tags.baseline)
+        readies = self._environment.mutate(Pair(ours, theirs), mutant.mutate, case.session, salt)
+        return mutant if readies is None else msgspec.structs.replace(mutant, readies=readies)
 
     async def _judge_mutant(
         self,

@@ -18,6 +18,7 @@ from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
@@ -49,6 +50,7 @@ class Assembly(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     environment: Environment
     guard: Guard
+    governor: Governor
     judging: Judging
     targets: tuple[Target, ...]
 
@@ -74,8 +76,21 @@ def assemble(
     signer = configured_signer(settings)
     stopping = asyncio.Event()
     gate = Gate()
+    governor = Governor(
+        settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
+    )
     links = [
-        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear, gate=gate)
+        link(
+            settings,
+            target,
+            guard,
+            signer,
+            run=run,
+            stopping=stopping,
+            hear=hear,
+            gate=gate,
+            resumed=governor.resumed,
+        )
         for target in targets
     ]
     environment = Environment(links[0], links[1] if len(links) > 1 else None)
@@ -91,11 +106,12 @@ def assemble(
         guard,
         reporting,
         gate,
+        governor,
         is_live=is_live,
         stopping=stopping,
         hear=hear,
     )
-    return Assembly(pipeline, environment, guard, judging, tuple(targets))
+    return Assembly(pipeline, environment, guard, governor, judging, tuple(targets))
 
 
 def check(settings: Settings) -> None:
@@ -159,6 +175,7 @@ def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> Guard
         allow=settings.safety.allow,
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,
+        bytes_max=settings.safety.max_bytes or None,
         requests_per_second_max=rate * targets if rate and is_live else None,
     )
 
@@ -182,6 +199,7 @@ def _pipeline(
     guard: Guard,
     reporting: Reporting,
     gate: Gate,
+    governor: Governor,
     *,
     is_live: bool,
     stopping: asyncio.Event,
@@ -206,6 +224,7 @@ def _pipeline(
         confirmation,
         knowledge,
         TrialSettings(settings.seed, settings.mutants, settings.mutates_writes, settings.transport),
+        governor=governor,
         hear=hear,
         report=reporting.report,
         traces=traces,
@@ -247,7 +266,7 @@ def _pipeline(
         targets=[link.target.name for link in environment.links],
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),
         signer=signer,
-        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
+        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, governor, stopping),
         hear=hear,
         restoring=restoring,
     )
