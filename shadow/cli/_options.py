@@ -61,6 +61,12 @@ _RUN = [
         default=_UNSET,
         help="Whether mutants of writing methods are sent.  [default: no]",
     ),
+    click.option(
+        "--explain-correlation",
+        is_flag=True,
+        default=_UNSET,
+        help="Tell at the end which live values became which, and which could not be mapped.",
+    ),
     click.option("--quiet", is_flag=True, help="Print findings only."),
     click.option("--json", "as_json", is_flag=True, help="Print findings and the summary as JSON lines."),
 ]

@@ -19,8 +19,11 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.probes import ProbeSettings
 from shadow.replay import SafeModeSettings
 from shadow.replay.conditions_reading import ConditionTable
+from shadow.replay.reset import ResetSettings
+from shadow.replay.rules import CorrelationTable
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -71,8 +74,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
-    allow_writes: bool = False
-    """Whether mutants of writing methods are sent. Originals always are."""
+    allow_writes: bool | None = None
+    """Whether mutants of writing methods are sent. Originals always are. Left out: only where there is a
+    `[reset]`."""
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw"] = "auto"
@@ -105,6 +109,20 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What bearer tokens are signed with, where the keys are known."""
     identity: tuple[IdentitySettings, ...] = ()
     """The principals that requests come from."""
+
+    correlation: CorrelationTable = CorrelationTable()
+    """How live values become those of the shadow environment."""
+    explain_correlation: bool = False
+    """Whether what was learned of live values is told at the end, and written to `correlation.jsonl`."""
+    reset: ResetSettings | None = None
+    """How candidate and baseline are put back; left out where they are not."""
+    probe: tuple[ProbeSettings, ...] = ()
+    """Requests whose answers tell the state."""
+
+    @property
+    def mutates_writes(self) -> bool:
+        """Whether mutants of writing methods are sent."""
+        return self.reset is not None if self.allow_writes is None else self.allow_writes
 
     @property
     def duration_seconds(self) -> float | None:

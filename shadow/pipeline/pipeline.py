@@ -3,19 +3,21 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, SentLate, Settled, Signs, StateChanged
+from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Orders, Turn
+from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scope import Scope, session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
@@ -36,6 +38,8 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     concurrency: int
     queue_items: int
     session_by: str
+    targets: tuple[str, ...]
+    """Names of the targets."""
     duration_seconds: float | None = None
     patience_seconds: float | None = None
     """How long a candidate may be down before the run is stopped; None to wait for it, as taps do."""
@@ -68,20 +72,27 @@ class Pipeline:
         *,
         endpoints: Endpoints,
         knowledge: Knowledge,
-        targets: Sequence[str],
         sessions: Sessions,
         signer: Signs | None,
         brakes: Brakes,
         hear: Callable[[Event], None],
         order: Orders | None = None,
+        restoring: Restoring | None = None,
     ) -> None:
+        self.failure = ""
+        """Why the environment could not be put back, which ended the run; empty where it could."""
+        self._restoring = restoring
+        self._batches: Batches = restoring.batches if restoring else Whole()
+        self._is_between = False
+        """Whether the environment is being put back, so that nothing may begin."""
+        self._cut: set[str] = set()
+        """Sessions that the environment has heard of no longer."""
         self._settings = settings
         self._scope = scope
         self._trials = trials
         self._session_trials = session_trials
         self._endpoints = endpoints
         self._knowledge = knowledge
-        self._targets = tuple(targets)
         self._sessions = sessions
         self._signer = signer
         self._brakes = brakes
@@ -108,7 +119,7 @@ class Pipeline:
         try:
             await self._run(source)
         finally:
-            for exchange in self._intake.rest():
+            for exchange in (*self._batches.rest(), *self._intake.rest()):
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
 
     async def _run(self, source: Source) -> None:
@@ -117,6 +128,7 @@ class Pipeline:
             feed = group.create_task(self._feed(source), name="feed")
             stopper = group.create_task(self._end(feed), name="stopper")
             watch = group.create_task(self._watch(), name="watch")
+            await self._restore("as the run begins")
             async with asyncio.TaskGroup() as work:
                 quiet = group.create_task(self._take_up_quiet_sessions(work), name="quiet sessions")
                 await self._dispatch(work)
@@ -149,7 +161,10 @@ class Pipeline:
 
     async def _dispatch(self, work: asyncio.TaskGroup) -> None:
         """Start work on each exchange that is in scope, in the order in which they came."""
-        while (seen := await self._intake.take()) is not None:
+        while (seen := await self._batches.take(self._intake)) is not None:
+            if isinstance(seen, Boundary):
+                await self._change_batch(work)
+                continue
             due_at = self._take_due(seen)
             exchange = replayable(seen)
             if self._stopping.is_set():
@@ -167,6 +182,28 @@ class Pipeline:
                 self._drop(exchange, turn, "the run was stopped")
                 raise
             self._start(work, self._work(exchange, session, turn), f"exchange {exchange.index}")
+
+    async def _change_batch(self, work: asyncio.TaskGroup) -> None:
+        """Let all that is under way end, and have the environment put back."""
+        await self._idle()
+        self._start_session_trials(work, is_over=True)
+        self._is_between = True
+        await self._idle()
+        self._cut |= self._sessions.names()
+        await self._restore("between two batches")
+        self._is_between = False
+
+    async def _idle(self) -> None:
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+
+    async def _restore(self, when: str) -> None:
+        """Put the environment back, where that is configured; a failure ends the run."""
+        if self._restoring is None or self._stopping.is_set():
+            return
+        self.failure = await self._restoring.restore(when)
+        if self.failure:
+            self.stop(self.failure)
 
     def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
         task = work.create_task(job, name=name)
@@ -205,9 +242,12 @@ class Pipeline:
             exchange,
             session,
             self._endpoints.name(exchange.request),
-            {name: self._knowledge.snapshot(exchange.request, name) for name in self._targets},
+            {name: self._knowledge.snapshot(exchange.request, name) for name in self._settings.targets},
             self._sessions.before(session, exchange),
         )
+        if session in self._cut:
+            self._cut.discard(session)
+            await self._trials.retell(case)
         if turn.due_at is not None:
             self._hear(SentLate(max(time.monotonic() - turn.due_at, 0.0)))
         later = await self._trials.conduct(case, turn)
@@ -222,7 +262,7 @@ class Pipeline:
 
     def _start_session_trials(self, work: asyncio.TaskGroup, *, is_over: bool = False) -> None:
         """Start work on the sessions that have gone quiet, or on all when the run is over."""
-        if self._stopping.is_set() or not self._governor.sends_scripts:
+        if self._stopping.is_set() or self._is_between or not self._governor.sends_scripts:
             return
         for name, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
             self._start(work, self._work_session(past), f"session {name}")

@@ -7,11 +7,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.model import Exchange, Request, Signs, field, with_field, without_field
+from shadow.model import Exchange, Identity, Request, Signs, field, with_field, without_field
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+_NONCE = "0f" * 16
+"""Of what form the nonces of requests are that were never recorded."""
 
 
 class Preparation:
@@ -64,6 +67,20 @@ class Preparation:
         if salt:
             translated = self._with_fresh_idempotency_key(translated, salt)
         return self.signed(self.marked(translated, trial), seen_at=exchange.seen_at, salt=f"{salt}:{use}")
+
+    def own(self, request: Request, trial: int, identity: Identity | None = None) -> Request:
+        """A request that the configuration has, below the target's prefix, with its Host, marked, and with
+        the credentials of `identity`."""
+        prefix = self._target.path_prefix.encode()
+        headers = with_field(request.headers, b"Host", self._target.authority.encode())
+        headers = (*headers, *identity.headers) if identity else headers
+        made = self.marked(
+            msgspec.structs.replace(request, target=prefix + request.target, headers=headers), trial
+        )
+        if identity is None or not identity.key or self._signer is None:
+            return made
+        nonce = _like(_NONCE, f"{self._run}:own:{trial}")
+        return self._signer.sign(made, key=identity.key, at=self._clock(), nonce=nonce) or made
 
     def edited(self, request: Request, session: str, *, salt: str) -> Request:
         """A prepared request after an edit: live values that the edit brought in translated, signed anew."""

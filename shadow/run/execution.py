@@ -25,6 +25,7 @@ from shadow.run.assembly import assemble
 from shadow.run.crew import Crew
 from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
+from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
@@ -100,6 +101,9 @@ async def execute(
                 sinks.hear(StateChanged("one-sided", why))
             crew = None if workers is None else Crew(workers, assembly, settings, sinks.hear)
             await _run(crew or assembly.pipeline, source)
+            for link in assembly.environment.links:
+                if (trace := link.correlation.trace) is not None:
+                    sinks.hear(trace.told(link.target.name))
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
@@ -108,6 +112,8 @@ async def execute(
                 sinks.hear(Settled(tap, Fate.DROPPED, lost, "lost with a pipeline that was ended"))
         if crew is not None and crew.is_lost:
             return EXIT_KILLED
+        if assembly.pipeline.failure:
+            raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
         is_up = assembly.environment.candidate.is_up if crew is None else crew.is_up
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
@@ -187,6 +193,10 @@ def _opened(
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
         sinks.all[:0] = [ledger, console, output, store]
+        if settings.explain_correlation:
+            explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
+            stack.callback(explanation.close)
+            sinks.all.append(explanation)
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger
