@@ -43,6 +43,7 @@ def replay(
     from shadow.replay import Pace, Pacer
     from shadow.run.execution import RunSettings, execute
     from shadow.run.loop import run_replay
+    from shadow.run.workers import hired
     from shadow.taps.files import Recording
 
     pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
@@ -50,8 +51,11 @@ def replay(
     scope = settings.scope
     key_log = key_log_at(settings.keylog)
     ports = ports or scope.ports
-    with Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log) as recording:
-        code = run_replay(execute(settings, Recorded(recording, pacer), run_settings))
+    with (
+        Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log) as recording,
+        hired(settings, is_live=False) as workers,
+    ):
+        code = run_replay(execute(settings, Recorded(recording, pacer), run_settings, workers))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
     return code

@@ -19,6 +19,11 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.probes import ProbeSettings
+from shadow.replay import SafeModeSettings
+from shadow.replay.conditions_reading import ConditionTable
+from shadow.replay.reset import ResetSettings
+from shadow.replay.rules import CorrelationTable
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -57,6 +62,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
     concurrency: AtLeastOne = 8
     """Exchanges worked on at the same time."""
+    workers: AtLeastOne = 1
+    """Processes that share the work; each session stays with one of them."""
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
     duration: str | float = ""
@@ -67,8 +74,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
-    allow_writes: bool = False
-    """Whether mutants of writing methods are sent. Originals always are."""
+    allow_writes: bool | None = None
+    """Whether mutants of writing methods are sent. Originals always are. Left out: only where there is a
+    `[reset]`."""
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw"] = "auto"
@@ -76,8 +84,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     exchange and all its mutants exactly."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
-    condition: str = ""
-    """A bad network on the way to the targets: ``"latency=200ms,jitter=50ms"``; see `--condition`."""
+    condition: str | tuple[str | ConditionTable, ...] = ""
+    """Bad networks on the way to the targets: ``"latency=200ms,jitter=50ms"``, a list of such texts, or
+    `[[condition]]` tables; see docs/conditions.md."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     keylog: str = ""
@@ -88,6 +97,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a session."""
     safety: SafetySettings = SafetySettings()
     """What may be sent where."""
+    safe_mode: SafeModeSettings = SafeModeSettings()
+    """When a shadow environment that suffers is asked less."""
     noise: NoiseSettings = NoiseSettings()
     """What may differ between two answers."""
     redaction: RedactionSettings = RedactionSettings()
@@ -98,6 +109,20 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What bearer tokens are signed with, where the keys are known."""
     identity: tuple[IdentitySettings, ...] = ()
     """The principals that requests come from."""
+
+    correlation: CorrelationTable = CorrelationTable()
+    """How live values become those of the shadow environment."""
+    explain_correlation: bool = False
+    """Whether what was learned of live values is told at the end, and written to `correlation.jsonl`."""
+    reset: ResetSettings | None = None
+    """How candidate and baseline are put back; left out where they are not."""
+    probe: tuple[ProbeSettings, ...] = ()
+    """Requests whose answers tell the state."""
+
+    @property
+    def mutates_writes(self) -> bool:
+        """Whether mutants of writing methods are sent."""
+        return self.reset is not None if self.allow_writes is None else self.allow_writes
 
     @property
     def duration_seconds(self) -> float | None:

@@ -1,9 +1,12 @@
 """Immutable values that every other part speaks in."""
 
 from shadow.model.authority import authority
+from shadow.model.correlated import Correlated, Learned, Missed
 from shadow.model.event import (
+    RUN_STATES,
     Broke,
     Choosy,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -33,6 +36,7 @@ from shadow.model.exchange import (
 from shadow.model.finding import Finding
 from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
 from shadow.model.signing import Signs
+from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
     AnswerClass,
     Change,
@@ -50,10 +54,14 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "REPLY_BOUNDS_SECONDS",
+    "RUN_STATES",
     "AnswerClass",
     "Broke",
     "Change",
     "Choosy",
+    "ConditionMet",
+    "Correlated",
     "Difference",
     "Edit",
     "Ending",
@@ -70,12 +78,15 @@ __all__ = [
     "Judgement",
     "Kind",
     "Known",
+    "Learned",
     "Level",
     "Message",
+    "Missed",
     "NoReply",
     "Outcome",
     "Parcel",
     "QueueSeen",
+    "Replies",
     "Reply",
     "Request",
     "Response",
@@ -89,6 +100,7 @@ __all__ = [
     "Sink",
     "StateChanged",
     "Step",
+    "Tally",
     "TapTimed",
     "TargetSeen",
     "Timing",

@@ -3,10 +3,19 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from typing import Protocol
 
 from shadow.model import Exchange
 
 _ROOM = 64
+
+
+class Takes(Protocol):
+    """What exchanges are put into by their source."""
+
+    def offer(self, exchange: Exchange) -> bool: ...
+
+    async def put(self, exchange: Exchange) -> bool: ...
 
 
 class Intake:

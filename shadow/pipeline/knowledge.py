@@ -44,6 +44,10 @@ class Knowledge:
         """The snapshot of each target, taken when it is first asked for."""
         return _Snapshots(partial(self.snapshot, request), targets)
 
+    def forget_state(self) -> None:
+        """Drop what was seen of the targets' things: they are gone."""
+        self._others.clear()
+
     def snapshot(self, request: Request, target: str) -> Known:
         """What is known of a target when `request` is mutated for it."""
         owner = owner_of(request, self._identities, self._signer)

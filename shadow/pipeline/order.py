@@ -6,9 +6,11 @@ its effect. So reads wait for earlier writes, and writes for all that is earlier
 side by side here too.
 """
 
+import re
 from collections.abc import Callable
+from typing import Protocol
 
-from shadow.model import Exchange, Headers, Request
+from shadow.model import Exchange, Headers, Request, Wire
 from shadow.model.remembering import by_headers
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
@@ -20,7 +22,23 @@ def is_write(method: bytes) -> bool:
     return method not in SAFE_METHODS
 
 
-_OVERRIDES = frozenset((b"x-http-method-override", b"x-http-method", b"x-method-override"))
+_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+_OVERRIDE_LINE = re.compile(
+    rb"\nx-(?:http-method-override|http-method|method-override)[ \t]*:", re.IGNORECASE
+)
+_PARAMETER = re.compile(rb"(?:_|%5f)method(?:%5d|\])?[\"']?\s*[=:\r]|name=[\"']?_method", re.IGNORECASE)
+"""In a query, a form, JSON or multipart, as frameworks take it."""
+_START_LINE = re.compile(rb"(?:^|\n)([^\s]{1,64})[ \t]+[^\s]+[ \t]+HTTP/")
+
+
+def may_write(request: Request, wire: Wire | None = None) -> bool:
+    """Whether `request`, or what is sent in its place, may change state: by its method, or by a field or a
+    parameter that overrides it. Bytes may hold more requests than one."""
+    if is_write(request.method) or _overrides_method(request.headers):
+        return True
+    if _PARAMETER.search(request.target) or (request.body and _PARAMETER.search(request.body)):
+        return True
+    return wire is not None and _bytes_may_write(b"".join(wire.segments))
 
 
 @by_headers
@@ -28,13 +46,9 @@ def _overrides_method(headers: Headers) -> bool:
     return any(name.lower() in _OVERRIDES for name, _ in headers)
 
 
-def may_write(request: Request) -> bool:
-    """Whether `request` may change state: by its method, or by a field or parameter that overrides it."""
-    return (
-        request.method not in SAFE_METHODS
-        or _overrides_method(request.headers)
-        or b"_method=" in request.target
-    )
+def _bytes_may_write(sent: bytes) -> bool:
+    methods = {method.upper() for method in _START_LINE.findall(sent)}
+    return any(map(is_write, methods)) or bool(_OVERRIDE_LINE.search(sent) or _PARAMETER.search(sent))
 
 
 class Turn:
@@ -43,6 +57,7 @@ class Turn:
     __slots__ = (
         "_blockers",
         "_on_free",
+        "due_at",
         "ended_at",
         "has_left",
         "is_sent",
@@ -56,6 +71,8 @@ class Turn:
         """When the live answer began."""
         self.is_sent = False
         """Whether the original has been sent, or never will be."""
+        self.due_at: float | None = None
+        """When it was to be sent, in the clock of `time.monotonic`; None without a schedule."""
         self.is_settled = False
         """Whether the exchange's fate has been told."""
         self.has_left = False
@@ -112,12 +129,20 @@ def _freed(turns: list[Turn]) -> list[Turn]:
     return [] if turns else turns
 
 
+class Orders(Protocol):
+    """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
+
+    def enter(self, exchange: Exchange, session: str) -> Turn: ...
+
+    def forget(self, session: str, turn: Turn) -> None: ...
+
+
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
 
 class Order:
-    """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
+    """The order of all exchanges of one process."""
 
     def __init__(self) -> None:
         self._last: dict[str, Turn] = {}

@@ -3,20 +3,23 @@
 import asyncio
 import time
 import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import msgspec
 
-from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, Settled, Signs, StateChanged
+from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, SentLate, Settled, Signs, StateChanged
+from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.order import Order, Turn
+from shadow.pipeline.order import Order, Orders, Turn
 from shadow.pipeline.ready import Ready
+from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scope import Scope, session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
@@ -37,6 +40,8 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     concurrency: int
     queue_items: int
     session_by: str
+    targets: tuple[str, ...]
+    """Names of the targets."""
     duration_seconds: float | None = None
     patience_seconds: float | None = None
     """How long a candidate may be down before the run is stopped; None to wait for it, as taps do."""
@@ -51,6 +56,8 @@ class Brakes(msgspec.Struct, frozen=True):
     """Why nothing may be sent any more; empty while it may."""
     is_up: Callable[[], bool]
     """Whether the candidate can be used."""
+    governor: Governor
+    """How much may be asked of the shadow environment."""
     stopping: asyncio.Event
     """Set once the run is to be ended; links wait no longer for targets that are down then."""
 
@@ -79,35 +86,46 @@ class Pipeline:
         *,
         endpoints: Endpoints,
         knowledge: Knowledge,
-        targets: Sequence[str],
         sessions: Sessions,
         signer: Signs | None,
         brakes: Brakes,
         hear: Callable[[Event], None],
+        order: Orders | None = None,
+        restoring: Restoring | None = None,
     ) -> None:
+        self.failure = ""
+        """Why the environment could not be put back, which ended the run; empty where it could."""
+        self._restoring = restoring
+        self._batches: Batches = restoring.batches if restoring else Whole()
+        self._is_between = False
+        """Whether the environment is being put back, so that nothing may begin."""
+        self._cut: set[str] = set()
+        """Sessions that the environment has heard of no longer."""
         self._settings = settings
         self._scope = scope
         self._trials = trials
         self._session_trials = session_trials
         self._endpoints = endpoints
         self._knowledge = knowledge
-        self._targets = tuple(targets)
         self._sessions = sessions
         self._signer = signer
         self._brakes = brakes
+        self._governor = brakes.governor
         self._stopping = brakes.stopping
         self._hear = hear
-        self._order = Order()
+        self._order: Orders = Order() if order is None else order
         self._intake = Intake(settings.queue_items)
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
         self._ready: Ready[_Job | _Past] = Ready()
-        self._under_way: dict[int, _Job] = {}
+        self._under_way: dict[int, _Job | _Past] = {}
         """By their objects' ids: dispatched, and not yet done with."""
         self._room_max = settings.concurrency * _WAITING_PER_SLOT
-        self._room_made: asyncio.Future[None] | None = None
+        self._finished: asyncio.Future[None] | None = None
+        """Told to whoever waits for one of them to be done with."""
         self._is_dispatched = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._fed_at: float | None = None
+        self._take_due: Callable[[Exchange], float | None] = lambda _: None
 
     def stop(self, why: str) -> None:
         """End in order: nothing new is begun, what is under way has a moment to end, the rest is dropped."""
@@ -121,14 +139,16 @@ class Pipeline:
             await self._run(source)
         finally:
             self._abandon()
-            for exchange in self._intake.rest():
+            for exchange in (*self._batches.rest(), *self._intake.rest()):
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
 
     async def _run(self, source: Source) -> None:
+        self._take_due = source.take_due
         async with asyncio.TaskGroup() as group:
             feed = group.create_task(self._feed(source), name="feed")
             stopper = group.create_task(self._end(feed), name="stopper")
             watch = group.create_task(self._watch(), name="watch")
+            await self._restore("as the run begins")
             async with asyncio.TaskGroup() as work:
                 quiet = group.create_task(self._take_up_quiet_sessions(), name="quiet sessions")
                 self._start_workers(work)
@@ -138,7 +158,7 @@ class Pipeline:
                 self._close_once_done()
             self._ready = Ready()
             self._start_session_trials(is_over=True)
-            self._ready.close()
+            self._close_once_done()
             async with asyncio.TaskGroup() as work:
                 self._start_workers(work)
             watch.cancel()
@@ -168,7 +188,11 @@ class Pipeline:
 
     async def _dispatch(self) -> None:
         """Put each exchange that is in scope in its place in the order, in which they came."""
-        while (seen := await self._intake.take()) is not None:
+        while (seen := await self._batches.take(self._intake)) is not None:
+            if isinstance(seen, Boundary):
+                await self._change_batch()
+                continue
+            due_at = self._take_due(seen)
             exchange = replayable(seen)
             if self._stopping.is_set():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
@@ -178,16 +202,40 @@ class Pipeline:
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
             job = _Job(exchange, session, self._order.enter(exchange, session))
+            job.turn.due_at = due_at
             self._under_way[id(job)] = job
             job.turn.when_free(partial(self._ready.put, job))
             while len(self._under_way) >= self._room_max:
-                self._room_made = asyncio.get_running_loop().create_future()
-                await self._room_made
+                self._finished = asyncio.get_running_loop().create_future()
+                await self._finished
 
     def _start_workers(self, work: asyncio.TaskGroup) -> None:
         """A task for each exchange costs more than most exchanges do, so a few take what is ready."""
         for number in range(self._settings.concurrency):
             self._start(work, self._serve(work), f"worker {number}")
+
+    async def _change_batch(self) -> None:
+        """Let all that is under way end, and have the environment put back."""
+        await self._idle()
+        self._start_session_trials(is_over=True)
+        self._is_between = True
+        await self._idle()
+        self._cut |= self._sessions.names()
+        await self._restore("between two batches")
+        self._is_between = False
+
+    async def _idle(self) -> None:
+        while self._under_way:
+            self._finished = asyncio.get_running_loop().create_future()
+            await self._finished
+
+    async def _restore(self, when: str) -> None:
+        """Put the environment back, where that is configured; a failure ends the run."""
+        if self._restoring is None or self._stopping.is_set():
+            return
+        self.failure = await self._restoring.restore(when)
+        if self.failure:
+            self.stop(self.failure)
 
     def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
         task = work.create_task(job, name=name)
@@ -198,8 +246,10 @@ class Pipeline:
         while (job := await self._ready.take()) is not None:
             if not isinstance(job, _Job):
                 await self._work_session(job)
+                self._finish(job)
                 continue
-            later = await self._guarded(job, self._conduct(job))
+            async with self._governor.turn():
+                later = await self._guarded(job, self._conduct(job))
             job.turn.leave()
             if later is not None and later.mutants:
                 self._start(work, self._work_slowly(job, later), f"slow mutants of {job.exchange.index}")
@@ -223,13 +273,14 @@ class Pipeline:
             self._drop(job, "work on it broke")
         return None
 
-    def _finish(self, job: _Job) -> None:
+    def _finish(self, job: _Job | _Past) -> None:
         """Nothing more is done about `job`."""
-        job.turn.leave()
-        self._order.forget(job.session, job.turn)
+        if isinstance(job, _Job):
+            job.turn.leave()
+            self._order.forget(job.session, job.turn)
         self._under_way.pop(id(job), None)
-        if self._room_made is not None and not self._room_made.done():
-            self._room_made.set_result(None)
+        if self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
         self._close_once_done()
 
     def _close_once_done(self) -> None:
@@ -239,7 +290,8 @@ class Pipeline:
     def _abandon(self) -> None:
         """Drop all that was not begun, or whose worker was cancelled."""
         for job in tuple(self._under_way.values()):
-            self._drop(job, "the run was stopped")
+            if isinstance(job, _Job):
+                self._drop(job, "the run was stopped")
             self._finish(job)
 
     async def _conduct(self, job: _Job) -> Later | None:
@@ -254,9 +306,14 @@ class Pipeline:
             exchange,
             session,
             self._endpoints.name(exchange.request),
-            self._knowledge.of_targets(exchange.request, self._targets),
+            self._knowledge.of_targets(exchange.request, self._settings.targets),
             self._sessions.before(session, exchange),
         )
+        if session in self._cut:
+            self._cut.discard(session)
+            await self._trials.retell(case)
+        if job.turn.due_at is not None:
+            self._hear(SentLate(max(time.monotonic() - job.turn.due_at, 0.0)))
         later = await self._trials.conduct(case, job.turn)
         self._sessions.add(session, exchange, time.monotonic())
         return later
@@ -269,9 +326,10 @@ class Pipeline:
 
     def _start_session_trials(self, *, is_over: bool = False) -> None:
         """Have the sessions worked on that have gone quiet, or all when the run is over."""
-        if self._stopping.is_set():
+        if self._stopping.is_set() or self._is_between or not self._governor.sends_scripts:
             return
         for _, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
+            self._under_way[id(past)] = past
             self._ready.put(past)
 
     async def _work_session(self, past: _Past) -> None:
@@ -290,6 +348,7 @@ class Pipeline:
         up_at = time.monotonic()
         while True:
             self._hear(QueueSeen("intake", len(self._intake), self._intake.capacity))
+            self._governor.look()
             now = time.monotonic()
             up_at = now if self._brakes.is_up() else up_at
             if why := self._brakes.halted() or self._given_up(now, down_seconds=now - up_at):

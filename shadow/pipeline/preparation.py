@@ -7,11 +7,15 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.model import Exchange, Headers, Request, Signs, field, with_field, without_field
+from shadow.model import Exchange, Headers, Identity, Request, Signs, field, with_field, without_field
 from shadow.model.remembering import by_headers
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+_NONCE = "0f" * 16
+"""Of what form the nonces of requests are that were never recorded."""
 
 
 class Preparation:
@@ -65,10 +69,25 @@ class Preparation:
         if salt:
             made = self._with_fresh_idempotency_key(made, salt)
         headers = (*self._dressed(made.headers), (TRIAL_FIELD, b"%d" % trial))
-        dressed = Request(made.method, made.target, made.version, headers, made.body, made.trailers)
+        target = self._aimed(made.target)
+        dressed = Request(made.method, target, made.version, headers, made.body, made.trailers)
         if self._signer is None:
             return dressed
         return self.signed(dressed, seen_at=exchange.seen_at, salt=f"{salt}:{use}")
+
+    def own(self, request: Request, trial: int, identity: Identity | None = None) -> Request:
+        """A request that the configuration has, below the target's prefix, with its Host, marked, and with
+        the credentials of `identity`."""
+        prefix = self._target.path_prefix.encode()
+        headers = with_field(request.headers, b"Host", self._target.authority.encode())
+        headers = (*headers, *identity.headers) if identity else headers
+        made = self.marked(
+            msgspec.structs.replace(request, target=prefix + request.target, headers=headers), trial
+        )
+        if identity is None or not identity.key or self._signer is None:
+            return made
+        nonce = _like(_NONCE, f"{self._run}:own:{trial}")
+        return self._signer.sign(made, key=identity.key, at=self._clock(), nonce=nonce) or made
 
     def edited(self, request: Request, session: str, *, salt: str) -> Request:
         """A prepared request after an edit: live values that the edit brought in translated, signed anew."""
@@ -109,6 +128,13 @@ class Preparation:
     def _with_run(self, headers: Headers) -> Headers:
         bare = without_field(without_field(headers, RUN_FIELD), TRIAL_FIELD)
         return (*bare, (RUN_FIELD, self._run.encode()))
+
+    def _aimed(self, target: bytes) -> bytes:
+        """A request target in absolute form with the target's authority; any other as it is."""
+        if self._keeps_host or target.startswith(b"/") or not (absolute := _ABSOLUTE.match(target)):
+            return target
+        authority = self._target.authority.encode()
+        return b"%b://%b%b" % (self._target.scheme.encode(), authority, target[absolute.end() :])
 
     def _with_fresh_idempotency_key(self, request: Request, salt: str) -> Request:
         key = field(request.headers, b"idempotency-key")

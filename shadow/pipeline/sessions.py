@@ -49,6 +49,10 @@ class Sessions:
             return told
         return tuple(each for each in told if each.index < exchange.index)
 
+    def names(self) -> set[str]:
+        """The sessions that are remembered."""
+        return set(self._past)
+
     def quiet(self, now: float, *, is_over: bool = False) -> list[tuple[str, tuple[Exchange, ...]]]:
         """Each session that has been quiet long enough, once; all of them when the run `is_over`."""
         ripe = []

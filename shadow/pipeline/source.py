@@ -8,8 +8,8 @@ from typing import Protocol
 
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
-from shadow.model import Event, Exchange, Fate, FramesSeen, SentLate, Settled, TapTimed
-from shadow.pipeline.intake import Intake
+from shadow.model import Event, Exchange, Fate, FramesSeen, Settled, TapTimed
+from shadow.pipeline.intake import Takes
 from shadow.replay import Pacer
 
 _WATCH_SECONDS = 1.0
@@ -25,7 +25,11 @@ class Source(Protocol):
         """How many exchanges each tap says it saw, by the tap's name; none that does not count itself."""
         ...
 
-    async def feed(self, intake: Intake, hear: Hear) -> None: ...
+    async def feed(self, intake: Takes, hear: Hear) -> None: ...
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        """When `exchange` was to leave, in the loop's clock; None without a schedule. To be asked once."""
+        ...
 
 
 class Recorded:
@@ -35,22 +39,27 @@ class Recorded:
         self._items = items
         self._pacer = pacer
         self.captured: Mapping[str, int] = {}
+        self._due: dict[int, float] = {}
+        """By index, of those that wait in the intake."""
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         is_paced = bool(self._pacer.pace.speed or self._pacer.pace.per_second)
         for item in self._items:
             if isinstance(item, Settled):
                 hear(item)
                 continue
             try:
-                if is_paced:
-                    hear(SentLate(await self._pacer.wait(item.seen_at)))
+                if is_paced and (due_at := await self._pacer.wait(item.seen_at)) is not None:
+                    self._due[item.index] = due_at
                 is_in = await intake.put(item)
             except asyncio.CancelledError:
                 hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
                 raise
             if not is_in:
                 hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        return self._due.pop(exchange.index, None)
 
 
 class Tapped:
@@ -92,7 +101,7 @@ class Tapped:
         """Take no more; what was taken is worked off."""
         self._stop.set()
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         def on_exchange(exchange: Exchange) -> None:
             if not intake.offer(exchange):
                 hear(Settled(exchange.tap, Fate.DROPPED, 1, "intake full"))
@@ -113,6 +122,9 @@ class Tapped:
         while not self._is_alone():  # noqa: ASYNC110  # the system tells nobody that a parent has gone
             await asyncio.sleep(_WATCH_SECONDS)
         self._stop.set()
+
+    def take_due(self, exchange: Exchange) -> None:
+        """Live traffic has no schedule."""
 
     def _settle(self, hello: Hello, ledger: Ledger, hear: Hear) -> None:
         """Tell what the tap dropped or could not parse since its last ledger."""

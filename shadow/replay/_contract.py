@@ -34,6 +34,15 @@ class Sending(msgspec.Struct, frozen=True):
     lane: str = ""
     """Sendings of one lane may share a connection and keep their order; usually the session."""
 
+    @property
+    def size_bytes(self) -> int:
+        """What leaves for it, as HTTP/1.1 says it, save for chunk sizes and trailers."""
+        if self.wire is not None:
+            return sum(map(len, self.wire.segments))
+        request = self.request
+        head = len(request.method) + len(request.target) + len(request.version) + 6
+        return head + sum(len(name) + len(value) + 4 for name, value in request.headers) + len(request.body)
+
 
 class Transport(Protocol):
     """Sends to one target and never raises for anything the network or the peer does."""

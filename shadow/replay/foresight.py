@@ -9,10 +9,9 @@ from functools import lru_cache
 import msgspec
 
 from shadow.model import Headers, Request
-from shadow.replay.rewrite import CONDITIONS, Aim, rewrite_fields, rewrite_target
-
-type Key = tuple[str | None, str]
-"""Kind, and live value."""
+from shadow.replay.aim import Aim
+from shadow.replay.memory import Key, Memory, Place
+from shadow.replay.rewrite import CONDITIONS, rewrite_fields, rewrite_target
 
 _TARGETS = 4096
 _HEADERS = 1024
@@ -25,17 +24,30 @@ class Asked(msgspec.Struct, frozen=True):
 
     found: tuple[Key, ...]
     """What would change it, were it known."""
+    bare: tuple[str, ...]
+    """The same, of whatever kind."""
     noted: tuple[Key, ...]
     """What the client used."""
     kind: str = ""
     """Of a target: the kind of thing that it is about."""
 
+    def may_be_known(self, memory: Memory) -> bool:
+        """Whether anything of this is in `memory`."""
+        values, kinds = memory.values, memory.kinds
+        if not values:
+            return False
+        for key in self.found:
+            if key in values:
+                return True
+        return any(text in kinds for text in self.bare)
+
 
 class Foresight:
-    """Tells what requests ask for. `aim` is that of all rewriting."""
+    """Tells what requests ask for. `aim` and `keeps_host` are those of all rewriting."""
 
-    def __init__(self, aim: Aim) -> None:
+    def __init__(self, aim: Aim, *, keeps_host: bool = False) -> None:
         self._aim = aim
+        self._keeps_host = keeps_host
         self._target = lru_cache(_TARGETS)(self._of_target)
         self._fields = lru_cache(_HEADERS)(self._of_fields)
 
@@ -59,7 +71,8 @@ class Foresight:
         if any(name.lower() in CONDITIONS for name, _ in headers):
             return None  # they depend on the whole path
         record = _Record()
-        return record.asked() if rewrite_fields(headers, kind, record, self._aim) == headers else None
+        made = rewrite_fields(headers, kind, record, self._aim, keeps_host=self._keeps_host)
+        return record.asked() if made == headers else None
 
 
 class _Record:
@@ -67,14 +80,22 @@ class _Record:
 
     def __init__(self) -> None:
         self._found: dict[Key, None] = {}
+        self._bare: dict[str, None] = {}
         self._noted: dict[Key, None] = {}
+        self.place: Place = ("", "")
 
     def find(self, text: str, kind: str | None) -> str | None:
         self._found[kind, text] = None
+        return None
+
+    knows = find
+
+    def find_bare(self, text: str) -> str | None:
+        self._bare[text] = None
         return None
 
     def note(self, text: str, kind: str | None) -> None:
         self._noted[kind, text] = None
 
     def asked(self, kind: str = "") -> Asked:
-        return Asked(tuple(self._found), tuple(self._noted), kind)
+        return Asked(tuple(self._found), tuple(self._bare), tuple(self._noted), kind)

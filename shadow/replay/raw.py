@@ -81,7 +81,7 @@ class RawTransport:
         """
         if not self.can_send(sending):
             return NoReply(Silence.UNSENT, "half a close is not to be had over TLS")
-        refusal = await self._guard.turn()
+        refusal = await self._guard.turn(sending, self.target)
         if refusal:
             return NoReply(Silence.UNSENT, refusal)
         attempt = Attempt(sending, self.settings.body_bytes_max, self._answer_bytes_max)
@@ -110,7 +110,11 @@ class RawTransport:
             return False
         attempt.begin(kept, is_kept=True)
         attempt.timed_out = not await kept.ask(payload, attempt.answer, sending.timeout_seconds)
-        if not attempt.died_unheard() or request.method not in IDEMPOTENT or self._guard.admit():
+        if (
+            not attempt.died_unheard()
+            or request.method not in IDEMPOTENT
+            or self._guard.admit(sending, self.target)
+        ):
             return True
         attempt.again()
         return False

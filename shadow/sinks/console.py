@@ -17,7 +17,18 @@ from rich.text import Text
 
 from shadow.content.redaction import Redactor, redact_finding
 from shadow.errors import SinkError
-from shadow.model import Broke, Event, Finding, Found, Severity, StateChanged, TargetSeen
+from shadow.model import (
+    Broke,
+    Event,
+    Finding,
+    Found,
+    Judged,
+    Sent,
+    Settled,
+    Severity,
+    StateChanged,
+    TargetSeen,
+)
 from shadow.sinks._background import Background
 from shadow.sinks.ledger import Ledger, severity_of
 from shadow.sinks.lines import finding_line, json_line
@@ -56,7 +67,7 @@ class Console:
     `ledger` must hear the same events. What hostile peers sent is redacted and escaped before it is shown.
     """
 
-    hears: frozenset[type] = frozenset((Found, TargetSeen, StateChanged, Broke))
+    ignores: frozenset[type] = frozenset((Sent, Settled, Judged))
 
     def __init__(
         self,
@@ -265,6 +276,16 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in summary[name].items())
         for name in ("sent", "trials", "findings")
     ]
+    if (late := summary["late"])["requests"]:
+        lines.append(
+            f"late: p50 {late['p50_seconds'] * 1000:.1f} ms, p99 {late['p99_seconds'] * 1000:.1f} ms,"
+            f" at most {late['max_seconds'] * 1000:.1f} ms"
+        )
+    if any(each["state"] in ("throttled", "safe", "stopped") for each in summary["states"]):
+        words = ", ".join(each["state"] for each in summary["states"][:10])
+        lines.append(f"the shadow environment suffered, and was asked less: {words}")
+    if unwritten := {name: count for name, count in summary["unwritten"].items() if count}:
+        lines.append("not written: " + ", ".join(f"{count:,} {name}" for name, count in unwritten.items()))
     return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
 
 

@@ -5,10 +5,14 @@ from hypothesis import strategies as st
 
 from shadow.model import Request, Response
 from shadow.replay import Correlation, Target
+from shadow.replay.aim import Aim
 from shadow.replay.evidence import gather, may_tell
+from shadow.replay.evidence_text import Asked as Evidently
 from shadow.replay.foresight import Foresight
 from shadow.replay.rewrite import rewrite
 
+TARGET = Target("candidate", "http", "shadow.test", 80)
+AIM = Aim(TARGET)
 IDS = ("0f1e2d3c-4b5a-4968-8796-a5b4c3d2e1f0", "inst-4f9ac2b17d", "77", "sk9Qw3Zr8Xt2Lp5V")
 WORDS = st.sampled_from((*IDS, "v1", "instances", "x", ""))
 TARGETS = st.builds(
@@ -37,12 +41,21 @@ REQUESTS = st.builds(Request, st.just(b"GET"), TARGETS, st.just(b"HTTP/1.1"), FI
 class Asked:
     """Knows nothing, and writes down what it was asked."""
 
+    place: tuple[str, object] = ("", "")
+
     def __init__(self) -> None:
+        self.bare: set[str] = set()
         self.asked: set[tuple[str | None, str]] = set()
         self.noted: set[tuple[str | None, str]] = set()
 
     def find(self, text: str, kind: str | None) -> str | None:
         self.asked.add((kind, text))
+        return None
+
+    knows = find
+
+    def find_bare(self, text: str) -> str | None:
+        self.bare.add(text)
         return None
 
     def note(self, text: str, kind: str | None) -> None:
@@ -51,19 +64,20 @@ class Asked:
 
 @given(REQUESTS)
 def test_what_is_foreseen_is_all_that_rewriting_asks_for(request: Request) -> None:
-    foreseen = Foresight(lambda text: text).of(request)
+    foreseen = Foresight(AIM).of(request)
     lookup = Asked()
-    made = rewrite(request, lookup, lambda text: text)
+    made = rewrite(request, lookup, AIM)
     if foreseen is None:
         assert any(name == b"If-Match" for name, _ in request.headers)
         return
     assert made == request
     assert {key for part in foreseen for key in part.found} == lookup.asked
+    assert {text for part in foreseen for text in part.bare} == lookup.bare
     assert {key for part in foreseen for key in part.noted} == lookup.noted
 
 
 def test_what_speaks_of_the_live_service_is_not_foreseen() -> None:
-    foresight = Foresight(lambda text: text.replace("live.test", "shadow.test"))
+    foresight = Foresight(Aim(TARGET, ("live.test:80",)))
     assert foresight.of(Request(b"GET", b"/", headers=((b"Referer", b"http://live.test/"),))) is None
 
 
@@ -72,8 +86,7 @@ def test_translation_is_the_same_whether_it_was_asked_before_or_not(
     requests: list[tuple[Request, bool]],
 ) -> None:
     """A body, though an empty object, takes the long way."""
-    target = Target("candidate", "http", "shadow.test", 80)
-    short, long = Correlation(target, ("live.test:80",)), Correlation(target, ("live.test:80",))
+    short, long = Correlation(TARGET, ("live.test:80",)), Correlation(TARGET, ("live.test:80",))
     for number, (request, learns) in enumerate(requests):
         with_body = Request(request.method, request.target, request.version, request.headers, b"{}")
         made, other = short.translate(request, "s"), long.translate(with_body, "s")
@@ -116,5 +129,6 @@ _ANSWERS = st.builds(
 def test_answers_that_look_equal_at_a_glance_are_evidence_of_nothing(
     live: Response, shadow: Response
 ) -> None:
+    asked = Evidently(Request(b"GET", b"/instances"), lambda *_: None)
     if not may_tell(live, shadow):
-        assert list(gather(live, shadow, ["", "instances"], lambda _: None)) == []
+        assert list(gather(live, shadow, asked)) == []
