@@ -146,7 +146,7 @@ def _check_values(settings: Settings) -> None:
     for name in ("candidate", "baseline"):
         if url := getattr(settings, name):
             parse_target(name, url)
-    for name in ("listen", "metrics"):
+    for name in ("listen", "metrics", "admin"):
         if address := getattr(settings, name):
             parse_address(name, address)
     for port in settings.scope.protocols:

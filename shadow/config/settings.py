@@ -66,6 +66,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """For one answer of a target; beyond it the answer is a hang."""
     metrics: str = ""
     """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
+    admin: str = ""
+    """``HOST:PORT`` of the admin endpoint: ``GET /state``, ``POST /pause``, ``/resume``, ``/stop``. Empty for
+    none. Others than loopback addresses need a token in ``SHADOW_ADMIN_TOKEN``."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
     allow_writes: bool = False

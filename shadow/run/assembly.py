@@ -1,6 +1,7 @@
 """Settings to a pipeline: targets with their transports, judging, trials."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -32,6 +33,7 @@ from shadow.replay import (
     GuardSettings,
     Target,
 )
+from shadow.run.admin import admin_settings
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
@@ -113,6 +115,7 @@ def check(settings: Settings) -> None:
     configured_signer(settings)
     _check_identities(settings)
     check_patterns(settings)
+    admin_settings(settings, os.environ)
 
 
 def _check_identities(settings: Settings) -> None:
@@ -153,10 +156,11 @@ def _urls(settings: Settings) -> list[tuple[str, str]]:
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
     """What a tap listens on is live too: what is sent there goes through to the live service. So is what
-    answers on sniffed ports of this machine."""
+    answers on sniffed ports of this machine. The admin endpoint must not be reached by what is replayed."""
     rate = settings.rate_per_second
     sniffed = [f"0.0.0.0:{port}" for port in settings.scope.ports] if not settings.listen else []
-    live = (settings.live, settings.listen if is_live else "", *(sniffed if is_live else []))
+    own = (settings.listen if is_live else "", settings.admin if not settings.admin.endswith(":0") else "")
+    live = (settings.live, *own, *(sniffed if is_live else []))
     return GuardSettings(
         live=tuple(each for each in live if each),
         allow=settings.safety.allow,

@@ -6,7 +6,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -21,6 +21,7 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
+from shadow.run.admin import Controls, admin_settings, administered
 from shadow.run.assembly import Assembly, assemble
 from shadow.sinks.console import Console, ConsoleSettings
 from shadow.sinks.folder import Folder, claim
@@ -76,6 +77,7 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
     run = run_settings.run or secrets.token_hex(6)
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
+    admin = admin_settings(settings, os.environ)
     assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear, earlier=earlier)
     try:
         await assembly.guard.check()
@@ -90,7 +92,11 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             if _is_one_place(assembly.targets):
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
-            await _run(assembly.pipeline, source)
+            controls = _controls(assembly, ledger, run)
+            async with administered(admin, controls) as url:
+                if url:
+                    print(f"admin at {url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
+                await _run(assembly.pipeline, source, controls.stop)
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
@@ -102,10 +108,32 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
         await assembly.environment.close()
 
 
-async def _run(pipeline: Pipeline, source: Source) -> None:
+def _controls(assembly: Assembly, ledger: Ledger, run: str) -> Controls:
+    """The switches of the run. What is stopped so counts as stopped by a safety rule."""
+
+    def stop(why: str) -> None:
+        assembly.guard.halt(why)
+        assembly.pipeline.stop(why)
+
+    def state() -> dict[str, object]:
+        return {
+            "run": run,
+            "state": assembly.governor.state,
+            "states": list(ledger.states),
+            "targets": {link.target.name: link.is_up for link in assembly.environment.links},
+            "requests": assembly.guard.admitted,
+            "bytes": assembly.guard.admitted_bytes,
+            "ledger": {"captured": ledger.captured} | {fate.value: n for fate, n in ledger.fates.items()},
+        }
+
+    return Controls(state, stop, assembly.governor.pause, assembly.governor.resume)
+
+
+async def _run(pipeline: Pipeline, source: Source, kill: Callable[[str], None]) -> None:
     """Run until the end, or until a signal asks to stop; a second one ends at once.
 
-    Where taps come and go, the first signal ends the taking alone: what was taken is worked off.
+    Where taps come and go, the first signal ends the taking alone: what was taken is worked off. SIGUSR1 has
+    nothing sent any more, as the kill file does.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -124,6 +152,7 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
 
     for each in _ENDING_SIGNALS:
         loop.add_signal_handler(each, stop)
+    loop.add_signal_handler(signal.SIGUSR1, kill, "asked to by SIGUSR1")
     try:
         await pipeline.run(source)
     except asyncio.CancelledError:
@@ -131,7 +160,7 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
             raise
         task.uncancel()  # a person asked for it: what was found is written as at any end
     finally:
-        for each in _ENDING_SIGNALS:
+        for each in (*_ENDING_SIGNALS, signal.SIGUSR1):
             loop.remove_signal_handler(each)
 
 
