@@ -155,7 +155,8 @@ def _check_values(settings: Settings) -> None:
     parse_conditions(settings.condition)
     _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
     by = settings.session.by
-    if by not in {"connection", "identity"} and not re.fullmatch(r"(header|cookie):\S+", by):
+    if not re.fullmatch(r"connection|client|identity|token|(header|cookie|query):\S+|body:\$[.\[].+", by):
         raise ConfigError(
-            f"session.by {by!r} is not 'connection', 'identity', 'header:NAME' or 'cookie:NAME'"
+            f"session.by {by!r} is not 'connection', 'client', 'identity', 'token', 'header:NAME',"
+            " 'cookie:NAME', 'query:NAME' or 'body:$.path'"
         )

@@ -16,7 +16,8 @@ from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Turn
-from shadow.pipeline.scope import Scope, session_of
+from shadow.pipeline.scope import Scope
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
