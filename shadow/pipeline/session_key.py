@@ -8,7 +8,7 @@ from shadow.content import json, query
 from shadow.content.cookie import crumbs
 from shadow.model import Exchange, Request, Signs, field, fields
 
-_CLIENT = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):\d{1,5}(?!\d)")
+_CLIENT = re.compile(r"(\[[0-9A-Fa-f:.%]+\]|[^\s:\[\]]+):\d{1,5}(?=$|[>#])")
 """An address with its port, as taps name connections."""
 _SHOWN_CHARACTERS = 64
 """What is longer is remembered as a digest."""
@@ -41,9 +41,9 @@ def _of_header(request: Request, name: str) -> bytes | None:
 
 
 def _of_cookie(request: Request, name: str) -> bytes | None:
-    return next(
-        (crumb[len(name) + 1 :] for crumb in _cookies(request) if crumb.startswith(f"{name}=".encode())), None
-    )
+    wanted = f"{name}=".encode()
+    found = (crumb[len(wanted) :] for crumb in _cookies(request) if crumb.startswith(wanted))
+    return next(found, None)
 
 
 def _of_query(request: Request, name: str) -> bytes | None:
