@@ -4,6 +4,7 @@ from shadow.model.authority import authority
 from shadow.model.event import (
     RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -54,6 +55,7 @@ __all__ = [
     "AnswerClass",
     "Broke",
     "Change",
+    "ConditionMet",
     "Difference",
     "Edit",
     "Ending",

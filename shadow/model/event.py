@@ -109,6 +109,18 @@ class FramesSeen(msgspec.Struct, frozen=True):
     lost: int
 
 
+class ConditionMet(msgspec.Struct, frozen=True):
+    """A network condition of ours met `count` more requests on their way, and so many bytes."""
+
+    target: str
+    condition: str
+    """``"latency"``, ``"reset"``: a closed set."""
+    direction: str
+    """``"up"`` or ``"down"``."""
+    count: int
+    byte_count: int
+
+
 RUN_STATES = ("normal", "paused", "throttled", "safe", "stopped", "stopping")
 """What a run may be in, one at a time; ``"stopped"`` is safe mode's last step."""
 
@@ -132,6 +144,7 @@ type Event = (
     | SentLate
     | TapTimed
     | FramesSeen
+    | ConditionMet
     | StateChanged
 )
 

@@ -25,6 +25,8 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 §2.1: the last 32 bit
 type Ip = IPv4Address | IPv6Address
 type Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host name or literal, and port, to IP addresses as text; raises OSError where there are none."""
+type Detour = Callable[[Sequence["Address"]], Awaitable[Sequence["Address"]]]
+"""Checked addresses to those that lead there by way of a relay of our own."""
 
 
 class GuardSettings(msgspec.Struct, frozen=True):
@@ -84,6 +86,11 @@ class Guard:
         self._clock = clock
         self._next_look_at = 0.0
         self._next_slot_at = 0.0
+        self._detours: dict[Target, Detour] = {}
+
+    def lead(self, target: Target, detour: Detour) -> None:
+        """From now on `addresses` of `target` are those that `detour` gives for the checked ones."""
+        self._detours[target] = detour
 
     async def check(self) -> None:
         """Return if every target may be used. Raises UnsafeError, or TargetError for an unknown name."""
@@ -108,7 +115,9 @@ class Guard:
         if trouble:
             self.halted = self._killed = trouble
             raise UnsafeError(trouble)
-        return tuple(Address(text, target.port) for text in found)
+        checked = tuple(Address(text, target.port) for text in found)
+        detour = self._detours.get(target)
+        return checked if detour is None else tuple(await detour(checked))
 
     def halt(self, why: str) -> None:
         """Have nothing sent any more, not even what was admitted already."""
