@@ -153,6 +153,8 @@ def _check_values(settings: Settings) -> None:
         if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
             raise ConfigError(f"scope.protocols names {port!r}: a port is a number from 1 to 65535")
     read_conditions(settings.condition)
+    if settings.passes is None and settings.duration_seconds is None:
+        raise ConfigError(f"loops {settings.loops!r} would never end: give a --duration too")
     _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
     by = settings.session.by
     if not re.fullmatch(r"connection|client|identity|token|(header|cookie|query):\S+|body:\$[.\[].+", by):

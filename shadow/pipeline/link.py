@@ -99,6 +99,11 @@ class Link:
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
 
+    def begin_pass(self, number: int) -> None:
+        """Forget which value stands for which: the same traffic comes again, as from other clients."""
+        self.correlation.clear()
+        self._preparation.begin_pass(number)
+
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
         edit = mutate(self.target.name)(ready.request)

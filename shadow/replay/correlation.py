@@ -111,6 +111,12 @@ class Correlation:
         for (kind, live), shadow in self._shared.items():
             yield Mapping(live, shadow, kind, None)
 
+    def clear(self) -> None:
+        """Forget everything."""
+        self._shared.clear()
+        self._scopes.clear()
+        self._pairs.clear()
+
     def forget(self, session: str) -> None:
         """Drop what only `session` knew."""
         self._scopes.pop(session, None)
