@@ -116,6 +116,11 @@ class Link:
         changed = msgspec.structs.replace(ready.request, headers=headers)
         return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
 
+    def begin_pass(self, number: int) -> None:
+        """Forget which value stands for which: the same traffic comes again, as from other clients."""
+        self.correlation.forget_all()
+        self._preparation.begin_pass(number)
+
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
         edit = mutate(self.target.name)(ready.request)

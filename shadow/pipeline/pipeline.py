@@ -4,6 +4,7 @@ import asyncio
 import time
 import traceback
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.governor import Governor
-from shadow.pipeline.intake import Intake
+from shadow.pipeline.intake import Intake, PassEnd
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Orders, Turn
 from shadow.pipeline.restoring import Restoring
-from shadow.pipeline.scope import Scope, session_of
+from shadow.pipeline.scope import Scope
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
@@ -105,6 +107,9 @@ class Pipeline:
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
         self._under_way: set[asyncio.Task[None]] = set()
         self._fed_at: float | None = None
+        self._passes = 1
+        self._pass = ""
+        """Ends the names of the sessions of later passes over the same traffic."""
         self._take_due: Callable[[Exchange], float | None] = lambda _: None
         self._room = asyncio.Semaphore(settings.concurrency * _WAITING_PER_SLOT)
 
@@ -165,12 +170,16 @@ class Pipeline:
             if isinstance(seen, Boundary):
                 await self._change_batch(work)
                 continue
+            if isinstance(seen, PassEnd):
+                await self._end_pass(work)
+                seen.over.set()
+                continue
             due_at = self._take_due(seen)
             exchange = replayable(seen)
             if self._stopping.is_set():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
                 continue
-            session = session_of(exchange, self._settings.session_by, self._signer)
+            session = session_of(exchange, self._settings.session_by, self._signer) + self._pass
             if refusal := self._scope.refusal(exchange, session):
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
@@ -181,7 +190,8 @@ class Pipeline:
             except asyncio.CancelledError:
                 self._drop(exchange, turn, "the run was stopped")
                 raise
-            self._start(work, self._work(exchange, session, turn), f"exchange {exchange.index}")
+            task = self._start(work, self._work(exchange, session, turn), f"exchange {exchange.index}")
+            task.add_done_callback(partial(self._ended, exchange, turn))
 
     async def _change_batch(self, work: asyncio.TaskGroup) -> None:
         """Let all that is under way end, and have the environment put back."""
@@ -193,10 +203,6 @@ class Pipeline:
         await self._restore("between two batches")
         self._is_between = False
 
-    async def _idle(self) -> None:
-        while self._under_way:
-            await asyncio.wait(self._under_way)
-
     async def _restore(self, when: str) -> None:
         """Put the environment back, where that is configured; a failure ends the run."""
         if self._restoring is None or self._stopping.is_set():
@@ -205,10 +211,37 @@ class Pipeline:
         if self.failure:
             self.stop(self.failure)
 
-    def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
+    def _start(
+        self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str
+    ) -> asyncio.Task[None]:
         task = work.create_task(job, name=name)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        return task
+
+    def _ended(self, exchange: Exchange, turn: Turn, _: asyncio.Task[None]) -> None:
+        """Give back what the exchange held. Its task may have been cancelled before its first step, and has
+        told nothing then."""
+        self._drop(exchange, turn, "the run was stopped")
+        turn.leave()
+        self._room.release()
+
+    async def _end_pass(self, work: asyncio.TaskGroup) -> None:
+        """Work off all of a pass over recorded traffic, and forget what the next one is to find out anew."""
+        await self._idle()
+        self._start_session_trials(work, is_over=True)
+        await self._idle()
+        self._passes += 1
+        self._pass = f" in pass {self._passes}"
+        self._order = Order()
+        self._sessions.clear()
+        self._cut.clear()
+        await self._restore("between two passes")
+        self._trials.begin_pass(self._passes)
+
+    async def _idle(self) -> None:
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     async def _work(self, exchange: Exchange, session: str, turn: Turn) -> None:
         """One exchange from its turn on. A bug is caught here, and costs this exchange alone."""
@@ -229,7 +262,6 @@ class Pipeline:
         finally:
             turn.leave()
             self._order.forget(session, turn)
-            self._room.release()
 
     async def _conduct(self, exchange: Exchange, session: str, turn: Turn) -> Later | None:
         """Try the exchange; what is still to be tried of it where nobody waits."""

@@ -81,6 +81,11 @@ class Trials:
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
         """The latest mutant of an exchange under work that was answered badly."""
 
+    def begin_pass(self, number: int) -> None:
+        """Have both targets meet the same recorded traffic afresh."""
+        for link in self._environment.links:
+            link.begin_pass(number)
+
     async def conduct(self, case: Case, turn: Turn) -> Later:
         """Try the exchange and its mutants; `turn` is told when the original has been sent.
 

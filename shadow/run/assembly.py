@@ -1,6 +1,7 @@
 """Settings to a pipeline: targets with their transports, judging, trials."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -27,8 +28,9 @@ from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
-from shadow.pipeline.scope import Scope, session_of
+from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.traces import Traces
@@ -41,6 +43,7 @@ from shadow.replay import (
 )
 from shadow.replay.reset import Reset, ResetSettings
 from shadow.replay.rules import Rules
+from shadow.run.admin import admin_settings
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
@@ -105,6 +108,7 @@ def assemble(
 
     Raises ConfigError for settings that cannot be used together.
     """
+    _check_together(settings)
     check_patterns(settings)
     targets = [parse_target(name, url) for name, url in _urls(settings)]
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
@@ -164,7 +168,17 @@ def check(settings: Settings) -> None:
     check_patterns(settings)
     Rules(settings.correlation)
     configured_reset(settings)
+    _check_together(settings)
     Probes.of(settings.probe, settings.identities)
+    admin_settings(settings, os.environ)
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.reset is not None and settings.workers > 1:
+        raise ConfigError(
+            f"workers = {settings.workers} and [reset] do not go together: nothing may be under"
+            " way during a reset; leave one of them out"
+        )
 
 
 def _check_identities(settings: Settings) -> None:
@@ -205,10 +219,11 @@ def _urls(settings: Settings) -> list[tuple[str, str]]:
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
     """What a tap listens on is live too: what is sent there goes through to the live service. So is what
-    answers on sniffed ports of this machine."""
+    answers on sniffed ports of this machine. The admin endpoint must not be reached by what is replayed."""
     rate = settings.rate_per_second
     sniffed = [f"0.0.0.0:{port}" for port in settings.scope.ports] if not settings.listen else []
-    live = (settings.live, settings.listen if is_live else "", *(sniffed if is_live else []))
+    own = (settings.listen if is_live else "", settings.admin if not settings.admin.endswith(":0") else "")
+    live = (settings.live, *own, *(sniffed if is_live else []))
     return GuardSettings(
         live=tuple(each for each in live if each),
         allow=settings.safety.allow,
