@@ -33,6 +33,7 @@ from shadow.model import (
     Wire,
     field,
 )
+from shadow.pipeline.intake import Takes
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.source import Looped, Recorded
 from shadow.replay import BreakerSettings, Pace, Pacer
