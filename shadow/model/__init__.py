@@ -19,6 +19,7 @@ from shadow.model.event import (
     TargetSeen,
 )
 from shadow.model.exchange import (
+    CONVERSATIONS,
     Exchange,
     Headers,
     Message,
@@ -33,6 +34,7 @@ from shadow.model.finding import Finding
 from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
 from shadow.model.signing import Signs
 from shadow.model.trial import (
+    NO_RESPONSE,
     AnswerClass,
     Change,
     Difference,
@@ -49,6 +51,8 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "CONVERSATIONS",
+    "NO_RESPONSE",
     "AnswerClass",
     "Broke",
     "Change",

@@ -7,9 +7,11 @@ from itertools import count
 import msgspec
 
 from shadow.model import (
+    CONVERSATIONS,
     Edit,
     Event,
     Exchange,
+    Message,
     NoReply,
     Outcome,
     Parcel,
@@ -21,6 +23,7 @@ from shadow.model import (
     Wire,
 )
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.rewording import Rewording
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
 _MAX_WAIT_SECONDS = 0.25
@@ -41,6 +44,9 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    protocol: str = "http"
+    messages: tuple[Message, ...] = ()
+    """A conversation as recorded."""
 
     @property
     def pause_seconds(self) -> float:
@@ -90,9 +96,18 @@ class Link:
     ) -> Ready:
         """The exchange's request (or `request`, made of it) ready for this target; see `Preparation.of`."""
         trial = next(self._trials)
+        if exchange.protocol in CONVERSATIONS:
+            return self._prepared_talk(exchange, session, trial, salt)
         return Ready(
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
+
+    def _prepared_talk(self, exchange: Exchange, session: str, trial: int, salt: str) -> Ready:
+        """A conversation; a WebSocket's handshake is prepared as any request."""
+        request = exchange.request
+        if exchange.protocol == "websocket":
+            request = self._preparation.of(exchange, session, trial=trial, salt=salt)
+        return Ready(request, protocol=exchange.protocol, messages=exchange.messages)
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
@@ -114,14 +129,29 @@ class Link:
             if self._stopping.is_set() and not self._breaker.is_up:
                 return NoReply(Silence.REFUSED, "the target is down")
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
-        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
-        outcome = await self._transports[via].send(sending)
+        sending = Sending(
+            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
+        )
+        if ready.protocol == "websocket":
+            outcome = await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+        else:
+            outcome = await self._transports[via].send(sending)
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))
         elif isinstance(outcome, Reply):
             self.tell(is_up=True)
         self._hear(Sent(self.target.name, parcel, outcome))
+        return outcome
+
+    async def _send_reworded(self, sending: Sending, *, is_shared: bool) -> Outcome:
+        """A WebSocket, whose messages name what its server, or another answer, has named."""
+        wording = Rewording(
+            self.correlation, sending.request, sending.messages, sending.lane, is_shared=is_shared
+        )
+        outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=wording))
+        if isinstance(outcome, Reply):
+            wording.learn(outcome.messages)
         return outcome
 
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, Settled, Signs, StateChanged
+from shadow.model import CONVERSATIONS, Broke, Event, Exchange, Fate, QueueSeen, Settled, Signs, StateChanged
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.intake import Intake
@@ -19,6 +19,7 @@ from shadow.pipeline.scope import Scope, session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
+from shadow.pipeline.talks import Talks
 from shadow.pipeline.trials import Later, Trials
 from shadow.wire.http1_form import replayable
 
@@ -70,8 +71,11 @@ class Pipeline:
         signer: Signs | None,
         brakes: Brakes,
         hear: Callable[[Event], None],
+        talks: Talks | None = None,
     ) -> None:
+        """Without `talks` no conversation may be in scope."""
         self._settings = settings
+        self._talks = talks
         self._scope = scope
         self._trials = trials
         self._session_trials = session_trials
@@ -191,6 +195,9 @@ class Pipeline:
             self.stop(why)
         if self._stopping.is_set():
             self._drop(exchange, turn, "the run was stopped")
+            return None
+        if exchange.protocol in CONVERSATIONS and self._talks is not None:
+            await self._talks.conduct(exchange, session, turn)
             return None
         case = Case(
             exchange,

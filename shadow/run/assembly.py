@@ -25,6 +25,8 @@ from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talks import Talks
 from shadow.pipeline.trials import Trials
 from shadow.replay import (
     Guard,
@@ -62,7 +64,7 @@ def assemble(
     Raises ConfigError for settings that cannot be used together.
     """
     check_patterns(settings)
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     signer = configured_signer(settings)
     stopping = asyncio.Event()
@@ -90,7 +92,7 @@ def assemble(
 
 def check(settings: Settings) -> None:
     """Raises ConfigError for whatever a run with these settings would refuse before it begins."""
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     Guard(_guard_settings(settings, len(targets), is_live=True), targets)
     Noise(_noise_settings(settings, targets, is_live=True))
     Redactor(settings.redaction, b"")
@@ -127,12 +129,36 @@ def configured_signer(settings: Settings) -> Signs | None:
 def scope_of(settings: Settings) -> Scope:
     """Which exchanges are worked on."""
     scope = settings.scope
-    return Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed)
+    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else "http"
+    return Scope(
+        include=scope.include,
+        exclude=scope.exclude,
+        sample=scope.sample,
+        seed=settings.seed,
+        scheme=scheme,
+    )
 
 
 def _urls(settings: Settings) -> list[tuple[str, str]]:
     named = (("candidate", settings.candidate), ("baseline", settings.baseline))
     return [(name, url) for name, url in named if url]
+
+
+def _targets(settings: Settings) -> list[Target]:
+    """The candidate, and the baseline where there is one. Raises ConfigError."""
+    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    kinds = {_SAME_KIND.get(each.scheme, each.scheme) for each in targets}
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"candidate {settings.candidate!r} and baseline {settings.baseline!r} speak different protocols;"
+            " give both the same scheme"
+        )
+    if settings.condition and targets and targets[0].scheme not in ("http", "https"):
+        raise ConfigError(f"--condition works on requests of HTTP alone, not on {targets[0].scheme}://")
+    return targets
+
+
+_SAME_KIND = {"https": "http", "tls": "tcp"}
 
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
@@ -204,6 +230,17 @@ def _pipeline(
         hear=hear,
         report=reporting.report,
     )
+    talks = Talks(
+        environment,
+        judging,
+        environment.candidate.correlation.same,
+        endpoints=TalkEndpoints(endpoints),
+        times=settings.confirmations,
+        may_write=settings.allow_writes,
+        seed=settings.seed,
+        hear=hear,
+        report=reporting.report,
+    )
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
@@ -223,4 +260,5 @@ def _pipeline(
         signer=signer,
         brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
         hear=hear,
+        talks=talks,
     )

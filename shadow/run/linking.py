@@ -10,8 +10,19 @@ from shadow.pipeline.link import Link
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
 from shadow.replay.conditions import ConditionedTransport, parse_conditions
+from shadow.replay.datagram import DatagramTransport
+from shadow.replay.dns import DnsTransport
 from shadow.replay.http import HttpTransport
+from shadow.replay.stream import StreamTransport
+from shadow.replay.websocket import WebSocketTransport
 
+_TALKERS: dict[str, Callable[[Target, Guard], Transport]] = {
+    "tcp": StreamTransport,
+    "tls": StreamTransport,
+    "udp": DatagramTransport,
+    "dns": DnsTransport,
+}
+"""By scheme, what carries conversations."""
 _RETRY_SECONDS_MAX = 2.0
 """A shadow that was restarted is back in use this soon."""
 
@@ -46,9 +57,13 @@ def link(
 
 def transports(settings: Settings, target: Target, guard: Guard) -> dict[str, Transport]:
     """Everything that can carry something to `target`, by name."""
+    if target.scheme in _TALKERS:
+        talker = _TALKERS[target.scheme](target, guard)
+        return {talker.name: talker}
     carriers: dict[str, Transport] = {
         "aiohttp": HttpTransport(target, guard),
         "raw": RawTransport(target, guard),
+        "websocket": WebSocketTransport(target, guard),
     }
     if not settings.condition:
         return carriers
