@@ -18,14 +18,20 @@ from shadow.model import (
 )
 
 
+_MAX_REASONS = 50
+
+
 class Ledger:
-    """Counts the events of one run. Other threads may read it: its dicts never change in size."""
+    """Counts the events of one run. Other threads may read it: its dicts never change in size, save the
+    reasons, which are copied whole."""
 
     def __init__(self) -> None:
         self.fates = dict.fromkeys(Fate, 0)
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
         self.findings = dict.fromkeys(Severity, 0)
+        self.reasons: dict[str, int] = {}
+        """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
         self._severities: dict[str, Severity] = {}
@@ -39,6 +45,8 @@ class Ledger:
         match event:
             case Settled():
                 self.fates[event.fate] += event.count
+                if event.fate is Fate.FILTERED and event.why:
+                    self._count_reason(event.why, event.count)
             case Sent() if not is_unsent(event):
                 self.sent[event.parcel] += 1
             case Judged():
@@ -55,6 +63,8 @@ class Ledger:
         """
         for fate in self.fates:
             self.fates[fate] += summary["ledger"].get(fate.value, 0)
+        for why, count in summary.get("filtered", {}).items():
+            self._count_reason(why, count)
         for verdict in self.verdicts:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
         for parcel in self.sent:
@@ -66,7 +76,8 @@ class Ledger:
     def summary(self, run: str, seed: int, started_at: float, seconds: float) -> dict[str, Any]:
         """The content of ``summary.json``; `started_at` is Unix time."""
         fates = dict(self.fates)
-        return {
+        reasons = dict(self.reasons)
+        found = {
             "run": run,
             "seed": seed,
             "started_at": started_at,
@@ -77,6 +88,11 @@ class Ledger:
             "trials": {verdict.value: count for verdict, count in self.verdicts.items()},
             "findings": {severity.value: self.findings[severity] for severity in reversed(Severity)},
         }
+        return found | {"filtered": reasons} if reasons else found
+
+    def _count_reason(self, why: str, count: int) -> None:
+        if why in self.reasons or len(self.reasons) < _MAX_REASONS:
+            self.reasons[why] = self.reasons.get(why, 0) + count
 
     def _found(self, finding: str, severity: Severity) -> None:
         """A finding heard again counts once, under its latest severity."""
