@@ -136,6 +136,8 @@ def _place(where: str) -> str:
             return f"{part} {rest}"
         case "message[]" if rest.startswith("$."):
             return f"message field {rest[2:]}"
+        case "message[]":
+            return f"message {rest}".rstrip()
         case "body" if rest.startswith("$."):
             return f"field {rest[2:]}"
         case "body":

@@ -1,6 +1,8 @@
 """What the answers of conversations amount to: DNS codes, how a WebSocket was closed."""
 
-from shadow.model import CONVERSATIONS, AnswerClass, Reply
+import re
+
+from shadow.model import CONVERSATIONS, AnswerClass, Change, Difference, Reply
 from shadow.wire.dns_message import parse
 from shadow.wire.dns_records import code_name
 
@@ -9,6 +11,8 @@ _BROKEN_CLOSES = frozenset({1002, 1007, 1011, 1014})
 """RFC 6455 §7.4.1: faults of whoever says so, or, of our frames, which were as recorded."""
 _REJECTING_CLOSES = frozenset({1003, 1008, 1009, 1010})
 _NO_CODE = 1005
+_UNIX_TIME = re.compile(r"(?<![\w.])[1-3]\d{9}(?:\d{3})?(?:\.\d+)?(?![\w.])")
+"""From 2001 to 2096."""
 
 
 def class_of_dns(reply: Reply) -> AnswerClass:
@@ -42,6 +46,15 @@ def close_code(reply: Reply) -> int | None:
         if message.kind == "close":
             return int.from_bytes(message.body[:2]) if len(message.body) >= 2 else _NO_CODE
     return None
+
+
+def is_clock(difference: Difference) -> bool:
+    """Whether two texts differ in nothing but Unix times, in seconds or milliseconds."""
+    left, right = difference.left, difference.right
+    if difference.change is not Change.VALUE or not isinstance(left, str) or not isinstance(right, str):
+        return False
+    ours, theirs = _UNIX_TIME.sub("<time>", left), _UNIX_TIME.sub("<time>", right)
+    return ours == theirs != left
 
 
 def words_of(reply: Reply) -> str:

@@ -8,6 +8,7 @@ from comparators import compare_talks
 from shadow.content.redaction import is_talk_masked
 from shadow.judge import Noise, Witness, Witnesses, classify, judge_original, template
 from shadow.judge.regression import Same
+from shadow.judge.said import is_clock
 from shadow.model import (
     NO_RESPONSE,
     AnswerClass,
@@ -134,7 +135,9 @@ class Talks:
         scope = self._endpoints.scope(exchange)
 
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
-            return self._noise.forgives(scope, difference, window_seconds=window_seconds)
+            return is_clock(difference) or self._noise.forgives(
+                scope, difference, window_seconds=window_seconds
+            )
 
         return judge_original(
             Witnesses(live, answers.candidate, answers.baseline),

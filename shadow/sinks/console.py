@@ -265,7 +265,8 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         for name in ("sent", "trials", "findings")
     ]
     lines[1:1] = [
-        f"filtered {count:,}: {why}" for why, count in list(summary.get("filtered", {}).items())[:_MAX_REASONS]
+        f"filtered {count:,}: {why}"
+        for why, count in list(summary.get("filtered", {}).items())[:_MAX_REASONS]
     ]
     return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
 

@@ -17,7 +17,6 @@ from shadow.model import (
     Verdict,
 )
 
-
 _MAX_REASONS = 50
 
 
