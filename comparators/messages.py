@@ -56,8 +56,8 @@ def messages(control: Reply, other: Reply) -> Iterator[Difference]:
     if (missing and other.is_complete) or (added and control.is_complete):
         if _closed_early(control, other):
             return  # that is told by the close, and is why
-        left, right = _counted(labels, missing), _counted(others, added)
-        yield Difference("messages", Change.LENGTH, left, right)
+        counts = _counted(labels, missing), _counted(others, added)
+        yield Difference("messages", Change.LENGTH, *counts)
 
 
 @talk_comparator

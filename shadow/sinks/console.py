@@ -264,10 +264,8 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in summary[name].items())
         for name in ("sent", "trials", "findings")
     ]
-    lines[1:1] = [
-        f"filtered {count:,}: {why}"
-        for why, count in list(summary.get("filtered", {}).items())[:_MAX_REASONS]
-    ]
+    reasons = list(summary.get("filtered", {}).items())[:_MAX_REASONS]
+    lines[1:1] = [f"filtered {count:,}: {why}" for why, count in reasons]
     return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
 
 
