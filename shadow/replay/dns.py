@@ -15,6 +15,7 @@ _CUT = 0x0200
 """The flag TC (RFC 1035 §4.1.1)."""
 _TRANSFERS = (251, 252)
 """IXFR and AXFR."""
+_UNANSWERED_SECONDS = 2.0
 _MAX_QUERY_BYTES = 65_535
 
 
@@ -78,7 +79,7 @@ class DnsTransport:
         self._ports.add(port)
         try:
             port.say(text)
-            await ears.answered(1, sending.timeout_seconds)
+            await ears.answered(1, _patience_seconds(sending))
         finally:
             self._ports.discard(port)
             port.abort()
@@ -104,6 +105,12 @@ class DnsTransport:
                 await ears.hearing.for_seconds(self.settings.quiet_seconds)
         finally:
             line.abort()
+
+
+def _patience_seconds(sending: Sending) -> float:
+    """How long for an answer; less where live gave none either, as far as was captured."""
+    was_answered = any(not each.is_from_client for each in sending.messages)
+    return sending.timeout_seconds if was_answered else min(_UNANSWERED_SECONDS, sending.timeout_seconds)
 
 
 class _Ears:
