@@ -36,7 +36,11 @@ _RUN = [
     ),
     click.option("--rate", metavar="N/s", help="Requests per second to each target; it waits, never drops."),
     click.option(
-        "--condition", metavar="LIST", help="A bad network on the way: latency=200ms,jitter=50ms,slice=10B"
+        "--condition",
+        multiple=True,
+        metavar="LIST",
+        help="A bad network on the way: latency=200ms,jitter=50ms,down.bandwidth=10kB/s,probability=20%; each"
+        " one given meets by itself.",
     ),
     click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),

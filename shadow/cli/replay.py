@@ -1,6 +1,5 @@
 """`shadow replay`: recorded traffic through the pipeline."""
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +42,7 @@ def replay(
     from shadow.pipeline.source import Recorded
     from shadow.replay import Pace, Pacer
     from shadow.run.execution import RunSettings, execute
+    from shadow.run.loop import run_replay
     from shadow.taps.files import Recording
 
     pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
@@ -51,7 +51,7 @@ def replay(
     key_log = key_log_at(settings.keylog)
     ports = ports or scope.ports
     with Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log) as recording:
-        code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings))
+        code = run_replay(execute(settings, Recorded(recording, pacer), run_settings))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
     return code

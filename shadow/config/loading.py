@@ -14,7 +14,7 @@ from shadow.auth.keys import SigningKey, TokenKey
 from shadow.config.settings import Settings
 from shadow.config.values import parse_address, parse_live, parse_target
 from shadow.errors import ConfigError, nearest
-from shadow.replay.conditions import parse_conditions
+from shadow.replay.conditions_reading import read_conditions
 
 
 def load(path: Path | None, options: Mapping[str, Any]) -> Settings:
@@ -152,7 +152,7 @@ def _check_values(settings: Settings) -> None:
     for port in settings.scope.protocols:
         if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
             raise ConfigError(f"scope.protocols names {port!r}: a port is a number from 1 to 65535")
-    parse_conditions(settings.condition)
+    read_conditions(settings.condition)
     _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
     by = settings.session.by
     if by not in {"connection", "identity"} and not re.fullmatch(r"(header|cookie):\S+", by):

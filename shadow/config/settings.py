@@ -19,6 +19,8 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.replay import SafeModeSettings
+from shadow.replay.conditions_reading import ConditionTable
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -73,11 +75,13 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw"] = "auto"
-    """``"auto"`` takes aiohttp where it can say an exchange and all its mutants exactly, else raw bytes."""
+    """``"auto"`` takes the lean, byte-exact ``raw`` over plain TCP; over TLS aiohttp, where it can say an
+    exchange and all its mutants exactly."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
-    condition: str = ""
-    """A bad network on the way to the targets: ``"latency=200ms,jitter=50ms"``; see `--condition`."""
+    condition: str | tuple[str | ConditionTable, ...] = ""
+    """Bad networks on the way to the targets: ``"latency=200ms,jitter=50ms"``, a list of such texts, or
+    `[[condition]]` tables; see docs/conditions.md."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     keylog: str = ""
@@ -88,6 +92,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a session."""
     safety: SafetySettings = SafetySettings()
     """What may be sent where."""
+    safe_mode: SafeModeSettings = SafeModeSettings()
+    """When a shadow environment that suffers is asked less."""
     noise: NoiseSettings = NoiseSettings()
     """What may differ between two answers."""
     redaction: RedactionSettings = RedactionSettings()

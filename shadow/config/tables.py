@@ -74,6 +74,8 @@ class SafetySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """As soon as this file exists nothing more is sent, and the run ends with exit code 3."""
     max_requests: Count = 0
     """Stop after so many requests to the shadow environment; 0 is without limit."""
+    max_bytes: Count = 0
+    """Stop after so many bytes of requests to the shadow environment; 0 is without limit."""
 
 
 class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):

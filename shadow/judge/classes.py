@@ -13,6 +13,7 @@ _SILENCES: dict[Silence, AnswerClass] = {
     Silence.MALFORMED: AnswerClass.BROKEN,
     Silence.REFUSED: AnswerClass.DOWN,
     Silence.UNSENT: AnswerClass.DOWN,
+    Silence.CUT: AnswerClass.DOWN,
 }
 _REJECTING_5XX = frozenset({501, 505})
 

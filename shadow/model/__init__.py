@@ -2,7 +2,9 @@
 
 from shadow.model.authority import authority
 from shadow.model.event import (
+    RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -53,9 +55,11 @@ from shadow.model.trial import (
 __all__ = [
     "CONVERSATIONS",
     "NO_RESPONSE",
+    "RUN_STATES",
     "AnswerClass",
     "Broke",
     "Change",
+    "ConditionMet",
     "Difference",
     "Edit",
     "Ending",

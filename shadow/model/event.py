@@ -109,10 +109,27 @@ class FramesSeen(msgspec.Struct, frozen=True):
     lost: int
 
 
+class ConditionMet(msgspec.Struct, frozen=True):
+    """A network condition of ours met `count` more requests on their way, and so many bytes."""
+
+    target: str
+    condition: str
+    """``"latency"``, ``"reset"``: a closed set."""
+    direction: str
+    """``"up"`` or ``"down"``."""
+    count: int
+    byte_count: int
+
+
+RUN_STATES = ("normal", "paused", "throttled", "safe", "stopped", "stopping")
+"""What a run may be in, one at a time; ``"stopped"`` is safe mode's last step."""
+
+
 class StateChanged(msgspec.Struct, frozen=True):
-    """The run's own state changed: ``"normal"``, ``"paused"``, ``"stopping"``."""
+    """The run's own state changed, or something about the whole run is to be known."""
 
     state: str
+    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``."""
     why: str = ""
 
 
@@ -127,6 +144,7 @@ type Event = (
     | SentLate
     | TapTimed
     | FramesSeen
+    | ConditionMet
     | StateChanged
 )
 

@@ -18,6 +18,8 @@ class Timing(msgspec.Struct, frozen=True, gc=False):
     connect_seconds: float = 0.0
     first_byte_seconds: float = 0.0
     total_seconds: float = 0.0
+    held_seconds: float = 0.0
+    """How long of the total our own network conditions held it up; says nothing about the target."""
 
 
 class Silence(StrEnum):
@@ -33,6 +35,8 @@ class Silence(StrEnum):
     """Bytes came back that are no HTTP response."""
     UNSENT = "unsent"
     """The transport cannot say this request, or a safety rule held it back."""
+    CUT = "cut"
+    """A network condition of our own kept the request or its answer from arriving whole."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -77,7 +81,7 @@ class AnswerClass(StrEnum):
     HUNG = "hung"
     """No answer within the time limit."""
     DOWN = "down"
-    """No connection, or never sent: says nothing about the request."""
+    """No connection, never sent, or cut by us on the way: says nothing about the request."""
 
 
 class Change(StrEnum):

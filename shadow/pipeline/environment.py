@@ -9,9 +9,6 @@ import msgspec
 from shadow.model import Exchange, Outcome, Parcel, Reply
 from shadow.pipeline.link import Link, MutateFor, Ready
 
-_PREFERRED = ("aiohttp", "raw")
-"""Where several transports can say a request: the full client first."""
-
 
 class Pair[T](msgspec.Struct, frozen=True):
     """One thing for each target; `baseline` is None where there is no baseline."""
@@ -53,13 +50,18 @@ class Environment:
         return Pair(candidate, self.baseline.mutate(readies.baseline, mutate, session, salt))
 
     def carrier(self, all_readies: Sequence[Readies]) -> str | None:
-        """The preferred transport that can say every one of these, for every target; None when none can."""
-        able: frozenset[str] = frozenset(_PREFERRED)
+        """The first of the candidate's transports that can say every one of these, for every target; None
+        when none can."""
+        return next((name for name in self.candidate.carriers if self._says_all(name, all_readies)), None)
+
+    def _says_all(self, name: str, all_readies: Sequence[Readies]) -> bool:
         for readies in all_readies:
-            able &= self.candidate.carriers(readies.candidate)
-            if self.baseline is not None and readies.baseline is not None:
-                able &= self.baseline.carriers(readies.baseline)
-        return next((name for name in _PREFERRED if name in able), None)
+            if not self.candidate.can_send(readies.candidate, name):
+                return False
+            theirs = readies.baseline
+            if theirs is not None and self.baseline is not None and not self.baseline.can_send(theirs, name):
+                return False
+        return True
 
     def names_untold(self, readies: Readies) -> bool:
         """Whether the candidate's target names a live value that stands for another one at the baseline.

@@ -1,7 +1,7 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from itertools import count
 
 import msgspec
@@ -26,6 +26,8 @@ from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.rewording import Rewording
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
+CALM = "calm"
+"""Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
 
@@ -60,7 +62,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Link:
-    """The way to one target. The first of `transports` that can say a request carries it."""
+    """The way to one target. The first of `transports` that can say all of a case carries it."""
 
     def __init__(
         self,
@@ -73,7 +75,9 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        resumed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`resumed` is awaited before each sending: it returns once the run is not paused."""
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -82,6 +86,7 @@ class Link:
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
+        self._resumed = resumed
         self._trials = count(1)
         self._is_up: bool | None = None
 
@@ -118,10 +123,15 @@ class Link:
             return Ready(edit.request, edit.wire, edit.what)
         return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
 
-    def carriers(self, ready: Ready) -> frozenset[str]:
-        """Names of the transports that can say `ready` exactly."""
-        sending = Sending(ready.request, ready.wire)
-        return frozenset(name for name, each in self._transports.items() if each.can_send(sending))
+    @property
+    def carriers(self) -> Iterable[str]:
+        """Names of the transports, the preferred first."""
+        return [name for name in self._transports if name != CALM]
+
+    def can_send(self, ready: Ready, via: str) -> bool:
+        """Whether the transport called `via` can say `ready` exactly."""
+        transport = self._transports.get(via)
+        return transport is not None and transport.can_send(Sending(ready.request, ready.wire))
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
@@ -129,6 +139,8 @@ class Link:
             if self._stopping.is_set() and not self._breaker.is_up:
                 return NoReply(Silence.REFUSED, "the target is down")
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+        if self._resumed is not None:
+            await self._resumed()
         sending = Sending(
             ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
         )

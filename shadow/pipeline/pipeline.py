@@ -9,9 +9,21 @@ from typing import Any
 
 import msgspec
 
-from shadow.model import CONVERSATIONS, Broke, Event, Exchange, Fate, QueueSeen, Settled, Signs, StateChanged
+from shadow.model import (
+    CONVERSATIONS,
+    Broke,
+    Event,
+    Exchange,
+    Fate,
+    QueueSeen,
+    SentLate,
+    Settled,
+    Signs,
+    StateChanged,
+)
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Turn
@@ -50,6 +62,8 @@ class Brakes(msgspec.Struct, frozen=True):
     """Why nothing may be sent any more; empty while it may."""
     is_up: Callable[[], bool]
     """Whether the candidate can be used."""
+    governor: Governor
+    """How much may be asked of the shadow environment."""
     stopping: asyncio.Event
     """Set once the run is to be ended; links wait no longer for targets that are down then."""
 
@@ -85,6 +99,7 @@ class Pipeline:
         self._sessions = sessions
         self._signer = signer
         self._brakes = brakes
+        self._governor = brakes.governor
         self._stopping = brakes.stopping
         self._hear = hear
         self._order = Order()
@@ -93,6 +108,7 @@ class Pipeline:
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
         self._under_way: set[asyncio.Task[None]] = set()
         self._fed_at: float | None = None
+        self._take_due: Callable[[Exchange], float | None] = lambda _: None
         self._room = asyncio.Semaphore(settings.concurrency * _WAITING_PER_SLOT)
 
     def stop(self, why: str) -> None:
@@ -110,6 +126,7 @@ class Pipeline:
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
 
     async def _run(self, source: Source) -> None:
+        self._take_due = source.take_due
         async with asyncio.TaskGroup() as group:
             feed = group.create_task(self._feed(source), name="feed")
             stopper = group.create_task(self._end(feed), name="stopper")
@@ -147,6 +164,7 @@ class Pipeline:
     async def _dispatch(self, work: asyncio.TaskGroup) -> None:
         """Start work on each exchange that is in scope, in the order in which they came."""
         while (seen := await self._intake.take()) is not None:
+            due_at = self._take_due(seen)
             exchange = replayable(seen)
             if self._stopping.is_set():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
@@ -156,6 +174,7 @@ class Pipeline:
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
             turn = self._order.enter(exchange, session)
+            turn.due_at = due_at
             try:
                 await self._room.acquire()
             except asyncio.CancelledError:
@@ -172,7 +191,7 @@ class Pipeline:
         """One exchange from its turn on. A bug is caught here, and costs this exchange alone."""
         try:
             await turn.wait()
-            async with self._slots:
+            async with self._slots, self._governor.turn():
                 later = await self._conduct(exchange, session, turn)
             turn.leave()
             if later is not None and later.mutants:
@@ -206,6 +225,8 @@ class Pipeline:
             {name: self._knowledge.snapshot(exchange.request, name) for name in self._targets},
             self._sessions.before(session, exchange),
         )
+        if turn.due_at is not None:
+            self._hear(SentLate(max(time.monotonic() - turn.due_at, 0.0)))
         later = await self._trials.conduct(case, turn)
         self._sessions.add(session, exchange, time.monotonic())
         return later
@@ -218,7 +239,7 @@ class Pipeline:
 
     def _start_session_trials(self, work: asyncio.TaskGroup, *, is_over: bool = False) -> None:
         """Start work on the sessions that have gone quiet, or on all when the run is over."""
-        if self._stopping.is_set():
+        if self._stopping.is_set() or not self._governor.sends_scripts:
             return
         for name, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
             self._start(work, self._work_session(past), f"session {name}")
@@ -240,6 +261,7 @@ class Pipeline:
         up_at = time.monotonic()
         while True:
             self._hear(QueueSeen("intake", len(self._intake), self._intake.capacity))
+            self._governor.look()
             now = time.monotonic()
             up_at = now if self._brakes.is_up() else up_at
             if why := self._brakes.halted() or self._given_up(now, down_seconds=now - up_at):

@@ -11,6 +11,7 @@ from shadow.model import Exchange, Request, Signs, field, with_field, without_fi
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
 
 
 class Preparation:
@@ -98,7 +99,15 @@ class Preparation:
     def _with_host(self, request: Request) -> Request:
         if self._keeps_host:
             return request
-        headers = with_field(request.headers, b"Host", self._target.authority.encode())
+        authority = self._target.authority.encode()
+        headers = with_field(request.headers, b"Host", authority)
+        if not request.target.startswith(b"/") and (absolute := _ABSOLUTE.match(request.target)):
+            target = b"%b://%b%b" % (
+                self._target.scheme.encode(),
+                authority,
+                request.target[absolute.end() :],
+            )
+            return msgspec.structs.replace(request, headers=headers, target=target)
         return msgspec.structs.replace(request, headers=headers)
 
     def _with_fresh_idempotency_key(self, request: Request, salt: str) -> Request:

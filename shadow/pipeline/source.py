@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
-from shadow.model import Event, Exchange, Fate, FramesSeen, SentLate, Settled, TapTimed
+from shadow.model import Event, Exchange, Fate, FramesSeen, Settled, TapTimed
 from shadow.pipeline.intake import Intake
 from shadow.replay import Pacer
 
@@ -27,6 +27,10 @@ class Source(Protocol):
 
     async def feed(self, intake: Intake, hear: Hear) -> None: ...
 
+    def take_due(self, exchange: Exchange) -> float | None:
+        """When `exchange` was to leave, in the loop's clock; None without a schedule. To be asked once."""
+        ...
+
 
 class Recorded:
     """Exchanges of files, at recorded times or as fast as they are taken; it waits and loses nothing."""
@@ -35,6 +39,8 @@ class Recorded:
         self._items = items
         self._pacer = pacer
         self.captured: Mapping[str, int] = {}
+        self._due: dict[int, float] = {}
+        """By index, of those that wait in the intake."""
 
     async def feed(self, intake: Intake, hear: Hear) -> None:
         for item in self._items:
@@ -42,15 +48,18 @@ class Recorded:
                 hear(item)
                 continue
             try:
-                late_seconds = await self._pacer.wait(item.seen_at)
-                if self._pacer.pace.speed or self._pacer.pace.per_second:
-                    hear(SentLate(late_seconds))
+                due_at = await self._pacer.wait(item.seen_at)
+                if due_at is not None:
+                    self._due[item.index] = due_at
                 is_in = await intake.put(item)
             except asyncio.CancelledError:
                 hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
                 raise
             if not is_in:
                 hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        return self._due.pop(exchange.index, None)
 
 
 class Tapped:
@@ -113,6 +122,9 @@ class Tapped:
         while not self._is_alone():  # noqa: ASYNC110  # the system tells nobody that a parent has gone
             await asyncio.sleep(_WATCH_SECONDS)
         self._stop.set()
+
+    def take_due(self, exchange: Exchange) -> None:
+        """Live traffic has no schedule."""
 
     def _settle(self, hello: Hello, ledger: Ledger, hear: Hear) -> None:
         """Tell what the tap dropped or could not parse since its last ledger."""

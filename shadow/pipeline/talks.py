@@ -30,6 +30,7 @@ from shadow.model import (
     Verdict,
 )
 from shadow.pipeline.environment import Answers, Environment
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Ready
 from shadow.pipeline.order import Turn
@@ -55,6 +56,7 @@ class Talks:
         environment: Environment,
         judging: Judging,
         same: Same,
+        governor: Governor,
         *,
         endpoints: TalkEndpoints,
         times: int,
@@ -68,6 +70,7 @@ class Talks:
         self._environment = environment
         self._judging = judging
         self._same = same
+        self._governor = governor
         self._endpoints = endpoints
         self._times = times
         self._may_write = may_write
@@ -93,11 +96,13 @@ class Talks:
             return
         if exchange.protocol == "websocket":
             self._environment.learn(exchange, answers, session)
-        if is_talk_masked(exchange):
-            judgement = Judgement(Verdict.UNDECIDED, "its secrets were masked when it was recorded")
+        live = live_reply(exchange)
+        if live is not None:
+            self._note(exchange, answers)
+        if doubt := self._doubt(exchange):
+            judgement = Judgement(Verdict.UNDECIDED, doubt)
             self._conclude(exchange, answers, judgement, readies.candidate, "")
             return
-        live = live_reply(exchange)
         self._learn(exchange, live, answers)
         judgement = self._judge(exchange, live, answers)
         times = ""
@@ -115,6 +120,19 @@ class Talks:
             return False
         self._hear(Settled(exchange.tap, Fate.REPLAYED, 1, "", exchange))
         return True
+
+    def _doubt(self, exchange: Exchange) -> str:
+        """Why the answers tell nothing; empty where they do."""
+        if is_talk_masked(exchange):
+            return "its secrets were masked when it was recorded"
+        return self._governor.doubt
+
+    def _note(self, exchange: Exchange, answers: Answers) -> None:
+        """Tell the governor how the shadow environment does. How long a conversation takes says nothing, so
+        of those only silence is told."""
+        for name, outcome in (("candidate", answers.candidate), ("baseline", answers.baseline)):
+            if isinstance(outcome, NoReply) or (outcome is not None and exchange.protocol == "dns"):
+                self._governor.note(name, self._endpoints.name(exchange), outcome, None)
 
     def _learn(self, exchange: Exchange, live: Reply | None, answers: Answers) -> None:
         """Take in what the answers show of noise. Where live was not seen, the baseline stands for it."""

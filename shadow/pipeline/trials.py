@@ -28,6 +28,7 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Ready
@@ -59,15 +60,17 @@ class Trials:
         knowledge: Knowledge,
         settings: TrialSettings,
         *,
+        governor: Governor,
         hear: Callable[[Event], None],
         report: Report,
     ) -> None:
         self._environment = environment
-        self._dealing = Dealing(environment, scheduler, settings)
+        self._dealing = Dealing(environment, scheduler, settings, governor)
         self._judging = judging
         self._confirmation = confirmation
         self._knowledge = knowledge
         self._settings = settings
+        self._governor = governor
         self._hear = hear
         self._report = report
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
@@ -89,6 +92,7 @@ class Trials:
         answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
+        self._note(case, answers)
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
@@ -121,6 +125,8 @@ class Trials:
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
+        if why := self._governor.doubt:
+            return why
         if is_masked(case.exchange.request):
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
@@ -153,6 +159,12 @@ class Trials:
                 if not mutant.readies.candidate.is_same_act(mutant.plain):
                     self._judging.note_write(answers)
         return answers
+
+    def _note(self, case: Case, answers: Answers) -> None:
+        """Tell the governor how the shadow environment does."""
+        for name, outcome in (("candidate", answers.candidate), ("baseline", answers.baseline)):
+            if outcome is not None:
+                self._governor.note(name, case.endpoint, outcome, case.exchange.response)
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
         """Remember the exchange as each target saw it."""
@@ -206,7 +218,8 @@ class Trials:
             again = self._environment.prepare(case.exchange, case.session, salt)
             control = await self._send(case, again, via, Parcel.REPEAT)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
-        if may_write(mutant.readies.candidate.request):
+        ready = mutant.readies.candidate
+        if may_write(ready.request, ready.wire):
             self._judging.note_write(answer)
         await self._judge_mutant(case, mutant, control, answer, via)
 

@@ -6,6 +6,7 @@ from shadow.replay.correlation import Correlation, CorrelationSettings, Mapping
 from shadow.replay.guard import RUN_FIELD, TRIAL_FIELD, Guard, GuardSettings, is_own
 from shadow.replay.pacer import Pace, Pacer, due_seconds
 from shadow.replay.raw import RawSettings, RawTransport
+from shadow.replay.safe_mode import Mode, SafeMode, SafeModeSettings
 
 __all__ = [
     "RUN_FIELD",
@@ -18,10 +19,13 @@ __all__ = [
     "Guard",
     "GuardSettings",
     "Mapping",
+    "Mode",
     "Pace",
     "Pacer",
     "RawSettings",
     "RawTransport",
+    "SafeMode",
+    "SafeModeSettings",
     "Sending",
     "Target",
     "Transport",

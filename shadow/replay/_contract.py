@@ -46,6 +46,17 @@ class Sending(msgspec.Struct, frozen=True):
     wording: Wording | None = None
     """What makes the client's messages fit the target; None to send them as they are."""
 
+    @property
+    def size_bytes(self) -> int:
+        """What leaves for it, as HTTP/1.1 says it, save for chunk sizes and trailers."""
+        if self.wire is not None:
+            return sum(map(len, self.wire.segments))
+        request = self.request
+        head = len(request.method) + len(request.target) + len(request.version) + 6
+        fields = sum(len(name) + len(value) + 4 for name, value in request.headers)
+        said = sum(len(each.body) for each in self.messages if each.is_from_client)
+        return head + fields + len(request.body) + said
+
 
 class Transport(Protocol):
     """Sends to one target and never raises for anything the network or the peer does."""

@@ -8,7 +8,7 @@ import msgspec
 
 from shadow.errors import TargetError, UnsafeError
 from shadow.model import NO_RESPONSE, Message, NoReply, Outcome, Reply, Response, Silence, Timing
-from shadow.replay._contract import Sending
+from shadow.replay._contract import Sending, Target
 from shadow.replay.cues import Cue
 from shadow.replay.guard import Guard
 from shadow.replay.hearing import Hearing
@@ -99,11 +99,12 @@ async def conduct(
     talk: Callable[[Progress], Awaitable[None]],
     sending: Sending,
     guard: Guard,
+    target: Target,
     *,
     total_seconds_max: float,
 ) -> Outcome:
     """The outcome of `talk`, which fills in the progress; what may be raised on the way is a value here."""
-    refusal = await guard.turn()
+    refusal = await guard.turn(sending, target)
     if refusal:
         return NoReply(Silence.UNSENT, refusal)
     progress = Progress(asyncio.get_running_loop().time(), remarks=[])

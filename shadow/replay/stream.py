@@ -43,7 +43,9 @@ class StreamTransport:
         async def talk(progress: Progress) -> None:
             await self._talk(sending, progress)
 
-        return await conduct(talk, sending, self._guard, total_seconds_max=self.settings.total_seconds_max)
+        return await conduct(
+            talk, sending, self._guard, self.target, total_seconds_max=self.settings.total_seconds_max
+        )
 
     async def close(self) -> None:
         """Close every connection, and return when their sockets are gone."""

@@ -61,7 +61,9 @@ class WebSocketTransport:
         async def talk(progress: Progress) -> None:
             await self._talk(sending, progress)
 
-        return await conduct(talk, sending, self._guard, total_seconds_max=self.settings.total_seconds_max)
+        return await conduct(
+            talk, sending, self._guard, self.target, total_seconds_max=self.settings.total_seconds_max
+        )
 
     async def close(self) -> None:
         """Close every connection, and return when their sockets are gone."""

@@ -16,6 +16,7 @@ from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
@@ -44,6 +45,7 @@ class Assembly(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     environment: Environment
     guard: Guard
+    governor: Governor
     judging: Judging
     targets: tuple[Target, ...]
 
@@ -68,8 +70,21 @@ def assemble(
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     signer = configured_signer(settings)
     stopping = asyncio.Event()
+    governor = Governor(
+        settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
+    )
     links = [
-        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
+        link(
+            settings,
+            target,
+            guard,
+            signer,
+            run=run,
+            stopping=stopping,
+            hear=hear,
+            resumed=governor.resumed,
+        )
+        for target in targets
     ]
     environment = Environment(links[0], links[1] if len(links) > 1 else None)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
@@ -83,11 +98,12 @@ def assemble(
         signer,
         guard,
         reporting,
+        governor,
         is_live=is_live,
         stopping=stopping,
         hear=hear,
     )
-    return Assembly(pipeline, environment, guard, judging, tuple(targets))
+    return Assembly(pipeline, environment, guard, governor, judging, tuple(targets))
 
 
 def check(settings: Settings) -> None:
@@ -153,8 +169,6 @@ def _targets(settings: Settings) -> list[Target]:
             f"candidate {settings.candidate!r} and baseline {settings.baseline!r} speak different protocols;"
             " give both the same scheme"
         )
-    if settings.condition and targets and targets[0].scheme not in ("http", "https"):
-        raise ConfigError(f"--condition works on requests of HTTP alone, not on {targets[0].scheme}://")
     return targets
 
 
@@ -172,6 +186,7 @@ def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> Guard
         allow=settings.safety.allow,
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,
+        bytes_max=settings.safety.max_bytes or None,
         requests_per_second_max=rate * targets if rate and is_live else None,
     )
 
@@ -194,6 +209,7 @@ def _pipeline(
     signer: Signs | None,
     guard: Guard,
     reporting: Reporting,
+    governor: Governor,
     *,
     is_live: bool,
     stopping: asyncio.Event,
@@ -214,6 +230,7 @@ def _pipeline(
         confirmation,
         knowledge,
         TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
+        governor=governor,
         hear=hear,
         report=reporting.report,
     )
@@ -234,6 +251,7 @@ def _pipeline(
         environment,
         judging,
         environment.candidate.correlation.same,
+        governor,
         endpoints=TalkEndpoints(endpoints),
         times=settings.confirmations,
         may_write=settings.allow_writes,
@@ -258,7 +276,7 @@ def _pipeline(
         targets=[link.target.name for link in environment.links],
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),
         signer=signer,
-        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
+        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, governor, stopping),
         hear=hear,
         talks=talks,
     )

@@ -144,8 +144,17 @@ def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sin
     ledger = Ledger()
     started_at = time.time()
 
+    def unwritten() -> dict[str, int]:
+        """What is in no file, by reason; known once there are files."""
+        output = next((each for each in sinks.all if isinstance(each, Output)), None)
+        store = next((each for each in sinks.all if isinstance(each, Store)), None)
+        exchanges = sum(output.unwritten.values()) if output else 0
+        broken = (output.broken if output else 0) + (store.broken if store else 0)
+        return {"exchanges": exchanges, "store": store.lost if store else 0, "broken": broken}
+
     def summary() -> dict[str, object]:
-        return ledger.summary(run, settings.seed, started_at, round(time.time() - started_at, 3))
+        seconds = round(time.time() - started_at, 3)
+        return ledger.summary(run, settings.seed, started_at, seconds, unwritten())
 
     with ExitStack() as stack:
         folder: Folder = claim(Path(settings.out), run_settings.run)

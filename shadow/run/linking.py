@@ -2,17 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
 from shadow.model import Event, Signs
-from shadow.pipeline.link import Link
+from shadow.pipeline.link import CALM, Link
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
-from shadow.replay.conditions import ConditionedTransport, parse_conditions
+from shadow.replay.conditioned import ConditionedTransport
+from shadow.replay.conditions_reading import check_target, read_conditions
 from shadow.replay.datagram import DatagramTransport
 from shadow.replay.dns import DnsTransport
 from shadow.replay.http import HttpTransport
+from shadow.replay.relay import Relay
 from shadow.replay.stream import StreamTransport
 from shadow.replay.websocket import WebSocketTransport
 
@@ -36,6 +38,7 @@ def link(
     run: str,
     stopping: asyncio.Event,
     hear: Callable[[Event], None],
+    resumed: Callable[[], Awaitable[None]] | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
@@ -45,27 +48,50 @@ def link(
     )
     return Link(
         target,
-        transports(settings, target, guard),
+        conditioned(settings, target, guard, transports(target, guard), hear=hear),
         preparation,
         correlation,
         Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX)),
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
+        resumed=resumed,
     )
 
 
-def transports(settings: Settings, target: Target, guard: Guard) -> dict[str, Transport]:
-    """Everything that can carry something to `target`, by name."""
+def transports(target: Target, guard: Guard) -> dict[str, Transport]:
+    """Everything that can carry something to `target`, by name, in the order of preference: the lean one
+    first over plain TCP, the full client over TLS."""
     if target.scheme in _TALKERS:
         talker = _TALKERS[target.scheme](target, guard)
         return {talker.name: talker}
     carriers: dict[str, Transport] = {
-        "aiohttp": HttpTransport(target, guard),
         "raw": RawTransport(target, guard),
+        "aiohttp": HttpTransport(target, guard),
         "websocket": WebSocketTransport(target, guard),
     }
-    if not settings.condition:
+    if target.scheme == "https":
+        carriers = {name: carriers[name] for name in reversed(carriers)}
+    return carriers
+
+
+def conditioned(
+    settings: Settings,
+    target: Target,
+    guard: Guard,
+    carriers: dict[str, Transport],
+    *,
+    hear: Callable[[Event], None],
+) -> dict[str, Transport]:
+    """The same carriers over the configured network, and one over a calm network for looking after the
+    target; `carriers` themselves where no condition is configured."""
+    conditions = read_conditions(settings.condition)
+    if not conditions:
         return carriers
-    conditions = parse_conditions(settings.condition)
-    return {name: ConditionedTransport(each, conditions, settings.seed) for name, each in carriers.items()}
+    check_target(conditions, target)
+    relay = Relay(target, conditions, settings.seed)
+    guard.lead(target, relay.detour)
+    met: dict[str, Transport] = {
+        name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()
+    }
+    return {**met, CALM: RawTransport(target, guard)}

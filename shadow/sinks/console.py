@@ -266,6 +266,16 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
     ]
     reasons = list(summary.get("filtered", {}).items())[:_MAX_REASONS]
     lines[1:1] = [f"filtered {count:,}: {why}" for why, count in reasons]
+    if (late := summary["late"])["requests"]:
+        lines.append(
+            f"late: p50 {late['p50_seconds'] * 1000:.1f} ms, p99 {late['p99_seconds'] * 1000:.1f} ms,"
+            f" at most {late['max_seconds'] * 1000:.1f} ms"
+        )
+    if any(each["state"] in ("throttled", "safe", "stopped") for each in summary["states"]):
+        words = ", ".join(each["state"] for each in summary["states"][:10])
+        lines.append(f"the shadow environment suffered, and was asked less: {words}")
+    if unwritten := {name: count for name, count in summary["unwritten"].items() if count}:
+        lines.append("not written: " + ", ".join(f"{count:,} {name}" for name, count in unwritten.items()))
     return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
 
 

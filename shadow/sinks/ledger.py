@@ -1,8 +1,11 @@
 """The ledger: everything captured is accounted for, and what was sent, judged and found is counted."""
 
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shadow.model import (
+    RUN_STATES,
     Broke,
     Event,
     Fate,
@@ -11,11 +14,16 @@ from shadow.model import (
     NoReply,
     Parcel,
     Sent,
+    SentLate,
     Settled,
     Severity,
     Silence,
+    StateChanged,
     Verdict,
 )
+from shadow.sinks.lateness import Lateness
+
+_STATES_MAX = 100
 
 _MAX_REASONS = 50
 
@@ -24,7 +32,8 @@ class Ledger:
     """Counts the events of one run. Other threads may read it: its dicts never change in size, save the
     reasons, which are copied whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
+        self._wall_clock = wall_clock
         self.fates = dict.fromkeys(Fate, 0)
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
@@ -33,6 +42,11 @@ class Ledger:
         """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
+        self.late = Lateness()
+        self.state = "normal"
+        """The latest of `RUN_STATES`."""
+        self.states: tuple[dict[str, Any], ...] = ()
+        """The changes of state, with their reasons and when they were heard."""
         self._severities: dict[str, Severity] = {}
 
     @property
@@ -54,6 +68,10 @@ class Ledger:
                 self._found(event.finding.id, severity_of(event.finding.severity))
             case Broke():
                 self.broke += 1
+            case SentLate():
+                self.late.add(event.late_seconds)
+            case StateChanged() if event.state in RUN_STATES:
+                self._change(event)
 
     def resume(self, summary: dict[str, Any]) -> None:
         """Go on counting from where `summary`, of an earlier process of the same run, had come to.
@@ -72,8 +90,15 @@ class Ledger:
     def close(self) -> None:
         """Nothing is buffered."""
 
-    def summary(self, run: str, seed: int, started_at: float, seconds: float) -> dict[str, Any]:
-        """The content of ``summary.json``; `started_at` is Unix time."""
+    def summary(
+        self,
+        run: str,
+        seed: int,
+        started_at: float,
+        seconds: float,
+        unwritten: Mapping[str, int] | None = None,
+    ) -> dict[str, Any]:
+        """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has."""
         fates = dict(self.fates)
         reasons = dict(self.reasons)
         found = {
@@ -86,12 +111,23 @@ class Ledger:
             "sent": {f"{parcel.value}s": count for parcel, count in self.sent.items()},
             "trials": {verdict.value: count for verdict, count in self.verdicts.items()},
             "findings": {severity.value: self.findings[severity] for severity in reversed(Severity)},
+            "late": self.late.summary(),
+            "state": self.state,
+            "states": list(self.states),
+            "unwritten": dict(unwritten or {}),
         }
         return found | {"filtered": reasons} if reasons else found
 
     def _count_reason(self, why: str, count: int) -> None:
         if why in self.reasons or len(self.reasons) < _MAX_REASONS:
             self.reasons[why] = self.reasons.get(why, 0) + count
+
+    def _change(self, event: StateChanged) -> None:
+        """Remember a change, and the first and the last of very many."""
+        self.state = event.state
+        change = {"state": event.state, "why": event.why, "at": round(self._wall_clock(), 3)}
+        kept = self.states if len(self.states) < _STATES_MAX else self.states[: _STATES_MAX // 2]
+        self.states = (*kept, change)
 
     def _found(self, finding: str, severity: Severity) -> None:
         """A finding heard again counts once, under its latest severity."""

@@ -50,8 +50,8 @@ class Output:
         settings: OutputSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.unwritten = {"pending": 0, "size": 0, "disk": 0}
-        """Exchanges not in the file, by reason: too many waited, the file's limit, the disk."""
+        self.unwritten = {"pending": 0, "size": 0, "disk": 0, "broken": 0}
+        """Exchanges not in the file, by reason: too many waited, the file's limit, the disk, a bug."""
         self.troubles: dict[str, str] = {}
         """What could not be written, for a person, by reason; each is logged once."""
         self._folder = folder
@@ -85,6 +85,11 @@ class Output:
                 with self._lock:
                     self._changed[event.finding.id] = event.finding
 
+    @property
+    def broken(self) -> int:
+        """How often writing met a bug."""
+        return self._background.broken
+
     def rewrite(self) -> None:
         """Have the summary and the findings written now rather than when they are due."""
         self._findings_due = self._summary_due = self._clock()
@@ -108,6 +113,9 @@ class Output:
                 return
             if self._waiting_bytes + weight > self._settings.max_pending_bytes:
                 self.unwritten["pending"] += 1
+                self._say(
+                    "pending", "the disk is slower than the run: not all exchanges are in exchanges.jsonl"
+                )
                 return
             self._waiting.append(exchange)
             self._waiting_bytes += weight
@@ -141,11 +149,20 @@ class Output:
             if self._journal.is_full:
                 self._miss("size", len(waiting) - at)
                 break
-            lines.append(self._encode(redact_exchange(self._redactor, exchange)))
+            lines.extend(self._line(exchange))
             if len(lines) == 100:
                 self._append(lines)
                 lines = []
         self._append(lines)
+
+    def _line(self, exchange: Exchange) -> tuple[bytes, ...]:
+        """The exchange's line; none where a bug keeps it from being made, which must not cost the others."""
+        try:
+            return (self._encode(redact_exchange(self._redactor, exchange)),)
+        except Exception as error:  # noqa: BLE001  # see above
+            self._miss("broken", 1)
+            self._say("broken", f"exchanges that cannot be written are left out ({type(error).__name__})")
+            return ()
 
     def _append(self, lines: Sequence[bytes]) -> None:
         try:

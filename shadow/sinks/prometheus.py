@@ -16,6 +16,7 @@ from prometheus_client.registry import Collector
 
 from shadow.errors import SinkError
 from shadow.model import (
+    RUN_STATES,
     Broke,
     Event,
     Fate,
@@ -30,6 +31,7 @@ from shadow.model import (
     SentLate,
     Settled,
     Severity,
+    StateChanged,
     TapTimed,
     TargetSeen,
     Trial,
@@ -79,6 +81,7 @@ class Metrics:
         self._queue = gauge("queue_items", "Fill of a bounded queue", "queue")
         self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
         self._up = gauge("target_up", "Whether a target is usable", "target")
+        self._state = gauge("state", "1 for the state that the run is in", "state")
         self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
         self._tap = _TapSeconds()
         registry.register(self._tap)
@@ -87,6 +90,7 @@ class Metrics:
         gauge("build_info", "Version of Shadow, always 1", "version", "python").labels(
             clean(version), platform.python_version()
         ).set(1)
+        self._change("normal")
         for severity in Severity:
             self._findings.labels(severity.value).set(0)
         self._endpoint, self._mutator = _Words(MAX_ENDPOINTS), _Words(MAX_MUTATORS)
@@ -120,9 +124,15 @@ class Metrics:
                 self._found(event.finding)
             case Broke():
                 self._broken.inc()
+            case StateChanged() if event.state in RUN_STATES:
+                self._change(event.state)
 
     def close(self) -> None:
         """Nothing is buffered; the exporter is closed by whoever opened it."""
+
+    def _change(self, state: str) -> None:
+        for each in RUN_STATES:
+            self._state.labels(each).set(each == state)
 
     def _settled(self, tap: str, fate: Fate, count: int) -> None:
         name = self._tap_name(tap)

@@ -117,6 +117,11 @@ class Store:
             case Found():
                 self._keep(event.finding)
 
+    @property
+    def broken(self) -> int:
+        """How often writing met a bug."""
+        return self._background.broken
+
     def close(self) -> None:
         """What was heard is written, and the write-ahead log folded into the file."""
         if not self._background.close():
@@ -159,13 +164,16 @@ class Store:
             heard, self._findings = self._findings, {}
         if not trials and not heard:
             return
-        new = {finding.id: self._new_occurrences(finding) for finding, _, _ in heard.values()}
         try:
+            new = {finding.id: self._new_occurrences(finding) for finding, _, _ in heard.values()}
             self._insert(trials, heard, new)
         except sqlite3.Error as error:
             self._say(f"cannot write {str(self._path)!r}: {error}; trying again")
             self._put_back(trials, heard)
             return
+        except BaseException:
+            self.lost += trials.total() + len(heard)  # a bug would meet them again
+            raise
         for finding, exchanges in new.items():
             self._stored.setdefault(finding, set()).update(exchanges)
 

@@ -35,6 +35,7 @@ from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
@@ -49,7 +50,16 @@ from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
 from shadow.pipeline.trials import Later, Trials
-from shadow.replay import Breaker, BreakerSettings, Correlation, Pace, Pacer, Sending, Target
+from shadow.replay import (
+    Breaker,
+    BreakerSettings,
+    Correlation,
+    Pace,
+    Pacer,
+    SafeModeSettings,
+    Sending,
+    Target,
+)
 from shadow.replay.fake import Answer, FakeTransport
 
 NOW = 1_700_000_000.0
@@ -174,10 +184,22 @@ class Bench:
         sayable: Callable[[Sending], bool] = lambda _: True,
         timeout_seconds: float = 10.0,
         earlier: Mapping[str, Finding] | None = None,
+        safe_mode: SafeModeSettings | None = None,
     ) -> None:
         self.heard: list[Event] = []
         self.stopping = asyncio.Event()
         self.halted = ""
+
+        def halt(why: str) -> None:
+            self.halted = why
+
+        self.governor = Governor(
+            safe_mode or SafeModeSettings(enabled=False),
+            concurrency=4,
+            stopping=self.stopping,
+            halt=halt,
+            hear=self.heard.append,
+        )
         self.candidate = Side("candidate", candidate, sayable)
         self.baseline = Side("baseline", baseline, sayable) if baseline else None
         usual = BreakerSettings(
@@ -198,6 +220,7 @@ class Bench:
                 timeout_seconds=timeout_seconds,
                 stopping=self.stopping,
                 hear=self.heard.append,
+                resumed=self.governor.resumed,
             )
 
         self.environment = Environment(link(self.candidate), link(self.baseline) if self.baseline else None)
@@ -217,6 +240,7 @@ class Bench:
             self.confirmation,
             self.knowledge,
             TrialSettings(seed, mutants, may_write, transport),
+            governor=self.governor,
             hear=self.heard.append,
             report=self.reporting.report,
         )
@@ -268,7 +292,9 @@ class Bench:
             targets=[each.target.name for each in self.environment.links],
             sessions=Sessions(idle_seconds=60.0),
             signer=self._signer,
-            brakes=Brakes(lambda: self.halted, lambda: self.environment.candidate.is_up, self.stopping),
+            brakes=Brakes(
+                lambda: self.halted, lambda: self.environment.candidate.is_up, self.governor, self.stopping
+            ),
             hear=self.heard.append,
         )
 

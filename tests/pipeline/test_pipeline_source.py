@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shadow.feed.frames import Bye, Frame, Hello, Ledger, TapSeconds, encode
-from shadow.model import Event, Exchange, Fate, SentLate, Settled, TapTimed
+from shadow.model import Event, Exchange, Fate, Settled, TapTimed
 from shadow.pipeline.intake import Intake
 from shadow.pipeline.source import Recorded, Tapped
 from shadow.replay import Pace, Pacer
@@ -60,11 +60,13 @@ async def test_file_waits_for_room_and_loses_nothing() -> None:
     ids=["as fast as it goes", "by recorded time", "by rate"],
 )
 async def test_recorded_exchanges_come_at_their_pace(pace: Pace, slept: list[float]) -> None:
-    source, clock = recorded([exchange("GET /", n) for n in range(3)], pace)
-    heard: list[Event] = []
-    await source.feed(Intake(9), heard.append)
+    items = [exchange("GET /", n) for n in range(3)]
+    source, clock = recorded([*items], pace)
+    await source.feed(Intake(9), list[Event]().append)
     assert clock.slept == pytest.approx(slept)
-    assert len([each for each in heard if isinstance(each, SentLate)]) == (3 if slept else 0)
+    due = [source.take_due(each) for each in items]
+    assert due == (pytest.approx([100.0, 100.0 + slept[0], 100.0 + sum(slept)]) if slept else [None] * 3)
+    assert [source.take_due(each) for each in items] == [None] * 3, "it is told once"
 
 
 async def test_file_that_is_no_longer_wanted_is_told_as_dropped() -> None:
