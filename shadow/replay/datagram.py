@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from typing import cast
 
 from shadow.model import Message, Outcome, Silence
 from shadow.replay._contract import Sending, Target
@@ -40,8 +41,7 @@ class Port(asyncio.DatagramProtocol):
         await self._lost.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.DatagramTransport)
-        self._transport = transport
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is none by name
 
     def datagram_received(self, data: bytes, addr: object) -> None:  # noqa: ARG002  # the socket has one peer
         self._on_bytes(data)

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Callable, Iterable
+from typing import cast
 
 from shadow.model import Silence
 from shadow.replay._contract import Target
@@ -59,8 +60,7 @@ class Line(asyncio.Protocol):
         await self._lost.wait()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by name
         self._lines.add(self)
 
     def data_received(self, data: bytes) -> None:
