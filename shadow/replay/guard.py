@@ -287,7 +287,7 @@ def _place(text: str, key: str) -> _Place:
     try:
         if "://" in text:
             url = urlsplit(text)
-            port = url.port or {"http": 80, "https": 443, "dns": 53}.get(url.scheme)
+            port = url.port or {"http": 80, "https": 443, "ws": 80, "wss": 443, "dns": 53}.get(url.scheme)
             return _Place(text, _name(url.hostname or ""), port)
         host, port = _host_and_port(text)
         network = ipaddress.ip_network(host, strict=False) if "/" in host else None
