@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, is_cut
 from shadow.judge.places import is_within, name, template
 from shadow.judge.severity import severity_of
 from shadow.judge.shapes import is_address
@@ -59,6 +59,8 @@ class Witnesses(msgspec.Struct, frozen=True):
 
 def judge_original(witnesses: Witnesses, *, compare: Compare, forgives: Forgives, same: Same) -> Judgement:
     """FAILED with the differences that are the candidate's own; UNDECIDED where it could not be asked."""
+    if is_cut(witnesses.candidate) or is_cut(witnesses.baseline):
+        return Judgement(Verdict.UNDECIDED, "a network condition of ours cut the answer short")
     if classify(witnesses.candidate) is AnswerClass.DOWN:
         return Judgement(Verdict.UNDECIDED, "the candidate was not reached")
     if witnesses.live is None and (witnesses.baseline is None or classify(witnesses.baseline) in _AT_FAULT):

@@ -136,6 +136,13 @@ class Link:
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
+    async def look(self, ready: Ready, session: str) -> Outcome:
+        """What came back over a calm network. Does not wait, though the target count as down."""
+        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        outcome = await self._transports[CALM].send(sending)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
         if exchange.response is not None and isinstance(outcome, Reply):
