@@ -188,7 +188,8 @@ class Link:
     async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
         """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
         made = self.own(request).request
-        return await self._transports["raw"].send(Sending(made, None, timeout_seconds, _OWN_LANE))
+        calm = self._transports.get(CALM, self._transports["raw"])
+        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
 
     async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
         if sending.protocol == "websocket":
@@ -203,6 +204,13 @@ class Link:
         outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=wording))
         if isinstance(outcome, Reply):
             wording.learn(outcome.messages)
+        return outcome
+
+    async def look(self, ready: Ready, session: str) -> Outcome:
+        """What came back over a calm network. Does not wait, though the target count as down."""
+        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        outcome = await self._transports[CALM].send(sending)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome
 
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:

@@ -122,6 +122,11 @@ class Guard:
         detour = self._detours.get(target)
         return checked if detour is None else tuple(await detour(checked))
 
+    @property
+    def is_killed(self) -> bool:
+        """Whether not even what is under way may go on."""
+        return bool(self._why_killed())
+
     def halt(self, why: str) -> None:
         """Have nothing sent any more, not even what was admitted already."""
         if not self._killed:

@@ -100,7 +100,7 @@ def conditioned(
     if not conditions:
         return carriers
     check_target(conditions, target)
-    relay = Relay(target, conditions, settings.seed)
+    relay = Relay(target, conditions, settings.seed, is_killed=lambda: guard.is_killed)
     guard.lead(target, relay.detour)
     met: dict[str, Transport] = {
         name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()
