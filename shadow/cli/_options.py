@@ -48,6 +48,7 @@ _RUN = [
     ),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
     click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),
+    click.option("--admin", metavar="HOST:PORT", help="Serve GET /state, POST /pause, /resume, /stop there."),
     click.option(
         "--ignore", multiple=True, metavar="PATH", help="Places never reported: body:$.a.b, header:x"
     ),

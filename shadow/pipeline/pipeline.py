@@ -10,20 +10,33 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, SentLate, Settled, Signs, StateChanged
+from shadow.model import (
+    CONVERSATIONS,
+    Broke,
+    Event,
+    Exchange,
+    Fate,
+    QueueSeen,
+    SentLate,
+    Settled,
+    Signs,
+    StateChanged,
+)
 from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.governor import Governor
-from shadow.pipeline.intake import Intake
+from shadow.pipeline.intake import Intake, PassEnd
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Orders, Turn
 from shadow.pipeline.ready import Ready
 from shadow.pipeline.restoring import Restoring
-from shadow.pipeline.scope import Scope, session_of
+from shadow.pipeline.scope import Scope
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
+from shadow.pipeline.talks import Talks
 from shadow.pipeline.trials import Later, Trials
 from shadow.wire.http1_form import replayable
 
@@ -74,6 +87,15 @@ class _Job(NamedTuple):
     turn: Turn
 
 
+class Trying(msgspec.Struct, frozen=True):
+    """Who tries what."""
+
+    trials: Trials
+    session_trials: SessionTrials
+    talks: Talks | None = None
+    """Without it no conversation may be in scope."""
+
+
 class Pipeline:
     """Runs once."""
 
@@ -81,8 +103,7 @@ class Pipeline:
         self,
         settings: PipelineSettings,
         scope: Scope,
-        trials: Trials,
-        session_trials: SessionTrials,
+        trying: Trying,
         *,
         endpoints: Endpoints,
         knowledge: Knowledge,
@@ -102,9 +123,10 @@ class Pipeline:
         self._cut: set[str] = set()
         """Sessions that the environment has heard of no longer."""
         self._settings = settings
+        self._talks = trying.talks
         self._scope = scope
-        self._trials = trials
-        self._session_trials = session_trials
+        self._trials = trying.trials
+        self._session_trials = trying.session_trials
         self._endpoints = endpoints
         self._knowledge = knowledge
         self._sessions = sessions
@@ -125,6 +147,9 @@ class Pipeline:
         self._is_dispatched = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._fed_at: float | None = None
+        self._passes = 1
+        self._pass = ""
+        """Ends the names of the sessions of later passes over the same traffic."""
         self._take_due: Callable[[Exchange], float | None] = lambda _: None
 
     def stop(self, why: str) -> None:
@@ -192,12 +217,16 @@ class Pipeline:
             if isinstance(seen, Boundary):
                 await self._change_batch()
                 continue
+            if isinstance(seen, PassEnd):
+                await self._end_pass()
+                seen.over.set()
+                continue
             due_at = self._take_due(seen)
             exchange = replayable(seen)
             if self._stopping.is_set():
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
                 continue
-            session = session_of(exchange, self._settings.session_by, self._signer)
+            session = session_of(exchange, self._settings.session_by, self._signer) + self._pass
             if refusal := self._scope.refusal(exchange, session):
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
@@ -241,6 +270,19 @@ class Pipeline:
         task = work.create_task(job, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def _end_pass(self) -> None:
+        """Work off all of a pass over recorded traffic, and forget what the next one is to find out anew."""
+        await self._idle()
+        self._start_session_trials(is_over=True)
+        await self._idle()
+        self._passes += 1
+        self._pass = f" in pass {self._passes}"
+        self._order = Order()
+        self._sessions.clear()
+        self._cut.clear()
+        await self._restore("between two passes")
+        self._trials.begin_pass(self._passes)
 
     async def _serve(self, work: asyncio.TaskGroup) -> None:
         while (job := await self._ready.take()) is not None:
@@ -302,6 +344,9 @@ class Pipeline:
             self._drop(job, "the run was stopped")
             return None
         exchange, session = job.exchange, job.session
+        if exchange.protocol in CONVERSATIONS and self._talks is not None:
+            await self._talks.conduct(exchange, session, job.turn)
+            return None
         case = Case(
             exchange,
             session,

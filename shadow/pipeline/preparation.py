@@ -38,6 +38,7 @@ class Preparation:
         self._keeps_host = keeps_host
         self._clock = clock
         self._dressed = by_headers(self._with_host_and_run)
+        self._pass = ""
         self._checked: tuple[Request | None, bool] = None, False
         """The latest recorded request whose signature was looked at, and whether it was a stranger's."""
 
@@ -66,7 +67,7 @@ class Preparation:
         if self._is_strange(exchange):
             return self.marked(request, trial)
         made = self._correlation.translate(request, session)
-        if salt:
+        if salt or self._pass:
             made = self._with_fresh_idempotency_key(made, salt)
         headers = (*self._dressed(made.headers), (TRIAL_FIELD, b"%d" % trial))
         target = self._aimed(made.target)
@@ -88,6 +89,10 @@ class Preparation:
             return made
         nonce = _like(_NONCE, f"{self._run}:own:{trial}")
         return self._signer.sign(made, key=identity.key, at=self._clock(), nonce=nonce) or made
+
+    def begin_pass(self, number: int) -> None:
+        """From now on one recorded nonce or Idempotency-Key becomes another than before, once more."""
+        self._pass = f"pass {number}:"
 
     def edited(self, request: Request, session: str, *, salt: str) -> Request:
         """A prepared request after an edit: live values that the edit brought in translated, signed anew."""
@@ -140,7 +145,7 @@ class Preparation:
         key = field(request.headers, b"idempotency-key")
         if key is None:
             return request
-        fresh = _like(key.decode("latin-1"), f"{self._run}:{salt}").encode()
+        fresh = _like(key.decode("latin-1"), f"{self._run}:{self._pass}{salt}").encode()
         return msgspec.structs.replace(
             request, headers=with_field(request.headers, b"Idempotency-Key", fresh)
         )
@@ -150,7 +155,9 @@ class Preparation:
         if name is None:
             return None
         recorded = field(request.headers, name.lower().encode())
-        return None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{salt}")
+        return (
+            None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{self._pass}{salt}")
+        )
 
 
 def _like(nonce: str, salt: str) -> str:

@@ -180,7 +180,8 @@ class Correlation:
         self._asked.pop(session, None)
 
     def forget_all(self) -> None:
-        """Drop everything learned: the shadow was put back, and what it had made is gone."""
+        """Drop everything learned: the shadow was put back and what it had made is gone, or the same
+        traffic comes again."""
         self._scopes.clear()
         self._shared.clear()
         self._ruled.clear()

@@ -1,6 +1,7 @@
 """Settings to a pipeline: targets with their transports, judging, trials."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -22,15 +23,18 @@ from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Orders
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
 from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
-from shadow.pipeline.scope import Scope, session_of
+from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.replay import (
@@ -41,6 +45,7 @@ from shadow.replay import (
 )
 from shadow.replay.reset import Reset, ResetSettings
 from shadow.replay.rules import Rules
+from shadow.run.admin import admin_settings
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
@@ -105,8 +110,9 @@ def assemble(
 
     Raises ConfigError for settings that cannot be used together.
     """
+    _check_together(settings)
     check_patterns(settings)
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     guard.spending = None if place is None else place.spending
     signer = configured_signer(settings)
@@ -155,7 +161,7 @@ def assemble(
 
 def check(settings: Settings) -> None:
     """Raises ConfigError for whatever a run with these settings would refuse before it begins."""
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     Guard(_guard_settings(settings, len(targets), is_live=True), targets)
     Noise(_noise_settings(settings, targets, is_live=True))
     Redactor(settings.redaction, b"")
@@ -164,7 +170,17 @@ def check(settings: Settings) -> None:
     check_patterns(settings)
     Rules(settings.correlation)
     configured_reset(settings)
+    _check_together(settings)
     Probes.of(settings.probe, settings.identities)
+    admin_settings(settings, os.environ)
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.reset is not None and settings.workers > 1:
+        raise ConfigError(
+            f"workers = {settings.workers} and [reset] do not go together: nothing may be under"
+            " way during a reset; leave one of them out"
+        )
 
 
 def _check_identities(settings: Settings) -> None:
@@ -195,7 +211,14 @@ def configured_signer(settings: Settings) -> Signs | None:
 def scope_of(settings: Settings) -> Scope:
     """Which exchanges are worked on."""
     scope = settings.scope
-    return Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed)
+    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else "http"
+    return Scope(
+        include=scope.include,
+        exclude=scope.exclude,
+        sample=scope.sample,
+        seed=settings.seed,
+        scheme=scheme,
+    )
 
 
 def _urls(settings: Settings) -> list[tuple[str, str]]:
@@ -203,12 +226,28 @@ def _urls(settings: Settings) -> list[tuple[str, str]]:
     return [(name, url) for name, url in named if url]
 
 
+def _targets(settings: Settings) -> list[Target]:
+    """The candidate, and the baseline where there is one. Raises ConfigError."""
+    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    kinds = {_SAME_KIND.get(each.scheme, each.scheme) for each in targets}
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"candidate {settings.candidate!r} and baseline {settings.baseline!r} speak different protocols;"
+            " give both the same scheme"
+        )
+    return targets
+
+
+_SAME_KIND = {"https": "http", "tls": "tcp"}
+
+
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
     """What a tap listens on is live too: what is sent there goes through to the live service. So is what
-    answers on sniffed ports of this machine."""
+    answers on sniffed ports of this machine. The admin endpoint must not be reached by what is replayed."""
     rate = settings.rate_per_second
     sniffed = [f"0.0.0.0:{port}" for port in settings.scope.ports] if not settings.listen else []
-    live = (settings.live, settings.listen if is_live else "", *(sniffed if is_live else []))
+    own = (settings.listen if is_live else "", settings.admin if not settings.admin.endswith(":0") else "")
+    live = (settings.live, *own, *(sniffed if is_live else []))
     return GuardSettings(
         live=tuple(each for each in live if each),
         allow=settings.safety.allow,
@@ -287,6 +326,18 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         report=parts.report,
         traces=traces,
     )
+    talks = Talks(
+        parts.environment,
+        parts.judging,
+        parts.environment.candidate.correlation.same,
+        parts.governor,
+        endpoints=TalkEndpoints(endpoints),
+        times=settings.confirmations,
+        may_write=settings.mutates_writes,
+        seed=settings.seed,
+        hear=parts.hear,
+        report=parts.report,
+    )
     restoring = None
     if (reset := configured_reset(settings)) is not None:
         batches = _batches(reset.settings, settings, parts.signer)
@@ -310,8 +361,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             _DRAIN_SECONDS if parts.is_live else None,
         ),
         scope_of(settings),
-        trials,
-        session_trials,
+        Trying(trials, session_trials, talks),
         endpoints=endpoints,
         knowledge=knowledge,
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),

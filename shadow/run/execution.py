@@ -21,7 +21,8 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
-from shadow.run.assembly import assemble
+from shadow.run.admin import Controls, admin_settings, administered
+from shadow.run.assembly import Assembly, assemble
 from shadow.run.crew import Crew
 from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
@@ -41,6 +42,8 @@ _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 _OUTPUT = OutputSettings(summary_every_seconds=1.0)
 """What a pipeline that is killed had settled since its last summary counts as lost."""
+
+_DATAGRAM_SCHEMES = ("udp", "dns")
 
 EXIT_FINDINGS = 1
 EXIT_UNSAFE = 3
@@ -97,6 +100,7 @@ async def execute(
     key = workers.key if workers is not None else secrets.token_bytes(16)
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
+    admin = admin_settings(settings, os.environ)
     assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear, earlier=earlier)
     try:
         await assembly.guard.check()
@@ -112,8 +116,12 @@ async def execute(
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
             crew = None if workers is None else Crew(workers, assembly, settings, sinks.hear)
-            await _run(crew or assembly.pipeline, source)
-            for link in assembly.environment.links:
+            controls = _controls(assembly, crew or assembly.pipeline, ledger, run)
+            async with administered(admin, controls) as url:
+                if url:
+                    print(f"admin at {url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
+                await _run(crew or assembly.pipeline, source, controls.stop)
+            for link in assembly.environment.links if crew is None else ():
                 if (trace := link.correlation.trace) is not None:
                     sinks.hear(trace.told(link.target.name))
             if why := _blindness(assembly.judging):
@@ -132,10 +140,32 @@ async def execute(
         await assembly.environment.close()
 
 
-async def _run(pipeline: Pipeline | Crew, source: Source) -> None:
+def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run: str) -> Controls:
+    """The switches of the run. What is stopped so counts as stopped by a safety rule."""
+
+    def stop(why: str) -> None:
+        assembly.guard.halt(why)
+        pipeline.stop(why)
+
+    def state() -> dict[str, object]:
+        return {
+            "run": run,
+            "state": assembly.governor.state,
+            "states": list(ledger.states),
+            "targets": {link.target.name: link.is_up for link in assembly.environment.links},
+            "requests": assembly.guard.admitted,
+            "bytes": assembly.guard.admitted_bytes,
+            "ledger": {"captured": ledger.captured} | {fate.value: n for fate, n in ledger.fates.items()},
+        }
+
+    return Controls(state, stop, assembly.governor.pause, assembly.governor.resume)
+
+
+async def _run(pipeline: Pipeline | Crew, source: Source, kill: Callable[[str], None]) -> None:
     """Run until the end, or until a signal asks to stop; a second one ends at once.
 
-    Where taps come and go, the first signal ends the taking alone: what was taken is worked off.
+    Where taps come and go, the first signal ends the taking alone: what was taken is worked off. SIGUSR1 has
+    nothing sent any more, as the kill file does.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -154,6 +184,7 @@ async def _run(pipeline: Pipeline | Crew, source: Source) -> None:
 
     for each in _ENDING_SIGNALS:
         loop.add_signal_handler(each, stop)
+    loop.add_signal_handler(signal.SIGUSR1, kill, "asked to by SIGUSR1")
     try:
         await pipeline.run(source)
     except asyncio.CancelledError:
@@ -161,7 +192,7 @@ async def _run(pipeline: Pipeline | Crew, source: Source) -> None:
             raise
         task.uncancel()  # a person asked for it: what was found is written as at any end
     finally:
-        for each in _ENDING_SIGNALS:
+        for each in (*_ENDING_SIGNALS, signal.SIGUSR1):
             loop.remove_signal_handler(each)
 
 
@@ -218,6 +249,8 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
     """Name and reason of each target that takes no connection."""
     found = []
     for target in targets:
+        if target.scheme in _DATAGRAM_SCHEMES:
+            continue  # nothing tells before something is sent
         try:
             address = (await guard.addresses(target))[0]
             async with asyncio.timeout(_CONNECT_SECONDS):

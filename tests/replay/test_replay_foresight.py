@@ -117,6 +117,7 @@ _LINES = st.lists(
         )
     ),
     max_size=3,
+    unique_by=lambda line: line[0],
 ).map(tuple)
 _ANSWERS = st.builds(
     lambda headers, body: Response(200, headers=headers, body=body),
