@@ -115,7 +115,8 @@ class Ledger:
             "state": self.state,
             "states": list(self.states),
             "unwritten": dict(unwritten or {}),
-        } | ({"conditions": _conditions(self.conditions)} if self.conditions else {})
+            "conditions": _conditions(self.conditions),
+        }
 
     def _meet(self, event: ConditionMet) -> None:
         name = f"{event.direction} {event.condition}"
