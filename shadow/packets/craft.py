@@ -73,7 +73,9 @@ type _Made = tuple[str, Sequence[Packet | bytes]]
 type _Recipe = Callable[[_Job], _Made]
 
 
-def craft(seeds: Sequence[Seed], ends: Ends, number: int, *, run_seed: int, without: frozenset[str]) -> Crafted:
+def craft(
+    seeds: Sequence[Seed], ends: Ends, number: int, *, run_seed: int, without: frozenset[str]
+) -> Crafted:
     """The malformed packet called `number`; recipes in `without` are left out, if any other is left.
 
     Which recipe it is does not depend on those left out, but for the packets that these would have been.
@@ -116,7 +118,17 @@ def _ip_fuzz(job: _Job) -> _Made:
 
 
 def _ip_field(job: _Job) -> _Made:
-    bits = {"version": 4, "ihl": 4, "tos": 8, "len": 16, "id": 16, "flags": 3, "frag": 13, "ttl": 8, "proto": 8}
+    bits = {
+        "version": 4,
+        "ihl": 4,
+        "tos": 8,
+        "len": 16,
+        "id": 16,
+        "flags": 3,
+        "frag": 13,
+        "ttl": 8,
+        "proto": 8,
+    }
     name = job.dice.choice(list(bits))
     value = singular(bits[name], job.dice)
     packet = job.whole
@@ -168,7 +180,9 @@ def _fragments(job: _Job) -> _Made:
     body = bytes(job.ip / job.transport / Raw(payload))[20:]  # lengths and checksums are those of the whole
     size = job.dice.choice((8, 16, 64))
     pieces = [(at, body[at : at + size]) for at in range(0, len(body), size)][:64]
-    way = job.dice.choice(("in reverse", "overlapping with other bytes", "without the first", "without the last", "twice"))
+    way = job.dice.choice(
+        ("in reverse", "overlapping with other bytes", "without the first", "without the last", "twice")
+    )
     last = pieces[-1][0]
     frames = [_fragment(job, at, data, is_last=at == last) for at, data in pieces]
     match way:
@@ -283,7 +297,9 @@ def _udp_payload(job: _Job) -> _Made:
                 payload[job.dice.randrange(len(payload))] ^= 1 << job.dice.randrange(8)
         case _:
             payload = bytearray(job.dice.randbytes(job.dice.choice((1, 16, 512, 1400))))
-    return f"a payload {way}", [job.ip / UDP(sport=job.port, dport=job.ends.port) / Raw(bytes(payload[:1400]))]
+    return f"a payload {way}", [
+        job.ip / UDP(sport=job.port, dport=job.ends.port) / Raw(bytes(payload[:1400]))
+    ]
 
 
 def _dns(recipe: Callable[[dns_craft.Base, Random], dns_craft.Made]) -> _Recipe:

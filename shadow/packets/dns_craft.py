@@ -116,7 +116,14 @@ def odd_flags(base: Base, dice: Random) -> Made:
 def edns(base: Base, dice: Random) -> Made:
     """OPT records that are twice there, lie about their lengths, or are of versions to come (RFC 6891)."""
 
-    def opt(*, name: bytes = b"\x00", size: int = 1232, ttl: int = 0, length: int | None = None, options: bytes = b"") -> bytes:
+    def opt(
+        *,
+        name: bytes = b"\x00",
+        size: int = 1232,
+        ttl: int = 0,
+        length: int | None = None,
+        options: bytes = b"",
+    ) -> bytes:
         stated = len(options) if length is None else length
         return name + struct.pack("!HHIH", _OPT, size, ttl, stated) + options
 
@@ -140,8 +147,12 @@ def edns(base: Base, dice: Random) -> Made:
 
 def odd_record(base: Base, dice: Random) -> Made:
     """Records in a query whose data lie: lengths, and compression inside."""
-    data, length = dice.choice(((b"", 0xFFFF), (b"\xc0\x0c", 2), (b"abcd", 0), (b"\xc0\x1c", 2), (b"x" * 400, 400)))
-    record = b"\xc0\x0c" + struct.pack("!HHIH", dice.choice((1, 2, 5, 6, 12, 16, 28, 33, 46)), 1, 0, length) + data
+    data, length = dice.choice(
+        ((b"", 0xFFFF), (b"\xc0\x0c", 2), (b"abcd", 0), (b"\xc0\x1c", 2), (b"x" * 400, 400))
+    )
+    record = (
+        b"\xc0\x0c" + struct.pack("!HHIH", dice.choice((1, 2, 5, 6, 12, 16, 28, 33, 46)), 1, 0, length) + data
+    )
     text = _HEADER.pack(base.id, _FLAGS | 0x2800, 1, 1, 0, 0) + base.name + _TYPE_AND_CLASS + record
     return Made(f"a record that states {length} bytes and has {len(data)}", text)
 

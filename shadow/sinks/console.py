@@ -26,6 +26,7 @@ _STYLES = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "
 _RATE_SECONDS = 10.0
 """The rate is that of the last seconds: after a pause the remaining time is right again soon."""
 _MAX_NOTES = 50
+_MAX_REASONS = 10
 _MAX_FAULT_CHARACTERS = len("mutation-regression")
 
 type _Note = Found | TargetSeen | StateChanged | Broke
@@ -263,6 +264,8 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in summary[name].items())
         for name in ("sent", "trials", "findings")
     ]
+    reasons = list(summary.get("filtered", {}).items())[:_MAX_REASONS]
+    lines[1:1] = [f"filtered {count:,}: {why}" for why, count in reasons]
     if (late := summary["late"])["requests"]:
         lines.append(
             f"late: p50 {late['p50_seconds'] * 1000:.1f} ms, p99 {late['p99_seconds'] * 1000:.1f} ms,"

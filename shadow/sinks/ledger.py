@@ -20,15 +20,19 @@ from shadow.model import (
     Severity,
     Silence,
     StateChanged,
+    Tally,
     Verdict,
 )
 from shadow.sinks.lateness import Lateness
 
 _STATES_MAX = 100
 
+_MAX_REASONS = 50
+
 
 class Ledger:
-    """Counts the events of one run. Other threads may read it: its dicts never change in size."""
+    """Counts the events of one run. Other threads may read it: its dicts never change in size, save the
+    reasons, which are copied whole."""
 
     def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
         self._wall_clock = wall_clock
@@ -36,6 +40,8 @@ class Ledger:
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
         self.findings = dict.fromkeys(Severity, 0)
+        self.reasons: dict[str, int] = {}
+        """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
         self.late = Lateness()
@@ -57,6 +63,8 @@ class Ledger:
         match event:
             case Settled():
                 self.fates[event.fate] += event.count
+                if event.fate is Fate.FILTERED and event.why:
+                    self._count_reason(event.why, event.count)
             case Sent() if not is_unsent(event):
                 self.sent[event.parcel] += 1
             case Judged():
@@ -65,6 +73,8 @@ class Ledger:
                 self._found(event.finding.id, severity_of(event.finding.severity))
             case Broke():
                 self.broke += 1
+            case Tally():
+                self._add(event)
             case ConditionMet():
                 self._meet(event)
             case SentLate():
@@ -79,6 +89,8 @@ class Ledger:
         """
         for fate in self.fates:
             self.fates[fate] += summary["ledger"].get(fate.value, 0)
+        for why, count in summary.get("filtered", {}).items():
+            self._count_reason(why, count)
         for verdict in self.verdicts:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
         for parcel in self.sent:
@@ -101,7 +113,8 @@ class Ledger:
     ) -> dict[str, Any]:
         """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has."""
         fates = dict(self.fates)
-        return {
+        reasons = dict(self.reasons)
+        found = {
             "run": run,
             "seed": seed,
             "started_at": started_at,
@@ -117,6 +130,19 @@ class Ledger:
             "unwritten": dict(unwritten or {}),
             "conditions": _conditions(self.conditions),
         }
+        return found | {"filtered": reasons} if reasons else found
+
+    def _count_reason(self, why: str, count: int) -> None:
+        if why in self.reasons or len(self.reasons) < _MAX_REASONS:
+            self.reasons[why] = self.reasons.get(why, 0) + count
+
+    def _add(self, tally: Tally) -> None:
+        for (_, fate), count in tally.fates.items():
+            self.fates[Fate(fate)] += count
+        for (_, parcel), replies in tally.replies.items():
+            self.sent[Parcel(parcel)] += replies.sent
+        for (*_, verdict), count in tally.trials.items():
+            self.verdicts[Verdict(verdict)] += count
 
     def _meet(self, event: ConditionMet) -> None:
         name = f"{event.direction} {event.condition}"
