@@ -47,8 +47,8 @@ class Made(Protocol):
 class Place(Protocol):
     """One target: how packets get there, and how it does."""
 
-    async def send(self, packets: Sequence[bytes]) -> str:
-        """Why nothing may be sent any more; empty where the packets left."""
+    async def send(self, made: "Made") -> str:
+        """Why nothing may be sent any more; empty where `made`, as it is for this target, left."""
         ...
 
     async def health(self) -> Health: ...
@@ -127,7 +127,7 @@ class Campaign:
     async def _send_all(self, made: Sequence[Made]) -> bool:
         """Whether all were allowed to leave."""
         for each in made:
-            refusal = await self._candidate.send(each.packets)
+            refusal = await self._candidate.send(each)
             if refusal:
                 self.stopped, self.is_refused = refusal, True
                 return False
@@ -193,7 +193,7 @@ class Campaign:
         if self._baseline is None:
             return None
         for each in made:
-            if await self._baseline.send(each.packets):
+            if await self._baseline.send(each):
                 return None
             await self._sleep(len(each.packets) / self._settings.per_second)
         await self._sleep(_SETTLE_SECONDS)
