@@ -86,11 +86,33 @@ def check_place(address: Address, *, allow: tuple[str, ...], is_namespaced: bool
 
 
 def is_namespaced() -> bool:
-    """Whether this process is in another network namespace than the machine itself."""
+    """Whether this process is in a network namespace made for it: a process above it is in another."""
+    own = _namespace("self")
+    seen = {"self"}
+    above = _parent("self")
+    while above not in seen and above not in ("", "0"):
+        theirs = _namespace(above)
+        if own and theirs and theirs != own:
+            return True
+        seen.add(above)
+        above = _parent(above)
+    return False
+
+
+def _namespace(process: str) -> int:
+    """The number of a process's network namespace; 0 where we may not look."""
     try:
-        return Path("/proc/self/ns/net").stat().st_ino != Path("/proc/1/ns/net").stat().st_ino
-    except OSError:  # who may not look is not told
-        return False
+        return Path(f"/proc/{process}/ns/net").stat().st_ino
+    except OSError:
+        return 0
+
+
+def _parent(process: str) -> str:
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return next((line.split()[1] for line in status.splitlines() if line.startswith("PPid:")), "")
 
 
 def route_to(address: Address) -> Route:
