@@ -152,6 +152,8 @@ class Crew:
         for each in self._members:
             if not each.is_over:
                 each.hired.kill()
+        await asyncio.sleep(_TICK_SECONDS)
+        self._ended.set()  # whatever was not heard of their end
 
     async def _watch(self) -> None:
         """Now and then: tell how much waits, and end a worker that is heard no more."""
