@@ -63,6 +63,10 @@ class Pause(msgspec.Struct, frozen=True):
     is_over: bool = False
 
 
+class EndPass(msgspec.Struct, frozen=True):
+    """The same exchanges will come again: work off all, and forget what the next pass is to find out anew."""
+
+
 class End(msgspec.Struct, frozen=True):
     """No more exchanges will follow."""
 

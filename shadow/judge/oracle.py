@@ -28,7 +28,7 @@ def judge(evidence: Evidence) -> Judgement:
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:
         return undecided("the mutant was not sent or found no server")
     own = POLICY[evidence.expect](evidence)
-    for rule in (leaked, slowed, _disagrees):
+    for rule in (_traced, leaked, slowed, _disagrees):
         if own.verdict is Verdict.FAILED:
             break
         own = rule(evidence) or own
@@ -54,11 +54,6 @@ def _reject(evidence: Evidence) -> Judgement:
         return found
     answer, control = classify(evidence.answer), classify(evidence.control)
     if answer is not AnswerClass.SUCCESS:
-        if answer is AnswerClass.REJECTED and evidence.trace:
-            places = ", ".join(sorted({each.where for each in evidence.trace})[:3])
-            return failed(
-                "left-trace", f"rejected, yet the state changed at {places}", evidence.expect, evidence.trace
-            )
         return passed(f"{answer.value}, as it must not be accepted")
     if control is not AnswerClass.SUCCESS:
         return undecided(f"the unedited request is {control.value}, so acceptance says nothing")
@@ -71,6 +66,15 @@ def _reject(evidence: Evidence) -> Judgement:
     if fault == "validation" and evidence.baseline_answer is None:
         return replace(found, severity=Severity.LOW)  # being lenient may be meant, and nothing says otherwise
     return found
+
+
+def _traced(evidence: Evidence) -> Judgement | None:
+    """Whatever was expected: what is rejected must leave no trace."""
+    if not evidence.trace or classify(evidence.answer) is not AnswerClass.REJECTED:
+        return None
+    places = ", ".join(sorted({template(each.where) for each in evidence.trace})[:3])
+    why = f"rejected with {status_text(evidence.answer)}, yet the state changed at {places}"
+    return failed("left-trace", why, Expect.REJECT, evidence.trace)
 
 
 def _same(evidence: Evidence) -> Judgement:

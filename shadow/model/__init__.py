@@ -1,6 +1,7 @@
 """Immutable values that every other part speaks in."""
 
 from shadow.model.authority import authority
+from shadow.model.correlated import Correlated, Learned, Missed
 from shadow.model.event import (
     RUN_STATES,
     Broke,
@@ -58,6 +59,7 @@ __all__ = [
     "Broke",
     "Change",
     "ConditionMet",
+    "Correlated",
     "Difference",
     "Edit",
     "Ending",
@@ -74,8 +76,10 @@ __all__ = [
     "Judgement",
     "Kind",
     "Known",
+    "Learned",
     "Level",
     "Message",
+    "Missed",
     "NoReply",
     "Outcome",
     "Parcel",

@@ -27,6 +27,8 @@ class Environment:
     def __init__(self, candidate: Link, baseline: Link | None) -> None:
         self.candidate = candidate
         self.baseline = baseline
+        self.sent_count = 0
+        """How often both targets were asked the same."""
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -77,6 +79,8 @@ class Environment:
 
     async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
         """Both targets' outcomes."""
+
+        self.sent_count += 1
 
         async def sent(link: Link, ready: Ready) -> Outcome:
             return await link.send(ready, via=via, parcel=parcel, session=session)

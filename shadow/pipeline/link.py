@@ -10,6 +10,7 @@ from shadow.model import (
     Edit,
     Event,
     Exchange,
+    Identity,
     NoReply,
     Outcome,
     Parcel,
@@ -19,7 +20,10 @@ from shadow.model import (
     Silence,
     TargetSeen,
     Wire,
+    with_field,
 )
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
@@ -27,6 +31,8 @@ CALM = "calm"
 """Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
+
+_OWN_LANE = "shadow"
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -69,9 +75,14 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        gate: Gate | None = None,
         resumed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`resumed` is awaited before each sending: it returns once the run is not paused."""
+        """`gate` is that of all targets' writes; None where nobody ever holds it.
+
+        `resumed` is awaited before each sending: it returns once the run is not paused.
+        """
+        self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -98,6 +109,17 @@ class Link:
         return Ready(
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
+
+    def conditional(self, ready: Ready, tag: bytes) -> Ready:
+        """A prepared request that asks for the change of what bears `tag`, signed again."""
+        headers = with_field(ready.request.headers, b"If-Match", tag)
+        changed = msgspec.structs.replace(ready.request, headers=headers)
+        return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
+
+    def begin_pass(self, number: int) -> None:
+        """Forget which value stands for which: the same traffic comes again, as from other clients."""
+        self.correlation.forget_all()
+        self._preparation.begin_pass(number)
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
@@ -127,7 +149,11 @@ class Link:
         if self._resumed is not None:
             await self._resumed()
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
-        outcome = await self._transports[via].send(sending)
+        if may_write(ready.request, ready.wire):
+            async with self._gate.passes():
+                outcome = await self._transports[via].send(sending)
+        else:
+            outcome = await self._transports[via].send(sending)
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))
@@ -136,11 +162,25 @@ class Link:
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
+    def own(self, request: Request, identity: Identity | None = None) -> Ready:
+        """A request of the configuration's own, ready to be sent."""
+        return Ready(self._preparation.own(request, next(self._trials), identity))
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
+        """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
+        made = self.own(request).request
+        return await self._transports["raw"].send(Sending(made, None, timeout_seconds, _OWN_LANE))
+
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
         if exchange.response is not None and isinstance(outcome, Reply):
             self.correlation.learn(
-                exchange.response, outcome.response, session, request=exchange.request, is_shared=is_shared
+                exchange.response,
+                outcome.response,
+                session,
+                request=exchange.request,
+                is_shared=is_shared,
+                exchange=exchange.index,
             )
 
     @property

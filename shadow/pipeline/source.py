@@ -2,9 +2,13 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import Protocol
+
+import msgspec
 
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
@@ -60,6 +64,51 @@ class Recorded:
 
     def take_due(self, exchange: Exchange) -> float | None:
         return self._due.pop(exchange.index, None)
+
+
+class Looped:
+    """Recorded exchanges again and again: each pass is read afresh, keeps its own time, and begins when the
+    one before it was worked off. Indexes go on counting.
+
+    `open_pass` gives what is read; `passes` is None for as long as the run lasts.
+    """
+
+    def __init__(
+        self,
+        open_pass: Callable[[], AbstractContextManager[Iterable[Exchange | Settled]]],
+        pacer: Pacer,
+        passes: int | None,
+    ) -> None:
+        self._open_pass = open_pass
+        self._pacer = pacer
+        self._passes = passes
+        self._now: Recorded | None = None
+        self._next_index = 0
+        self.captured: Mapping[str, int] = {}
+
+    async def feed(self, intake: Takes, hear: Hear) -> None:
+        for number in count(1):
+            before = self._next_index
+            self._pacer.restart()
+            with self._open_pass() as items:
+                self._now = Recorded(self._renumbered(items, before), self._pacer)
+                await self._now.feed(intake, hear)
+            if number == self._passes or self._next_index == before:
+                return
+            if not await intake.end_pass():
+                return
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        return self._now.take_due(exchange) if self._now else None
+
+    def _renumbered(self, items: Iterable[Exchange | Settled], before: int) -> Iterator[Exchange | Settled]:
+        for item in items:
+            if isinstance(item, Settled):
+                yield item
+                continue
+            index = before + item.index
+            self._next_index = max(self._next_index, index + 1)
+            yield msgspec.structs.replace(item, index=index) if before else item
 
 
 class Tapped:
@@ -145,6 +194,6 @@ class Tapped:
             (Fate.DROPPED, ledger.dropped, before.dropped),
             (Fate.UNPARSED, ledger.unparsed, before.unparsed),
         ):
-            for why, count in now.items():
-                if more := count - then.get(why, 0):
+            for why, total in now.items():
+                if more := total - then.get(why, 0):
                     hear(Settled(hello.tap, fate, more, why))

@@ -1,6 +1,7 @@
 """Settings to a pipeline: targets with their transports, judging, trials."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -12,21 +13,27 @@ from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs
+from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Orders
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
+from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Report, Reporting
+from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.replay import (
     Guard,
@@ -34,6 +41,9 @@ from shadow.replay import (
     Spending,
     Target,
 )
+from shadow.replay.reset import Reset, ResetSettings
+from shadow.replay.rules import Rules
+from shadow.run.admin import admin_settings
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
@@ -66,6 +76,23 @@ _PATIENCE_SECONDS = 30.0
 """A file can wait, but not for ever."""
 
 
+class _Parts(msgspec.Struct, frozen=True):
+    """What a pipeline is made of, besides its settings."""
+
+    environment: Environment
+    judging: Judging
+    signer: Signs | None
+    guard: Guard
+    gate: Gate
+    governor: Governor
+    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
+    report: Report
+    order: Orders | None
+    is_live: bool
+    stopping: asyncio.Event
+    hear: Hear
+
+
 def assemble(
     settings: Settings,
     *,
@@ -81,12 +108,14 @@ def assemble(
 
     Raises ConfigError for settings that cannot be used together.
     """
+    _check_together(settings)
     check_patterns(settings)
     targets = [parse_target(name, url) for name, url in _urls(settings)]
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     guard.spending = None if place is None else place.spending
     signer = configured_signer(settings)
     stopping = asyncio.Event()
+    gate = Gate()
     governor = Governor(
         settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
     )
@@ -99,6 +128,7 @@ def assemble(
             run=run,
             stopping=stopping,
             hear=hear,
+            gate=gate,
             resumed=governor.resumed,
         )
         for target in targets
@@ -109,20 +139,21 @@ def assemble(
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
     schedulers = _schedulers(settings)
-    pipeline = _pipeline(
-        settings,
-        schedulers,
+    parts = _Parts(
         environment,
         judging,
         signer,
         guard,
-        reporting.report if place is None else place.report,
+        gate,
         governor,
-        order=None if place is None else place.order,
-        is_live=is_live,
-        stopping=stopping,
-        hear=hear,
+        schedulers,
+        reporting.report if place is None else place.report,
+        None if place is None else place.order,
+        is_live,
+        stopping,
+        hear,
     )
+    pipeline = _pipeline(settings, parts)
     return Assembly(pipeline, environment, guard, governor, judging, reporting, schedulers, tuple(targets))
 
 
@@ -135,6 +166,19 @@ def check(settings: Settings) -> None:
     configured_signer(settings)
     _check_identities(settings)
     check_patterns(settings)
+    Rules(settings.correlation)
+    configured_reset(settings)
+    _check_together(settings)
+    Probes.of(settings.probe, settings.identities)
+    admin_settings(settings, os.environ)
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.reset is not None and settings.workers > 1:
+        raise ConfigError(
+            f"workers = {settings.workers} and [reset] do not go together: nothing may be under"
+            " way during a reset; leave one of them out"
+        )
 
 
 def _check_identities(settings: Settings) -> None:
@@ -175,10 +219,11 @@ def _urls(settings: Settings) -> list[tuple[str, str]]:
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
     """What a tap listens on is live too: what is sent there goes through to the live service. So is what
-    answers on sniffed ports of this machine."""
+    answers on sniffed ports of this machine. The admin endpoint must not be reached by what is replayed."""
     rate = settings.rate_per_second
     sniffed = [f"0.0.0.0:{port}" for port in settings.scope.ports] if not settings.listen else []
-    live = (settings.live, settings.listen if is_live else "", *(sniffed if is_live else []))
+    own = (settings.listen if is_live else "", settings.admin if not settings.admin.endswith(":0") else "")
+    live = (settings.live, *own, *(sniffed if is_live else []))
     return GuardSettings(
         live=tuple(each for each in live if each),
         allow=settings.safety.allow,
@@ -210,69 +255,106 @@ def _schedulers(settings: Settings) -> tuple[Scheduler[Mutator], Scheduler[Sessi
     )
 
 
-def _pipeline(
-    settings: Settings,
-    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]],
-    environment: Environment,
-    judging: Judging,
-    signer: Signs | None,
-    guard: Guard,
-    report: Report,
-    governor: Governor,
-    *,
-    order: Orders | None,
-    is_live: bool,
-    stopping: asyncio.Event,
-    hear: Hear,
-) -> Pipeline:
-    knowledge = Knowledge(identities=settings.identities, signer=signer)
-    endpoints = Endpoints()
-    scripts = Scripts(environment, judging)
+def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
+    knowledge = Knowledge(identities=settings.identities, signer=parts.signer)
+    endpoints = Endpoints(names=parts.environment.candidate.correlation.names)
+    scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
-        environment, scripts, judging, times=settings.confirmations, may_write=settings.allow_writes
+        parts.environment,
+        scripts,
+        parts.judging,
+        times=settings.confirmations,
+        may_write=settings.mutates_writes,
+    )
+    probes = Probes.of(settings.probe, settings.identities)
+    traces = Traces(
+        parts.environment,
+        scripts,
+        parts.judging,
+        endpoints,
+        parts.gate,
+        probes=probes.all,
+        times=settings.confirmations,
     )
     trials = Trials(
-        environment,
-        schedulers[0],
-        judging,
+        parts.environment,
+        parts.schedulers[0],
+        parts.judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
-        governor=governor,
-        hear=hear,
-        report=report,
+        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes, settings.transport),
+        governor=parts.governor,
+        hear=parts.hear,
+        report=parts.report,
+        traces=traces,
     )
     session_trials = SessionTrials(
         scripts,
-        schedulers[1],
-        judging,
+        parts.schedulers[1],
+        parts.judging,
         knowledge,
         endpoints,
         seed=settings.seed,
         budget=settings.mutants,
         confirmations=settings.confirmations,
-        may_write=settings.allow_writes,
-        hear=hear,
-        report=report,
+        may_write=settings.mutates_writes,
+        hear=parts.hear,
+        report=parts.report,
+        traces=traces,
     )
+    restoring = None
+    if (reset := configured_reset(settings)) is not None:
+        batches = _batches(reset.settings, settings, parts.signer)
+        restoring = Restoring(
+            reset,
+            parts.environment,
+            parts.judging,
+            knowledge,
+            batches,
+            halted=lambda: parts.guard.halted,
+            hear=parts.hear,
+        )
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
             settings.queue_items,
             settings.session.by,
+            tuple(link.target.name for link in parts.environment.links),
             settings.duration_seconds,
-            None if is_live else _PATIENCE_SECONDS,
-            _DRAIN_SECONDS if is_live else None,
+            None if parts.is_live else _PATIENCE_SECONDS,
+            _DRAIN_SECONDS if parts.is_live else None,
         ),
         scope_of(settings),
         trials,
         session_trials,
         endpoints=endpoints,
         knowledge=knowledge,
-        targets=[link.target.name for link in environment.links],
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),
-        signer=signer,
-        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, governor, stopping),
-        hear=hear,
-        order=order,
+        signer=parts.signer,
+        brakes=Brakes(
+            lambda: parts.guard.halted,
+            lambda: parts.environment.candidate.is_up,
+            parts.governor,
+            parts.stopping,
+        ),
+        hear=parts.hear,
+        order=parts.order,
+        restoring=restoring,
+    )
+
+
+def configured_reset(settings: Settings) -> Reset | None:
+    """What puts the environment back; None where nothing does. Raises ConfigError."""
+    return Reset(settings.reset) if settings.reset is not None else None
+
+
+def _batches(reset: ResetSettings, settings: Settings, signer: Signs | None) -> Batches:
+    if reset.when == "start":
+        return Whole()
+    if reset.batch != "session":
+        return Counted(reset.batch)
+    return BySession(
+        lambda exchange: session_of(exchange, settings.session.by, signer),
+        idle_seconds=settings.session.idle_seconds,
+        held_max=settings.queue_items,
     )

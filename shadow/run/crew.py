@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from shadow.config import Settings
-from shadow.feed.handover import End, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
+from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
 from shadow.model import (
     RUN_STATES,
     Event,
@@ -18,7 +18,7 @@ from shadow.model import (
     Tally,
     TargetSeen,
 )
-from shadow.pipeline.scope import session_of
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.source import Source
 from shadow.run.assembly import Assembly, configured_signer
 from shadow.run.assignment import Assignment, Board, Handed
@@ -55,6 +55,9 @@ class Crew:
         self._members = [_Member(number, each) for number, each in enumerate(workers.all)]
         self._ups = _Ups()
         self._room = asyncio.Event()
+        self._passes = 0
+        self._passed = asyncio.Event()
+        """Set when it may be that all workers are through with a pass."""
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self._handed_count = 0
@@ -73,6 +76,7 @@ class Crew:
         if not self._stopping.is_set():
             self._stopping.set()
             self._room.set()
+            self._passed.set()
             self._hear(StateChanged("stopping", why))
             self._tell_all(Stop(why))
 
@@ -114,6 +118,17 @@ class Crew:
         if self._handed_count % _AT_ONCE == 0:
             await asyncio.sleep(0)
         return self.offer(exchange)
+
+    async def end_pass(self) -> bool:
+        """Have every worker work off all that it has; False when the run is to be stopped meanwhile."""
+        self._passes += 1
+        self._tell_all(EndPass())
+        while not self._stopping.is_set():
+            if all(each.is_over or each.passes >= self._passes for each in self._members):
+                return True
+            self._passed.clear()
+            await self._passed.wait()
+        return False
 
     def _hand(self, exchange: Exchange) -> None:
         session = exchange.session
@@ -188,6 +203,9 @@ class Crew:
             self._hear(batch.tally)
         self._settle(batch.settled)
         member.refused, member.taken, member.is_done = batch.refused, batch.taken, batch.is_last
+        if batch.passes != member.passes:
+            member.passes = batch.passes
+            self._passed.set()
         if batch.is_last and member.handover is not None:
             member.handover.close()
         if batch.halted:
@@ -225,6 +243,7 @@ class Crew:
     def _lose(self, member: "_Member") -> None:
         """A worker's process has ended, in order or not."""
         member.is_over = True
+        self._passed.set()
         lost = self._board.of(member.number)
         if not member.is_done:
             self._assignment.lose(member.number)
@@ -260,7 +279,7 @@ class _Member:
         self.outgoing: list[Handing] = []
         self.wanted: list[int] = []
         self.silent_ticks = 0
-        self.refused = self.taken = 0
+        self.refused = self.taken = self.passes = 0
         self.is_done = False
         """Whether it said that it has worked off all."""
         self.is_over = False

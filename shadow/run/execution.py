@@ -6,7 +6,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -21,10 +21,12 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
-from shadow.run.assembly import assemble
+from shadow.run.admin import Controls, admin_settings, administered
+from shadow.run.assembly import Assembly, assemble
 from shadow.run.crew import Crew
 from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
+from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
@@ -84,6 +86,7 @@ async def execute(
     key = workers.key if workers is not None else secrets.token_bytes(16)
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
+    admin = admin_settings(settings, os.environ)
     assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear, earlier=earlier)
     try:
         await assembly.guard.check()
@@ -99,7 +102,14 @@ async def execute(
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
             crew = None if workers is None else Crew(workers, assembly, settings, sinks.hear)
-            await _run(crew or assembly.pipeline, source)
+            controls = _controls(assembly, crew or assembly.pipeline, ledger, run)
+            async with administered(admin, controls) as url:
+                if url:
+                    print(f"admin at {url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
+                await _run(crew or assembly.pipeline, source, controls.stop)
+            for link in assembly.environment.links if crew is None else ():
+                if (trace := link.correlation.trace) is not None:
+                    sinks.hear(trace.told(link.target.name))
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
@@ -108,16 +118,40 @@ async def execute(
                 sinks.hear(Settled(tap, Fate.DROPPED, lost, "lost with a pipeline that was ended"))
         if crew is not None and crew.is_lost:
             return EXIT_KILLED
+        if assembly.pipeline.failure:
+            raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
         is_up = assembly.environment.candidate.is_up if crew is None else crew.is_up
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
         await assembly.environment.close()
 
 
-async def _run(pipeline: Pipeline | Crew, source: Source) -> None:
+def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run: str) -> Controls:
+    """The switches of the run. What is stopped so counts as stopped by a safety rule."""
+
+    def stop(why: str) -> None:
+        assembly.guard.halt(why)
+        pipeline.stop(why)
+
+    def state() -> dict[str, object]:
+        return {
+            "run": run,
+            "state": assembly.governor.state,
+            "states": list(ledger.states),
+            "targets": {link.target.name: link.is_up for link in assembly.environment.links},
+            "requests": assembly.guard.admitted,
+            "bytes": assembly.guard.admitted_bytes,
+            "ledger": {"captured": ledger.captured} | {fate.value: n for fate, n in ledger.fates.items()},
+        }
+
+    return Controls(state, stop, assembly.governor.pause, assembly.governor.resume)
+
+
+async def _run(pipeline: Pipeline | Crew, source: Source, kill: Callable[[str], None]) -> None:
     """Run until the end, or until a signal asks to stop; a second one ends at once.
 
-    Where taps come and go, the first signal ends the taking alone: what was taken is worked off.
+    Where taps come and go, the first signal ends the taking alone: what was taken is worked off. SIGUSR1 has
+    nothing sent any more, as the kill file does.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -136,6 +170,7 @@ async def _run(pipeline: Pipeline | Crew, source: Source) -> None:
 
     for each in _ENDING_SIGNALS:
         loop.add_signal_handler(each, stop)
+    loop.add_signal_handler(signal.SIGUSR1, kill, "asked to by SIGUSR1")
     try:
         await pipeline.run(source)
     except asyncio.CancelledError:
@@ -143,7 +178,7 @@ async def _run(pipeline: Pipeline | Crew, source: Source) -> None:
             raise
         task.uncancel()  # a person asked for it: what was found is written as at any end
     finally:
-        for each in _ENDING_SIGNALS:
+        for each in (*_ENDING_SIGNALS, signal.SIGUSR1):
             loop.remove_signal_handler(each)
 
 
@@ -187,6 +222,10 @@ def _opened(
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
         sinks.all[:0] = [ledger, console, output, store]
+        if settings.explain_correlation:
+            explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
+            stack.callback(explanation.close)
+            sinks.all.append(explanation)
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger

@@ -55,6 +55,8 @@ class Batch(msgspec.Struct, frozen=True):
     refused: int = 0
     """Of originals that the live service took, those that every target refused; since the worker began."""
     taken: int = 0
+    passes: int = 0
+    """How many passes it has worked off wholly; since the worker began."""
     is_last: bool = False
 
 

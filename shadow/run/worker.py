@@ -14,7 +14,7 @@ import msgspec
 
 from shadow.config import Settings
 from shadow.content.redaction import Redactor
-from shadow.feed.handover import End, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
+from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
@@ -100,11 +100,17 @@ class Given:
         self._due: dict[tuple[int, str, float], float] = {}
         self._waiting: list[Exchange] = []
         self._take: Callable[[Exchange], None] = self._waiting.append
+        self._pass_ends = asyncio.Queue[None]()
+        self.passes = 0
+        """How many passes were worked off wholly."""
 
     def give(self, exchange: Exchange, due_at: float | None = None) -> None:
         if due_at is not None:
             self._due[key_of(exchange)] = due_at
         self._take(exchange)
+
+    def end_pass(self) -> None:
+        self._pass_ends.put_nowait(None)
 
     def take_due(self, exchange: Exchange) -> float | None:
         return self._due.pop(key_of(exchange), None)
@@ -117,7 +123,16 @@ class Given:
         for exchange in self._waiting:
             take(exchange)
         self._take = take
-        await self.end.wait()
+        async with asyncio.TaskGroup() as group:
+            passes = group.create_task(self._end_passes(intake), name="passes")
+            await self.end.wait()
+            passes.cancel()
+
+    async def _end_passes(self, intake: Takes) -> None:
+        while True:
+            await self._pass_ends.get()
+            if await intake.end_pass():
+                self.passes += 1
 
 
 class _Worker:
@@ -145,6 +160,9 @@ class _Worker:
                 alive = group.create_task(self._say_alive(), name="alive")
                 await self._assembly.pipeline.run(self._given)
                 alive.cancel()
+            for link in self._assembly.environment.links:
+                if (trace := link.correlation.trace) is not None:
+                    self._outbox.hear(trace.told(link.target.name))
         finally:
             self._is_last = True
             self._tell()
@@ -172,6 +190,8 @@ class _Worker:
                 self._assembly.governor.resume("")
             case Pause():
                 self._assembly.governor.pause("")
+            case EndPass():
+                self._given.end_pass()
             case End():
                 self._given.end.set()
             case lessons:
@@ -194,6 +214,7 @@ class _Worker:
             halted=assembly.guard.halted,
             refused=assembly.judging.refused_count,
             taken=assembly.judging.taken_count,
+            passes=self._given.passes,
             is_last=self._is_last,
         )
         self._handover.say(batch)

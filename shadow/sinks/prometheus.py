@@ -76,6 +76,7 @@ class Metrics:
         self._divergences = counter(
             "divergences", "Occurrences of confirmed findings", "endpoint", "kind", "severity", "fault"
         )
+        self._resets = counter("resets", "How often the shadow environment was put back")
         self._broken = counter("broken_exchanges", "Exchanges lost to a bug in Shadow")
         self._findings = gauge("findings", "Distinct causes found", "severity")
         self._reply = histogram("reply", "Time to the whole answer", REPLY_BOUNDS_SECONDS, "target", "kind")
@@ -125,7 +126,7 @@ class Metrics:
                 self._broken.inc()
             case Tally():
                 self._add(event)
-            case StateChanged() if event.state in RUN_STATES:
+            case StateChanged():
                 self._change(event.state)
 
     def _heed_tap(self, event: TapTimed | FramesSeen) -> None:
@@ -139,6 +140,10 @@ class Metrics:
         """Nothing is buffered; the exporter is closed by whoever opened it."""
 
     def _change(self, state: str) -> None:
+        if state == "reset":
+            self._resets.inc()
+        if state not in RUN_STATES:
+            return
         for each in RUN_STATES:
             self._state.labels(each).set(each == state)
 

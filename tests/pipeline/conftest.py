@@ -281,7 +281,12 @@ class Bench:
         return pipeline
 
     def pipeline(self, *, scope: Scope | None = None, **settings: Any) -> Pipeline:
-        usual: dict[str, Any] = {"concurrency": 4, "queue_items": 50, "session_by": "connection"}
+        usual: dict[str, Any] = {
+            "concurrency": 4,
+            "queue_items": 50,
+            "session_by": "connection",
+            "targets": tuple(each.target.name for each in self.environment.links),
+        }
         return Pipeline(
             PipelineSettings(**(usual | settings)),
             scope or Scope(include=(), exclude=(), sample=1.0, seed=0),
@@ -289,7 +294,6 @@ class Bench:
             self.session_trials,
             endpoints=self.endpoints,
             knowledge=self.knowledge,
-            targets=[each.target.name for each in self.environment.links],
             sessions=Sessions(idle_seconds=60.0),
             signer=self._signer,
             brakes=Brakes(
