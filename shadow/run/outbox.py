@@ -52,6 +52,9 @@ class Batch(msgspec.Struct, frozen=True):
     """Why the worker asks for the end of the run."""
     halted: str = ""
     """Why nothing may be sent any more: a safety rule."""
+    admitted: int = 0
+    """Requests sent since the worker began."""
+    admitted_bytes: int = 0
     refused: int = 0
     """Of originals that the live service took, those that every target refused; since the worker began."""
     taken: int = 0
