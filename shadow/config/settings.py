@@ -43,7 +43,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     front: Literal["mitm", "light"] = "mitm"
     """What `shadow proxy` puts in the way: mitmproxy, or a byte relay that carries far more."""
     candidate: str = ""
-    """URL of the release under test, in the shadow environment."""
+    """URL of the release under test, in the shadow environment: ``http://`` or ``https://``, which take
+    WebSockets too, or ``tcp://HOST:PORT``, ``tls://``, ``udp://``, ``dns://`` for conversations."""
     baseline: str = ""
     """URL of the live release in the shadow environment; optional, advised."""
     out: str = "shadow-out"

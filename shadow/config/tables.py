@@ -48,7 +48,7 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ports: tuple[int, ...] = ()
     """TCP ports of the service in captures; empty takes every port that speaks HTTP."""
     protocols: dict[str, Spoken] = {}
-    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. It is not replayed."""
+    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. A target must speak it."""
 
     @property
     def spoken(self) -> dict[int, Spoken]:

@@ -250,14 +250,16 @@ _MIN_DRIFT = 0.25
 _OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
 _MAX_FISHER = 100
+_WHOLE_PARTS = ("status", "surplus", "messages", "close")
+_PARTS = ("body", "header", "trailer", "message[]", "dns", *_WHOLE_PARTS)
 
 
 def _pattern(text: str) -> str:
     """`text` as a pattern of places. One that would silence a whole kind of finding is refused."""
     pattern = (f"body:{text}" if text.startswith("$") else text).replace("[*]", "[]")
     part, colon, rest = pattern.partition(":")
-    is_broad = not rest.strip("*?$.[]{}") if colon else part not in ("status", "surplus")
-    if part not in ("body", "header", "trailer", "status", "surplus") or is_broad:
+    is_broad = not rest.strip("*?$.[]{}") if colon else part not in _WHOLE_PARTS
+    if part not in _PARTS or is_broad:
         raise ConfigError(
             f"ignore = {text!r} is no place or covers too much;"
             " name one such as 'header:x-node' or 'body:$.items[].seen_at'"

@@ -22,6 +22,7 @@ from shadow.model.event import (
     TargetSeen,
 )
 from shadow.model.exchange import (
+    CONVERSATIONS,
     Exchange,
     Headers,
     Message,
@@ -37,6 +38,7 @@ from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, 
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
+    NO_RESPONSE,
     AnswerClass,
     Change,
     Difference,
@@ -53,6 +55,8 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "CONVERSATIONS",
+    "NO_RESPONSE",
     "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
     "AnswerClass",

@@ -100,7 +100,7 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method):
+        if is_write(exchange.request.method) and exchange.protocol != "dns":
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:

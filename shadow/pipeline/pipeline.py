@@ -10,7 +10,18 @@ from typing import Any
 
 import msgspec
 
-from shadow.model import Broke, Event, Exchange, Fate, QueueSeen, SentLate, Settled, Signs, StateChanged
+from shadow.model import (
+    CONVERSATIONS,
+    Broke,
+    Event,
+    Exchange,
+    Fate,
+    QueueSeen,
+    SentLate,
+    Settled,
+    Signs,
+    StateChanged,
+)
 from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
@@ -24,6 +35,7 @@ from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
+from shadow.pipeline.talks import Talks
 from shadow.pipeline.trials import Later, Trials
 from shadow.wire.http1_form import replayable
 
@@ -62,6 +74,15 @@ class Brakes(msgspec.Struct, frozen=True):
     """Set once the run is to be ended; links wait no longer for targets that are down then."""
 
 
+class Trying(msgspec.Struct, frozen=True):
+    """Who tries what."""
+
+    trials: Trials
+    session_trials: SessionTrials
+    talks: Talks | None = None
+    """Without it no conversation may be in scope."""
+
+
 class Pipeline:
     """Runs once."""
 
@@ -69,8 +90,7 @@ class Pipeline:
         self,
         settings: PipelineSettings,
         scope: Scope,
-        trials: Trials,
-        session_trials: SessionTrials,
+        trying: Trying,
         *,
         endpoints: Endpoints,
         knowledge: Knowledge,
@@ -90,9 +110,10 @@ class Pipeline:
         self._cut: set[str] = set()
         """Sessions that the environment has heard of no longer."""
         self._settings = settings
+        self._talks = trying.talks
         self._scope = scope
-        self._trials = trials
-        self._session_trials = session_trials
+        self._trials = trying.trials
+        self._session_trials = trying.session_trials
         self._endpoints = endpoints
         self._knowledge = knowledge
         self._sessions = sessions
@@ -269,6 +290,9 @@ class Pipeline:
             self.stop(why)
         if self._stopping.is_set():
             self._drop(exchange, turn, "the run was stopped")
+            return None
+        if exchange.protocol in CONVERSATIONS and self._talks is not None:
+            await self._talks.conduct(exchange, session, turn)
             return None
         case = Case(
             exchange,

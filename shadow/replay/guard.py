@@ -122,6 +122,11 @@ class Guard:
         detour = self._detours.get(target)
         return checked if detour is None else tuple(await detour(checked))
 
+    @property
+    def is_killed(self) -> bool:
+        """Whether not even what is under way may go on."""
+        return bool(self._why_killed())
+
     def halt(self, why: str) -> None:
         """Have nothing sent any more, not even what was admitted already."""
         if not self._killed:
@@ -287,7 +292,7 @@ def _place(text: str, key: str) -> _Place:
     try:
         if "://" in text:
             url = urlsplit(text)
-            port = url.port or {"http": 80, "https": 443, "dns": 53}.get(url.scheme)
+            port = url.port or {"http": 80, "https": 443, "ws": 80, "wss": 443, "dns": 53}.get(url.scheme)
             return _Place(text, _name(url.hostname or ""), port)
         host, port = _host_and_port(text)
         network = ipaddress.ip_network(host, strict=False) if "/" in host else None

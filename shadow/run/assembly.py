@@ -23,7 +23,7 @@ from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Orders
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
 from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.restoring import Restoring
@@ -33,6 +33,8 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.replay import (
@@ -110,7 +112,7 @@ def assemble(
     """
     _check_together(settings)
     check_patterns(settings)
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     guard.spending = None if place is None else place.spending
     signer = configured_signer(settings)
@@ -159,7 +161,7 @@ def assemble(
 
 def check(settings: Settings) -> None:
     """Raises ConfigError for whatever a run with these settings would refuse before it begins."""
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     Guard(_guard_settings(settings, len(targets), is_live=True), targets)
     Noise(_noise_settings(settings, targets, is_live=True))
     Redactor(settings.redaction, b"")
@@ -209,12 +211,34 @@ def configured_signer(settings: Settings) -> Signs | None:
 def scope_of(settings: Settings) -> Scope:
     """Which exchanges are worked on."""
     scope = settings.scope
-    return Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed)
+    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else "http"
+    return Scope(
+        include=scope.include,
+        exclude=scope.exclude,
+        sample=scope.sample,
+        seed=settings.seed,
+        scheme=scheme,
+    )
 
 
 def _urls(settings: Settings) -> list[tuple[str, str]]:
     named = (("candidate", settings.candidate), ("baseline", settings.baseline))
     return [(name, url) for name, url in named if url]
+
+
+def _targets(settings: Settings) -> list[Target]:
+    """The candidate, and the baseline where there is one. Raises ConfigError."""
+    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    kinds = {_SAME_KIND.get(each.scheme, each.scheme) for each in targets}
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"candidate {settings.candidate!r} and baseline {settings.baseline!r} speak different protocols;"
+            " give both the same scheme"
+        )
+    return targets
+
+
+_SAME_KIND = {"https": "http", "tls": "tcp"}
 
 
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
@@ -302,6 +326,18 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         report=parts.report,
         traces=traces,
     )
+    talks = Talks(
+        parts.environment,
+        parts.judging,
+        parts.environment.candidate.correlation.same,
+        parts.governor,
+        endpoints=TalkEndpoints(endpoints),
+        times=settings.confirmations,
+        may_write=settings.mutates_writes,
+        seed=settings.seed,
+        hear=parts.hear,
+        report=parts.report,
+    )
     restoring = None
     if (reset := configured_reset(settings)) is not None:
         batches = _batches(reset.settings, settings, parts.signer)
@@ -325,8 +361,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             _DRAIN_SECONDS if parts.is_live else None,
         ),
         scope_of(settings),
-        trials,
-        session_trials,
+        Trying(trials, session_trials, talks),
         endpoints=endpoints,
         knowledge=knowledge,
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),

@@ -43,6 +43,8 @@ _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OUTPUT = OutputSettings(summary_every_seconds=1.0)
 """What a pipeline that is killed had settled since its last summary counts as lost."""
 
+_DATAGRAM_SCHEMES = ("udp", "dns")
+
 EXIT_FINDINGS = 1
 EXIT_UNSAFE = 3
 EXIT_TARGET = 4
@@ -235,6 +237,8 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
     """Name and reason of each target that takes no connection."""
     found = []
     for target in targets:
+        if target.scheme in _DATAGRAM_SCHEMES:
+            continue  # nothing tells before something is sent
         try:
             address = (await guard.addresses(target))[0]
             async with asyncio.timeout(_CONNECT_SECONDS):

@@ -109,6 +109,7 @@ class Output:
 
     def _keep(self, exchange: Exchange) -> None:
         weight = len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0) + 1024
+        weight += sum(len(each.body) + 128 for each in exchange.messages)
         with self._lock:
             if self._journal.is_full:
                 self.unwritten["size"] += 1

@@ -19,6 +19,7 @@ from shadow.model import (
     REPLY_BOUNDS_SECONDS,
     RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Finding,
@@ -84,6 +85,12 @@ class Metrics:
         self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
         self._up = gauge("target_up", "Whether a target is usable", "target")
         self._state = gauge("state", "1 for the state that the run is in", "state")
+        self._conditions = counter(
+            "condition_requests", "Requests that a network condition met", "target", "condition", "direction"
+        )
+        self._condition_bytes = counter(
+            "condition_bytes", "Bytes that a network condition met", "target", "condition", "direction"
+        )
         self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
         self._tap = _TapSeconds()
         registry.register(self._tap)
@@ -102,7 +109,7 @@ class Metrics:
         self._reply_series: dict[tuple[str, Parcel], tuple[Counter, Histogram]] = {}
         self._seen: dict[str, tuple[Severity, int]] = {}
 
-    def hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:  # noqa: C901  # a case for each event
         match event:
             case Judged():
                 self._judged(event.trial)
@@ -122,6 +129,10 @@ class Metrics:
                 self._up.labels(_target(event.target)).set(event.is_up)
             case Found():
                 self._found(event.finding)
+            case ConditionMet():
+                labels = (_target(event.target), event.condition, event.direction)
+                self._conditions.labels(*labels).inc(event.count)
+                self._condition_bytes.labels(*labels).inc(event.byte_count)
             case Broke():
                 self._broken.inc()
             case Tally():
