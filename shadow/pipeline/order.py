@@ -136,6 +136,10 @@ class Orders(Protocol):
 
     def forget(self, session: str, turn: Turn) -> None: ...
 
+    def clear(self) -> None:
+        """Nothing is under way, and what comes next has nothing to do with what came before."""
+        ...
+
 
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
@@ -173,6 +177,11 @@ class Order:
         """Drop what is kept for a session whose last turn is `turn`."""
         if self._last.get(session) is turn:
             del self._last[session]
+
+    def clear(self) -> None:
+        self._last.clear()
+        self._reads.clear()
+        self._writes.clear()
 
 
 def _unsent(turns: list[Turn]) -> list[Turn]:

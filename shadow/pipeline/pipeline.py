@@ -278,7 +278,7 @@ class Pipeline:
         await self._idle()
         self._passes += 1
         self._pass = f" in pass {self._passes}"
-        self._order = Order()
+        self._order.clear()
         self._sessions.clear()
         self._cut.clear()
         await self._restore("between two passes")

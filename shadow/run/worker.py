@@ -90,6 +90,9 @@ class Gates:
     def forget(self, session: str, turn: Turn) -> None:
         self._order.forget(session, turn)
 
+    def clear(self) -> None:
+        self._order.clear()
+
 
 class Given:
     """A source: what the parent hands over, until it says that there is no more."""
@@ -212,6 +215,8 @@ class _Worker:
             self._outbox.collect(),
             lessons=self._lessons.take(),
             halted=assembly.guard.halted,
+            admitted=assembly.guard.admitted,
+            admitted_bytes=assembly.guard.admitted_bytes,
             refused=assembly.judging.refused_count,
             taken=assembly.judging.taken_count,
             passes=self._given.passes,
