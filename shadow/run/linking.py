@@ -105,4 +105,5 @@ def conditioned(
     met: dict[str, Transport] = {
         name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()
     }
-    return {**met, CALM: RawTransport(target, guard)}
+    calm = next(iter(transports(target, guard).values())) if target.scheme in _TALKERS else None
+    return {**met, CALM: calm or RawTransport(target, guard)}

@@ -128,7 +128,8 @@ class Ledger:
             "state": self.state,
             "states": list(self.states),
             "unwritten": dict(unwritten or {}),
-        } | ({"conditions": _conditions(self.conditions)} if self.conditions else {})
+            "conditions": _conditions(self.conditions),
+        }
         return found | {"filtered": reasons} if reasons else found
 
     def _count_reason(self, why: str, count: int) -> None:
