@@ -135,7 +135,7 @@ def _outcome(sending: Sending, progress: Progress) -> Outcome:
     if hearing is None:
         return NoReply(Silence.REFUSED, "no connection within the time limit", timing)
     hearing.turn()
-    is_answered = bool(hearing.messages) or progress.response.status != 0
+    is_answered = bool(hearing.messages) or hearing.is_full or progress.response.status != 0
     is_awaited = any(not each.is_from_client for each in sending.messages)
     if hearing.ending is Silence.MALFORMED or (hearing.ending is Silence.REFUSED and not is_answered):
         return NoReply(hearing.ending, hearing.detail, timing)
