@@ -82,13 +82,24 @@ async def test_what_the_target_cannot_carry_is_counted_and_told(
     }
     assert {target for _, target, _ in candidate.asked} >= {target for _, target, _ in ASKS} | {"/chat"}
     assert "filtered 1: dns needs a target of dns://, not http://" in ended.out
+    kept = [
+        json.loads(line) for line in (tmp_path / "shadow-out" / "exchanges.jsonl").read_bytes().splitlines()
+    ]
+    assert {line.get("protocol", "http") for line in kept} == {"http", "websocket"}
+
+
+async def test_of_conversations_no_mutants_are_made(tmp_path: Path, captures: list[Path]) -> None:
+    extracted = await shadow("extract", captures[1], *NAMED, cwd=tmp_path)
+    shown = await shadow("mutate", "-", "--json", cwd=tmp_path, stdin=extracted.out.encode())
+    assert shown.code == 0, shown.err
+    assert {json.loads(line)["endpoint"] for line in shown.out.splitlines()} == {"GET /chat"}
 
 
 type Said = list[tuple[bytes, bytes]]
 """What the client says, each with what it hears."""
 
 
-async def recorded_lines(path: Path, *conversations: Said) -> None:
+def record_lines(path: Path, *conversations: Said) -> None:
     packets: list[Packet] = []
     for number, said in enumerate(conversations):
         at = 1_700_000_000.0 + number
@@ -119,7 +130,7 @@ SAID = list(RIGHT.items())
 async def test_lines_over_tcp_are_compared(
     tmp_path: Path, changed: dict[bytes, bytes], code: int, where: list[list[str]]
 ) -> None:
-    await recorded_lines(tmp_path / "lines.pcap", SAID, SAID, SAID)
+    record_lines(tmp_path / "lines.pcap", SAID, SAID, SAID)
     async with tcp_service(lines_service(RIGHT)) as old, tcp_service(lines_service(RIGHT | changed)) as new:
         targets = ("--candidate", f"tcp://127.0.0.1:{new}", "--baseline", f"tcp://127.0.0.1:{old}")
         ended = await shadow("replay", "lines.pcap", "--as", "9000=tcp", *targets, cwd=tmp_path)
@@ -135,14 +146,3 @@ async def test_targets_must_speak_one_protocol(tmp_path: Path) -> None:
     ended = await shadow("replay", "x.pcap", *targets, cwd=tmp_path)
     assert ended.code == 2
     assert "speak different protocols; give both the same scheme" in ended.err
-    kept = [
-        json.loads(line) for line in (tmp_path / "shadow-out" / "exchanges.jsonl").read_bytes().splitlines()
-    ]
-    assert {line.get("protocol", "http") for line in kept} == {"http"}
-
-
-async def test_of_conversations_no_mutants_are_made(tmp_path: Path, captures: list[Path]) -> None:
-    extracted = await shadow("extract", captures[1], *NAMED, cwd=tmp_path)
-    shown = await shadow("mutate", "-", "--json", cwd=tmp_path, stdin=extracted.out.encode())
-    assert shown.code == 0, shown.err
-    assert {json.loads(line)["endpoint"] for line in shown.out.splitlines()} == {"GET /chat"}
