@@ -89,6 +89,16 @@ def parse_rate(rate: str | float) -> float | None:
     return positive("rate", number, "a positive number per second such as 500 or '500/s', or 'max'")
 
 
+def parse_loops(loops: str | int) -> int | None:
+    """How many passes; None for ``0`` and ``"inf"``. Raises ConfigError for what is no count."""
+    if loops in (0, "0", "inf"):
+        return None
+    is_number = isinstance(loops, int) or re.fullmatch("[0-9]{1,9}", loops)
+    if is_number and int(loops) > 0:
+        return int(loops)
+    raise ConfigError(f"loops {loops!r} is no count: write a number such as 3, or 0 or 'inf' with a duration")
+
+
 def positive(name: str, value: str | float, form: str) -> float:
     try:
         number = float(value)

@@ -41,6 +41,11 @@ def class_of(outcome: Outcome | None) -> AnswerClass | None:
     return None if outcome is None else classify(outcome)
 
 
+def is_cut(outcome: Outcome | None) -> bool:
+    """Whether a network condition of our own kept it from being whole: it says nothing about the target."""
+    return isinstance(outcome, NoReply) and outcome.why is Silence.CUT
+
+
 def is_silent(outcome: Outcome | None) -> bool:
     """Whether the connection ended without an answer."""
     return isinstance(outcome, NoReply) and outcome.why in (Silence.CLOSED, Silence.RESET)

@@ -16,6 +16,8 @@ _DIGIT = re.compile(r"[0-9]")
 _MIN_ID_DIGITS = 5
 """Whatever holds so many digits is no name that a programmer gave."""
 _LAST_NAME = re.compile(r"""(?:\.|\[")?([^.\[\]{}":]+)"?\]?(?:\[\d*\])*$""")
+_QUOTED_END = re.compile(r"""\["((?:[^"\\]|\\.)*)"\]$""")
+"""A member whose name may hold anything, dots and brackets too."""
 _TRAILING_INDEXES = re.compile(r"(\[\d*\])+$")
 
 
@@ -55,6 +57,8 @@ def name(where: str) -> str:
     tail = where.rpartition(".")[2]
     if tail.isidentifier():
         return tail
+    if quoted := _QUOTED_END.search(_TRAILING_INDEXES.sub("", where)):
+        return quoted[1]
     found = _LAST_NAME.search(where)
     return found[1] if found else ""
 
@@ -62,6 +66,8 @@ def name(where: str) -> str:
 def parent(where: str) -> str:
     """The place of the object or field that holds `where`; `where` itself at the top."""
     bare = _TRAILING_INDEXES.sub("", where)
+    if quoted := _QUOTED_END.search(bare):
+        return bare[: quoted.start()]
     cut = max(bare.rfind("."), bare.rfind('["'), bare.rfind("{"))
     return bare[:cut] if cut > 0 else where
 

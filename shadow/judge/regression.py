@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, is_cut
 from shadow.judge.places import is_within, name, template
 from shadow.judge.said import words_of
 from shadow.judge.severity import severity_of
@@ -88,6 +88,8 @@ def judge_original(
     compare_talks: CompareTalks = _not_compared,
 ) -> Judgement:
     """FAILED with the differences that are the candidate's own; UNDECIDED where it could not be asked."""
+    if is_cut(witnesses.candidate) or is_cut(witnesses.baseline):
+        return Judgement(Verdict.UNDECIDED, "a network condition of ours cut the answer short")
     if classify(witnesses.candidate) is AnswerClass.DOWN:
         return Judgement(Verdict.UNDECIDED, "the candidate was not reached")
     if witnesses.live is None and (witnesses.baseline is None or classify(witnesses.baseline) in _AT_FAULT):

@@ -11,6 +11,7 @@ from shadow.model import (
     Edit,
     Event,
     Exchange,
+    Identity,
     Message,
     NoReply,
     Outcome,
@@ -21,7 +22,10 @@ from shadow.model import (
     Silence,
     TargetSeen,
     Wire,
+    with_field,
 )
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.rewording import Rewording
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
@@ -30,6 +34,10 @@ CALM = "calm"
 """Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
+
+_MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
+"""Conversations that may change state."""
+_OWN_LANE = "shadow"
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -75,9 +83,14 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        gate: Gate | None = None,
         resumed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """`resumed` is awaited before each sending: it returns once the run is not paused."""
+        """`gate` is that of all targets' writes; None where nobody ever holds it.
+
+        `resumed` is awaited before each sending: it returns once the run is not paused.
+        """
+        self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -106,6 +119,17 @@ class Link:
         return Ready(
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
+
+    def conditional(self, ready: Ready, tag: bytes) -> Ready:
+        """A prepared request that asks for the change of what bears `tag`, signed again."""
+        headers = with_field(ready.request.headers, b"If-Match", tag)
+        changed = msgspec.structs.replace(ready.request, headers=headers)
+        return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
+
+    def begin_pass(self, number: int) -> None:
+        """Forget which value stands for which: the same traffic comes again, as from other clients."""
+        self.correlation.forget_all()
+        self._preparation.begin_pass(number)
 
     def _prepared_talk(self, exchange: Exchange, session: str, trial: int, salt: str) -> Ready:
         """A conversation; a WebSocket's handshake is prepared as any request."""
@@ -144,10 +168,11 @@ class Link:
         sending = Sending(
             ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
         )
-        if ready.protocol == "websocket":
-            outcome = await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+        if may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE:
+            async with self._gate.passes():
+                outcome = await self._carry(sending, via, parcel)
         else:
-            outcome = await self._transports[via].send(sending)
+            outcome = await self._carry(sending, via, parcel)
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))
@@ -155,6 +180,21 @@ class Link:
             self.tell(is_up=True)
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
+
+    def own(self, request: Request, identity: Identity | None = None) -> Ready:
+        """A request of the configuration's own, ready to be sent."""
+        return Ready(self._preparation.own(request, next(self._trials), identity))
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
+        """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
+        made = self.own(request).request
+        calm = self._transports.get(CALM, self._transports["raw"])
+        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
+
+    async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
+        if sending.protocol == "websocket":
+            return await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+        return await self._transports[via].send(sending)
 
     async def _send_reworded(self, sending: Sending, *, is_shared: bool) -> Outcome:
         """A WebSocket, whose messages name what its server, or another answer, has named."""
@@ -166,11 +206,23 @@ class Link:
             wording.learn(outcome.messages)
         return outcome
 
+    async def look(self, ready: Ready, session: str) -> Outcome:
+        """What came back over a calm network. Does not wait, though the target count as down."""
+        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        outcome = await self._transports[CALM].send(sending)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
         if exchange.response is not None and isinstance(outcome, Reply):
             self.correlation.learn(
-                exchange.response, outcome.response, session, request=exchange.request, is_shared=is_shared
+                exchange.response,
+                outcome.response,
+                session,
+                request=exchange.request,
+                is_shared=is_shared,
+                exchange=exchange.index,
             )
 
     @property

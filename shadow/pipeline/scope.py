@@ -1,9 +1,9 @@
-"""Which captured exchanges are worked on, and which session they belong to."""
+"""Which captured exchanges are worked on."""
 
 import hashlib
 from fnmatch import fnmatchcase
 
-from shadow.model import Exchange, Fate, Signs, field, fields
+from shadow.model import Exchange, Fate, field
 from shadow.pipeline.reach import unreachable
 from shadow.replay import is_own
 from shadow.wire.http1_form import is_multiplexed
@@ -49,25 +49,6 @@ class Scope:
         if self._sample < 1.0 and _share(f"{self._seed}:{session}") >= self._sample:
             return Fate.SAMPLED_OUT, "session not in the sample"
         return None
-
-
-def session_of(exchange: Exchange, by: str, signer: Signs | None) -> str:
-    """The session's name under `by` (``[session] by``); the connection's where the request does not say."""
-    request = exchange.request
-    kind, _, name = by.partition(":")
-    if kind == "identity" and signer is not None:
-        key = signer.key_id(request)
-        return f"key:{key}" if key else exchange.session
-    if kind == "header" and (value := field(request.headers, name.lower().encode())) is not None:
-        return f"{by}={value.decode('latin-1')}"
-    if kind == "cookie":
-        wanted = name.encode() + b"="
-        for pair in (
-            pair.strip() for line in fields(request.headers, b"cookie") for pair in line.split(b";")
-        ):
-            if pair.startswith(wanted):
-                return f"{by}={pair[len(wanted) :].decode('latin-1')}"
-    return exchange.session
 
 
 def _became_http2(exchange: Exchange) -> bool:

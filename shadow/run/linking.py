@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
 from shadow.model import Event, Signs
+from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
@@ -13,8 +14,10 @@ from shadow.replay.conditioned import ConditionedTransport
 from shadow.replay.conditions_reading import check_target, read_conditions
 from shadow.replay.datagram import DatagramTransport
 from shadow.replay.dns import DnsTransport
+from shadow.replay.explanation import Trace
 from shadow.replay.http import HttpTransport
 from shadow.replay.relay import Relay
+from shadow.replay.rules import Rules
 from shadow.replay.stream import StreamTransport
 from shadow.replay.websocket import WebSocketTransport
 
@@ -38,11 +41,18 @@ def link(
     run: str,
     stopping: asyncio.Event,
     hear: Callable[[Event], None],
+    gate: Gate | None = None,
     resumed: Callable[[], Awaitable[None]] | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
-    correlation = Correlation(target, live)
+    correlation = Correlation(
+        target,
+        live,
+        rules=Rules(settings.correlation),
+        trace=Trace() if settings.explain_correlation else None,
+        keeps_host=settings.host == "keep",
+    )
     preparation = Preparation(
         target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
     )
@@ -55,6 +65,7 @@ def link(
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
+        gate=gate,
         resumed=resumed,
     )
 
@@ -89,7 +100,7 @@ def conditioned(
     if not conditions:
         return carriers
     check_target(conditions, target)
-    relay = Relay(target, conditions, settings.seed)
+    relay = Relay(target, conditions, settings.seed, is_killed=lambda: guard.is_killed)
     guard.lead(target, relay.detour)
     met: dict[str, Transport] = {
         name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()

@@ -276,6 +276,9 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         lines.append(f"the shadow environment suffered, and was asked less: {words}")
     if unwritten := {name: count for name, count in summary["unwritten"].items() if count}:
         lines.append("not written: " + ", ".join(f"{count:,} {name}" for name, count in unwritten.items()))
+    for target, met in summary.get("conditions", {}).items():
+        told = ", ".join(f"{name} {count['requests']:,}" for name, count in met.items())
+        lines.append(f"requests of {target} that network conditions met: {told}")
     return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
 
 

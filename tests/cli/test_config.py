@@ -27,7 +27,7 @@ def test_file_is_read_and_options_win(tmp_path: Path) -> None:
     [
         ("cadidate = 'http://a'", r"unknown key 'cadidate', did you mean 'candidate'\?"),
         ("[scope]\nexlude = []", r"unknown key 'exlude' in \[scope\], did you mean 'exclude'\?"),
-        ("zzz = 1", r"unknown key 'zzz'; known keys: allow_writes, baseline"),
+        ("zzz = 1", r"unknown key 'zzz'; known keys: admin, allow_writes"),
         (
             "[[identity]]\nname = 'a'\nroll = 'b'",
             r"unknown key 'roll' in \[identity\], did you mean 'role'\?",
