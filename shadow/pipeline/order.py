@@ -53,7 +53,7 @@ class Turn:
 
     waits_for: tuple[asyncio.Event, ...]
     ended_at: float
-    """When the live answer began."""
+    """When the live answer began, or a conversation had ended."""
     original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     due_at: float | None = None
@@ -81,6 +81,8 @@ class Orders(Protocol):
     def forget(self, session: str, turn: Turn) -> None: ...
 
 
+_UNORDERED = frozenset({"dns", "udp"})
+"""Datagrams overtake each other on the way as they like; so nobody relies on their order."""
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
@@ -96,13 +98,15 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method) and exchange.protocol != "dns":
+        if is_write(exchange.request.method) and exchange.protocol not in _UNORDERED:
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:
             ahead, peers = self._writes, self._reads
         earlier = [each.original for each in ahead if each.ended_at <= exchange.seen_at]
         ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
+        if exchange.messages:
+            ended_at = max(ended_at, exchange.messages[-1].seen_at)
         turn = self._last[session] = Turn((*([before.done] if before else []), *earlier), ended_at)
         peers.append(turn)
         if len(self._reads) > _MANY:

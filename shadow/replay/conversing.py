@@ -21,8 +21,10 @@ class TalkSettings(msgspec.Struct, frozen=True):
 
     connect_timeout_seconds: float = 5.0
     quiet_seconds: float = 0.2
-    """How long is listened for more once all that was recorded has come; and, in streams, after how long
-    without a byte an answer counts as whole that is shorter than the recorded one."""
+    """In streams, after how long without a byte an answer counts as whole that is shorter than the recorded
+    one."""
+    end_seconds: float = 0.1
+    """How long is listened for more once all that was recorded has come."""
     total_seconds_max: float = 120.0
     """For a whole conversation; beyond it what is left is not waited for."""
     bytes_max: int = 16 << 20
@@ -92,7 +94,7 @@ async def converse(
         heard = tuple(hearing.messages)
         hearing.turn()
         await say(sending.wording(cue.message, heard) if sending.wording else cue.message)
-    await hearing.for_seconds(settings.quiet_seconds)
+    await hearing.for_seconds(settings.end_seconds)
 
 
 async def conduct(

@@ -104,9 +104,11 @@ class DnsTransport:
             await line.say(len(text).to_bytes(2) + text)
             await ears.answered(amount, sending.timeout_seconds)
             if amount > 1:
-                await ears.hearing.for_seconds(self.settings.quiet_seconds)
-        finally:
+                await ears.hearing.for_seconds(self.settings.end_seconds)
+        except BaseException:
             line.abort()
+            raise
+        line.leave()
 
 
 def _patience_seconds(sending: Sending) -> float:

@@ -94,9 +94,10 @@ class WebSocketTransport:
             if client.is_open:
                 await converse(client.say, script, sending, progress, settings=self.settings)
                 await client.leave()
-            line.close()
-        finally:
+        except BaseException:
             line.abort()
+            raise
+        line.leave()
 
 
 class _Client:

@@ -311,8 +311,17 @@ async def test_cancelled_conversation_leaves_its_fate_open() -> None:
     assert bench.transports["candidate"].cancelled == 1
 
 
-def test_dns_queries_do_not_wait_for_each_other() -> None:
+@pytest.mark.parametrize("protocol", ["dns", "udp"])
+def test_datagrams_do_not_wait_for_each_other(protocol: str) -> None:
     order = Order()
-    first = order.enter(seen("dns", b"a", b"b"), "s0")
-    later = order.enter(msgspec.structs.replace(seen("dns", b"a", b"b", index=1), seen_at=999.0), "s1")
+    first = order.enter(seen(protocol, b"a", b"b"), "s0")
+    later = order.enter(seen(protocol, b"a", b"b", index=1), "s1")
     assert (first.waits_for, later.waits_for) == ((), ())
+
+
+@pytest.mark.parametrize(("seen_at", "waits"), [(100.005, False), (100.5, True)])
+def test_stream_waits_for_those_that_had_ended_before_it_began(seen_at: float, waits: bool) -> None:
+    order = Order()
+    first = order.enter(msgspec.structs.replace(seen("tcp", b"a", b"b"), latency_seconds=None), "s0")
+    later = order.enter(msgspec.structs.replace(seen("tcp", b"a", b"b"), seen_at=seen_at), "s1")
+    assert (first.original in later.waits_for) is waits

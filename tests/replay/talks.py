@@ -16,7 +16,7 @@ from shadow.wire.talk import NOTHING
 
 type Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
-QUICK = TalkSettings(quiet_seconds=0.05)
+QUICK = TalkSettings(quiet_seconds=0.05, end_seconds=0.05)
 _BY_SCHEME: dict[str, Callable[[Target, Guard, TalkSettings], Transport]] = {
     "tcp": StreamTransport,
     "tls": StreamTransport,

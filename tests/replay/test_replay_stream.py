@@ -129,7 +129,7 @@ async def test_endless_answer_is_cut() -> None:
             writer.write(b"x" * 10_000)
             await writer.drain()
 
-    settings = TalkSettings(quiet_seconds=0.05, bytes_max=50_000)
+    settings = TalkSettings(quiet_seconds=0.05, end_seconds=0.05, bytes_max=50_000)
     async with tcp_service(flood) as port, transport("tcp", port, settings=settings) as tcp:
         outcome = await tcp.send(talk(script(">a", "<b", gap_seconds=1.0)))
     assert isinstance(outcome, Reply)
@@ -138,7 +138,7 @@ async def test_endless_answer_is_cut() -> None:
 
 
 async def test_conversation_ends_after_its_total_time() -> None:
-    settings = TalkSettings(quiet_seconds=0.05, total_seconds_max=0.1)
+    settings = TalkSettings(quiet_seconds=0.05, end_seconds=0.05, total_seconds_max=0.1)
     async with tcp_service(shout) as port, transport("tcp", port, settings=settings) as tcp:
         outcome = await tcp.send(talk(script(">a\n", "<A\n", "<never", gap_seconds=9.0)))
     assert isinstance(outcome, Reply)
@@ -198,7 +198,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize(("verify_tls", "is_answered"), [(False, True), (True, False)])
 async def test_conversation_goes_over_tls(certificate: Path, verify_tls: bool, is_answered: bool) -> None:
-    settings = TalkSettings(quiet_seconds=0.05, verify_tls=verify_tls)
+    settings = TalkSettings(quiet_seconds=0.05, end_seconds=0.05, verify_tls=verify_tls)
     tls: ssl.SSLContext = server_tls(certificate)
     async with tcp_service(shout, ssl=tls) as port, transport("tls", port, settings=settings) as tcp:
         outcome = await tcp.send(talk(GREETED))

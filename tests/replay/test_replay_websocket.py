@@ -88,7 +88,7 @@ async def outcome_of(
             servers.append(server)
         await server.run(reader, behave)
 
-    usual = settings or TalkSettings(quiet_seconds=0.05)
+    usual = settings or TalkSettings(quiet_seconds=0.05, end_seconds=0.05)
     async with tcp_service(serve) as port, transport("http", port, settings=usual) as sender:
         sending = talk(
             tuple(messages),
@@ -261,7 +261,7 @@ async def test_what_is_inflated_is_bounded() -> None:
             server.accept()
             server.send(BytesMessage(data=bytes(50_000_000)))
 
-    settings = TalkSettings(quiet_seconds=0.05, bytes_max=1_000_000)
+    settings = TalkSettings(quiet_seconds=0.05, end_seconds=0.05, bytes_max=1_000_000)
     outcome = await outcome_of(bomb, chat(">a", "<x"), COMPRESSED, settings=settings)
     assert isinstance(outcome, Reply)
     assert (outcome.is_complete, outcome.messages) == (False, ())
