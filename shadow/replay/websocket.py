@@ -21,6 +21,7 @@ from shadow.replay.line import Line, abort_all, connect
 from shadow.wire.http1 import ResponseReader, serialise_request
 
 _EXTENSIONS = b"sec-websocket-extensions"
+_WINDOWS = frozenset(map(str, range(9, 16)))
 _PIECE_BYTES = 4096
 """Compressed bytes that are inflated at once: a thousand times as much may come of them."""
 _COUNTED = ("text", "binary", "close")
@@ -165,6 +166,9 @@ class _Client:
         if response.status == 101:
             try:
                 self._frames = Connection(ConnectionType.CLIENT, _extensions(response.headers))
+            except UnsayableError as error:
+                self.opening.end(Silence.UNSENT, str(error))
+                return
             except ValueError as error:
                 self.opening.end(Silence.MALFORMED, f"the handshake's extension cannot be used: {error}")
                 return
@@ -274,7 +278,26 @@ def _extensions(headers: Headers) -> list[Extension]:
     for offer in _offers(headers):
         if not _is_deflate(offer):
             raise ValueError(f"{offer.decode('latin-1')!r} was not offered")
-        deflate = PerMessageDeflate()
-        deflate.finalize(offer.decode("latin-1").replace('"', ""))
-        found.append(deflate)
+        found.append(_deflate(offer))
+    return found
+
+
+def _deflate(offer: bytes) -> PerMessageDeflate:
+    """Raises ValueError for parameters that are none, UnsayableError for a window that zlib does not have.
+
+    The server's window is not looked at: the largest reads them all.
+    """
+    pairs = (part.strip().partition("=") for part in offer.decode("latin-1").lower().split(";")[1:])
+    given = {name.strip(): value.strip(' "') for name, _, value in pairs}
+    bits = given.get("client_max_window_bits", "15")
+    if bits == "8":
+        raise UnsayableError("the server asks for a window of 8 bits, which zlib cannot write")
+    if bits not in _WINDOWS:
+        raise ValueError(f"{bits!r} is no size of a window")
+    found = PerMessageDeflate(
+        client_no_context_takeover="client_no_context_takeover" in given,
+        server_no_context_takeover="server_no_context_takeover" in given,
+        client_max_window_bits=int(bits),
+    )
+    found.finalize("permessage-deflate")
     return found

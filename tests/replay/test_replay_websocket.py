@@ -233,6 +233,34 @@ def raw(*answer: bytes, closes: bool = False) -> Callable[[Server, Event], None]
     return behave
 
 
+def agreeing(extension: bytes) -> Behave:
+    """Accepts with this extension, whatever was offered, and greets."""
+
+    def behave(server: Server, event: Event) -> None:
+        if isinstance(event, Request):
+            head = b"HTTP/1.1 101 Switching\r\nSec-WebSocket-Extensions: " + extension
+            server.writer.write(head + b"\r\n\r\n\x81\x02hi")
+
+    return behave
+
+
+@pytest.mark.parametrize(
+    ("extension", "expected"),
+    [
+        (b"permessage-deflate", "hi"),
+        (b"permessage-deflate; server_max_window_bits=8", "hi"),
+        (b"permessage-deflate; client_max_window_bits=9; server_no_context_takeover", "hi"),
+        (b'Permessage-Deflate; client_max_window_bits="10"', "hi"),
+        (b"permessage-deflate; client_max_window_bits=8", "unsent"),
+        (b"permessage-deflate; client_max_window_bits", "malformed"),
+        (b"x-other", "malformed"),
+    ],
+)
+async def test_extension_is_what_the_server_agreed_to(extension: bytes, expected: str) -> None:
+    outcome = await outcome_of(agreeing(extension), chat("<hi"), COMPRESSED)
+    assert expected == (outcome.messages[0].body.decode() if isinstance(outcome, Reply) else silence(outcome))
+
+
 def hanging(server: Server, event: Event) -> None:
     """Never answers the handshake."""
 
