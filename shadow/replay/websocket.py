@@ -7,7 +7,7 @@ import msgspec
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.extensions import Extension, PerMessageDeflate
-from wsproto.frame_protocol import CloseReason
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 from wsproto.utilities import LocalProtocolError
 
 from shadow.model import NO_RESPONSE, Headers, Message, Outcome, Request, Silence, fields
@@ -230,6 +230,27 @@ class _Client:
             self.line.write(self._frames.send(event))
 
 
+class _Deflate(PerMessageDeflate):
+    """wsproto's, which forgets with a ping between two fragments that these are compressed."""
+
+    def frame_inbound_header(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        before = self._inbound_compressed
+        found = super().frame_inbound_header(proto, opcode, rsv, payload_length)
+        self._of_message = before if opcode.iscontrol() else self._inbound_compressed
+        return found
+
+    def frame_inbound_complete(
+        self, proto: FrameDecoder | FrameProtocol, fin: bool
+    ) -> bytes | CloseReason | None:
+        is_control = not self._inbound_is_compressible
+        found = super().frame_inbound_complete(proto, fin)
+        if is_control:
+            self._inbound_compressed = self._of_message
+        return found
+
+
 def _event(message: Message) -> Event:
     try:
         match message.kind:
@@ -294,7 +315,7 @@ def _deflate(offer: bytes) -> PerMessageDeflate:
         raise UnsayableError("the server asks for a window of 8 bits, which zlib cannot write")
     if bits not in _WINDOWS:
         raise ValueError(f"{bits!r} is no size of a window")
-    found = PerMessageDeflate(
+    found = _Deflate(
         client_no_context_takeover="client_no_context_takeover" in given,
         server_no_context_takeover="server_no_context_takeover" in given,
         client_max_window_bits=int(bits),

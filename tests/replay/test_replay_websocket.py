@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from wsproto import ConnectionType, WSConnection
 from wsproto.events import (
     AcceptConnection,
@@ -18,10 +20,13 @@ from wsproto.events import (
 )
 from wsproto.extensions import PerMessageDeflate
 
-from shadow.model import Message, Outcome, Reply
+from shadow.model import Message, Outcome, Reply, Silence
 from shadow.model import Request as Ask
 from shadow.replay._contract import Wording
 from shadow.replay.conversing import TalkSettings
+from shadow.replay.hearing import Hearing
+from shadow.replay.line import Line
+from shadow.replay.websocket import _Client
 from tests.replay.talks import remarks, said, script, silence, talk, tcp_service, transport
 
 type Behave = Callable[["Server", Event], None]
@@ -143,7 +148,10 @@ async def test_unknown_extension_is_not_offered() -> None:
     assert asked.extensions == ["permessage-deflate"]
 
 
-async def test_fragments_are_one_message_and_pings_are_answered() -> None:
+@pytest.mark.parametrize("more", [(), (COMPRESSED,)], ids=["plain", "compressed"])
+async def test_fragments_are_one_message_and_pings_are_answered(
+    more: tuple[tuple[bytes, bytes], ...],
+) -> None:
     servers: list[Server] = []
 
     def fragmenting(server: Server, event: Event) -> None:
@@ -156,7 +164,7 @@ async def test_fragments_are_one_message_and_pings_are_answered() -> None:
                 TextMessage(data="two", message_finished=True),
             )
 
-    outcome = await outcome_of(fragmenting, chat(">a", "<x"), servers=servers)
+    outcome = await outcome_of(fragmenting, chat(">a", "<x"), *more, servers=servers)
     assert said(outcome) == [b"one two"]
     assert [bytes(event.payload) for event in servers[0].got if isinstance(event, Pong)] == [b"p"]
 
@@ -310,6 +318,25 @@ async def test_words_are_chosen_when_they_are_said() -> None:
     outcome = await outcome_of(echo, chat("<hi", ">a", "<A"), wording=wording)
     assert said(outcome) == [b"hi", b"REWORDED"]
     assert heard == [(b"hi",)]
+
+
+@given(
+    st.lists(st.binary(max_size=40), max_size=6),
+    st.sampled_from([b"", b"permessage-deflate", b"permessage-deflate; server_max_window_bits=x"]),
+)
+def test_any_bytes_are_heard_out(pieces: list[bytes], extension: bytes) -> None:
+    async def heard() -> None:
+        hearing = Hearing(joins=False, bytes_max=1000)
+        client = _Client(handshake(COMPRESSED), hearing, 1000)
+        client.line = Line(lambda _: None, lambda *_: None, set())
+        head = b"HTTP/1.1 101 Switching\r\nSec-WebSocket-Extensions: " + extension + b"\r\n\r\n"
+        for piece in (head, *pieces):
+            client.take(piece)
+        client.end(Silence.CLOSED, "closed")
+        assert hearing.ending is not None
+        assert sum(len(each.body) for each in hearing.messages) <= 1000
+
+    asyncio.run(heard())
 
 
 async def test_cancelling_closes_the_connection() -> None:
