@@ -15,13 +15,14 @@ from shadow.model import Event, Finding, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
+from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State
 from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.restoring import Restoring
@@ -268,7 +269,7 @@ def _pipeline(
         signer=signer,
         brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, governor, stopping),
         hear=hear,
-        restoring=restoring,
+        state=State(restoring, Drift(environment, judging, probes.all, hear=hear) if probes.all else None),
     )
 
 

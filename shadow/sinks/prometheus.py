@@ -125,15 +125,17 @@ class Metrics:
                 self._found(event.finding)
             case Broke():
                 self._broken.inc()
-            case StateChanged() if event.state in RUN_STATES:
+            case StateChanged():
                 self._change(event.state)
-            case StateChanged(state="reset"):
-                self._resets.inc()
 
     def close(self) -> None:
         """Nothing is buffered; the exporter is closed by whoever opened it."""
 
     def _change(self, state: str) -> None:
+        if state == "reset":
+            self._resets.inc()
+        if state not in RUN_STATES:
+            return
         for each in RUN_STATES:
             self._state.labels(each).set(each == state)
 
