@@ -174,7 +174,7 @@ class Correlation:
 
     def _take_ruled(self, scope: Scope, number: int, evidence: Evidence, *, is_shared: bool) -> None:
         """Take in what a rule found: for the places that it names, or for everywhere where it names none."""
-        self._pair(evidence)
+        self._pair(msgspec.structs.replace(evidence, kind=None))  # the user says so, whatever holds it
         if not self._rules.has_places(number):
             scope.put(None, evidence.live, evidence.shadow)
             if is_shared:
