@@ -52,7 +52,7 @@ class Correlation:
         self._aim = Aim(target, live)
         self._keeps_host = keeps_host
         self._prefix = target.path_prefix.rstrip("/").encode()
-        self._rules = rules or Rules()
+        self._rules = Rules() if rules is None else rules
         self._pinned = self._rules.pinned(target.name)
         self._shared = Memory(self.settings.values_max)
         self._scopes: dict[str, Scope] = {}
@@ -107,7 +107,7 @@ class Correlation:
         if self.trace is not None:
             view = TracedView(scope, self._shared, self._pinned, self.trace, session, request)
         made = rewrite(request, view, self._aim, keeps_host=self._keeps_host)
-        if self._rules:
+        if self._rules.has_places_of_requests:
             made = self._rules.applied(request, made, (scope.ruled, self._ruled), view)
         if self._prefix and made.target.startswith(b"/"):
             return msgspec.structs.replace(made, target=self._prefix + made.target)

@@ -79,7 +79,9 @@ class Rules:
             if each.startswith(parts) and "*" not in each
         )
 
-    def __bool__(self) -> bool:
+    @property
+    def has_places_of_requests(self) -> bool:
+        """Whether anything is said of where requests carry values."""
         return bool(self._rules or self._spared)
 
     def pinned(self, target: str) -> dict[str, str]:
