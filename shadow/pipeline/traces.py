@@ -96,6 +96,10 @@ class Traces:
             found.append((look, answers))
         return found
 
+    def note_drift(self) -> None:
+        """Take notice that the candidate's state has changed as the baseline's has not."""
+        self._judging.is_drifted = True
+
     def between(self, before: State, after: State) -> Trace:
         """Where the candidate's state changed, as the baseline's did not."""
         found: list[Difference] = []
@@ -244,6 +248,7 @@ class Watch:
         if not self._traces.between(before, self._state):
             trace = await self._traces.tried(self._case, refused[0]) if is_late and refused else ()
             return {refused[0].mutator.name: trace} if trace else {}
+        self._traces.note_drift()
         for mutant in refused[:_TRIES_MAX]:
             if trace := await self._traces.confirmed(self._case, mutant, is_late=is_late):
                 return {mutant.mutator.name: trace}

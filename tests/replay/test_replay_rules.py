@@ -1,4 +1,4 @@
-"""What the user says of correlation: rules, pinned values, what is never exchanged; wrong ones are refused."""
+"""What the user says of correlation: rules, pinned values, what is never exchanged, and what is refused."""
 
 import json
 from typing import Any
@@ -186,7 +186,7 @@ def test_ignored_places_of_targets_and_bodies_stay() -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (CorrelationTable((RuleSettings("bodi:$.a"),)), r"rule\[1\].take is 'bodi:\$.a'.*did you mean 'body'"),
+        (CorrelationTable((RuleSettings("bodi:$.a"),)), r"rule\[1\].take is 'bodi:\$.a'.*mean 'body'"),
         (CorrelationTable((RuleSettings("$.a"),)), "begin it with one of body:"),
         (CorrelationTable((RuleSettings("body:a.b"),)), "write the path as"),
         (CorrelationTable((RuleSettings("body:$"),)), "write the path as"),
