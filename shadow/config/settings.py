@@ -16,7 +16,7 @@ from shadow.config.tables import (
     ScopeSettings,
     SessionSettings,
 )
-from shadow.config.values import parse_duration, parse_rate, positive
+from shadow.config.values import parse_duration, parse_loops, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
 from shadow.pipeline.probes import ProbeSettings
@@ -43,7 +43,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     front: Literal["mitm", "light"] = "mitm"
     """What `shadow proxy` puts in the way: mitmproxy, or a byte relay that carries far more."""
     candidate: str = ""
-    """URL of the release under test, in the shadow environment."""
+    """URL of the release under test, in the shadow environment: ``http://`` or ``https://``, which take
+    WebSockets too, or ``tcp://HOST:PORT``, ``tls://``, ``udp://``, ``dns://`` for conversations."""
     baseline: str = ""
     """URL of the live release in the shadow environment; optional, advised."""
     out: str = "shadow-out"
@@ -62,14 +63,22 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
     concurrency: AtLeastOne = 8
     """Exchanges worked on at the same time."""
+    workers: AtLeastOne = 1
+    """Processes that share the work; each session stays with one of them."""
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
+    loops: str | int = 1
+    """How often `shadow replay` goes through the files; 0 or ``"inf"`` for as long as `duration` lasts. Each
+    pass has sessions of its own."""
     duration: str | float = ""
     """Stop after this time: seconds, or ``"30m"``."""
     timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
     """For one answer of a target; beyond it the answer is a hang."""
     metrics: str = ""
     """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
+    admin: str = ""
+    """``HOST:PORT`` of the admin endpoint: ``GET /state``, ``POST /pause``, ``/resume``, ``/stop``. Empty for
+    none. Others than loopback addresses need a token in ``SHADOW_ADMIN_TOKEN``."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
     allow_writes: bool | None = None
@@ -125,6 +134,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def duration_seconds(self) -> float | None:
         return parse_duration("duration", self.duration) if self.duration != "" else None
+
+    @property
+    def passes(self) -> int | None:
+        """Through recorded traffic; None for as many as there is time for."""
+        return parse_loops(self.loops)
 
     @property
     def rate_per_second(self) -> float | None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from shadow.judge.breakage import WIRE_LEVELS, broke, leaked, slowed
-from shadow.judge.classes import BAD, class_of, classify, is_silent, status_text
+from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.places import template
 from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Severity, Verdict
@@ -25,6 +25,8 @@ STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.R
 
 def judge(evidence: Evidence) -> Judgement:
     """The verdict: the mutator's own expectation first, then leaks, then agreement with the baseline."""
+    if evidence.is_cut:
+        return undecided("a network condition of ours cut one of the answers short")
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:
         return undecided("the mutant was not sent or found no server")
     own = POLICY[evidence.expect](evidence)
@@ -39,6 +41,8 @@ def aftermath(before: Outcome, after: Outcome, baseline_after: Outcome | None = 
     """Whether the candidate still answers the control as it did before the mutants were sent."""
     ours, then = classify(before), classify(after)
     theirs = classify(baseline_after) if baseline_after is not None else None
+    if is_cut(after) or is_cut(baseline_after):
+        return undecided("a network condition of ours cut the answer short")
     if ours in BAD or ours is AnswerClass.DOWN or then is ours or then is theirs:
         return Judgement(Verdict.PASSED)
     why = f"after the mutants the unedited request is {then.value}, before them it was {ours.value}"

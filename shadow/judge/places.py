@@ -28,9 +28,19 @@ def template(where: str) -> str:
     pattern = _INDEX.sub("[]", where)
     if "{" in pattern:
         pattern = _ENTRY.sub(".{id}", pattern)
-    if not where.startswith("body:$") or not _DIGIT.search(pattern):
+    if not is_json(where) or not _DIGIT.search(pattern):
         return pattern
     return _KEY.sub(_without_id, pattern)
+
+
+def is_json(where: str) -> bool:
+    """Whether it is a place in a JSON document: a body, or a message of a conversation."""
+    return where.startswith("body:$") or (where.startswith("message[") and "]:$" in where)
+
+
+def is_text(where: str) -> bool:
+    """Whether it is a line of a text: of a body, or of a message of a conversation."""
+    return where.startswith("body:line[") or (where.startswith("message[") and "]:line[" in where)
 
 
 def is_within(where: str, outer: str) -> bool:
@@ -39,7 +49,7 @@ def is_within(where: str, outer: str) -> bool:
         return True
     if outer == "body":
         return where.startswith("body:")
-    return where.startswith(outer) and where[len(outer)] in ".[{"
+    return where.startswith(outer) and where[len(outer)] in ".[{:"
 
 
 def name(where: str) -> str:

@@ -22,6 +22,7 @@ from shadow.model.event import (
     TargetSeen,
 )
 from shadow.model.exchange import (
+    CONVERSATIONS,
     Exchange,
     Headers,
     Message,
@@ -35,7 +36,9 @@ from shadow.model.exchange import (
 from shadow.model.finding import Finding
 from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
 from shadow.model.signing import Signs
+from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
+    NO_RESPONSE,
     AnswerClass,
     Change,
     Difference,
@@ -52,6 +55,9 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "CONVERSATIONS",
+    "NO_RESPONSE",
+    "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
     "AnswerClass",
     "Broke",
@@ -82,6 +88,7 @@ __all__ = [
     "Outcome",
     "Parcel",
     "QueueSeen",
+    "Replies",
     "Reply",
     "Request",
     "Response",
@@ -95,6 +102,7 @@ __all__ = [
     "Sink",
     "StateChanged",
     "Step",
+    "Tally",
     "TapTimed",
     "TargetSeen",
     "Timing",

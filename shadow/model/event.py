@@ -8,6 +8,7 @@ import msgspec
 from shadow.model.correlated import Correlated
 from shadow.model.exchange import Exchange
 from shadow.model.finding import Finding
+from shadow.model.tally import Tally
 from shadow.model.trial import Outcome, Trial
 
 
@@ -148,6 +149,7 @@ type Event = (
     | FramesSeen
     | ConditionMet
     | StateChanged
+    | Tally
     | Correlated
 )
 

@@ -5,7 +5,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from shadow.model import Exchange
-from shadow.pipeline.intake import Intake
+from shadow.pipeline.intake import Intake, Item, PassEnd
 
 type SessionOf = Callable[[Exchange], str]
 
@@ -20,7 +20,7 @@ BOUNDARY = Boundary()
 class Whole:
     """No batches: everything as it comes."""
 
-    async def take(self, intake: Intake) -> Exchange | Boundary | None:
+    async def take(self, intake: Intake) -> Item | Boundary | None:
         return await intake.take()
 
     def rest(self) -> list[Exchange]:
@@ -36,17 +36,20 @@ class Counted:
         self._taken = 0
         self._held: Exchange | None = None
 
-    async def take(self, intake: Intake) -> Exchange | Boundary | None:
+    async def take(self, intake: Intake) -> Item | Boundary | None:
         if self._held is not None:
             held, self._held = self._held, None
             self._taken = 1
             return held
-        exchange = await intake.take()
-        if exchange is not None and self._taken >= self._size:
-            self._held = exchange
+        item = await intake.take()
+        if isinstance(item, PassEnd):
+            self._taken = 0
+            return item
+        if item is not None and self._taken >= self._size:
+            self._held = item
             return BOUNDARY
         self._taken += 1
-        return exchange
+        return item
 
     def rest(self) -> list[Exchange]:
         """What is held back."""
@@ -66,20 +69,24 @@ class BySession:
         self._held_max = held_max
         self._held: OrderedDict[str, list[Exchange]] = OrderedDict()
         self._count = 0
-        self._ready: deque[Exchange | Boundary] = deque()
+        self._ready: deque[Item | Boundary] = deque()
         self._has_begun = False
         self._is_over = False
 
-    async def take(self, intake: Intake) -> Exchange | Boundary | None:
+    async def take(self, intake: Intake) -> Item | Boundary | None:
         while not self._ready:
             if self._is_over:
                 return None
-            exchange = await self._next(intake)
-            if exchange is None:
-                for session in tuple(self._held):
-                    self._release(session)
-                if not self._ready:
-                    return None
+            item = await self._next(intake)
+            if isinstance(item, Exchange):
+                continue
+            for session in tuple(self._held):
+                self._release(session)
+            if item is not None:
+                self._ready.append(item)
+                self._has_begun = False
+            if not self._ready:
+                return None
         return self._ready.popleft()
 
     def rest(self) -> list[Exchange]:
@@ -87,7 +94,7 @@ class BySession:
         held = [each for session in self._held.values() for each in session]
         return [*(each for each in self._ready if isinstance(each, Exchange)), *held]
 
-    async def _next(self, intake: Intake) -> Exchange | None:
+    async def _next(self, intake: Intake) -> Item | None:
         """Take one more exchange in; None once there are no more, or none came while sessions went quiet."""
         try:
             async with asyncio.timeout(self._idle_seconds if self._held else None):
@@ -97,6 +104,8 @@ class BySession:
         if exchange is None:
             self._is_over = True
             return None
+        if isinstance(exchange, PassEnd):
+            return exchange
         self._held.setdefault(self._session_of(exchange), []).append(exchange)
         self._count += 1
         for session, exchanges in tuple(self._held.items()):

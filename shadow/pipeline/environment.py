@@ -91,6 +91,13 @@ class Environment:
             *await together([sent(self.candidate, readies.candidate), sent(self.baseline, readies.baseline)])
         )
 
+    async def look(self, readies: Readies, session: str) -> Answers:
+        """Both targets' outcomes over a calm network, whether or not they count as down."""
+        candidate = await self.candidate.look(readies.candidate, session)
+        if self.baseline is None or readies.baseline is None:
+            return Pair(candidate, None)
+        return Pair(candidate, await self.baseline.look(readies.baseline, session))
+
     def learn(self, exchange: Exchange, answers: Answers, session: str) -> None:
         """Have each target's correlation learn from its answer to the original.
 

@@ -7,10 +7,12 @@ from itertools import count
 import msgspec
 
 from shadow.model import (
+    CONVERSATIONS,
     Edit,
     Event,
     Exchange,
     Identity,
+    Message,
     NoReply,
     Outcome,
     Parcel,
@@ -25,6 +27,7 @@ from shadow.model import (
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.rewording import Rewording
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
 CALM = "calm"
@@ -32,6 +35,8 @@ CALM = "calm"
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
 
+_MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
+"""Conversations that may change state."""
 _OWN_LANE = "shadow"
 
 type Mutate = Callable[[Request], Edit | None]
@@ -49,6 +54,9 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    protocol: str = "http"
+    messages: tuple[Message, ...] = ()
+    """A conversation as recorded."""
 
     @property
     def pause_seconds(self) -> float:
@@ -106,6 +114,8 @@ class Link:
     ) -> Ready:
         """The exchange's request (or `request`, made of it) ready for this target; see `Preparation.of`."""
         trial = next(self._trials)
+        if exchange.protocol in CONVERSATIONS:
+            return self._prepared_talk(exchange, session, trial, salt)
         return Ready(
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
@@ -115,6 +125,18 @@ class Link:
         headers = with_field(ready.request.headers, b"If-Match", tag)
         changed = msgspec.structs.replace(ready.request, headers=headers)
         return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
+
+    def begin_pass(self, number: int) -> None:
+        """Forget which value stands for which: the same traffic comes again, as from other clients."""
+        self.correlation.forget_all()
+        self._preparation.begin_pass(number)
+
+    def _prepared_talk(self, exchange: Exchange, session: str, trial: int, salt: str) -> Ready:
+        """A conversation; a WebSocket's handshake is prepared as any request."""
+        request = exchange.request
+        if exchange.protocol == "websocket":
+            request = self._preparation.of(exchange, session, trial=trial, salt=salt)
+        return Ready(request, protocol=exchange.protocol, messages=exchange.messages)
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
@@ -143,12 +165,14 @@ class Link:
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
         if self._resumed is not None:
             await self._resumed()
-        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
-        if may_write(ready.request, ready.wire):
+        sending = Sending(
+            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
+        )
+        if may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE:
             async with self._gate.passes():
-                outcome = await self._transports[via].send(sending)
+                outcome = await self._carry(sending, via, parcel)
         else:
-            outcome = await self._transports[via].send(sending)
+            outcome = await self._carry(sending, via, parcel)
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))
@@ -164,7 +188,30 @@ class Link:
     async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
         """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
         made = self.own(request).request
-        return await self._transports["raw"].send(Sending(made, None, timeout_seconds, _OWN_LANE))
+        calm = self._transports.get(CALM, self._transports["raw"])
+        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
+
+    async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
+        if sending.protocol == "websocket":
+            return await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+        return await self._transports[via].send(sending)
+
+    async def _send_reworded(self, sending: Sending, *, is_shared: bool) -> Outcome:
+        """A WebSocket, whose messages name what its server, or another answer, has named."""
+        wording = Rewording(
+            self.correlation, sending.request, sending.messages, sending.lane, is_shared=is_shared
+        )
+        outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=wording))
+        if isinstance(outcome, Reply):
+            wording.learn(outcome.messages)
+        return outcome
+
+    async def look(self, ready: Ready, session: str) -> Outcome:
+        """What came back over a calm network. Does not wait, though the target count as down."""
+        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        outcome = await self._transports[CALM].send(sending)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
 
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""

@@ -36,6 +36,7 @@ class Preparation:
         self._run = run
         self._keeps_host = keeps_host
         self._clock = clock
+        self._pass = ""
         self._checked: tuple[Request | None, bool] = None, False
         """The latest recorded request whose signature was looked at, and whether it was a stranger's."""
 
@@ -64,7 +65,7 @@ class Preparation:
         if self._is_strange(exchange):
             return self.marked(request, trial)
         translated = self._with_host(self._correlation.translate(request, session))
-        if salt:
+        if salt or self._pass:
             translated = self._with_fresh_idempotency_key(translated, salt)
         return self.signed(self.marked(translated, trial), seen_at=exchange.seen_at, salt=f"{salt}:{use}")
 
@@ -81,6 +82,10 @@ class Preparation:
             return made
         nonce = _like(_NONCE, f"{self._run}:own:{trial}")
         return self._signer.sign(made, key=identity.key, at=self._clock(), nonce=nonce) or made
+
+    def begin_pass(self, number: int) -> None:
+        """From now on one recorded nonce or Idempotency-Key becomes another than before, once more."""
+        self._pass = f"pass {number}:"
 
     def edited(self, request: Request, session: str, *, salt: str) -> Request:
         """A prepared request after an edit: live values that the edit brought in translated, signed anew."""
@@ -131,7 +136,7 @@ class Preparation:
         key = field(request.headers, b"idempotency-key")
         if key is None:
             return request
-        fresh = _like(key.decode("latin-1"), f"{self._run}:{salt}").encode()
+        fresh = _like(key.decode("latin-1"), f"{self._run}:{self._pass}{salt}").encode()
         return msgspec.structs.replace(
             request, headers=with_field(request.headers, b"Idempotency-Key", fresh)
         )
@@ -141,7 +146,9 @@ class Preparation:
         if name is None:
             return None
         recorded = field(request.headers, name.lower().encode())
-        return None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{salt}")
+        return (
+            None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{self._pass}{salt}")
+        )
 
 
 def _like(nonce: str, salt: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mutators import SessionMutator, dice
-from shadow.judge import Evidence, classify, judge
+from shadow.judge import Evidence, classify, is_cut, judge
 from shadow.model import (
     AnswerClass,
     Event,
@@ -158,6 +158,8 @@ class SessionTrials:
         """Whether of copies sent one by one exactly one succeeds, or all tell of the same effect."""
         answers = await self._scripts.run(script, past, parcel=Parcel.REPEAT, is_serial=True)
         judged = [answers[at].candidate for at in script.judged]
+        if any(map(is_cut, judged)):
+            return False
         bodies = {
             each.response.body
             for each in judged

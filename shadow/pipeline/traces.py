@@ -52,13 +52,17 @@ class Traces:
         *,
         probes: Sequence[Probe] = (),
         times: int = 3,
+        is_alone: bool = True,
     ) -> None:
+        """Where others send to the targets too, and not `is_alone`, only what a session made for itself can
+        be watched: nobody holds them back."""
+        self._is_alone = is_alone
         self._environment = environment
         self._scripts = scripts
         self._judging = judging
         self._endpoints = endpoints
         self._gate = gate
-        self._probes = [probe_look(each, endpoints) for each in probes]
+        self._probes = [probe_look(each, endpoints) for each in probes] if is_alone else []
         self._times = times
         self._looked = 0
         self._confirmed: dict[tuple[str, str], Trace] = {}
@@ -71,6 +75,8 @@ class Traces:
         """What looks at the state around the mutants of a write; None where there is nothing to look at, or
         enough was looked."""
         if not case.is_write or not self.may_look or self._in_vain.get(case.endpoint, 0) >= _IN_VAIN_MAX:
+            return None
+        if not self._is_alone and not case.is_about_own:
             return None
         looks = self._looks(case.exchange, case.past)
         return Watch(self, case, looks) if looks else None
@@ -152,7 +158,12 @@ class Traces:
 
     def framed(self, script: Script, past: Sequence[Exchange]) -> "Framed | None":
         """A script with looks around its judged step, where it has one, at its end; else None."""
-        if len(script.judged) != 1 or script.is_burst or script.judged[0] != len(script.steps) - 1:
+        if (
+            not self._is_alone
+            or len(script.judged) != 1
+            or script.is_burst
+            or script.judged[0] != len(script.steps) - 1
+        ):
             return None
         step = script.steps[-1]
         if not may_write(step.request) or step.same_as is not None:

@@ -6,7 +6,7 @@ import msgspec
 
 from mutators import Mutator
 from shadow.content.redaction import is_masked
-from shadow.judge import classify
+from shadow.judge import classify, is_cut
 from shadow.model import (
     AnswerClass,
     Difference,
@@ -27,6 +27,7 @@ from shadow.model import (
 )
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.confirmation import Confirmation, Confirmed
+from shadow.pipeline.cuts import Cuts
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.governor import Governor
@@ -78,8 +79,14 @@ class Trials:
         self._governor = governor
         self._hear = hear
         self._report = report
+        self._cuts = Cuts(environment)
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
         """The latest mutant of an exchange under work that was answered badly."""
+
+    def begin_pass(self, number: int) -> None:
+        """Have both targets meet the same recorded traffic afresh."""
+        for link in self._environment.links:
+            link.begin_pass(number)
 
     async def conduct(self, case: Case, turn: Turn) -> Later:
         """Try the exchange and its mutants; `turn` is told when the original has been sent.
@@ -108,6 +115,8 @@ class Trials:
         await self._judge_original(
             case, originals, answers, via, doubt=self._doubt(case, originals, early_answers)
         )
+        self._cuts.note(case, answers)
+        await self._look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
             self._judging.note_write(answers, live=case.exchange.response)
         for mutant, answer in early_answers:
@@ -153,6 +162,10 @@ class Trials:
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
             return "a mutant of it had been accepted before"
+        if doubt := self._cuts.doubt(case):
+            return doubt
+        if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):
+            return "a mutant of it may have been accepted before: its answer was cut short by us"
         if self._environment.names_untold(originals):
             return "it names what the candidate was never seen to have, though the baseline was"
         return ""
@@ -170,6 +183,8 @@ class Trials:
         """Send a mutant before its original. Where only one target accepts it, the other is given the
         unedited request in its place, so that both have done the same and go on alike."""
         answers = await self._send(case, mutant.readies, via, Parcel.MUTANT)
+        if is_cut(answers.candidate) or is_cut(answers.baseline):
+            return answers  # what took effect is unknown, and nothing may take effect twice because of us
         if answers.baseline is not None and originals.baseline is not None:
             ours, theirs = _succeeded(answers.candidate), _succeeded(answers.baseline)
             if ours != theirs:
@@ -205,7 +220,7 @@ class Trials:
         """Tell the exchange's fate; False when the candidate was not reached."""
         exchange = case.exchange
         turn.is_settled = True
-        if classify(answers.candidate) is AnswerClass.DOWN:
+        if classify(answers.candidate) is AnswerClass.DOWN and not is_cut(answers.candidate):
             assert isinstance(answers.candidate, NoReply)
             why = f"candidate {answers.candidate.why}"
             self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
@@ -291,6 +306,31 @@ class Trials:
             self._harmful[case.exchange.index] = mutant, answer
         trial = _mutant_trial(case, mutant, control, answer, judgement)
         self._conclude(trial, mutant.readies.candidate, confirmed)
+        await self._look_after_cut(case, mutant.mutator.name, mutant.readies.candidate, answer.candidate)
+
+    async def _look_after_cut(self, case: Case, mutator: str | None, ready: Ready, cut: Outcome) -> None:
+        """Where a network condition of ours broke the candidate's connection: is it still well?"""
+        if not isinstance(cut, NoReply) or not is_cut(cut):
+            return
+        judgement, after = await self._cuts.aftermath(case, cut)
+        if judgement.verdict is Verdict.PASSED or after is None:
+            return
+        trial = Trial(
+            case.exchange.index,
+            case.endpoint,
+            Kind.NETWORK,
+            mutator,
+            judgement,
+            edits=(*((ready.what,) if ready.what else ()), cut.detail),
+            expect=Expect.SURVIVE,
+            level=Level.NETWORK,
+            sent=_wire_bytes(ready),
+            answer=after.candidate,
+            baseline=after.baseline,
+            seed=self._settings.seed,
+        )
+        is_failed = judgement.verdict is Verdict.FAILED
+        self._conclude(trial, ready, Confirmed(judgement, self._cuts.all_times) if is_failed else None)
 
     async def _look_after(self, case: Case, before: Answers, via: str) -> None:
         """Where mutants of a reading request did harm, ask it once more: is the service still well?"""

@@ -8,6 +8,7 @@ from shadow.replay.memory import Mapping
 from shadow.replay.pacer import Pace, Pacer, due_seconds
 from shadow.replay.raw import RawSettings, RawTransport
 from shadow.replay.safe_mode import Mode, SafeMode, SafeModeSettings
+from shadow.replay.spending import Spending
 
 __all__ = [
     "RUN_FIELD",
@@ -28,6 +29,7 @@ __all__ = [
     "SafeMode",
     "SafeModeSettings",
     "Sending",
+    "Spending",
     "Target",
     "Transport",
     "due_seconds",

@@ -1,7 +1,7 @@
 """Which live value is which shadow value: learned from paired answers, applied to recorded requests."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -52,6 +52,9 @@ class Correlation:
         self._aim = Aim(target, live)
         self._keeps_host = keeps_host
         self._prefix = target.path_prefix.rstrip("/").encode()
+        self.on_shared: Callable[[str | None, str, str], None] | None = None
+        """Told kind, live and shadow value of what was learned here for all sessions, for others to
+        `take_over`."""
         self._rules = Rules() if rules is None else rules
         self._pinned = self._rules.pinned(target.name)
         self._shared = Memory(self.settings.values_max)
@@ -95,6 +98,11 @@ class Correlation:
             taken.append(evidence)
         if self.trace is not None and is_shared:
             self.trace.learned(taken, session, exchange, request, live, shadow)
+
+    def take_over(self, kind: str | None, live: str, shadow: str) -> None:
+        """Know what another process learned for all sessions."""
+        self._pair(Evidence(live, shadow, kind))
+        self._shared.put(kind, live, shadow)
 
     def translate(self, request: Request, session: str) -> Request:
         """`request`, as recorded, with the target's values and under its path prefix.
@@ -148,7 +156,8 @@ class Correlation:
         self._asked.pop(session, None)
 
     def forget_all(self) -> None:
-        """Drop everything learned: the shadow was put back, and what it had made is gone."""
+        """Drop everything learned: the shadow was put back and what it had made is gone, or the same
+        traffic comes again."""
         self._scopes.clear()
         self._shared.clear()
         self._ruled.clear()
@@ -169,6 +178,8 @@ class Correlation:
         scope.put(*key, evidence.shadow)
         self._pair(evidence)
         if is_shared and not (evidence.kind or "").startswith(_OWN_KINDS):
+            if self.on_shared is not None and self._shared.values.get(key) != evidence.shadow:
+                self.on_shared(evidence.kind, evidence.live, evidence.shadow)
             self._shared.put(*key, evidence.shadow)
         return True
 

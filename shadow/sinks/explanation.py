@@ -51,9 +51,10 @@ class Explanation:
                         "targets": {},
                     },
                 )
+                before = entry["targets"].get(heard.target, {"applied": 0})  # another worker's
                 entry["targets"][heard.target] = {
                     "value": self._masked(each.shadow, each.place),
-                    "applied": each.applied,
+                    "applied": before["applied"] + each.applied,
                     "last_place": self._used(each.last_place),
                 }
         return sorted(found.values(), key=lambda entry: -_applied(entry))

@@ -1,4 +1,4 @@
-"""Probes that mean nothing, or might change something, are refused; those of a run tell where targets differ."""
+"""Probes that mean nothing, or might change something, are refused; others tell where targets differ."""
 
 from collections.abc import Iterator
 from itertools import count
