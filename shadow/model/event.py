@@ -132,7 +132,7 @@ class StateChanged(msgspec.Struct, frozen=True):
 
     state: str
     """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"reset"``,
-    ``"drifted"``."""
+    ``"drifted"``, ``"unprobed"``."""
     why: str = ""
 
 

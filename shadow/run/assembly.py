@@ -16,6 +16,7 @@ from shadow.model import Event, Finding, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
+from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.gate import Gate
@@ -23,7 +24,7 @@ from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Orders
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.restoring import Restoring
@@ -299,6 +300,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         parts.gate,
         probes=probes.all,
         times=settings.confirmations,
+        is_alone=settings.workers == 1,
     )
     trials = Trials(
         parts.environment,
@@ -350,6 +352,9 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             halted=lambda: parts.guard.halted,
             hear=parts.hear,
         )
+    drift = None
+    if probes.all:
+        drift = Drift(parts.environment, parts.judging, probes.all, hear=parts.hear)
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
@@ -374,7 +379,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         ),
         hear=parts.hear,
         order=parts.order,
-        restoring=restoring,
+        state=State(restoring, drift),
     )
 
 
