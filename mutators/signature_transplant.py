@@ -7,7 +7,7 @@ import msgspec
 from mutators._contract import mutator
 from mutators._signed import Signed, kept_signature, signed
 from shadow.auth.canonical import path_of
-from shadow.model import Edit, Exchange, Expect, Known, Level, Request, field
+from shadow.model import Edit, Exchange, Expect, Known, Level, Request
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -60,7 +60,7 @@ def _others(it: Signed, rng: Random, known: Known, *, is_own: bool) -> list[Exch
 def _recorded(it: Signed, other: Request) -> bytes | None:
     """The signature that `other` was recorded with, where the key's secret is not known to make one with."""
     is_usable = it.own_signature() is None and _differs_throughout(it.request, other)
-    return field(other.headers, it.name("signature") or b"") if is_usable else None
+    return it.signature_of(other) if is_usable else None
 
 
 def _valid_there(it: Signed, other: Request) -> Request | None:
@@ -69,8 +69,7 @@ def _valid_there(it: Signed, other: Request) -> Request | None:
     if fresh is None:
         return other if _differs_throughout(it.request, other) else None
     here = it.signer.sign(it.request, key=it.signer.key_id(other))
-    name = it.name("signature") or b""
-    return None if here and field(here.headers, name) == field(fresh.headers, name) else fresh
+    return None if here and it.signature_of(here) == it.signature_of(fresh) else fresh
 
 
 def _signed_alike(it: Signed, other: Request) -> Request | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from shadow.auth import TokenSettings
-from shadow.auth.scheme import SigningSettings
+from shadow.auth.settings import SigningSettings
 from shadow.config.tables import (
     AtLeastOne,
     Count,

@@ -32,7 +32,7 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
+from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
 from shadow.model.signing import Signs
 from shadow.model.trial import (
     AnswerClass,
@@ -73,6 +73,7 @@ __all__ = [
     "Kind",
     "Known",
     "Level",
+    "Match",
     "Message",
     "NoReply",
     "Outcome",

@@ -106,7 +106,8 @@ class Link:
             return None
         if edit.wire is not None or not edit.signs_again:
             return Ready(edit.request, edit.wire, edit.what)
-        return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
+        made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
+        return Ready(made, None, edit.what)
 
     @property
     def carriers(self) -> Iterable[str]:

@@ -63,23 +63,43 @@ class Preparation:
         translated = self._with_host(self._correlation.translate(request, session))
         if salt:
             translated = self._with_fresh_idempotency_key(translated, salt)
-        return self.signed(self.marked(translated, trial), seen_at=exchange.seen_at, salt=f"{salt}:{use}")
+        marked = self.marked(translated, trial)
+        return self.signed(marked, seen_at=exchange.seen_at, salt=f"{salt}:{use}", before=exchange.request)
 
-    def edited(self, request: Request, session: str, *, salt: str) -> Request:
-        """A prepared request after an edit: live values that the edit brought in translated, signed anew."""
+    def edited(self, request: Request, session: str, *, salt: str, before: Request | None = None) -> Request:
+        """A prepared request, `before`, after an edit: live values that the edit brought in translated, signed
+        anew."""
         prefix = self._target.path_prefix.encode()
         bare = msgspec.structs.replace(request, target=request.target.removeprefix(prefix))
-        return self.signed(self._correlation.translate(bare, session), salt=salt)
+        return self.signed(self._correlation.translate(bare, session), salt=salt, before=before or request)
 
-    def signed(self, request: Request, *, seen_at: float | None = None, salt: str = "") -> Request:
-        """`request` with a fresh signature where it bears one of a configured key, else `request` itself."""
+    def signed(
+        self,
+        request: Request,
+        *,
+        seen_at: float | None = None,
+        salt: str = "",
+        before: Request | None = None,
+    ) -> Request:
+        """`request` with a fresh signature where it bears one of a configured key, else `request` itself.
+
+        `before` is what it was made of: where the request does not name its key, that tells it.
+        """
         if self._signer is None or self._signer.key_id(request) is None:
             return request
         now = self._clock()
         stated = self._signer.stated_time(request)
         skew = 0.0 if stated is None or seen_at is None else stated - seen_at
         at = None if stated is None else now + skew
-        return self._signer.sign(request, at=at, nonce=self._nonce(request, salt)) or request
+        key = None if before is None else self._unnamed_key(request, before)
+        return self._signer.sign(request, key=key, at=at, nonce=self._nonce(request, salt)) or request
+
+    def _unnamed_key(self, request: Request, before: Request) -> str | None:
+        """The key of a signature that names none and was true `before`; None where there is no doubt."""
+        signer = self._signer
+        if signer is None or len(signer.keys()) < 2 or signer.read(request, "key_id") is not None:
+            return None
+        return None if signer.verifies(request) else signer.key_id(before)
 
     def marked(self, request: Request, trial: int) -> Request:
         """`request` with the fields that tell everyone it is ours."""
@@ -93,7 +113,7 @@ class Preparation:
         if self._signer is None or self._signer.key_id(request) is None:
             return False
         if self._checked[0] is not request:  # its mutants ask again and again
-            self._checked = request, self._signer.sign(request) != request
+            self._checked = request, self._signer.verifies(request) is not True
         return self._checked[1]
 
     def _with_host(self, request: Request) -> Request:
@@ -120,10 +140,7 @@ class Preparation:
         )
 
     def _nonce(self, request: Request, salt: str) -> str | None:
-        name = self._signer.places().get("nonce") if self._signer else None
-        if name is None:
-            return None
-        recorded = field(request.headers, name.lower().encode())
+        recorded = self._signer.read(request, "nonce") if self._signer else None
         return None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{salt}")
 
 

@@ -166,7 +166,7 @@ def test_lines_and_body_are_the_request(request_: Request) -> None:
 
 def test_marks_host_framing_and_credentials_are_not_editable() -> None:
     class Signer:
-        def places(self) -> dict[str, str]:
+        def places(self, _request: Request) -> dict[str, str]:
             return {"signature": "X-Mac", "nonce": "x-once"}
 
         def key_id(self, request: Request) -> str | None:
