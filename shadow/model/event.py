@@ -129,8 +129,15 @@ class StateChanged(msgspec.Struct, frozen=True):
     """The run's own state changed, or something about the whole run is to be known."""
 
     state: str
-    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``."""
+    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"locked-out"``,
+    ``"partly-unsigned"``."""
     why: str = ""
+
+
+class SecretTaken(msgspec.Struct, frozen=True):
+    """A credential came from a target. It is to be masked wherever it shows; no sink hears of it."""
+
+    value: bytes
 
 
 type Event = (
@@ -146,6 +153,7 @@ type Event = (
     | FramesSeen
     | ConditionMet
     | StateChanged
+    | SecretTaken
 )
 
 

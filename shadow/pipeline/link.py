@@ -19,7 +19,9 @@ from shadow.model import (
     Silence,
     TargetSeen,
     Wire,
+    field,
 )
+from shadow.pipeline.logins import Claim, Logins
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
@@ -43,6 +45,8 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    claim: Claim | None = None
+    """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
 
     @property
     def pause_seconds(self) -> float:
@@ -70,8 +74,10 @@ class Link:
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
         resumed: Callable[[], Awaitable[None]] | None = None,
+        logins: Logins | None = None,
     ) -> None:
-        """`resumed` is awaited before each sending: it returns once the run is not paused."""
+        """`resumed` is awaited before each sending: it returns once the run is not paused. `logins` holds the
+        credentials of identities that have some of their own here."""
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -81,6 +87,7 @@ class Link:
         self._stopping = stopping
         self._hear = hear
         self._resumed = resumed
+        self.logins = logins
         self._trials = count(1)
         self._is_up: bool | None = None
 
@@ -95,9 +102,18 @@ class Link:
     ) -> Ready:
         """The exchange's request (or `request`, made of it) ready for this target; see `Preparation.of`."""
         trial = next(self._trials)
-        return Ready(
-            self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
-        )
+        made = self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
+        claim = self.logins.claim(exchange, request or exchange.request) if self.logins else None
+        return Ready(made, claim=claim)
+
+    async def log_in(self) -> list[str]:
+        """Log in as every identity that has a login; why, for each that cannot."""
+        return await self.logins.log_in(self._ask) if self.logins is not None else []
+
+    def lacks(self, ready: Ready) -> str:
+        """The identity that `ready` should be of, and cannot: nobody could log in. Else empty."""
+        is_lacking = self.logins is not None and self.logins.lacks(ready.claim)
+        return ready.claim.owner if is_lacking and ready.claim is not None else ""
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
@@ -127,7 +143,36 @@ class Link:
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
         if self._resumed is not None:
             await self._resumed()
-        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        if self.logins is None or ready.wire is not None:
+            return await self._sent(ready.request, ready.wire, via, parcel, session)
+        fresh = await self.logins.fresh(ready.request, ready.claim, self._ask)
+        request = self._preparation.renewed(ready.request, fresh)
+        outcome = await self._sent(request, None, via, parcel, session)
+        other = await self.logins.renewed(request, outcome, ready.claim, self._ask)
+        if other is None:
+            return outcome
+        request = self._preparation.renewed(request, other)
+        outcome = await self._sent(request, None, via, Parcel.PROBE, session)
+        self.logins.judge_renewal(request, outcome)
+        return outcome
+
+    async def _ask(self, request: Request) -> Outcome:
+        """What the target answers to one request of our own, over the calmest way there is."""
+        target = self.target.path_prefix.encode() + request.target
+        headers = request.headers
+        if field(headers, b"host") is None:
+            headers = ((b"Host", self.target.authority.encode()), *headers)
+        aimed = msgspec.structs.replace(request, target=target, headers=headers)
+        marked = self._preparation.marked(aimed, next(self._trials))
+        able = [name for name in (CALM, *self._transports) if self.can_send(Ready(marked), name)]
+        if not able:
+            return NoReply(Silence.UNSENT, "no transport can say this request")
+        return await self._sent(marked, None, able[0], Parcel.PROBE, "logins")
+
+    async def _sent(
+        self, request: Request, wire: Wire | None, via: str, parcel: Parcel, session: str
+    ) -> Outcome:
+        sending = Sending(request, wire, self._timeout_seconds, session)
         outcome = await self._transports[via].send(sending)
         self._breaker.note(outcome)
         if not self._breaker.is_up:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 import msgspec
 
 from shadow.model import Exchange, Request, Signs, field, with_field, without_field
+from shadow.pipeline.logins import Logins
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -26,13 +27,16 @@ class Preparation:
         run: str,
         keeps_host: bool,
         clock: Callable[[], float],
+        logins: Logins | None = None,
     ) -> None:
+        """`logins` holds the credentials of identities that have some of their own at this target."""
         self._target = target
         self._correlation = correlation
         self._signer = signer
         self._run = run
         self._keeps_host = keeps_host
         self._clock = clock
+        self._logins = logins
         self._checked: tuple[Request | None, bool] = None, False
         """The latest recorded request whose signature was looked at, and whether it was a stranger's."""
 
@@ -57,18 +61,23 @@ class Preparation:
         replayed live is replayed here. With a `salt`, one Idempotency-Key becomes one new key: what it had
         stood for is done again.
         """
+        if self._logins is not None:
+            self._logins.note(exchange)
+            request = self._logins.own_login(exchange) if request in (None, exchange.request) else request
         request = exchange.request if request is None else request
         if self._is_strange(exchange):
             return self.marked(request, trial)
         translated = self._with_host(self._correlation.translate(request, session))
+        if self._logins is not None:
+            translated = self._logins.dressed(translated, self._logins.claim(exchange, request))
         if salt:
             translated = self._with_fresh_idempotency_key(translated, salt)
         marked = self.marked(translated, trial)
         return self.signed(marked, seen_at=exchange.seen_at, salt=f"{salt}:{use}", before=exchange.request)
 
     def edited(self, request: Request, session: str, *, salt: str, before: Request | None = None) -> Request:
-        """A prepared request, `before`, after an edit: live values that the edit brought in translated, signed
-        anew."""
+        """A prepared request, `before`, after an edit: live values that the edit brought in translated, and
+        signed anew."""
         prefix = self._target.path_prefix.encode()
         bare = msgspec.structs.replace(request, target=request.target.removeprefix(prefix))
         return self.signed(self._correlation.translate(bare, session), salt=salt, before=before or request)
@@ -93,6 +102,13 @@ class Preparation:
         at = None if stated is None else now + skew
         key = None if before is None else self._unnamed_key(request, before)
         return self._signer.sign(request, key=key, at=at, nonce=self._nonce(request, salt)) or request
+
+    def renewed(self, request: Request, fresh: Request) -> Request:
+        """`fresh`, which is `request` with newer credentials, signed anew where `request` bore a signature
+        that was right."""
+        if fresh is request or self._signer is None or not self._signer.verifies(request):
+            return fresh
+        return self._signer.sign(fresh) or fresh
 
     def _unnamed_key(self, request: Request, before: Request) -> str | None:
         """The key of a signature that names none and was true `before`; None where there is no doubt."""

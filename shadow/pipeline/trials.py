@@ -131,6 +131,8 @@ class Trials:
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
             return "a mutant of it had been accepted before"
+        if name := self._environment.lacks(originals):
+            return f"nobody could log in as {name!r}"
         if self._environment.names_untold(originals):
             return "it names what the candidate was never seen to have, though the baseline was"
         return ""
