@@ -10,10 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from shadow.auth.basic import write_basic
+from shadow.auth.credentials import cookies
 from shadow.auth.login import Login, check_login, plain_members
 from shadow.errors import ConfigError
 from shadow.model import Headers, Identity, Match, Request
 
+_TAKE = {"token": "body:$.access_token", "expires_in": "body:$.expires_in"}
+"""What an OAuth server answers (RFC 6749 §5.1)."""
 _EMBEDDED = re.compile(r"\{((?:env|file):[^{}]+)\}")
 
 
@@ -83,9 +86,10 @@ class LoginSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Its body as a form."""
     body: str = ""
     """Its body as it is."""
-    take: dict[str, str] = {"token": "body:$.access_token", "expires_in": "body:$.expires_in"}
+    take: dict[str, str] = {}
     """What is taken of the answer: ``body:$.PATH``, ``header:NAME`` or ``cookie:NAME``, by names you choose;
-    `expires_in` (seconds) and `expires_at` (Unix time or ISO 8601) say how long it holds."""
+    `expires_in` (seconds) and `expires_at` (Unix time or ISO 8601) say how long it holds. Left out:
+    ``{token = "body:$.access_token", expires_in = "body:$.expires_in"}``."""
     put: str | tuple[str, ...] = ()
     """Where it belongs: ``"header:NAME: {token}"``, ``"cookie:NAME={token}"``, ``"query:NAME={token}"``. Left
     out: a cookie where it came from, anything else as a bearer token."""
@@ -159,6 +163,20 @@ class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
                 query = ((self.api_key.query.encode(), key.encode()),)
         return tuple((name.encode("latin-1", "replace"), text.encode()) for name, text in told), query
 
+    def secrets(self) -> list[str]:
+        """All that is secret of it, each by itself. Raises ConfigError where one is not to be had."""
+        where = f"identity {self.name!r}"
+        headers, query = self._credentials(where)
+        found = [value.decode() for _, value in (*headers, *query)]
+        found += [text.rpartition(" ")[2] for text in found]
+        found += [value.decode("latin-1") for _, value in cookies(headers)]
+        if self.basic is not None:
+            found.append(_password(self.basic, where))
+        if self.login is not None:
+            told = (self.login.json, self.login.form, self.login.headers, self.login.body, self.login.path)
+            found += _referred(told, where)
+        return found
+
     def to_login(self) -> Login | None:
         """Its login with its secrets in place; None where it has none. Raises ConfigError."""
         if self.login is None:
@@ -202,10 +220,28 @@ def _cookie_line(cookie: str | dict[str, str], where: str) -> str:
 
 
 def _basic(basic: BasicSettings, where: str) -> str:
+    return write_basic(basic.user.encode(), _password(basic, where).encode()).decode()
+
+
+def _password(basic: BasicSettings, where: str) -> str:
     if bool(basic.password) and bool(basic.password_env):
         raise ConfigError(f"{where}: basic has password and password_env; leave one out")
-    password = secret_text(f"env:{basic.password_env}" if basic.password_env else basic.password, where)
-    return write_basic(basic.user.encode(), password.encode()).decode()
+    return secret_text(f"env:{basic.password_env}" if basic.password_env else basic.password, where)
+
+
+def _referred(value: Any, where: str) -> list[str]:
+    """What all references to secrets in a value stand for."""
+    match value:
+        case str() if value.startswith(("env:", "file:")):
+            return [_secret(value, where)]
+        case str():
+            return [_secret(reference, where) for reference in _EMBEDDED.findall(value)]
+        case dict():
+            return [text for inner in value.values() for text in _referred(inner, where)]
+        case list() | tuple():
+            return [text for inner in value for text in _referred(inner, where)]
+        case _:
+            return []
 
 
 def _check_names(where: str, headers: Headers) -> None:
@@ -240,7 +276,7 @@ def _login(settings: LoginSettings, where: str) -> Login:
         body=body,
     )
     put = (settings.put,) if isinstance(settings.put, str) else settings.put
-    return Login(request, tuple(settings.take.items()), put, tuple(_plain(settings)))
+    return Login(request, tuple((settings.take or _TAKE).items()), put, tuple(_plain(settings)))
 
 
 def _body(settings: LoginSettings, where: str) -> tuple[bytes, str]:

@@ -1,4 +1,4 @@
-"""What identities hold at one target: credentials that logins gave, renewed before they end and where refused."""
+"""What identities hold at one target: credentials that logins gave, renewed in time and where refused."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence

@@ -1,17 +1,17 @@
 """Settings to a pipeline: targets with their transports, judging, trials."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
 from shadow.auth import signer_of
-from shadow.config import Settings, parse_live, parse_target, secrets
+from shadow.config import Settings, parse_live, parse_target, secret_values, secrets
 from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
-from shadow.model import Event, Finding, Signs
+from shadow.model import Event, Finding, Signs, StateChanged
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
@@ -48,6 +48,7 @@ class Assembly(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
 
 
+_MAX_TROUBLES = 20
 _DRAIN_SECONDS = 60.0
 """Whoever ended the tap waits for this."""
 _PATIENCE_SECONDS = 30.0
@@ -66,7 +67,7 @@ def assemble(
     check_patterns(settings)
     targets = [parse_target(name, url) for name, url in _urls(settings)]
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
-    signer = configured_signer(settings)
+    signer = configured_signer(settings, targets, hear)
     stopping = asyncio.Event()
     governor = Governor(
         settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
@@ -111,6 +112,7 @@ def check(settings: Settings) -> None:
     Noise(_noise_settings(settings, targets, is_live=True))
     Redactor(settings.redaction, b"")
     configured_signer(settings)
+    _ = settings.logins, secret_values(settings)
     _check_identities(settings)
     check_patterns(settings)
 
@@ -135,9 +137,22 @@ def check_patterns(settings: Settings) -> None:
                 raise ConfigError(f"--{key} {pattern!r} matches no mutator{hint}; see shadow mutators")
 
 
-def configured_signer(settings: Settings) -> Signs | None:
-    """What signs requests under the configured scheme; None where none is configured. Raises ConfigError."""
-    return signer_of(settings.signing, settings.tokens, secrets(settings))
+def configured_signer(
+    settings: Settings, targets: Sequence[Target] = (), hear: Hear = lambda _: None
+) -> Signs | None:
+    """What signs requests under the configured scheme; None where none is configured. Raises ConfigError.
+
+    What goes wrong with a callable is heard, each trouble once.
+    """
+    told: set[str] = set()
+
+    def tell(why: str) -> None:
+        if why not in told and len(told) < _MAX_TROUBLES:
+            told.add(why)
+            hear(StateChanged("partly-unsigned", why))
+
+    url_scheme = targets[0].scheme if targets else "http"
+    return signer_of(settings.signing, settings.tokens, secrets(settings), url_scheme=url_scheme, tell=tell)
 
 
 def scope_of(settings: Settings) -> Scope:
@@ -193,7 +208,8 @@ def _pipeline(
 ) -> Pipeline:
     single, of_sessions = load_plugins()
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
-    knowledge = Knowledge(identities=settings.identities, signer=signer)
+    here = {each.target.name: each.logins.identities for each in environment.links if each.logins}
+    knowledge = Knowledge(identities=settings.identities, signer=signer, here=here)
     endpoints = Endpoints()
     scripts = Scripts(environment, judging)
     confirmation = Confirmation(

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import msgspec
 
-from shadow.config import Settings, parse_address
+from shadow.config import Settings, parse_address, secret_values
 from shadow.content.redaction import Redactor
 from shadow.errors import TargetError
-from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
+from shadow.model import Event, Fate, Finding, Found, SecretTaken, Settled, Severity, Sink, StateChanged
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
@@ -61,10 +61,25 @@ class _Sinks:
         self.all: list[Sink] = []
         self.earlier: tuple[Finding, ...] = ()
         """What an earlier process of this run had found."""
+        self.redactor: Redactor | None = None
+        self._early: list[Event] = []
+        """What was heard before there were sinks."""
 
     def hear(self, event: Event) -> None:
-        for sink in self.all:
-            sink.hear(event)
+        if self.redactor is None:
+            self._early.append(event)
+        elif isinstance(event, SecretTaken):
+            self.redactor.learn(event.value)
+        else:
+            for sink in self.all:
+                sink.hear(event)
+
+    def open(self, redactor: Redactor) -> None:
+        """From now on there are sinks, and a redactor of theirs: pass on what was heard until now."""
+        self.redactor = redactor
+        early, self._early = self._early, []
+        for event in early:
+            self.hear(event)
 
 
 async def execute(settings: Settings, source: Source, run_settings: RunSettings) -> int:
@@ -82,6 +97,9 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
         downs = await _unreachable(assembly.guard, assembly.targets)
         if downs and not run_settings.is_live:
             raise TargetError(downs[0][1])
+        troubles = [] if downs else await _logged_in(assembly)
+        if troubles and not run_settings.is_live:
+            raise TargetError(troubles[0])
         with _opened(settings, run_settings, run, sinks) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
@@ -139,6 +157,8 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
 def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sinks) -> Iterator[Ledger]:
     """The sinks, heard by `sinks` inside, closed in the end: the console last, to tell of all others."""
     redactor = Redactor(settings.redaction, secrets.token_bytes(16))
+    for value in secret_values(settings):
+        redactor.learn(value.encode())
     ledger = Ledger()
     started_at = time.time()
 
@@ -173,9 +193,15 @@ def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sin
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
         sinks.all[:0] = [ledger, console, output, store]
+        sinks.open(redactor)
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger
+
+
+async def _logged_in(assembly: Assembly) -> list[str]:
+    """Have every identity log in at every target; why, for each that cannot."""
+    return [why for link in assembly.environment.links for why in await link.log_in()]
 
 
 async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[str, str]]:
