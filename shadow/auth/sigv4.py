@@ -132,8 +132,8 @@ class SigV4Scheme:
                 return None
         request = form["timestamp"].put(request, date)
         request = form["key_id"].put(request, signing.encode("latin-1", "replace"))
-        if form is _IN_FIELDS and _digest_stated(request) not in (None, _UNSIGNED):
-            request = form["body_digest"].put(request, body_digest(request))
+        if _digest_stated(request) not in (None, _UNSIGNED):
+            request = _IN_FIELDS["body_digest"].put(request, body_digest(request))
         request = _for_day(request, date[:8], is_presigned=form is _IN_QUERY)
         signature = self._signature(request, signing, date)
         return None if signature is None else form["signature"].put(request, signature)
