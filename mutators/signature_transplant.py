@@ -29,12 +29,13 @@ def signature_of_other_request(request: Request, rng: Random, known: Known) -> E
 def signature_of_other_principal(request: Request, rng: Random, known: Known) -> Edit | None:
     """Every signing field of another principal's request, valid there, is a transplant here (CWE-345)."""
     it = signed(request, known)
-    if it is None:
+    place = it.name("signature") if it else None
+    if it is None or place is None:
         return None
     names = it.signing_names()
     for other in _others(it, rng, known, is_own=False):
         donor = _valid_there(it, other.request)
-        if donor is None:
+        if donor is None or it._replace(request=donor).name("signature") != place:
             continue
         own = tuple(pair for pair in request.headers if pair[0].lower() not in names)
         taken = tuple(pair for pair in donor.headers if pair[0].lower() in names)
