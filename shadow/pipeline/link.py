@@ -148,7 +148,8 @@ class Link:
         fresh = await self.logins.fresh(ready.request, ready.claim, self._ask)
         request = self._preparation.renewed(ready.request, fresh)
         outcome = await self._sent(request, None, via, parcel, session)
-        other = await self.logins.renewed(request, outcome, ready.claim, self._ask)
+        is_plain = parcel is not Parcel.MUTANT
+        other = await self.logins.renewed(request, outcome, ready.claim, self._ask, may_log_in=is_plain)
         if other is None:
             return outcome
         request = self._preparation.renewed(request, other)

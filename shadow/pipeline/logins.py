@@ -29,7 +29,7 @@ _MARGIN_SHARE = 0.25
 """So long before its end a credential is renewed, or for this share of its life, whichever is less."""
 _RETRY_SECONDS = 15.0
 """After a login that failed, the next is tried this much later."""
-_RENEWAL_SECONDS = (1.0, 64.0)
+_RENEWAL_SECONDS = (0.1, 64.0)
 """After a refusal, the next login for the same reason: at least this much later, twice as much each time that
 a new credential was refused too, at most so much."""
 _MAX_VALUES = 64
@@ -144,17 +144,27 @@ class Logins:
         return self._with_newest(request, name, held.grant)
 
     async def renewed(
-        self, request: Request, outcome: Outcome, claim: Claim | None, ask: Ask
+        self,
+        request: Request,
+        outcome: Outcome,
+        claim: Claim | None,
+        ask: Ask,
+        *,
+        may_log_in: bool = True,
     ) -> Request | None:
-        """`request` with another credential after a refusal; None where there is no other one to try."""
+        """`request` with another credential after a refusal; None where there is no other one to try.
+
+        Not every refusal is worth a login: of a mutant, it may be what is expected.
+        """
         if not isinstance(outcome, Reply) or outcome.response.status != _UNAUTHORIZED:
+            self._note_accepted(request, outcome)
             return None
         name = self._holder(request) or (claim.owner if claim is not None else None)
         held = self._held.get(name or "")
         if name is None or held is None:
             return None
         used = held.grant if held.grant and self._bears(request, held.grant) else None
-        if used is not None or held.grant is None:
+        if may_log_in and (used is not None or held.grant is None):
             await self._log_in(name, held, ask, is_refused=True)
         if held.grant is None or held.grant is used:
             return None
@@ -170,6 +180,14 @@ class Logins:
         is_refused = outcome.response.status == _UNAUTHORIZED
         least, most = _RENEWAL_SECONDS
         held.pause_seconds = min(most, held.pause_seconds * 2) if is_refused else least
+
+    def _note_accepted(self, request: Request, outcome: Outcome) -> None:
+        """A credential that is taken now was not refused for good before."""
+        least = _RENEWAL_SECONDS[0]
+        if isinstance(outcome, Reply) and any(held.pause_seconds > least for held in self._held.values()):
+            held = self._held.get(self._holder(request) or "")
+            if held is not None and held.grant is not None and self._bears(request, held.grant):
+                held.pause_seconds = least
 
     def _claim(self, exchange: Exchange, request: Request) -> Claim | None:
         response = exchange.response
@@ -193,9 +211,14 @@ class Logins:
         before = held.grant
         async with held.lock:
             now = self._clock()
-            if held.grant is not before or now < (held.renewal_at if is_refused else held.retry_at):
+            if held.grant is not before or now < held.retry_at:
                 return
-            held.renewal_at = now + held.pause_seconds
+            if is_refused and now < held.renewal_at:
+                if held.pause_seconds > _RENEWAL_SECONDS[0]:
+                    return
+                await asyncio.sleep(held.renewal_at - now)
+            if is_refused:
+                held.renewal_at = self._clock() + held.pause_seconds
             outcome = await ask(held.login.request)
             given = _given(held.login, outcome, self._clock())
             if isinstance(given, str):
