@@ -17,11 +17,14 @@ from shadow.config.tables import (
     ScopeSettings,
     SessionSettings,
 )
-from shadow.config.values import parse_duration, parse_rate, positive
+from shadow.config.values import parse_duration, parse_loops, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.probes import ProbeSettings
 from shadow.replay import SafeModeSettings
 from shadow.replay.conditions_reading import ConditionTable
+from shadow.replay.reset import ResetSettings
+from shadow.replay.rules import CorrelationTable
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,7 +44,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     front: Literal["mitm", "light"] = "mitm"
     """What `shadow proxy` puts in the way: mitmproxy, or a byte relay that carries far more."""
     candidate: str = ""
-    """URL of the release under test, in the shadow environment."""
+    """URL of the release under test, in the shadow environment: ``http://`` or ``https://``, which take
+    WebSockets too, or ``tcp://HOST:PORT``, ``tls://``, ``udp://``, ``dns://`` for conversations."""
     baseline: str = ""
     """URL of the live release in the shadow environment; optional, advised."""
     out: str = "shadow-out"
@@ -60,18 +64,27 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
     concurrency: AtLeastOne = 8
     """Exchanges worked on at the same time."""
+    workers: AtLeastOne = 1
+    """Processes that share the work; each session stays with one of them."""
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
+    loops: str | int = 1
+    """How often `shadow replay` goes through the files; 0 or ``"inf"`` for as long as `duration` lasts. Each
+    pass has sessions of its own."""
     duration: str | float = ""
     """Stop after this time: seconds, or ``"30m"``."""
     timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
     """For one answer of a target; beyond it the answer is a hang."""
     metrics: str = ""
     """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
+    admin: str = ""
+    """``HOST:PORT`` of the admin endpoint: ``GET /state``, ``POST /pause``, ``/resume``, ``/stop``. Empty for
+    none. Others than loopback addresses need a token in ``SHADOW_ADMIN_TOKEN``."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
-    allow_writes: bool = False
-    """Whether mutants of writing methods are sent. Originals always are."""
+    allow_writes: bool | None = None
+    """Whether mutants of writing methods are sent. Originals always are. Left out: only where there is a
+    `[reset]`."""
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw"] = "auto"
@@ -105,9 +118,28 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     identity: tuple[IdentitySettings, ...] = ()
     """The principals that requests come from."""
 
+    correlation: CorrelationTable = CorrelationTable()
+    """How live values become those of the shadow environment."""
+    explain_correlation: bool = False
+    """Whether what was learned of live values is told at the end, and written to `correlation.jsonl`."""
+    reset: ResetSettings | None = None
+    """How candidate and baseline are put back; left out where they are not."""
+    probe: tuple[ProbeSettings, ...] = ()
+    """Requests whose answers tell the state."""
+
+    @property
+    def mutates_writes(self) -> bool:
+        """Whether mutants of writing methods are sent."""
+        return self.reset is not None if self.allow_writes is None else self.allow_writes
+
     @property
     def duration_seconds(self) -> float | None:
         return parse_duration("duration", self.duration) if self.duration != "" else None
+
+    @property
+    def passes(self) -> int | None:
+        """Through recorded traffic; None for as many as there is time for."""
+        return parse_loops(self.loops)
 
     @property
     def rate_per_second(self) -> float | None:

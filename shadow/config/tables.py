@@ -24,7 +24,7 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ports: tuple[int, ...] = ()
     """TCP ports of the service in captures; empty takes every port that speaks HTTP."""
     protocols: dict[str, Spoken] = {}
-    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. It is not replayed."""
+    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. A target must speak it."""
 
     @property
     def spoken(self) -> dict[int, Spoken]:
@@ -36,7 +36,9 @@ class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a session, as `[session]`."""
 
     by: str = "connection"
-    """``"connection"``, ``"identity"``, ``"header:NAME"`` or ``"cookie:NAME"``."""
+    """``"connection"``, ``"client"`` (its address without the port), ``"identity"`` (the signing key),
+    ``"token"`` (the Authorization credential), ``"header:NAME"``, ``"cookie:NAME"``, ``"query:NAME"`` or
+    ``"body:$.path"``. Where a request does not say, its connection."""
     idle_seconds: Annotated[float, Meta(gt=0)] = 5.0
     """A session quiet for this long is complete: sequence and race mutants of it are made then."""
 

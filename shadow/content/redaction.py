@@ -225,8 +225,13 @@ def is_masked(request: Request) -> bool:
     return any(_MASK in text for text in texts)
 
 
+def is_talk_masked(exchange: Exchange) -> bool:
+    """The same of a conversation, both sides."""
+    return is_masked(exchange.request) or any(_MASK in each.body for each in exchange.messages)
+
+
 def redact_exchange(redactor: Redactor, exchange: Exchange) -> Exchange:
-    """`exchange` with the secrets of both its messages masked."""
+    """`exchange` with the secrets of its messages masked."""
     request, response = exchange.request, exchange.response
     return msgspec.structs.replace(
         exchange,
@@ -237,6 +242,9 @@ def redact_exchange(redactor: Redactor, exchange: Exchange) -> Exchange:
             target=redactor.target(request.target),
         ),
         response=None if response is None else _message(redactor, response),
+        messages=tuple(
+            msgspec.structs.replace(each, body=redactor.raw(each.body)) for each in exchange.messages
+        ),
     )
 
 

@@ -5,8 +5,10 @@ from typing import Protocol
 
 import msgspec
 
+from shadow.model.correlated import Correlated
 from shadow.model.exchange import Exchange
 from shadow.model.finding import Finding
+from shadow.model.tally import Tally
 from shadow.model.trial import Outcome, Trial
 
 
@@ -129,8 +131,8 @@ class StateChanged(msgspec.Struct, frozen=True):
     """The run's own state changed, or something about the whole run is to be known."""
 
     state: str
-    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"locked-out"``,
-    ``"partly-unsigned"``."""
+    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"reset"``,
+    ``"drifted"``, ``"locked-out"``, ``"partly-unsigned"``."""
     why: str = ""
 
 
@@ -154,6 +156,8 @@ type Event = (
     | ConditionMet
     | StateChanged
     | SecretTaken
+    | Tally
+    | Correlated
 )
 
 

@@ -7,9 +7,12 @@ from itertools import count
 import msgspec
 
 from shadow.model import (
+    CONVERSATIONS,
     Edit,
     Event,
     Exchange,
+    Identity,
+    Message,
     NoReply,
     Outcome,
     Parcel,
@@ -19,16 +22,23 @@ from shadow.model import (
     Silence,
     TargetSeen,
     Wire,
-    field,
+    with_field,
 )
+from shadow.pipeline.gate import Gate
 from shadow.pipeline.logins import Claim, Logins
+from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.rewording import Rewording
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
 CALM = "calm"
 """Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
+
+_MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
+"""Conversations that may change state."""
+_OWN_LANE = "shadow"
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -45,6 +55,9 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    protocol: str = "http"
+    messages: tuple[Message, ...] = ()
+    """A conversation as recorded."""
     claim: Claim | None = None
     """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
 
@@ -73,11 +86,17 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        gate: Gate | None = None,
         resumed: Callable[[], Awaitable[None]] | None = None,
         logins: Logins | None = None,
     ) -> None:
-        """`resumed` is awaited before each sending: it returns once the run is not paused. `logins` holds the
-        credentials of identities that have some of their own here."""
+        """`gate` is that of all targets' writes; None where nobody ever holds it.
+
+        `resumed` is awaited before each sending: it returns once the run is not paused. `logins` holds the
+        credentials of identities that have some of their own here.
+        """
+        self.logins = logins
+        self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -87,7 +106,6 @@ class Link:
         self._stopping = stopping
         self._hear = hear
         self._resumed = resumed
-        self.logins = logins
         self._trials = count(1)
         self._is_up: bool | None = None
 
@@ -102,18 +120,42 @@ class Link:
     ) -> Ready:
         """The exchange's request (or `request`, made of it) ready for this target; see `Preparation.of`."""
         trial = next(self._trials)
+        if exchange.protocol in CONVERSATIONS:
+            return self._prepared_talk(exchange, session, trial, salt)
         made = self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         claim = self.logins.claim(exchange, request or exchange.request) if self.logins else None
         return Ready(made, claim=claim)
 
-    async def log_in(self) -> list[str]:
+    async def log_in(self, *, is_anew: bool = False) -> list[str]:
         """Log in as every identity that has a login; why, for each that cannot."""
-        return await self.logins.log_in(self._ask) if self.logins is not None else []
+        return await self.logins.log_in(self._inquire, is_anew=is_anew) if self.logins is not None else []
 
     def lacks(self, ready: Ready) -> str:
         """The identity that `ready` should be of, and cannot: nobody could log in. Else empty."""
         is_lacking = self.logins is not None and self.logins.lacks(ready.claim)
         return ready.claim.owner if is_lacking and ready.claim is not None else ""
+
+    def is_strange(self, exchange: Exchange) -> bool:
+        """Whether the request bears a signature that nobody here can make."""
+        return self._preparation.is_strange(exchange)
+
+    def conditional(self, ready: Ready, tag: bytes) -> Ready:
+        """A prepared request that asks for the change of what bears `tag`, signed again."""
+        headers = with_field(ready.request.headers, b"If-Match", tag)
+        changed = msgspec.structs.replace(ready.request, headers=headers)
+        return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
+
+    def begin_pass(self, number: int) -> None:
+        """Forget which value stands for which: the same traffic comes again, as from other clients."""
+        self.correlation.forget_all()
+        self._preparation.begin_pass(number)
+
+    def _prepared_talk(self, exchange: Exchange, session: str, trial: int, salt: str) -> Ready:
+        """A conversation; a WebSocket's handshake is prepared as any request."""
+        request = exchange.request
+        if exchange.protocol == "websocket":
+            request = self._preparation.of(exchange, session, trial=trial, salt=salt)
+        return Ready(request, protocol=exchange.protocol, messages=exchange.messages)
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
@@ -144,37 +186,42 @@ class Link:
         if self._resumed is not None:
             await self._resumed()
         if self.logins is None or ready.wire is not None:
-            return await self._sent(ready.request, ready.wire, via, parcel, session)
-        fresh = await self.logins.fresh(ready.request, ready.claim, self._ask)
-        request = self._preparation.renewed(ready.request, fresh)
-        outcome = await self._sent(request, None, via, parcel, session)
+            return await self._sent(ready, via, parcel, session)
+        fresh = await self.logins.fresh(ready.request, ready.claim, self._inquire)
+        ready = self._renewed(ready, fresh)
+        outcome = await self._sent(ready, via, parcel, session)
         is_plain = parcel is not Parcel.MUTANT
-        other = await self.logins.renewed(request, outcome, ready.claim, self._ask, may_log_in=is_plain)
+        other = await self.logins.renewed(
+            ready.request, outcome, ready.claim, self._inquire, may_log_in=is_plain
+        )
         if other is None:
             return outcome
-        request = self._preparation.renewed(request, other)
-        outcome = await self._sent(request, None, via, Parcel.PROBE, session)
-        self.logins.judge_renewal(request, outcome)
+        ready = self._renewed(ready, other)
+        outcome = await self._sent(ready, via, Parcel.PROBE, session)
+        self.logins.judge_renewal(ready.request, outcome)
         return outcome
 
-    async def _ask(self, request: Request) -> Outcome:
-        """What the target answers to one request of our own, over the calmest way there is."""
-        target = self.target.path_prefix.encode() + request.target
-        headers = request.headers
-        if field(headers, b"host") is None:
-            headers = ((b"Host", self.target.authority.encode()), *headers)
-        aimed = msgspec.structs.replace(request, target=target, headers=headers)
-        marked = self._preparation.marked(aimed, next(self._trials))
-        able = [name for name in (CALM, *self._transports) if self.can_send(Ready(marked), name)]
-        if not able:
-            return NoReply(Silence.UNSENT, "no transport can say this request")
-        return await self._sent(marked, None, able[0], Parcel.PROBE, "logins")
+    def _renewed(self, ready: Ready, request: Request) -> Ready:
+        """`ready` with newer credentials, as `request` has them."""
+        if request is ready.request:
+            return ready
+        return msgspec.structs.replace(ready, request=self._preparation.renewed(ready.request, request))
 
-    async def _sent(
-        self, request: Request, wire: Wire | None, via: str, parcel: Parcel, session: str
-    ) -> Outcome:
-        sending = Sending(request, wire, self._timeout_seconds, session)
-        outcome = await self._transports[via].send(sending)
+    async def _inquire(self, request: Request) -> Outcome:
+        """The answer to a request that looks after credentials, told as a probe."""
+        outcome = await self.ask(request, timeout_seconds=self._timeout_seconds)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
+    async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
+        sending = Sending(
+            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
+        )
+        if may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE:
+            async with self._gate.passes():
+                outcome = await self._carry(sending, via, parcel)
+        else:
+            outcome = await self._carry(sending, via, parcel)
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))
@@ -183,11 +230,48 @@ class Link:
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
+    def own(self, request: Request, identity: Identity | None = None) -> Ready:
+        """A request of the configuration's own, ready to be sent."""
+        return Ready(self._preparation.own(request, next(self._trials), identity))
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
+        """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
+        made = self.own(request).request
+        calm = self._transports.get(CALM, self._transports["raw"])
+        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
+
+    async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
+        if sending.protocol == "websocket":
+            return await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+        return await self._transports[via].send(sending)
+
+    async def _send_reworded(self, sending: Sending, *, is_shared: bool) -> Outcome:
+        """A WebSocket, whose messages name what its server, or another answer, has named."""
+        wording = Rewording(
+            self.correlation, sending.request, sending.messages, sending.lane, is_shared=is_shared
+        )
+        outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=wording))
+        if isinstance(outcome, Reply):
+            wording.learn(outcome.messages)
+        return outcome
+
+    async def look(self, ready: Ready, session: str) -> Outcome:
+        """What came back over a calm network. Does not wait, though the target count as down."""
+        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        outcome = await self._transports[CALM].send(sending)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
         if exchange.response is not None and isinstance(outcome, Reply):
             self.correlation.learn(
-                exchange.response, outcome.response, session, request=exchange.request, is_shared=is_shared
+                exchange.response,
+                outcome.response,
+                session,
+                request=exchange.request,
+                is_shared=is_shared,
+                exchange=exchange.index,
             )
 
     @property

@@ -80,6 +80,10 @@ class Logins:
         """All identities as they are here now; without those that have not logged in."""
         return tuple(who for who in self._all if who.name not in self._held or self._held[who.name].grant)
 
+    def here(self, identity: Identity) -> Identity:
+        """An identity of the settings with the credentials that it has here."""
+        return self._identity(identity.name) or identity
+
     def note(self, exchange: Exchange) -> None:
         """Where a recorded exchange is an identity's login, remember the credential that live gave it."""
         for name in self._recorded_login(exchange):
@@ -123,9 +127,12 @@ class Logins:
         held = self._held.get(claim.owner) if claim is not None else None
         return held is not None and (held.grant is None or bool(held.trouble))
 
-    async def log_in(self, ask: Ask) -> list[str]:
-        """Log in as every identity; why, for each that cannot."""
+    async def log_in(self, ask: Ask, *, is_anew: bool = False) -> list[str]:
+        """Log in as every identity; why, for each that cannot. `is_anew` also where it was done before."""
         for name, held in self._held.items():
+            if held.grant is not None and not is_anew:
+                continue
+            held.retry_at = 0.0
             await self._log_in(name, held, ask)
         return [held.trouble for held in self._held.values() if held.trouble]
 

@@ -10,6 +10,7 @@ import asyncio
 import dataclasses
 import re
 from dataclasses import dataclass
+from typing import Protocol
 
 from shadow.model import Exchange, Request, Wire
 
@@ -72,12 +73,20 @@ class Turn:
         self.done.set()
 
 
+class Orders(Protocol):
+    """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
+
+    def enter(self, exchange: Exchange, session: str) -> Turn: ...
+
+    def forget(self, session: str, turn: Turn) -> None: ...
+
+
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
 
 class Order:
-    """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
+    """The order of all exchanges of one process."""
 
     def __init__(self) -> None:
         self._last: dict[str, Turn] = {}
@@ -87,7 +96,7 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method):
+        if is_write(exchange.request.method) and exchange.protocol != "dns":
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:

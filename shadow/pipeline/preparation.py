@@ -7,12 +7,16 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.model import Exchange, Request, Signs, field, with_field, without_field
+from shadow.auth.identity import with_credentials
+from shadow.model import Exchange, Identity, Request, Signs, field, with_field, without_field
 from shadow.pipeline.logins import Logins
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+_NONCE = "0f" * 16
+"""Of what form the nonces of requests are that were never recorded."""
 
 
 class Preparation:
@@ -36,6 +40,7 @@ class Preparation:
         self._run = run
         self._keeps_host = keeps_host
         self._clock = clock
+        self._pass = ""
         self._logins = logins
         self._checked: tuple[Request | None, bool] = None, False
         """The latest recorded request whose signature was looked at, and whether it was a stranger's."""
@@ -65,15 +70,34 @@ class Preparation:
             self._logins.note(exchange)
             request = self._logins.own_login(exchange) if request in (None, exchange.request) else request
         request = exchange.request if request is None else request
-        if self._is_strange(exchange):
+        if self.is_strange(exchange):
             return self.marked(request, trial)
         translated = self._with_host(self._correlation.translate(request, session))
         if self._logins is not None:
             translated = self._logins.dressed(translated, self._logins.claim(exchange, request))
-        if salt:
+        if salt or self._pass:
             translated = self._with_fresh_idempotency_key(translated, salt)
         marked = self.marked(translated, trial)
         return self.signed(marked, seen_at=exchange.seen_at, salt=f"{salt}:{use}", before=exchange.request)
+
+    def own(self, request: Request, trial: int, identity: Identity | None = None) -> Request:
+        """A request that the configuration has, below the target's prefix, with its Host, marked, and with
+        the credentials of `identity`."""
+        prefix = self._target.path_prefix.encode()
+        headers = with_field(request.headers, b"Host", self._target.authority.encode())
+        made = self.marked(
+            msgspec.structs.replace(request, target=prefix + request.target, headers=headers), trial
+        )
+        if identity is not None:
+            made = with_credentials(made, self._logins.here(identity) if self._logins else identity)
+        if identity is None or not identity.key or self._signer is None:
+            return made
+        nonce = _like(_NONCE, f"{self._run}:own:{trial}")
+        return self._signer.sign(made, key=identity.key, at=self._clock(), nonce=nonce) or made
+
+    def begin_pass(self, number: int) -> None:
+        """From now on one recorded nonce or Idempotency-Key becomes another than before, once more."""
+        self._pass = f"pass {number}:"
 
     def edited(self, request: Request, session: str, *, salt: str, before: Request | None = None) -> Request:
         """A prepared request, `before`, after an edit: live values that the edit brought in translated, and
@@ -123,7 +147,7 @@ class Preparation:
         marks = ((RUN_FIELD, self._run.encode()), (TRIAL_FIELD, b"%d" % trial))
         return msgspec.structs.replace(request, headers=(*headers, *marks))
 
-    def _is_strange(self, exchange: Exchange) -> bool:
+    def is_strange(self, exchange: Exchange) -> bool:
         """Whether the request bears a signature that the configured keys did not make."""
         request = exchange.request
         if self._signer is None or self._signer.key_id(request) is None:
@@ -150,14 +174,16 @@ class Preparation:
         key = field(request.headers, b"idempotency-key")
         if key is None:
             return request
-        fresh = _like(key.decode("latin-1"), f"{self._run}:{salt}").encode()
+        fresh = _like(key.decode("latin-1"), f"{self._run}:{self._pass}{salt}").encode()
         return msgspec.structs.replace(
             request, headers=with_field(request.headers, b"Idempotency-Key", fresh)
         )
 
     def _nonce(self, request: Request, salt: str) -> str | None:
         recorded = self._signer.read(request, "nonce") if self._signer else None
-        return None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{salt}")
+        return (
+            None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{self._pass}{salt}")
+        )
 
 
 def _like(nonce: str, salt: str) -> str:

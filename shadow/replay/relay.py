@@ -12,6 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
+from typing import cast
 
 from shadow.errors import TargetError
 from shadow.model import ConditionMet
@@ -42,7 +43,16 @@ type Reset = Callable[[], None]
 class Relay:
     """All paths to one target. Whoever made it closes it."""
 
-    def __init__(self, target: Target, conditions: Sequence[Condition], seed: int) -> None:
+    def __init__(
+        self,
+        target: Target,
+        conditions: Sequence[Condition],
+        seed: int,
+        *,
+        is_killed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`is_killed` tells whether not even what is under way may arrive any more."""
+        self.is_killed = is_killed
         self.target = target
         self.dice = Dice(conditions, seed)
         self._conditions = tuple(conditions)
@@ -283,8 +293,7 @@ class _Stranger(asyncio.Protocol):
     """Somebody else on this machine who came to a port of ours."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        transport.abort()
+        cast(asyncio.Transport, transport).abort()
 
 
 async def _connect(loop: asyncio.AbstractEventLoop, line: Line, addresses: Sequence[Address]) -> None:

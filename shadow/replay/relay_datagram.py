@@ -3,7 +3,7 @@
 import asyncio
 import heapq
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from itertools import count
 from typing import NamedTuple, Protocol
@@ -118,6 +118,9 @@ class FerryHost(Protocol):
     def idle_drop_seconds(self) -> float: ...
 
     def struck(self, strike: Strike) -> None: ...
+
+    @property
+    def is_killed(self) -> Callable[[], bool]: ...
 
     def settle(self, ferry: "Ferry") -> None: ...
 
@@ -257,6 +260,8 @@ class Ferry:
         self._wind()
 
     def _deliver(self, data: bytes, direction: Direction) -> None:
+        if direction is Direction.UP and self._host.is_killed():
+            return
         try:
             if direction is Direction.UP:
                 self._targets[-1].send(data)

@@ -39,6 +39,9 @@ class Host(Protocol):
 
     def struck(self, strike: Strike) -> None: ...
 
+    @property
+    def is_killed(self) -> Callable[[], bool]: ...
+
     def settle(self, line: "Line") -> None:
         """The sending that the line's courses were made for is over, or the line is."""
         ...
@@ -223,7 +226,9 @@ class Line:
         match deed:
             case Piece():
                 self._held_bytes[direction] -= len(deed.data)
-                if direction not in self._dead:
+                if direction is Direction.UP and self._host.is_killed():
+                    self.abort()
+                elif direction not in self._dead:
                     destination.write(deed.data)
             case Stop():
                 self._halt(deed, direction)

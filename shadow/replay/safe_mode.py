@@ -19,6 +19,7 @@ _SAMPLES_MAX = 1000
 _FEW = 3
 """Originals that tell enough where few are sent: to get better, and to give up."""
 _TOO_MANY_REQUESTS = 429
+_SAYS_NOTHING = frozenset({Silence.UNSENT, Silence.CUT})
 
 
 type Seconds = Annotated[float, Meta(gt=0)]
@@ -87,9 +88,10 @@ class SafeMode:
     def note(self, target: str, endpoint: str, outcome: Outcome, live_status: int | None) -> None:
         """Take in what `target` answered to an original, which the live service had answered so.
 
-        What was never sent, and what was answered as badly live, says nothing.
+        What was never sent, what network conditions of ours cut, and what was answered as badly live, says
+        nothing.
         """
-        if not self.settings.enabled or (isinstance(outcome, NoReply) and outcome.why is Silence.UNSENT):
+        if not self.settings.enabled or (isinstance(outcome, NoReply) and outcome.why in _SAYS_NOTHING):
             return
         view = self._views.setdefault(target, _View(self.settings))
         view.add(endpoint, outcome, live_status, self._clock(), learns=self.mode is Mode.NORMAL)
@@ -150,7 +152,7 @@ class _View:
     def add(
         self, endpoint: str, outcome: Outcome, live_status: int | None, now: float, *, learns: bool
     ) -> None:
-        seconds = outcome.timing.total_seconds
+        seconds = outcome.timing.total_seconds - outcome.timing.held_seconds
         if isinstance(outcome, NoReply):
             self._samples.append(_Sample(now, True, 0.0, 0.0))
             return

@@ -40,7 +40,7 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
 from shadow.pipeline.order import Order, Turn
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.scheduler import Scheduler
@@ -281,15 +281,18 @@ class Bench:
         return pipeline
 
     def pipeline(self, *, scope: Scope | None = None, **settings: Any) -> Pipeline:
-        usual: dict[str, Any] = {"concurrency": 4, "queue_items": 50, "session_by": "connection"}
+        usual: dict[str, Any] = {
+            "concurrency": 4,
+            "queue_items": 50,
+            "session_by": "connection",
+            "targets": tuple(each.target.name for each in self.environment.links),
+        }
         return Pipeline(
             PipelineSettings(**(usual | settings)),
             scope or Scope(include=(), exclude=(), sample=1.0, seed=0),
-            self.trials,
-            self.session_trials,
+            Trying(self.trials, self.session_trials),
             endpoints=self.endpoints,
             knowledge=self.knowledge,
-            targets=[each.target.name for each in self.environment.links],
             sessions=Sessions(idle_seconds=60.0),
             signer=self._signer,
             brakes=Brakes(

@@ -90,6 +90,13 @@ def test_small_rises_are_no_trouble(usual: float, later: float) -> None:
     assert watched.ask(reply(later), 300) is Mode.NORMAL
 
 
+def test_time_that_conditions_of_ours_took_does_not_count() -> None:
+    watched = Watched()
+    watched.ask(reply(0.1), 100)
+    held = Reply(Response(200), Timing(total_seconds=2.1, held_seconds=2.0))
+    assert watched.ask(held, 300) is Mode.NORMAL
+
+
 def test_endpoints_that_take_long_by_themselves_are_held_against_themselves() -> None:
     watched = Watched(window_seconds=3.0)
     watched.ask(reply(0.01), 60, at="GET /quick")
@@ -117,8 +124,9 @@ def test_time_that_creeps_up_does_not_become_the_usual() -> None:
         (reply(status=404), 200),
         (reply(status=401), 200),
         (NoReply(Silence.UNSENT), 200),
+        (NoReply(Silence.CUT), 200),
     ],
-    ids=["as badly live", "the same live", "limited live", "not found", "refused", "never sent"],
+    ids=["as badly live", "the same live", "limited live", "not found", "refused", "never sent", "cut by us"],
 )
 def test_answers_that_tell_of_no_suffering_change_nothing(outcome: Outcome, live: int) -> None:
     assert Watched().ask(outcome, 500, live=live) is Mode.NORMAL
