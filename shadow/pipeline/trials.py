@@ -162,6 +162,8 @@ class Trials:
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
             return "a mutant of it had been accepted before"
+        if name := self._environment.lacks(originals):
+            return f"nobody could log in as {name!r}"
         if doubt := self._cuts.doubt(case):
             return doubt
         if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):
@@ -204,7 +206,9 @@ class Trials:
                 self._governor.note(name, case.endpoint, outcome, case.exchange.response)
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
-        """Remember the exchange as each target saw it."""
+        """Remember the exchange as each target saw it, for the mutants of others."""
+        if not self._settings.mutants:
+            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),
