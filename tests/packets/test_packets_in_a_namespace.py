@@ -40,7 +40,8 @@ may_unshare = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make 
 
 
 def in_namespace(script: str) -> subprocess.CompletedProcess[str]:
-    text = f"ip link set lo up\npids=\n{script}\ncode=$?\n[ -z \"$pids\" ] || kill $pids 2>/dev/null\nexit $code"
+    end = 'code=$?; [ -z "$pids" ] || kill $pids 2>/dev/null; exit $code'
+    text = f"ip link set lo up\npids=\n{script}\n{end}"
     return subprocess.run(
         ["unshare", "-n", "sh", "-c", text], capture_output=True, text=True, timeout=60, check=False
     )
