@@ -5,19 +5,32 @@ from itertools import islice
 
 from comparators._body import Content, content
 from comparators._contract import Comparator, comparator
+from comparators._conversation import TalkComparator, talk_comparator
 from comparators.binary_body import binary_body
+from comparators.dns_answer import dns_answer
 from comparators.event_stream import event_stream
 from comparators.form_body import form_body
-from comparators.headers import headers
+from comparators.headers import NOT_COMPARED, headers
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
+from comparators.messages import close, messages
 from comparators.presence import presence
 from comparators.status import completeness, status
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
-from shadow.model import Difference, Response, field
+from shadow.model import Change, Difference, Reply, Response, field
 
-__all__ = ["CATALOG", "MAX_DIFFERENCES", "Comparator", "comparator", "compare"]
+__all__ = [
+    "CATALOG",
+    "MAX_DIFFERENCES",
+    "TALK_CATALOG",
+    "Comparator",
+    "TalkComparator",
+    "comparator",
+    "compare",
+    "compare_talks",
+    "talk_comparator",
+]
 
 CATALOG: tuple[Comparator, ...] = (
     status,
@@ -33,6 +46,9 @@ CATALOG: tuple[Comparator, ...] = (
     binary_body,
 )
 """In the order in which differences are told."""
+
+TALK_CATALOG: tuple[TalkComparator, ...] = (close, messages, dns_answer)
+"""Of conversations, likewise."""
 
 MAX_DIFFERENCES = 1000
 """More than this many places say no more about the cause."""
@@ -54,12 +70,37 @@ def compare(control: Response, other: Response) -> tuple[Difference, ...]:
 
     The body of an answer that was recorded only in part is not compared.
     """
-    if control == other:
+    if control.body == other.body and _differ_by_chance(control, other):
         return ()
     found = [difference for member in _OF_HEAD for difference in member(control, other)]
     if control.is_complete and other.is_complete and not _has_same_body(control, other):
         found.extend(islice(_of_body(control, other), MAX_DIFFERENCES))
     return tuple(found[:MAX_DIFFERENCES])
+
+
+def _differ_by_chance(control: Response, other: Response) -> bool:
+    """A glance at two answers with one body: whether no more differs than fields that are not compared."""
+    if control.status != other.status or control.is_complete is not other.is_complete:
+        return False
+    if control.trailers != other.trailers or len(control.headers) != len(other.headers):
+        return False
+    for mine, its in zip(control.headers, other.headers, strict=True):
+        if mine != its and (mine[0] != its[0] or mine[0].lower() not in NOT_COMPARED):
+            return False
+    return True
+
+
+def compare_talks(control: Reply, other: Reply) -> tuple[Difference, ...]:
+    """The places in which two peers of one recorded conversation differ, at most `MAX_DIFFERENCES`.
+
+    Of handshakes the status alone: they are compared as the exchanges of HTTP that they are.
+    """
+    left, right = control.response.status, other.response.status
+    if left != right:
+        return (Difference("status", Change.VALUE, left, right),)
+    members = (dns_answer,) if control.protocol == "dns" else (close, messages)
+    found = (difference for member in members for difference in member(control, other))
+    return tuple(islice(found, MAX_DIFFERENCES))
 
 
 def _of_body(control: Response, other: Response) -> Iterator[Difference]:

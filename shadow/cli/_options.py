@@ -43,6 +43,9 @@ _RUN = [
         " one given meets by itself.",
     ),
     click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
+    click.option(
+        "--workers", type=int, metavar="N", help="Processes that share the work, by session.  [default: 1]"
+    ),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
     click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),
     click.option("--admin", metavar="HOST:PORT", help="Serve GET /state, POST /pause, /resume, /stop there."),
@@ -58,6 +61,12 @@ _RUN = [
         "--allow-writes/--no-allow-writes",
         default=_UNSET,
         help="Whether mutants of writing methods are sent.  [default: no]",
+    ),
+    click.option(
+        "--explain-correlation",
+        is_flag=True,
+        default=_UNSET,
+        help="Tell at the end which live values became which, and which could not be mapped.",
     ),
     click.option("--quiet", is_flag=True, help="Print findings only."),
     click.option("--json", "as_json", is_flag=True, help="Print findings and the summary as JSON lines."),

@@ -27,9 +27,11 @@ def pipeline(
     from shadow.pipeline.source import Tapped
     from shadow.run.execution import RunSettings, execute
     from shadow.run.loop import run_replay
+    from shadow.run.workers import hired
 
     settings = msgspec.json.decode(settings_file.read_bytes(), type=Settings)
     settings_file.unlink()
     source = Tapped(socket, is_alone=lambda: os.getppid() != parent, is_resumed=resumed)
     run_settings = RunSettings(is_live=True, run=run, view=view_from(quiet=quiet, as_json=as_json))
-    return run_replay(execute(settings, source, run_settings))
+    with hired(settings, is_live=True, run=run) as workers:
+        return run_replay(execute(settings, source, run_settings, workers))

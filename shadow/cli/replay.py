@@ -45,6 +45,7 @@ def replay(
     from shadow.replay import Pace, Pacer
     from shadow.run.execution import RunSettings, execute
     from shadow.run.loop import run_replay
+    from shadow.run.workers import hired
     from shadow.taps.files import Recording
 
     pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
@@ -56,13 +57,13 @@ def replay(
     def recorded() -> Recording:
         return Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log)
 
-    with recorded() as recording:
+    with recorded() as recording, hired(settings, is_live=False) as workers:
         source: Source = Recorded(recording, pacer)
         if settings.passes != 1:
             _check_rereadable(files)
             first = [recording]
             source = Looped(lambda: nullcontext(first.pop()) if first else recorded(), pacer, settings.passes)
-        code = run_replay(execute(settings, source, run_settings))
+        code = run_replay(execute(settings, source, run_settings, workers))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
     return code

@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from shadow.auth import TokenSettings
-from shadow.auth.scheme import SigningSettings
+from shadow.auth.login import Login
+from shadow.auth.settings import SigningSettings
+from shadow.config.identities import IdentitySettings
 from shadow.config.tables import (
     AtLeastOne,
     Count,
-    IdentitySettings,
     NoiseSettings,
     Patterns,
     SafetySettings,
@@ -19,8 +20,11 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_loops, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.probes import ProbeSettings
 from shadow.replay import SafeModeSettings
 from shadow.replay.conditions_reading import ConditionTable
+from shadow.replay.reset import ResetSettings
+from shadow.replay.rules import CorrelationTable
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -40,7 +44,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     front: Literal["mitm", "light"] = "mitm"
     """What `shadow proxy` puts in the way: mitmproxy, or a byte relay that carries far more."""
     candidate: str = ""
-    """URL of the release under test, in the shadow environment."""
+    """URL of the release under test, in the shadow environment: ``http://`` or ``https://``, which take
+    WebSockets too, or ``tcp://HOST:PORT``, ``tls://``, ``udp://``, ``dns://`` for conversations."""
     baseline: str = ""
     """URL of the live release in the shadow environment; optional, advised."""
     out: str = "shadow-out"
@@ -59,6 +64,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
     concurrency: AtLeastOne = 8
     """Exchanges worked on at the same time."""
+    workers: AtLeastOne = 1
+    """Processes that share the work; each session stays with one of them."""
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
     loops: str | int = 1
@@ -75,8 +82,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     none. Others than loopback addresses need a token in ``SHADOW_ADMIN_TOKEN``."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
-    allow_writes: bool = False
-    """Whether mutants of writing methods are sent. Originals always are."""
+    allow_writes: bool | None = None
+    """Whether mutants of writing methods are sent. Originals always are. Left out: only where there is a
+    `[reset]`."""
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw"] = "auto"
@@ -110,6 +118,20 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     identity: tuple[IdentitySettings, ...] = ()
     """The principals that requests come from."""
 
+    correlation: CorrelationTable = CorrelationTable()
+    """How live values become those of the shadow environment."""
+    explain_correlation: bool = False
+    """Whether what was learned of live values is told at the end, and written to `correlation.jsonl`."""
+    reset: ResetSettings | None = None
+    """How candidate and baseline are put back; left out where they are not."""
+    probe: tuple[ProbeSettings, ...] = ()
+    """Requests whose answers tell the state."""
+
+    @property
+    def mutates_writes(self) -> bool:
+        """Whether mutants of writing methods are sent."""
+        return self.reset is not None if self.allow_writes is None else self.allow_writes
+
     @property
     def duration_seconds(self) -> float | None:
         return parse_duration("duration", self.duration) if self.duration != "" else None
@@ -131,4 +153,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def identities(self) -> tuple[Identity, ...]:
+        """Raises ConfigError where a secret of one is not to be had."""
         return tuple(each.to_identity() for each in self.identity)
+
+    @property
+    def logins(self) -> dict[str, Login]:
+        """How identities log in, by name. Raises ConfigError as `identities` does, and for what is wrong."""
+        found = {each.name: each.to_login() for each in self.identity}
+        return {name: login for name, login in found.items() if login is not None}

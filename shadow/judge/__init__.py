@@ -1,7 +1,7 @@
 """The judge: what differs for a reason, what that means, and which cause it has. Pure."""
 
 from shadow.judge.causes import Causes, Record, Sighting
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, is_cut
 from shadow.judge.evidence import Evidence
 from shadow.judge.fingerprint import Cause, causes_of, signature
 from shadow.judge.minimise import Shrinking, minimised, shrink
@@ -31,6 +31,7 @@ __all__ = [
     "curl",
     "finding",
     "is_at_least",
+    "is_cut",
     "judge",
     "judge_original",
     "message",

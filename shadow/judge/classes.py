@@ -1,7 +1,8 @@
 """What an outcome amounts to: outcomes of one class count as the same."""
 
 from shadow.judge.leaks import is_error_in_200
-from shadow.model import AnswerClass, NoReply, Outcome, Silence
+from shadow.judge.said import class_of_dns, class_of_websocket, words_of
+from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Silence
 
 BAD = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
 """No service may answer so, whatever it was asked."""
@@ -21,6 +22,10 @@ def classify(outcome: Outcome) -> AnswerClass:
     """What `outcome` amounts to. A 200 whose body is a GraphQL or JSON-RPC error is a rejection."""
     if isinstance(outcome, NoReply):
         return _SILENCES[outcome.why]
+    if outcome.protocol in CONVERSATIONS and outcome.response.status in (0, 101):
+        if outcome.protocol == "dns":
+            return class_of_dns(outcome)
+        return class_of_websocket(outcome) if outcome.protocol == "websocket" else AnswerClass.SUCCESS
     status = outcome.response.status
     if status >= 500:
         return AnswerClass.REJECTED if status in _REJECTING_5XX else AnswerClass.BROKEN
@@ -36,6 +41,11 @@ def class_of(outcome: Outcome | None) -> AnswerClass | None:
     return None if outcome is None else classify(outcome)
 
 
+def is_cut(outcome: Outcome | None) -> bool:
+    """Whether a network condition of our own kept it from being whole: it says nothing about the target."""
+    return isinstance(outcome, NoReply) and outcome.why is Silence.CUT
+
+
 def is_silent(outcome: Outcome | None) -> bool:
     """Whether the connection ended without an answer."""
     return isinstance(outcome, NoReply) and outcome.why in (Silence.CLOSED, Silence.RESET)
@@ -45,4 +55,4 @@ def status_text(outcome: Outcome) -> str:
     """The status code, or why there is none: ``"404"``, ``"timed out"``."""
     if isinstance(outcome, NoReply):
         return outcome.why.value.replace("_", " ")
-    return str(outcome.response.status)
+    return words_of(outcome) or str(outcome.response.status)

@@ -1,9 +1,11 @@
 """Immutable values that every other part speaks in."""
 
 from shadow.model.authority import authority
+from shadow.model.correlated import Correlated, Learned, Missed
 from shadow.model.event import (
     RUN_STATES,
     Broke,
+    Choosy,
     ConditionMet,
     Event,
     Fate,
@@ -12,6 +14,7 @@ from shadow.model.event import (
     Judged,
     Parcel,
     QueueSeen,
+    SecretTaken,
     Sent,
     SentLate,
     Settled,
@@ -21,6 +24,7 @@ from shadow.model.event import (
     TargetSeen,
 )
 from shadow.model.exchange import (
+    CONVERSATIONS,
     Exchange,
     Headers,
     Message,
@@ -32,9 +36,11 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
+from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
 from shadow.model.signing import Signs
+from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
+    NO_RESPONSE,
     AnswerClass,
     Change,
     Difference,
@@ -51,11 +57,16 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "CONVERSATIONS",
+    "NO_RESPONSE",
+    "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
     "AnswerClass",
     "Broke",
     "Change",
+    "Choosy",
     "ConditionMet",
+    "Correlated",
     "Difference",
     "Edit",
     "Ending",
@@ -72,16 +83,21 @@ __all__ = [
     "Judgement",
     "Kind",
     "Known",
+    "Learned",
     "Level",
+    "Match",
     "Message",
+    "Missed",
     "NoReply",
     "Outcome",
     "Parcel",
     "QueueSeen",
+    "Replies",
     "Reply",
     "Request",
     "Response",
     "Script",
+    "SecretTaken",
     "Sent",
     "SentLate",
     "Settled",
@@ -91,6 +107,7 @@ __all__ = [
     "Sink",
     "StateChanged",
     "Step",
+    "Tally",
     "TapTimed",
     "TargetSeen",
     "Timing",

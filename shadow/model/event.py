@@ -1,12 +1,14 @@
 """What the pipeline tells its sinks. Events are past tense; sinks only listen."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
+from shadow.model.correlated import Correlated
 from shadow.model.exchange import Exchange
 from shadow.model.finding import Finding
+from shadow.model.tally import Tally
 from shadow.model.trial import Outcome, Trial
 
 
@@ -129,8 +131,15 @@ class StateChanged(msgspec.Struct, frozen=True):
     """The run's own state changed, or something about the whole run is to be known."""
 
     state: str
-    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``."""
+    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"reset"``,
+    ``"drifted"``, ``"unprobed"``, ``"locked-out"``, ``"partly-unsigned"``."""
     why: str = ""
+
+
+class SecretTaken(msgspec.Struct, frozen=True):
+    """A credential came from a target. It is to be masked wherever it shows; no sink hears of it."""
+
+    value: bytes
 
 
 type Event = (
@@ -146,7 +155,17 @@ type Event = (
     | FramesSeen
     | ConditionMet
     | StateChanged
+    | SecretTaken
+    | Tally
+    | Correlated
 )
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A sink that takes no notice of some kinds of events, and says so: it is not called for those."""
+
+    ignores: frozenset[type]
 
 
 class Sink(Protocol):

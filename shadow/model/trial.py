@@ -5,8 +5,11 @@ from typing import Any
 
 import msgspec
 
-from shadow.model.exchange import Response
+from shadow.model.exchange import Message, Response
 from shadow.model.mutation import Expect, Level
+
+NO_RESPONSE = Response(0, version=b"")
+"""Stands in replies of conversations that have no HTTP response."""
 
 
 class Timing(msgspec.Struct, frozen=True, gc=False):
@@ -43,6 +46,14 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     timing: Timing = Timing()
     surplus: bytes = b""
     """Bytes that followed the answer on the same connection (at most 64 KiB kept)."""
+    protocol: str = "http"
+    """As an `Exchange` has it. Of conversations, WebSocket has a `response`, the others `NO_RESPONSE`."""
+    messages: tuple[Message, ...] = ()
+    """What the peer said in a conversation, in order."""
+    is_complete: bool = True
+    """False where a conversation was left before the peer had had the time that it took live."""
+    remarks: tuple[str, ...] = ()
+    """What was not as recorded on our side of a conversation: what was sent unprompted, or not at all."""
 
 
 class NoReply(msgspec.Struct, frozen=True, gc=False):

@@ -27,6 +27,8 @@ class Environment:
     def __init__(self, candidate: Link, baseline: Link | None) -> None:
         self.candidate = candidate
         self.baseline = baseline
+        self.sent_count = 0
+        """How often both targets were asked the same."""
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -75,8 +77,15 @@ class Environment:
         same = self.baseline.correlation.same
         return any(mine != its and same(mine, its) for mine, its in zip(ours, theirs, strict=False))
 
+    def lacks(self, readies: Readies) -> str:
+        """The identity as which a target should have been asked, but nobody could log in; else empty."""
+        theirs = self.baseline.lacks(readies.baseline) if self.baseline and readies.baseline else ""
+        return self.candidate.lacks(readies.candidate) or theirs
+
     async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
         """Both targets' outcomes."""
+
+        self.sent_count += 1
 
         async def sent(link: Link, ready: Ready) -> Outcome:
             return await link.send(ready, via=via, parcel=parcel, session=session)
@@ -86,6 +95,13 @@ class Environment:
         return Pair(
             *await together([sent(self.candidate, readies.candidate), sent(self.baseline, readies.baseline)])
         )
+
+    async def look(self, readies: Readies, session: str) -> Answers:
+        """Both targets' outcomes over a calm network, whether or not they count as down."""
+        candidate = await self.candidate.look(readies.candidate, session)
+        if self.baseline is None or readies.baseline is None:
+            return Pair(candidate, None)
+        return Pair(candidate, await self.baseline.look(readies.baseline, session))
 
     def learn(self, exchange: Exchange, answers: Answers, session: str) -> None:
         """Have each target's correlation learn from its answer to the original.

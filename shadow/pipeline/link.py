@@ -7,9 +7,12 @@ from itertools import count
 import msgspec
 
 from shadow.model import (
+    CONVERSATIONS,
     Edit,
     Event,
     Exchange,
+    Identity,
+    Message,
     NoReply,
     Outcome,
     Parcel,
@@ -19,14 +22,26 @@ from shadow.model import (
     Silence,
     TargetSeen,
     Wire,
+    with_field,
 )
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.logins import Claim, Logins
+from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.rewording import Rewording
 from shadow.replay import Breaker, Correlation, Sending, Target, Transport
 
 CALM = "calm"
 """Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
+
+_MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
+"""Conversations that may change state."""
+_OWN_LANE = "shadow"
+
+_BARE = frozenset({"tcp", "udp", "dns"})
+"""Conversations that are all there is; of a WebSocket the handshake is a request like any other."""
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -43,6 +58,11 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    protocol: str = "http"
+    messages: tuple[Message, ...] = ()
+    """A conversation as recorded."""
+    claim: Claim | None = None
+    """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
 
     @property
     def pause_seconds(self) -> float:
@@ -69,9 +89,17 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        gate: Gate | None = None,
         resumed: Callable[[], Awaitable[None]] | None = None,
+        logins: Logins | None = None,
     ) -> None:
-        """`resumed` is awaited before each sending: it returns once the run is not paused."""
+        """`gate` is that of all targets' writes; None where nobody ever holds it.
+
+        `resumed` is awaited before each sending: it returns once the run is not paused. `logins` holds the
+        credentials of identities that have some of their own here.
+        """
+        self.logins = logins
+        self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -95,14 +123,42 @@ class Link:
     ) -> Ready:
         """The exchange's request (or `request`, made of it) ready for this target; see `Preparation.of`."""
         trial = next(self._trials)
-        return Ready(
-            self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
-        )
+        if exchange.protocol in CONVERSATIONS:
+            return self._prepared_talk(exchange, session, trial, salt)
+        made = self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
+        claim = self.logins.claim(exchange, request or exchange.request) if self.logins else None
+        return Ready(made, claim=claim)
+
+    async def log_in(self, *, is_anew: bool = False) -> list[str]:
+        """Log in as every identity that has a login; why, for each that cannot."""
+        return await self.logins.log_in(self._inquire, is_anew=is_anew) if self.logins is not None else []
+
+    def lacks(self, ready: Ready) -> str:
+        """The identity that `ready` should be of, and cannot: nobody could log in. Else empty."""
+        is_lacking = self.logins is not None and self.logins.lacks(ready.claim)
+        return ready.claim.owner if is_lacking and ready.claim is not None else ""
+
+    def is_strange(self, exchange: Exchange) -> bool:
+        """Whether the request bears a signature that nobody here can make."""
+        return self._preparation.is_strange(exchange)
+
+    def conditional(self, ready: Ready, tag: bytes) -> Ready:
+        """A prepared request that asks for the change of what bears `tag`, signed again."""
+        headers = with_field(ready.request.headers, b"If-Match", tag)
+        changed = msgspec.structs.replace(ready.request, headers=headers)
+        return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
 
     def begin_pass(self, number: int) -> None:
         """Forget which value stands for which: the same traffic comes again, as from other clients."""
-        self.correlation.clear()
+        self.correlation.forget_all()
         self._preparation.begin_pass(number)
+
+    def _prepared_talk(self, exchange: Exchange, session: str, trial: int, salt: str) -> Ready:
+        """A conversation; a WebSocket's handshake is prepared as any request."""
+        request = exchange.request
+        if exchange.protocol == "websocket":
+            request = self._preparation.of(exchange, session, trial=trial, salt=salt)
+        return Ready(request, protocol=exchange.protocol, messages=exchange.messages)
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
@@ -111,7 +167,8 @@ class Link:
             return None
         if edit.wire is not None or not edit.signs_again:
             return Ready(edit.request, edit.wire, edit.what)
-        return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
+        made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
+        return Ready(made, None, edit.what)
 
     @property
     def carriers(self) -> Iterable[str]:
@@ -131,8 +188,43 @@ class Link:
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
         if self._resumed is not None:
             await self._resumed()
-        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
-        outcome = await self._transports[via].send(sending)
+        if self.logins is None or ready.wire is not None:
+            return await self._sent(ready, via, parcel, session)
+        fresh = await self.logins.fresh(ready.request, ready.claim, self._inquire)
+        ready = self._renewed(ready, fresh)
+        outcome = await self._sent(ready, via, parcel, session)
+        is_plain = parcel is not Parcel.MUTANT
+        other = await self.logins.renewed(
+            ready.request, outcome, ready.claim, self._inquire, may_log_in=is_plain
+        )
+        if other is None:
+            return outcome
+        ready = self._renewed(ready, other)
+        outcome = await self._sent(ready, via, Parcel.PROBE, session)
+        self.logins.judge_renewal(ready.request, outcome)
+        return outcome
+
+    def _renewed(self, ready: Ready, request: Request) -> Ready:
+        """`ready` with newer credentials, as `request` has them."""
+        if request is ready.request:
+            return ready
+        return msgspec.structs.replace(ready, request=self._preparation.renewed(ready.request, request))
+
+    async def _inquire(self, request: Request) -> Outcome:
+        """The answer to a request that looks after credentials, told as a probe."""
+        outcome = await self.ask(request, timeout_seconds=self._timeout_seconds)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
+    async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
+        sending = Sending(
+            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
+        )
+        if may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE:
+            async with self._gate.passes():
+                outcome = await self._carry(sending, via, parcel)
+        else:
+            outcome = await self._carry(sending, via, parcel)
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))
@@ -141,11 +233,50 @@ class Link:
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
+    def own(self, request: Request, identity: Identity | None = None) -> Ready:
+        """A request of the configuration's own, ready to be sent."""
+        return Ready(self._preparation.own(request, next(self._trials), identity))
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
+        """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
+        made = self.own(request).request
+        calm = self._transports.get(CALM, self._transports["raw"])
+        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
+
+    async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
+        if sending.protocol == "websocket":
+            return await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+        return await self._transports[via].send(sending)
+
+    async def _send_reworded(self, sending: Sending, *, is_shared: bool) -> Outcome:
+        """A WebSocket, whose messages name what its server, or another answer, has named."""
+        wording = Rewording(
+            self.correlation, sending.request, sending.messages, sending.lane, is_shared=is_shared
+        )
+        outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=wording))
+        if isinstance(outcome, Reply):
+            wording.learn(outcome.messages)
+        return outcome
+
+    async def look(self, ready: Ready, session: str) -> Outcome:
+        """What came back over a calm network. Does not wait, though the target count as down."""
+        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        if ready.protocol in _BARE:
+            sending = msgspec.structs.replace(sending, protocol=ready.protocol, messages=ready.messages)
+        outcome = await self._transports[CALM].send(sending)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
         if exchange.response is not None and isinstance(outcome, Reply):
             self.correlation.learn(
-                exchange.response, outcome.response, session, request=exchange.request, is_shared=is_shared
+                exchange.response,
+                outcome.response,
+                session,
+                request=exchange.request,
+                is_shared=is_shared,
+                exchange=exchange.index,
             )
 
     @property

@@ -13,7 +13,7 @@ import msgspec
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
 from shadow.model import Event, Exchange, Fate, FramesSeen, Settled, TapTimed
-from shadow.pipeline.intake import Intake, PassEnd
+from shadow.pipeline.intake import Takes
 from shadow.replay import Pacer
 
 _WATCH_SECONDS = 1.0
@@ -29,7 +29,7 @@ class Source(Protocol):
         """How many exchanges each tap says it saw, by the tap's name; none that does not count itself."""
         ...
 
-    async def feed(self, intake: Intake, hear: Hear) -> None: ...
+    async def feed(self, intake: Takes, hear: Hear) -> None: ...
 
     def take_due(self, exchange: Exchange) -> float | None:
         """When `exchange` was to leave, in the loop's clock; None without a schedule. To be asked once."""
@@ -46,14 +46,14 @@ class Recorded:
         self._due: dict[int, float] = {}
         """By index, of those that wait in the intake."""
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
+        is_paced = bool(self._pacer.pace.speed or self._pacer.pace.per_second)
         for item in self._items:
             if isinstance(item, Settled):
                 hear(item)
                 continue
             try:
-                due_at = await self._pacer.wait(item.seen_at)
-                if due_at is not None:
+                if is_paced and (due_at := await self._pacer.wait(item.seen_at)) is not None:
                     self._due[item.index] = due_at
                 is_in = await intake.put(item)
             except asyncio.CancelledError:
@@ -86,7 +86,7 @@ class Looped:
         self._next_index = 0
         self.captured: Mapping[str, int] = {}
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         for number in count(1):
             before = self._next_index
             self._pacer.restart()
@@ -95,10 +95,8 @@ class Looped:
                 await self._now.feed(intake, hear)
             if number == self._passes or self._next_index == before:
                 return
-            end = PassEnd()
-            if not await intake.put(end):
+            if not await intake.end_pass():
                 return
-            await end.over.wait()
 
     def take_due(self, exchange: Exchange) -> float | None:
         return self._now.take_due(exchange) if self._now else None
@@ -152,7 +150,7 @@ class Tapped:
         """Take no more; what was taken is worked off."""
         self._stop.set()
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         def on_exchange(exchange: Exchange) -> None:
             if not intake.offer(exchange):
                 hear(Settled(exchange.tap, Fate.DROPPED, 1, "intake full"))

@@ -2,11 +2,13 @@
 
 from shadow.replay._contract import Sending, Target, Transport
 from shadow.replay.breaker import Breaker, BreakerSettings, Circuit
-from shadow.replay.correlation import Correlation, CorrelationSettings, Mapping
+from shadow.replay.correlation import Correlation, CorrelationSettings
 from shadow.replay.guard import RUN_FIELD, TRIAL_FIELD, Guard, GuardSettings, is_own
+from shadow.replay.memory import Mapping
 from shadow.replay.pacer import Pace, Pacer, due_seconds
 from shadow.replay.raw import RawSettings, RawTransport
 from shadow.replay.safe_mode import Mode, SafeMode, SafeModeSettings
+from shadow.replay.spending import Spending
 
 __all__ = [
     "RUN_FIELD",
@@ -27,6 +29,7 @@ __all__ = [
     "SafeMode",
     "SafeModeSettings",
     "Sending",
+    "Spending",
     "Target",
     "Transport",
     "due_seconds",

@@ -12,9 +12,11 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shadow.errors import ConfigError, TargetError, UnsafeError
-from shadow.model import Request, field
+from shadow.model import Headers, Request, field
+from shadow.model.remembering import by_headers
 from shadow.replay._contract import Sending, Target
 from shadow.replay.elsewhere import elsewhere
+from shadow.replay.spending import Spending
 
 RUN_FIELD = b"Shadow-Run"
 TRIAL_FIELD = b"Shadow-Trial"
@@ -76,6 +78,8 @@ class Guard:
         """Requests."""
         self.admitted_bytes = 0
         """Of their heads and bodies."""
+        self.spending: Spending | None = None
+        """Where other processes send for the same run: what all have sent."""
         self._killed = ""
         """Why not even what was admitted already may be sent; empty while it may."""
         self._targets = tuple(targets)
@@ -119,6 +123,11 @@ class Guard:
         detour = self._detours.get(target)
         return checked if detour is None else tuple(await detour(checked))
 
+    @property
+    def is_killed(self) -> bool:
+        """Whether not even what is under way may go on."""
+        return bool(self._why_killed())
+
     def halt(self, why: str) -> None:
         """Have nothing sent any more, not even what was admitted already."""
         if not self._killed:
@@ -141,7 +150,10 @@ class Guard:
         if killed:
             self.halted = killed
             self.admitted -= 1
-            self.admitted_bytes -= sending.size_bytes if sending else 0
+            size_bytes = sending.size_bytes if sending else 0
+            self.admitted_bytes -= size_bytes
+            if self.spending is not None:
+                self.spending.take_back(size_bytes)
         return killed
 
     def admit(self, sending: Sending | None = None, target: Target | None = None) -> str:
@@ -150,7 +162,7 @@ class Guard:
             return f"it asks to be passed on to {place!r}, which is not its target"
         size_bytes = sending.size_bytes if sending else 0
         if not self.halted:
-            self.halted = self._why_halt(size_bytes)
+            self.halted = self._why_halt(size_bytes) or self._why_spent(size_bytes)
         if not self.halted:
             self.admitted += 1
             self.admitted_bytes += size_bytes
@@ -162,6 +174,8 @@ class Guard:
         if ceiling is None:
             return 0.0
         now = self._clock()
+        if self.spending is not None:
+            return self.spending.slot_at(now, 1.0 / ceiling) - now
         slot = max(self._next_slot_at, now)
         self._next_slot_at = slot + 1.0 / ceiling
         return slot - now
@@ -174,6 +188,13 @@ class Guard:
         if limit is not None and self.admitted_bytes + size_bytes > limit:
             return f"the budget of {limit} bytes is spent"
         return self._why_killed()
+
+    def _why_spent(self, size_bytes: int) -> str:
+        """Count the request in with those of other processes; or say which budget they have spent."""
+        requests_max, bytes_max = self.settings.requests_max, self.settings.bytes_max
+        if self.spending is None or (requests_max is None and bytes_max is None):
+            return ""
+        return self.spending.admit(size_bytes, requests_max=requests_max, bytes_max=bytes_max)
 
     def _why_killed(self) -> str:
         kill_file = self.settings.kill_file
@@ -224,7 +245,12 @@ class Guard:
 
 def is_own(request: Request) -> bool:
     """Whether `request` was sent by a Shadow, this run's or another's: then it is never tapped."""
-    return field(request.headers, RUN_FIELD.lower()) is not None
+    return _is_marked(request.headers)
+
+
+@by_headers
+def _is_marked(headers: Headers) -> bool:
+    return field(headers, RUN_FIELD.lower()) is not None
 
 
 def is_own_address(ip: Ip) -> bool:
@@ -272,7 +298,7 @@ def _place(text: str, key: str) -> _Place:
     try:
         if "://" in text:
             url = urlsplit(text)
-            port = url.port or {"http": 80, "https": 443, "dns": 53}.get(url.scheme)
+            port = url.port or {"http": 80, "https": 443, "ws": 80, "wss": 443, "dns": 53}.get(url.scheme)
             return _Place(text, _name(url.hostname or ""), port)
         host, port = _host_and_port(text)
         network = ipaddress.ip_network(host, strict=False) if "/" in host else None

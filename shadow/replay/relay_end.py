@@ -4,7 +4,7 @@ import asyncio
 import socket
 import struct
 from contextlib import suppress
-from typing import Protocol
+from typing import Protocol, cast
 
 from shadow.replay.conditions import Direction
 
@@ -20,6 +20,8 @@ class Joins(Protocol):
     def carry(self, direction: Direction, data: bytes) -> None: ...
 
     def ended(self, direction: Direction) -> None: ...
+
+    def broken(self, direction: Direction) -> None: ...
 
     def lost(self, end: "End", exc: Exception | None) -> None: ...
 
@@ -38,8 +40,7 @@ class End(asyncio.Protocol):
         self._line = line
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # which uvloop's does not inherit from
         sock = transport.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._line.made(self)
@@ -48,8 +49,12 @@ class End(asyncio.Protocol):
         self._line.carry(self.direction, data)
 
     def eof_received(self) -> bool:
+        """What uvloop reports as an end may be a reset that followed the last bytes at once."""
         self.has_ended = True
-        self._line.ended(self.direction)
+        if self._is_reset():
+            self._line.broken(self.direction)
+        else:
+            self._line.ended(self.direction)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -61,6 +66,15 @@ class End(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._line.throttle(OTHER[self.direction], is_full=False)
+
+    def _is_reset(self) -> bool:
+        if self.transport is None:
+            return False
+        sock = self.transport.get_extra_info("socket")
+        try:
+            return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        except OSError:
+            return True
 
     def write(self, data: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():

@@ -16,14 +16,28 @@ import msgspec
 from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
 from shadow.errors import TargetError
-from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
+from shadow.model import (
+    Choosy,
+    Event,
+    Fate,
+    Finding,
+    Found,
+    SecretTaken,
+    Settled,
+    Severity,
+    Sink,
+    StateChanged,
+)
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
 from shadow.run.admin import Controls, admin_settings, administered
-from shadow.run.assembly import Assembly, assemble
+from shadow.run.assembly import Assembly, assemble, configured_redactor
+from shadow.run.crew import Crew
+from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
+from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
@@ -40,9 +54,13 @@ _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OUTPUT = OutputSettings(summary_every_seconds=1.0)
 """What a pipeline that is killed had settled since its last summary counts as lost."""
 
+_DATAGRAM_SCHEMES = ("udp", "dns")
+
 EXIT_FINDINGS = 1
 EXIT_UNSAFE = 3
 EXIT_TARGET = 4
+EXIT_KILLED = 70
+"""All workers were killed: EX_SOFTWARE of sysexits.h."""
 
 
 class RunSettings(msgspec.Struct, frozen=True):
@@ -62,19 +80,51 @@ class _Sinks:
         self.all: list[Sink] = []
         self.earlier: tuple[Finding, ...] = ()
         """What an earlier process of this run had found."""
+        self.redactor: Redactor | None = None
+        self._early: list[Event] = []
+        """What was heard before there were sinks."""
+        self._heard_by: dict[type, tuple[Callable[[Event], None], ...]] = {}
+        self._count = 0
 
     def hear(self, event: Event) -> None:
-        for sink in self.all:
-            sink.hear(event)
+        if self.redactor is None:
+            self._early.append(event)
+            return
+        if isinstance(event, SecretTaken):
+            self.redactor.learn(event.value)
+            return
+        if self._count != len(self.all):
+            self._heard_by, self._count = {}, len(self.all)
+        kind = type(event)
+        found = self._heard_by.get(kind)
+        if found is None:
+            found = self._heard_by[kind] = tuple(each.hear for each in self.all if _hears(each, kind))
+        for hear in found:
+            hear(event)
+
+    def open(self, redactor: Redactor) -> None:
+        """From now on there are sinks, and a redactor of theirs: pass on what was heard until now."""
+        self.redactor = redactor
+        early, self._early = self._early, []
+        for event in early:
+            self.hear(event)
 
 
-async def execute(settings: Settings, source: Source, run_settings: RunSettings) -> int:
-    """Work off `source`; the exit code. All that was found is written when this returns.
+def _hears(sink: Sink, kind: type) -> bool:
+    return not isinstance(sink, Choosy) or kind not in sink.ignores
 
+
+async def execute(
+    settings: Settings, source: Source, run_settings: RunSettings, workers: Workers | None = None
+) -> int:
+    """Work off `source`, with `workers` where there are any; the exit code.
+
+    All that was found is written when this returns.
     A run whose name stands in the output folder's summary goes on from there. Raises ShadowError before
     anything is sent, or another run's files are touched, where it cannot begin.
     """
-    run = run_settings.run or secrets.token_hex(6)
+    run = workers.run if workers is not None else run_settings.run or secrets.token_hex(6)
+    key = workers.key if workers is not None else secrets.token_bytes(16)
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
     admin = admin_settings(settings, os.environ)
@@ -84,7 +134,10 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
         downs = await _unreachable(assembly.guard, assembly.targets)
         if downs and not run_settings.is_live:
             raise TargetError(downs[0][1])
-        with _opened(settings, run_settings, run, sinks) as ledger:
+        troubles = [] if downs else await _logged_in(assembly)
+        if troubles and not run_settings.is_live:
+            raise TargetError(troubles[0])
+        with _opened(settings, run_settings, run, key, sinks) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
                 why = dict(downs).get(link.target.name, "")
@@ -92,28 +145,37 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             if _is_one_place(assembly.targets):
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
-            controls = _controls(assembly, ledger, run)
+            crew = None if workers is None else Crew(workers, assembly, settings, sinks.hear)
+            controls = _controls(assembly, crew or assembly.pipeline, ledger, run)
             async with administered(admin, controls) as url:
                 if url:
                     print(f"admin at {url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
-                await _run(assembly.pipeline, source, controls.stop)
+                await _run(crew or assembly.pipeline, source, controls.stop)
+            for link in assembly.environment.links if crew is None else ():
+                if (trace := link.correlation.trace) is not None:
+                    sinks.hear(trace.told(link.target.name))
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
             if lost > 0:
                 tap = max(source.captured, key=source.captured.__getitem__)
                 sinks.hear(Settled(tap, Fate.DROPPED, lost, "lost with a pipeline that was ended"))
-        return _exit_code(settings, assembly, ledger)
+        if crew is not None and crew.is_lost:
+            return EXIT_KILLED
+        if assembly.pipeline.failure:
+            raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
+        is_up = assembly.environment.candidate.is_up if crew is None else crew.is_up
+        return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
         await assembly.environment.close()
 
 
-def _controls(assembly: Assembly, ledger: Ledger, run: str) -> Controls:
+def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run: str) -> Controls:
     """The switches of the run. What is stopped so counts as stopped by a safety rule."""
 
     def stop(why: str) -> None:
         assembly.guard.halt(why)
-        assembly.pipeline.stop(why)
+        pipeline.stop(why)
 
     def state() -> dict[str, object]:
         return {
@@ -129,7 +191,7 @@ def _controls(assembly: Assembly, ledger: Ledger, run: str) -> Controls:
     return Controls(state, stop, assembly.governor.pause, assembly.governor.resume)
 
 
-async def _run(pipeline: Pipeline, source: Source, kill: Callable[[str], None]) -> None:
+async def _run(pipeline: Pipeline | Crew, source: Source, kill: Callable[[str], None]) -> None:
     """Run until the end, or until a signal asks to stop; a second one ends at once.
 
     Where taps come and go, the first signal ends the taking alone: what was taken is worked off. SIGUSR1 has
@@ -165,9 +227,11 @@ async def _run(pipeline: Pipeline, source: Source, kill: Callable[[str], None]) 
 
 
 @contextmanager
-def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sinks) -> Iterator[Ledger]:
+def _opened(
+    settings: Settings, run_settings: RunSettings, run: str, key: bytes, sinks: _Sinks
+) -> Iterator[Ledger]:
     """The sinks, heard by `sinks` inside, closed in the end: the console last, to tell of all others."""
-    redactor = Redactor(settings.redaction, secrets.token_bytes(16))
+    redactor = configured_redactor(settings, key)
     ledger = Ledger()
     started_at = time.time()
 
@@ -202,15 +266,27 @@ def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sin
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
         sinks.all[:0] = [ledger, console, output, store]
+        if settings.explain_correlation:
+            explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
+            stack.callback(explanation.close)
+            sinks.all.append(explanation)
+        sinks.open(redactor)
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger
+
+
+async def _logged_in(assembly: Assembly) -> list[str]:
+    """Have every identity log in at every target; why, for each that cannot."""
+    return [why for link in assembly.environment.links for why in await link.log_in()]
 
 
 async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[str, str]]:
     """Name and reason of each target that takes no connection."""
     found = []
     for target in targets:
+        if target.scheme in _DATAGRAM_SCHEMES:
+            continue  # nothing tells before something is sent
         try:
             address = (await guard.addresses(target))[0]
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -248,10 +324,10 @@ def _is_one_place(targets: tuple[Target, ...]) -> bool:
     return len(targets) > len(places)
 
 
-def _exit_code(settings: Settings, assembly: Assembly, ledger: Ledger) -> int:
-    if assembly.guard.halted:
+def _exit_code(settings: Settings, ledger: Ledger, *, halted: str, is_up: bool) -> int:
+    if halted:
         return EXIT_UNSAFE
-    is_unused = not ledger.fates[Fate.REPLAYED] or not assembly.environment.candidate.is_up
+    is_unused = not ledger.fates[Fate.REPLAYED] or not is_up
     if ledger.fates[Fate.DROPPED] and is_unused:
         return EXIT_TARGET
     ranks = list(Severity)

@@ -5,15 +5,30 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
-from shadow.model import Event, Signs
+from shadow.model import Event, Match, Signs
+from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
+from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
 from shadow.replay.conditioned import ConditionedTransport
 from shadow.replay.conditions_reading import check_target, read_conditions
+from shadow.replay.datagram import DatagramTransport
+from shadow.replay.dns import DnsTransport
+from shadow.replay.explanation import Trace
 from shadow.replay.http import HttpTransport
 from shadow.replay.relay import Relay
+from shadow.replay.rules import Rules
+from shadow.replay.stream import StreamTransport
+from shadow.replay.websocket import WebSocketTransport
 
+_TALKERS: dict[str, Callable[[Target, Guard], Transport]] = {
+    "tcp": StreamTransport,
+    "tls": StreamTransport,
+    "udp": DatagramTransport,
+    "dns": DnsTransport,
+}
+"""By scheme, what carries conversations."""
 _RETRY_SECONDS_MAX = 2.0
 """A shadow that was restarted is back in use this soon."""
 
@@ -27,13 +42,27 @@ def link(
     run: str,
     stopping: asyncio.Event,
     hear: Callable[[Event], None],
+    gate: Gate | None = None,
     resumed: Callable[[], Awaitable[None]] | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
-    correlation = Correlation(target, live)
+    correlation = Correlation(
+        target,
+        live,
+        rules=Rules(settings.correlation),
+        trace=Trace() if settings.explain_correlation else None,
+        keeps_host=settings.host == "keep",
+    )
+    logins = logins_of(settings, target, signer, hear)
     preparation = Preparation(
-        target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
+        target,
+        correlation,
+        signer,
+        run=run,
+        keeps_host=settings.host == "keep",
+        clock=time.time,
+        logins=logins,
     )
     has_schedule = settings.rate_per_second is not None or settings.speed_factor is not None
     return Link(
@@ -45,16 +74,32 @@ def link(
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
+        gate=gate,
         resumed=resumed,
+        logins=logins,
     )
+
+
+def logins_of(
+    settings: Settings, target: Target, signer: Signs | None, hear: Callable[[Event], None]
+) -> Logins | None:
+    """The credentials of the identities at `target`; None where all that is needed stands in the requests."""
+    identities, logins = settings.identities, settings.logins
+    if not logins and all(who.match == Match() for who in identities):
+        return None
+    return Logins(target.name, identities, logins, signer, clock=time.time, hear=hear)
 
 
 def transports(target: Target, guard: Guard) -> dict[str, Transport]:
     """Everything that can carry something to `target`, by name, in the order of preference: the lean one
     first over plain TCP, the full client over TLS."""
+    if target.scheme in _TALKERS:
+        talker = _TALKERS[target.scheme](target, guard)
+        return {talker.name: talker}
     carriers: dict[str, Transport] = {
         "raw": RawTransport(target, guard),
         "aiohttp": HttpTransport(target, guard),
+        "websocket": WebSocketTransport(target, guard),
     }
     if target.scheme == "https":
         carriers = {name: carriers[name] for name in reversed(carriers)}
@@ -75,9 +120,10 @@ def conditioned(
     if not conditions:
         return carriers
     check_target(conditions, target)
-    relay = Relay(target, conditions, settings.seed)
+    relay = Relay(target, conditions, settings.seed, is_killed=lambda: guard.is_killed)
     guard.lead(target, relay.detour)
     met: dict[str, Transport] = {
         name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()
     }
-    return {**met, CALM: RawTransport(target, guard)}
+    calm = next(iter(transports(target, guard).values())) if target.scheme in _TALKERS else None
+    return {**met, CALM: calm or RawTransport(target, guard)}

@@ -7,6 +7,7 @@ from typing import Any
 from shadow.model import (
     RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -19,15 +20,19 @@ from shadow.model import (
     Severity,
     Silence,
     StateChanged,
+    Tally,
     Verdict,
 )
 from shadow.sinks.lateness import Lateness
 
 _STATES_MAX = 100
 
+_MAX_REASONS = 50
+
 
 class Ledger:
-    """Counts the events of one run. Other threads may read it: its dicts never change in size."""
+    """Counts the events of one run. Other threads may read it: its dicts never change in size, save the
+    reasons, which are copied whole."""
 
     def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
         self._wall_clock = wall_clock
@@ -35,6 +40,8 @@ class Ledger:
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
         self.findings = dict.fromkeys(Severity, 0)
+        self.reasons: dict[str, int] = {}
+        """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
         self.late = Lateness()
@@ -42,6 +49,9 @@ class Ledger:
         """The latest of `RUN_STATES`."""
         self.states: tuple[dict[str, Any], ...] = ()
         """The changes of state, with their reasons and when they were heard."""
+        self.conditions: dict[str, dict[str, list[int]]] = {}
+        """Requests and bytes that network conditions of ours met, by target and ``"up latency"``. Replaced as
+        a whole, as all that grows here."""
         self._severities: dict[str, Severity] = {}
 
     @property
@@ -53,6 +63,8 @@ class Ledger:
         match event:
             case Settled():
                 self.fates[event.fate] += event.count
+                if event.fate is Fate.FILTERED and event.why:
+                    self._count_reason(event.why, event.count)
             case Sent() if not is_unsent(event):
                 self.sent[event.parcel] += 1
             case Judged():
@@ -61,6 +73,10 @@ class Ledger:
                 self._found(event.finding.id, severity_of(event.finding.severity))
             case Broke():
                 self.broke += 1
+            case Tally():
+                self._add(event)
+            case ConditionMet():
+                self._meet(event)
             case SentLate():
                 self.late.add(event.late_seconds)
             case StateChanged() if event.state in RUN_STATES:
@@ -73,10 +89,16 @@ class Ledger:
         """
         for fate in self.fates:
             self.fates[fate] += summary["ledger"].get(fate.value, 0)
+        for why, count in summary.get("filtered", {}).items():
+            self._count_reason(why, count)
         for verdict in self.verdicts:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
+        self.conditions = {
+            target: {name: [met["requests"], met["bytes"]] for name, met in names.items()}
+            for target, names in summary.get("conditions", {}).items()
+        }
 
     def close(self) -> None:
         """Nothing is buffered."""
@@ -91,7 +113,8 @@ class Ledger:
     ) -> dict[str, Any]:
         """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has."""
         fates = dict(self.fates)
-        return {
+        reasons = dict(self.reasons)
+        found = {
             "run": run,
             "seed": seed,
             "started_at": started_at,
@@ -105,7 +128,26 @@ class Ledger:
             "state": self.state,
             "states": list(self.states),
             "unwritten": dict(unwritten or {}),
+            "conditions": _conditions(self.conditions),
         }
+        return found | {"filtered": reasons} if reasons else found
+
+    def _count_reason(self, why: str, count: int) -> None:
+        if why in self.reasons or len(self.reasons) < _MAX_REASONS:
+            self.reasons[why] = self.reasons.get(why, 0) + count
+
+    def _add(self, tally: Tally) -> None:
+        for (_, parcel), replies in tally.replies.items():
+            self.sent[Parcel(parcel)] += replies.sent
+        for (*_, verdict), count in tally.trials.items():
+            self.verdicts[Verdict(verdict)] += count
+
+    def _meet(self, event: ConditionMet) -> None:
+        name = f"{event.direction} {event.condition}"
+        of_target = self.conditions.get(event.target, {})
+        count, byte_count = of_target.get(name, (0, 0))
+        met = {**of_target, name: [count + event.count, byte_count + event.byte_count]}
+        self.conditions = {**self.conditions, event.target: met}
 
     def _change(self, event: StateChanged) -> None:
         """Remember a change, and the first and the last of very many."""
@@ -123,6 +165,15 @@ class Ledger:
             self.findings[before] -= 1
         self.findings[severity] += 1
         self._severities[finding] = severity
+
+
+def _conditions(met: dict[str, dict[str, list[int]]]) -> dict[str, Any]:
+    return {
+        target: {
+            name: {"requests": count, "bytes": byte_count} for name, (count, byte_count) in names.items()
+        }
+        for target, names in met.items()
+    }
 
 
 def is_unsent(event: Sent) -> bool:

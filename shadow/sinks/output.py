@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shadow.content.redaction import Redactor, redact_exchange, redact_finding
-from shadow.model import Event, Exchange, Fate, Finding, Found, Settled
+from shadow.model import Event, Exchange, Fate, Finding, Found, Judged, Sent, Settled, Tally
 from shadow.sinks._background import Background
 from shadow.sinks.folder import Folder, unwritable
 from shadow.sinks.lines import finding_line
@@ -41,6 +41,8 @@ class Output:
     `unwritten`, and tried again.
     """
 
+    ignores: frozenset[type] = frozenset((Sent, Judged))
+
     def __init__(
         self,
         folder: Folder,
@@ -62,6 +64,7 @@ class Output:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: deque[Exchange] = deque()
+        self._waiting_lines: list[bytes] = []
         self._waiting_bytes = 0
         self._changed: dict[str, Finding] = {}
         self._lines: dict[str, bytes] = {}
@@ -84,6 +87,8 @@ class Output:
             case Found():
                 with self._lock:
                     self._changed[event.finding.id] = event.finding
+            case Tally() if event.lines:
+                self._keep_lines(event.lines)
 
     @property
     def broken(self) -> int:
@@ -106,6 +111,7 @@ class Output:
 
     def _keep(self, exchange: Exchange) -> None:
         weight = len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0) + 1024
+        weight += sum(len(each.body) + 128 for each in exchange.messages)
         with self._lock:
             if self._journal.is_full:
                 self.unwritten["size"] += 1
@@ -117,6 +123,18 @@ class Output:
                 )
                 return
             self._waiting.append(exchange)
+            self._waiting_bytes += weight
+            is_much = self._waiting_bytes * 4 > self._settings.max_pending_bytes
+        if is_much:
+            self._background.wake()
+
+    def _keep_lines(self, lines: Sequence[bytes]) -> None:
+        weight = sum(map(len, lines))
+        with self._lock:
+            if self._journal.is_full or self._waiting_bytes + weight > self._settings.max_pending_bytes:
+                self.unwritten["size" if self._journal.is_full else "pending"] += len(lines)
+                return
+            self._waiting_lines += lines
             self._waiting_bytes += weight
             is_much = self._waiting_bytes * 4 > self._settings.max_pending_bytes
         if is_much:
@@ -142,7 +160,9 @@ class Output:
     def _write_exchanges(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, deque()
+            made, self._waiting_lines = self._waiting_lines, []
             self._waiting_bytes = 0
+        self._append(made)
         lines: list[bytes] = []
         for at, exchange in enumerate(waiting):
             if self._journal.is_full:

@@ -13,7 +13,7 @@ import msgspec
 
 from shadow.content.redaction import Redactor, redact_finding
 from shadow.errors import SinkError
-from shadow.model import Event, Finding, Found, Judged, Trial
+from shadow.model import Event, Finding, Found, Judged, Sent, Settled, Tally, Trial
 from shadow.sinks._background import Background
 from shadow.sinks.lines import finding_line
 
@@ -80,6 +80,8 @@ class Store:
     stays pending and is tried again, and what finds no room is counted in `lost`.
     """
 
+    ignores: frozenset[type] = frozenset((Sent, Settled))
+
     def __init__(
         self,
         path: Path,
@@ -116,6 +118,10 @@ class Store:
                 self._count(event.trial)
             case Found():
                 self._keep(event.finding)
+            case Tally():
+                with self._lock:
+                    for (endpoint, mutator, expect, verdict), count in event.trials.items():
+                        self._add((_text(endpoint), mutator or "", expect, verdict), count)
 
     @property
     def broken(self) -> int:
@@ -137,11 +143,16 @@ class Store:
         verdict = trial.judgement.verdict
         cell = (_text(trial.endpoint), trial.mutator or "", expect.value if expect else "", verdict.value)
         with self._lock:
-            if cell not in self._trials and len(self._trials) >= self._settings.max_pending:
-                self.lost += 1
-                return
-            self._trials[cell] += 1
-            self._remember(trial.exchange, trial.endpoint)
+            if self._add(cell, 1):
+                self._remember(trial.exchange, trial.endpoint)
+
+    def _add(self, cell: _Cell, count: int) -> bool:
+        """Count trials; False where there is no room for more kinds of them."""
+        if cell not in self._trials and len(self._trials) >= self._settings.max_pending:
+            self.lost += count
+            return False
+        self._trials[cell] += count
+        return True
 
     def _keep(self, finding: Finding) -> None:
         now = self._wall_clock()

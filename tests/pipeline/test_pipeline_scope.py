@@ -40,8 +40,16 @@ def test_own_traffic_is_never_taken() -> None:
     assert scope().refusal(own, "s") == (Fate.FILTERED, "sent by shadow itself")
 
 
-def test_other_protocols_are_told() -> None:
-    assert scope().refusal(exchange(protocol="dns"), "s") == (Fate.FILTERED, "protocol dns is not replayed")
+@pytest.mark.parametrize(
+    ("protocol", "why"),
+    [
+        ("gopher", "protocol gopher is not replayed"),
+        ("dns", "dns needs a target of dns://, not http://"),
+        ("tcp", "tcp needs a target of tcp:// or tls://, not http://"),
+    ],
+)
+def test_protocols_that_the_target_cannot_carry_are_told(protocol: str, why: str) -> None:
+    assert scope().refusal(exchange(protocol=protocol), "s") == (Fate.FILTERED, why)
 
 
 def test_request_that_is_still_of_another_version_is_told() -> None:
