@@ -227,7 +227,7 @@ async def test_a_candidate_that_grows_slow_is_spared_and_taken_up_again(tmp_path
             summary = await run(tmp_path / "out", one, items, **settings)
     modes = [each["state"] for each in summary["states"]]
     assert modes[:1] == ["throttled"]
-    assert modes[-1] == "normal"
+    assert "normal" in modes, "and was taken up again"
     assert summary["ledger"]["replayed"] == 2000
 
 
