@@ -77,6 +77,11 @@ class Environment:
         same = self.baseline.correlation.same
         return any(mine != its and same(mine, its) for mine, its in zip(ours, theirs, strict=False))
 
+    def lacks(self, readies: Readies) -> str:
+        """The identity as which a target should have been asked, but nobody could log in; else empty."""
+        theirs = self.baseline.lacks(readies.baseline) if self.baseline and readies.baseline else ""
+        return self.candidate.lacks(readies.candidate) or theirs
+
     async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
         """Both targets' outcomes."""
 

@@ -162,6 +162,8 @@ class Trials:
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
             return "a mutant of it had been accepted before"
+        if name := self._environment.lacks(originals):
+            return f"nobody could log in as {name!r}"
         if doubt := self._cuts.doubt(case):
             return doubt
         if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -122,12 +123,17 @@ async def _last_line(process: asyncio.subprocess.Process) -> str:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End the program and all that it started, where it has not ended by itself."""
-    for each in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        os.killpg(process.pid, each)
-        try:
-            async with asyncio.timeout(_GRACE_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            continue
+    if process.returncode is not None:
+        return
+    _signal(process, signal.SIGTERM)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE_SECONDS):
+            await process.wait()
+    _signal(process, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: int) -> None:
+    """Send a signal to the program's group, as long as anyone of it lives."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
