@@ -79,8 +79,10 @@ async def replayed(folder: Path, traffic: Path, workers: int) -> tuple[set[tuple
             cwd=folder,
         )
     assert ended.code == 1, ended.err
-    found = {(each["id"], each["fault"], each["severity"], each["title"]) for each in findings(out)}
-    return found, json.loads((out / "summary.json").read_bytes())
+    keys = ("id", "fault", "severity", "title")
+    found = {tuple(str(each[key]) for key in keys) for each in findings(out)}
+    summary: dict[str, Any] = json.loads((out / "summary.json").read_bytes())
+    return found, summary
 
 
 async def test_the_same_is_found_however_many_work(tmp_path: Path) -> None:
