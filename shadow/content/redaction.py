@@ -16,6 +16,7 @@ from shadow.content.coding import codings, redo, undo
 from shadow.content.secret_search import SecretSearch, masked_field
 from shadow.content.secret_shapes import CODING, FORM, MARK
 from shadow.model import Exchange, Finding, Headers, Request, Response, field
+from shadow.model.remembering import by_headers
 
 _MAX_KNOWN_FIELD_BYTES = 256
 """Most fields say the same in every message: those are looked through once."""
@@ -201,8 +202,12 @@ class Redactor:
 
 def is_masked(request: Request) -> bool:
     """Whether a mask stands in `request`: it was recorded without its secrets, and cannot be what it was."""
-    texts = (request.target, request.body, *(value for _, value in request.headers))
-    return any(_MASK in text for text in texts)
+    return _MASK in request.target or _MASK in request.body or _has_masked_field(request.headers)
+
+
+@by_headers
+def _has_masked_field(headers: Headers) -> bool:
+    return any(_MASK in value for _, value in headers)
 
 
 def is_talk_masked(exchange: Exchange) -> bool:

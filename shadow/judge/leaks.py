@@ -6,7 +6,7 @@ import orjson
 
 from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
-from shadow.model import Response
+from shadow.model import Headers, Response
 
 _SCANNED_BYTES = 256 * 1024
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
@@ -49,6 +49,8 @@ def is_invalid_json(answer: Response, control: Response | None) -> bool:
 
 def is_error_in_200(answer: Response) -> bool:
     """Whether a successful status carries a refusal: GraphQL errors without data, or a JSON-RPC error."""
+    if b'"error' not in answer.body and not _is_coded(answer.headers):
+        return False
     body = _scanned(answer)
     if not (b'"errors"' in body or (b'"error"' in body and b'"jsonrpc"' in body)):
         return False
@@ -79,6 +81,13 @@ def _is_broken_json(response: Response) -> bool:
         orjson.loads(found.body)
     except orjson.JSONDecodeError:
         return True
+    return False
+
+
+def _is_coded(headers: Headers) -> bool:
+    for name, _ in headers:  # noqa: SIM110  # asked of every answer, several times: a generator costs twice
+        if name.lower() == b"content-encoding":
+            return True
     return False
 
 

@@ -5,6 +5,7 @@ from shadow.model.correlated import Correlated, Learned, Missed
 from shadow.model.event import (
     RUN_STATES,
     Broke,
+    Choosy,
     ConditionMet,
     Event,
     Fate,
@@ -62,6 +63,7 @@ __all__ = [
     "AnswerClass",
     "Broke",
     "Change",
+    "Choosy",
     "ConditionMet",
     "Correlated",
     "Difference",

@@ -1,7 +1,7 @@
 """What the pipeline tells its sinks. Events are past tense; sinks only listen."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -152,6 +152,13 @@ type Event = (
     | Tally
     | Correlated
 )
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A sink that takes no notice of some kinds of events, and says so: it is not called for those."""
+
+    ignores: frozenset[type]
 
 
 class Sink(Protocol):

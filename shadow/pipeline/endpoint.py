@@ -63,7 +63,8 @@ class Endpoints:
         return place or "/"
 
     def _segment(self, place: str, segment: str) -> str:
-        if _ID.fullmatch(segment) and not _VERSION.fullmatch(segment):
+        # letters alone are none, and a word is told faster than by the pattern
+        if not segment.isalpha() and _ID.fullmatch(segment) and not _VERSION.fullmatch(segment):
             return "{id}"
         seen = self._children.setdefault(place, set())
         limit = self._fan_out if place else self._fan_out * _TOP_FACTOR

@@ -1,7 +1,8 @@
 """What mutators may know besides the request: values, exchanges and identities seen so far, all bounded."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from urllib.parse import parse_qsl
 
 import orjson
@@ -39,6 +40,10 @@ class Knowledge:
         for place, value in _values(exchange):
             self._remember(place, value)
 
+    def of_targets(self, request: Request, targets: Iterable[str]) -> Mapping[str, Known]:
+        """The snapshot of each target, taken when it is first asked for."""
+        return _Snapshots(partial(self.snapshot, request), targets)
+
     def forget_state(self) -> None:
         """Drop what was seen of the targets' things: they are gone."""
         self._others.clear()
@@ -57,6 +62,28 @@ class Knowledge:
         if self._is_shared:
             self._values, self._is_shared = dict(self._values), False
         self._values[place] = (*seen[-_MAX_VALUES + 1 :], value)
+
+
+class _Snapshots(Mapping[str, Known]):
+    """Most exchanges have no mutant that needs to know anything."""
+
+    __slots__ = ("_take", "_taken", "_targets")
+
+    def __init__(self, take: Callable[[str], Known], targets: Iterable[str]) -> None:
+        self._take = take
+        self._targets = tuple(targets)
+        self._taken: dict[str, Known] = {}
+
+    def __getitem__(self, target: str) -> Known:
+        if target not in self._taken:
+            self._taken[target] = self._take(target)
+        return self._taken[target]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
 
 
 def _values(exchange: Exchange) -> Iterator[tuple[str, str]]:

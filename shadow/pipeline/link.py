@@ -39,6 +39,9 @@ _MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
 """Conversations that may change state."""
 _OWN_LANE = "shadow"
 
+_BARE = frozenset({"tcp", "udp", "dns"})
+"""Conversations that are all there is; of a WebSocket the handshake is a request like any other."""
+
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
 
@@ -209,6 +212,8 @@ class Link:
     async def look(self, ready: Ready, session: str) -> Outcome:
         """What came back over a calm network. Does not wait, though the target count as down."""
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        if ready.protocol in _BARE:
+            sending = msgspec.structs.replace(sending, protocol=ready.protocol, messages=ready.messages)
         outcome = await self._transports[CALM].send(sending)
         self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome

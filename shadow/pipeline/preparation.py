@@ -7,7 +7,8 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.model import Exchange, Identity, Request, Signs, field, with_field, without_field
+from shadow.model import Exchange, Headers, Identity, Request, Signs, field, with_field, without_field
+from shadow.model.remembering import by_headers
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -36,6 +37,7 @@ class Preparation:
         self._run = run
         self._keeps_host = keeps_host
         self._clock = clock
+        self._dressed = by_headers(self._with_host_and_run)
         self._pass = ""
         self._checked: tuple[Request | None, bool] = None, False
         """The latest recorded request whose signature was looked at, and whether it was a stranger's."""
@@ -64,10 +66,15 @@ class Preparation:
         request = exchange.request if request is None else request
         if self._is_strange(exchange):
             return self.marked(request, trial)
-        translated = self._with_host(self._correlation.translate(request, session))
+        made = self._correlation.translate(request, session)
         if salt or self._pass:
-            translated = self._with_fresh_idempotency_key(translated, salt)
-        return self.signed(self.marked(translated, trial), seen_at=exchange.seen_at, salt=f"{salt}:{use}")
+            made = self._with_fresh_idempotency_key(made, salt)
+        headers = (*self._dressed(made.headers), (TRIAL_FIELD, b"%d" % trial))
+        target = self._aimed(made.target)
+        dressed = Request(made.method, target, made.version, headers, made.body, made.trailers)
+        if self._signer is None:
+            return dressed
+        return self.signed(dressed, seen_at=exchange.seen_at, salt=f"{salt}:{use}")
 
     def own(self, request: Request, trial: int, identity: Identity | None = None) -> Request:
         """A request that the configuration has, below the target's prefix, with its Host, marked, and with
@@ -105,9 +112,8 @@ class Preparation:
 
     def marked(self, request: Request, trial: int) -> Request:
         """`request` with the fields that tell everyone it is ours."""
-        headers = without_field(without_field(request.headers, RUN_FIELD), TRIAL_FIELD)
-        marks = ((RUN_FIELD, self._run.encode()), (TRIAL_FIELD, b"%d" % trial))
-        return msgspec.structs.replace(request, headers=(*headers, *marks))
+        headers = (*self._with_run(request.headers), (TRIAL_FIELD, b"%d" % trial))
+        return msgspec.structs.replace(request, headers=headers)
 
     def _is_strange(self, exchange: Exchange) -> bool:
         """Whether the request bears a signature that the configured keys did not make."""
@@ -118,19 +124,22 @@ class Preparation:
             self._checked = request, self._signer.sign(request) != request
         return self._checked[1]
 
-    def _with_host(self, request: Request) -> Request:
-        if self._keeps_host:
-            return request
+    def _with_host_and_run(self, headers: Headers) -> Headers:
+        """All that is changed in the fields of every request, but for the number of the trial."""
+        if not self._keeps_host:
+            headers = with_field(headers, b"Host", self._target.authority.encode())
+        return self._with_run(headers)
+
+    def _with_run(self, headers: Headers) -> Headers:
+        bare = without_field(without_field(headers, RUN_FIELD), TRIAL_FIELD)
+        return (*bare, (RUN_FIELD, self._run.encode()))
+
+    def _aimed(self, target: bytes) -> bytes:
+        """A request target in absolute form with the target's authority; any other as it is."""
+        if self._keeps_host or target.startswith(b"/") or not (absolute := _ABSOLUTE.match(target)):
+            return target
         authority = self._target.authority.encode()
-        headers = with_field(request.headers, b"Host", authority)
-        if not request.target.startswith(b"/") and (absolute := _ABSOLUTE.match(request.target)):
-            target = b"%b://%b%b" % (
-                self._target.scheme.encode(),
-                authority,
-                request.target[absolute.end() :],
-            )
-            return msgspec.structs.replace(request, headers=headers, target=target)
-        return msgspec.structs.replace(request, headers=headers)
+        return b"%b://%b%b" % (self._target.scheme.encode(), authority, target[absolute.end() :])
 
     def _with_fresh_idempotency_key(self, request: Request, salt: str) -> Request:
         key = field(request.headers, b"idempotency-key")

@@ -204,7 +204,9 @@ class Trials:
                 self._governor.note(name, case.endpoint, outcome, case.exchange.response)
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
-        """Remember the exchange as each target saw it."""
+        """Remember the exchange as each target saw it, for the mutants of others."""
+        if not self._settings.mutants:
+            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),

@@ -6,7 +6,7 @@ from typing import Protocol
 from shadow.content.entity import entity, media_type, replace_body
 from shadow.content.json import quote, text_of
 from shadow.content.query import decode, encode, join_target, split_target
-from shadow.model import Request
+from shadow.model import Headers, Request
 from shadow.replay.aim import Aim
 from shadow.replay.evidence import etag_kind
 from shadow.replay.evidence_text import URL_START, path_segments
@@ -23,7 +23,8 @@ _OF_HOST = frozenset(
     (b"origin", b"referer", b"x-forwarded-host", b"x-original-host", b"x-host", b"forwarded")
 )
 """Fields that repeat the host that the client asked."""
-_CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-range"))
+CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-range"))
+"""Their values name the state of what the whole path names."""
 _SEPARATORS = tuple(
     re.compile(rf"([{chars}]+)") for chars in (r"\s,;\"'<>(){}\[\]\\", r"/?&#", r"=", r":|@", r".", r"~+*!$")
 )
@@ -71,7 +72,9 @@ def rewrite(request: Request, lookup: Lookup, aim: Aim, *, keeps_host: bool = Fa
 
     With `keeps_host`, the fields that go with it are left alone too: services compare them.
     """
-    swap = _Swap(lookup, aim, path_segments(request.target), keeps_host=keeps_host)
+    segments = path_segments(request.target)
+    kind = kind_of_path(segments, lookup.knows)
+    swap = _Swap(lookup, aim, segments, kind, keeps_host=keeps_host)
     target = swap.target(request.target)
     headers = tuple((name, swap.field(name, value)) for name, value in request.headers)
     changed = request
@@ -86,6 +89,19 @@ def rewrite(request: Request, lookup: Lookup, aim: Aim, *, keeps_host: bool = Fa
     return changed if swapped == content else replace_body(changed, swapped)
 
 
+def rewrite_target(target: bytes, lookup: Lookup, aim: Aim) -> tuple[bytes, str]:
+    """What `rewrite` makes of a target, and the kind of thing that its path is about."""
+    segments = path_segments(target)
+    kind = kind_of_path(segments, lookup.knows)
+    return _Swap(lookup, aim, segments, kind, keeps_host=False).target(target), kind
+
+
+def rewrite_fields(headers: Headers, kind: str, lookup: Lookup, aim: Aim, *, keeps_host: bool) -> Headers:
+    """What `rewrite` makes of fields, save of `CONDITIONS`, where the path is about a thing of `kind`."""
+    swap = _Swap(lookup, aim, [], kind, keeps_host=keeps_host)
+    return tuple((name, swap.field(name, value)) for name, value in headers)
+
+
 def _written(new: str, old_raw: bytes, old: str) -> bytes:
     """`new` as it stands in a URL: as it is where the old text did too, else percent-encoded throughout."""
     raw = new.encode("utf-8", "surrogateescape")
@@ -96,11 +112,11 @@ def _written(new: str, old_raw: bytes, old: str) -> bytes:
 class _Swap:
     """Exchanges the values of one request."""
 
-    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str], *, keeps_host: bool) -> None:
+    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str], kind: str, *, keeps_host: bool) -> None:
         self._lookup = lookup
         self._aim = aim
         self._segments = segments
-        self._kind = kind_of_path(segments, lookup.knows)
+        self._kind = kind
         self._keeps_host = keeps_host
 
     def target(self, target: bytes) -> bytes:
@@ -118,7 +134,7 @@ class _Swap:
             return b";".join(self._crumb(piece) for piece in value.split(b";"))
         self._lookup.place = ("header", lower)
         text = value.decode("latin-1")
-        if lower in _CONDITIONS:
+        if lower in CONDITIONS:
             return re.sub(r'"([^"]*)"', self._etag, text).encode("latin-1")
         if lower in _OF_HOST:
             if self._keeps_host:

@@ -16,7 +16,7 @@ import msgspec
 from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
 from shadow.errors import TargetError
-from shadow.model import Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
+from shadow.model import Choosy, Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
@@ -69,10 +69,22 @@ class _Sinks:
         self.all: list[Sink] = []
         self.earlier: tuple[Finding, ...] = ()
         """What an earlier process of this run had found."""
+        self._heard_by: dict[type, tuple[Callable[[Event], None], ...]] = {}
+        self._count = 0
 
     def hear(self, event: Event) -> None:
-        for sink in self.all:
-            sink.hear(event)
+        if self._count != len(self.all):
+            self._heard_by, self._count = {}, len(self.all)
+        kind = type(event)
+        found = self._heard_by.get(kind)
+        if found is None:
+            found = self._heard_by[kind] = tuple(each.hear for each in self.all if _hears(each, kind))
+        for hear in found:
+            hear(event)
+
+
+def _hears(sink: Sink, kind: type) -> bool:
+    return not isinstance(sink, Choosy) or kind not in sink.ignores
 
 
 async def execute(

@@ -56,12 +56,13 @@ def link(
     preparation = Preparation(
         target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
     )
+    has_schedule = settings.rate_per_second is not None or settings.speed_factor is not None
     return Link(
         target,
         conditioned(settings, target, guard, transports(target, guard), hear=hear),
         preparation,
         correlation,
-        Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX)),
+        Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX), is_warm=has_schedule),
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
@@ -105,4 +106,5 @@ def conditioned(
     met: dict[str, Transport] = {
         name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()
     }
-    return {**met, CALM: RawTransport(target, guard)}
+    calm = next(iter(transports(target, guard).values())) if target.scheme in _TALKERS else None
+    return {**met, CALM: calm or RawTransport(target, guard)}

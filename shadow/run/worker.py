@@ -65,30 +65,33 @@ class Gates:
 
     def __init__(self) -> None:
         self._order = Order()
-        self._gates: dict[tuple[int, str, float], deque[asyncio.Event]] = {}
-        self._closed: dict[int, asyncio.Event] = {}
+        self._gates: dict[tuple[int, str, float], deque[Turn]] = {}
+        self._closed: dict[int, Turn] = {}
 
     def hold(self, exchange: Exchange, number: int) -> None:
         """Let `exchange`, when it comes, wait until `number` is released."""
-        gate = self._closed[number] = asyncio.Event()
+        gate = self._closed[number] = Turn(exchange.seen_at)
         self._gates.setdefault(key_of(exchange), deque()).append(gate)
 
     def release(self, numbers: list[int]) -> None:
         for number in numbers:
             if (gate := self._closed.pop(number, None)) is not None:
-                gate.set()
+                gate.original_sent()
 
     def enter(self, exchange: Exchange, session: str) -> Turn:
         turn = self._order.enter(exchange, session)
         key = key_of(exchange)
         if gates := self._gates.get(key):
-            turn.waits_for = (*turn.waits_for, gates.popleft())
+            turn.wait_for(gates.popleft(), until_left=False)
             if not gates:
                 del self._gates[key]
         return turn
 
     def forget(self, session: str, turn: Turn) -> None:
         self._order.forget(session, turn)
+
+    def clear(self) -> None:
+        self._order.clear()
 
 
 class Given:
@@ -212,6 +215,8 @@ class _Worker:
             self._outbox.collect(),
             lessons=self._lessons.take(),
             halted=assembly.guard.halted,
+            admitted=assembly.guard.admitted,
+            admitted_bytes=assembly.guard.admitted_bytes,
             refused=assembly.judging.refused_count,
             taken=assembly.judging.taken_count,
             passes=self._given.passes,

@@ -13,7 +13,7 @@ import msgspec
 
 from shadow.content.redaction import Redactor, redact_finding
 from shadow.errors import SinkError
-from shadow.model import Event, Finding, Found, Judged, Tally, Trial
+from shadow.model import Event, Finding, Found, Judged, Sent, Settled, Tally, Trial
 from shadow.sinks._background import Background
 from shadow.sinks.lines import finding_line
 
@@ -79,6 +79,8 @@ class Store:
     Raises SinkError where the file cannot be made. Later trouble is logged once; what could not be written
     stays pending and is tried again, and what finds no room is counted in `lost`.
     """
+
+    ignores: frozenset[type] = frozenset((Sent, Settled))
 
     def __init__(
         self,

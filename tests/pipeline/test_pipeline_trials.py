@@ -65,7 +65,7 @@ async def test_exchange_is_settled_once_by_what_the_candidate_did(
     _, turn = await bench.conduct(one)
     assert bench.of(Settled) == [Settled("test", fate, 1, why, one)]
     assert turn.is_settled
-    assert turn.original.is_set()
+    assert turn.is_sent
 
 
 async def test_candidate_that_was_not_reached_gets_no_mutants_and_no_verdict() -> None:
@@ -294,7 +294,7 @@ async def test_turn_is_told_before_mutants_are_sent_and_knowledge_is_each_target
 
     def answering(asked: Request) -> Outcome:
         if is_edited(asked):
-            told.append(turn.original.is_set())
+            told.append(turn.is_sent)
         return reply(200, b'{"of": "us"}')
 
     bench = Bench(answering, always(reply(200, b'{"of": "them"}')), mutators=[ACCEPTED], times=1)
