@@ -80,7 +80,7 @@ class Turn:
 
     def __init__(self, ended_at: float) -> None:
         self.ended_at = ended_at
-        """When the live answer began."""
+        """When the live answer began, or a conversation had ended."""
         self.is_sent = False
         """Whether the original has been sent, or never will be."""
         self.due_at: float | None = None
@@ -148,7 +148,13 @@ class Orders(Protocol):
 
     def forget(self, session: str, turn: Turn) -> None: ...
 
+    def clear(self) -> None:
+        """Nothing is under way, and what comes next has nothing to do with what came before."""
+        ...
 
+
+_UNORDERED = frozenset({"dns", "udp"})
+"""Datagrams overtake each other on the way as they like; so nobody relies on their order."""
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
@@ -164,12 +170,14 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method) and exchange.protocol != "dns":
+        if is_write(exchange.request.method) and exchange.protocol not in _UNORDERED:
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:
             ahead, peers = self._writes, self._reads
         ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
+        if exchange.messages:
+            ended_at = max(ended_at, exchange.messages[-1].seen_at)
         turn = self._last[session] = Turn(ended_at)
         if before is not None:
             turn.wait_for(before, until_left=True)
@@ -185,6 +193,11 @@ class Order:
         """Drop what is kept for a session whose last turn is `turn`."""
         if self._last.get(session) is turn:
             del self._last[session]
+
+    def clear(self) -> None:
+        self._last.clear()
+        self._reads.clear()
+        self._writes.clear()
 
 
 def _unsent(turns: list[Turn]) -> list[Turn]:

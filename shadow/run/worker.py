@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 
 from shadow.config import Settings
-from shadow.content.redaction import Redactor
 from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
 from shadow.replay import Spending
-from shadow.run.assembly import Place, assemble
+from shadow.run.assembly import Place, assemble, configured_redactor
 from shadow.run.lessons import Lessons
 from shadow.run.loop import run_replay
 from shadow.run.outbox import Outbox, key_of
@@ -90,6 +89,9 @@ class Gates:
     def forget(self, session: str, turn: Turn) -> None:
         self._order.forget(session, turn)
 
+    def clear(self) -> None:
+        self._order.clear()
+
 
 class Given:
     """A source: what the parent hands over, until it says that there is no more."""
@@ -138,7 +140,7 @@ class Given:
 class _Worker:
     def __init__(self, post: Post) -> None:
         self._gone = asyncio.Event()
-        self._outbox = Outbox(Redactor(post.settings.redaction, post.key), self._tell)
+        self._outbox = Outbox(configured_redactor(post.settings, post.key), self._tell)
         self._gates = Gates()
         self._given = Given()
         self._handover: Handover | None = None
@@ -156,6 +158,8 @@ class _Worker:
     async def run(self, sock: socket.socket) -> None:
         self._handover = await join(sock, self._hear, self._on_gone)
         try:
+            for link in self._assembly.environment.links:
+                await link.log_in()
             async with asyncio.TaskGroup() as group:
                 alive = group.create_task(self._say_alive(), name="alive")
                 await self._assembly.pipeline.run(self._given)
@@ -212,6 +216,8 @@ class _Worker:
             self._outbox.collect(),
             lessons=self._lessons.take(),
             halted=assembly.guard.halted,
+            admitted=assembly.guard.admitted,
+            admitted_bytes=assembly.guard.admitted_bytes,
             refused=assembly.judging.refused_count,
             taken=assembly.judging.taken_count,
             passes=self._given.passes,
