@@ -51,9 +51,8 @@ def _overrides_method(headers: Headers) -> bool:
 
 
 def _bytes_may_write(sent: bytes) -> bool:
-    at = sent.find(
-        b"HTTP/"
-    )  # patterns are tried only where a word says that they may match: mutants may be long
+    # patterns are tried only where a word says that they may match: mutants may be long
+    at = sent.find(b"HTTP/")
     while at >= 0:
         found = _START_LINE.match(sent, sent.rfind(b"\n", 0, at) + 1)
         if found is not None and is_write(found[1].upper()):
