@@ -130,7 +130,8 @@ class Turn:
         """One thing less is waited for."""
         self._blockers -= 1
         if not self._blockers and self._on_free is not None:
-            self._on_free()
+            call, self._on_free = self._on_free, None  # it may hold this turn
+            call()
 
 
 def _freed(turns: list[Turn]) -> list[Turn]:

@@ -97,7 +97,7 @@ def encode(exchange: Exchange) -> bytes:
             line["is_complete"] = False
     if exchange.protocol == "dns":
         line |= described(exchange.messages)
-    return _ENCODER.encode_lines((line,))
+    return _ENCODER.encode(line) + b"\n"  # `encode_lines` of a tuple leaks its iterator
 
 
 def decode(line: bytes) -> Exchange | str:
