@@ -1,7 +1,7 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 import msgspec
@@ -21,10 +21,12 @@ from shadow.model import (
     Wire,
 )
 from shadow.pipeline.preparation import Preparation
-from shadow.replay import Breaker, Correlation, Sending, Target, Transport
+from shadow.replay import Breaker, Correlation, Sending, Synchronised, Target, Transport
 
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
+
+_DOWN = NoReply(Silence.REFUSED, "the target is down")
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -110,12 +112,40 @@ class Link:
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
+        if not await self._has_turn():
+            return _DOWN
+        outcome = await self._transports[via].send(self._sending(ready, session))
+        return self._noted(outcome, parcel)
+
+    def synchronises(self, via: str) -> bool:
+        """Whether several requests can be completed at one moment there."""
+        return isinstance(self._transports[via], Synchronised)
+
+    async def send_together(
+        self, readies: Sequence[Ready], *, via: str, parcel: Parcel, session: str
+    ) -> list[Outcome]:
+        """What came back to requests that were completed at one moment, where the transport can do that."""
+        for _ in readies:
+            if not await self._has_turn():
+                return [_DOWN] * len(readies)
+        transport = self._transports[via]
+        assert isinstance(transport, Synchronised)
+        outcomes = await transport.send_together([self._sending(ready, session) for ready in readies])
+        return [self._noted(outcome, parcel) for outcome in outcomes]
+
+    async def _has_turn(self) -> bool:
+        """Wait while the target is known to be down; False where the run is stopping meanwhile."""
         while seconds := self._breaker.wait_seconds():
             if self._stopping.is_set() and not self._breaker.is_up:
-                return NoReply(Silence.REFUSED, "the target is down")
+                return False
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
-        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
-        outcome = await self._transports[via].send(sending)
+        return True
+
+    def _sending(self, ready: Ready, session: str) -> Sending:
+        return Sending(ready.request, ready.wire, self._timeout_seconds, session)
+
+    def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
+        """`outcome`, told to the breaker and to the sinks."""
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))

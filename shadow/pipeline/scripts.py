@@ -85,7 +85,7 @@ class _Run:
         while (at := len(outcomes)) < len(self._script.steps):
             burst = [at] if is_serial else self._burst(at)
             readies = [self._ready(position) for position in burst]
-            answers = await together([self._send(ready) for ready in readies])
+            answers = await self._send_burst(readies)
             for position, outcome in zip(burst, answers, strict=True):
                 origin = self._past[self._script.steps[position].origin]
                 self._link.learn(origin, outcome, self._scope, is_shared=False)
@@ -112,6 +112,13 @@ class _Run:
         if ready is not None:
             self._sent[position] = ready
         return ready
+
+    async def _send_burst(self, readies: Sequence[Ready | None]) -> list[Outcome]:
+        """All at one moment, where the transport can do that; else side by side."""
+        given = [ready for ready in readies if ready is not None]
+        if len(given) < 2 or len(given) < len(readies) or not self._link.synchronises(_TRANSPORT):
+            return await together([self._send(ready) for ready in readies])
+        return await self._link.send_together(given, via=_TRANSPORT, parcel=self._parcel, session=self._scope)
 
     async def _send(self, ready: Ready | None) -> Outcome:
         if ready is None:

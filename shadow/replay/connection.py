@@ -67,6 +67,11 @@ class Connection(asyncio.Protocol):
         self._transport.write(payload)
         await self.answered()
 
+    def put(self, text: bytes) -> None:
+        """Write `text`, unless the connection is gone."""
+        if self.is_open and self._transport is not None:
+            self._transport.write(text)
+
     def expect(self, reader: ResponseReader, bytes_max: int) -> None:
         """From now on what comes in is the answer that `reader` reads; it is cut after `bytes_max`."""
         self._reader = reader
