@@ -71,8 +71,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Whether mutants of writing methods are sent. Originals always are."""
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
-    transport: Literal["auto", "aiohttp", "raw"] = "auto"
-    """``"auto"`` takes aiohttp where it can say an exchange and all its mutants exactly, else raw bytes."""
+    transport: Literal["auto", "aiohttp", "raw", "http2"] = "auto"
+    """``"auto"`` takes HTTP/2 for what was seen over it where the targets speak it, else aiohttp where it can
+    say an exchange and all its mutants exactly, else raw bytes."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
     condition: str = ""

@@ -5,10 +5,12 @@ import msgspec
 from mutators import Mutator, dice
 from shadow.model import Edit, Request
 from shadow.pipeline.case import Case, Mutant
-from shadow.pipeline.environment import Environment
+from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.link import Mutate, MutateFor, Ready
 from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.ways import HTTP2
+from shadow.wire.http2_form import is_same_in_http2
 
 
 class TrialSettings(msgspec.Struct, frozen=True):
@@ -18,8 +20,6 @@ class TrialSettings(msgspec.Struct, frozen=True):
     mutants: int
     """Budget for one exchange."""
     may_write: bool
-    transport: str
-    """``"auto"``, or the one that everything takes."""
 
 
 class Dealing:
@@ -32,10 +32,11 @@ class Dealing:
         self._scheduler = scheduler
         self._settings = settings
 
-    def mutants(self, case: Case, original: Ready) -> list[Mutant]:
+    def mutants(self, case: Case, original: Ready, *, via: str = "") -> list[Mutant]:
         """The case's mutants, as many as the budget allows; none of writes unless that was allowed.
 
-        `original` is the unedited request as the candidate gets it.
+        `original` is the unedited request as the candidate gets it. Over HTTP/2 (`via`) only those are dealt
+        that can be said there, and are no longer the same request once they are.
         """
         if case.is_write and not self._settings.may_write:
             return []
@@ -52,10 +53,18 @@ class Dealing:
                 return None
             if not self._is_allowed(readies.candidate):
                 return None
+            if via == HTTP2 and not self._is_http2(readies, plain.candidate):
+                return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
         dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
         return [mutant for _, mutant in dealt]
+
+    def _is_http2(self, readies: Readies, plain: Ready) -> bool:
+        if not self._environment.carries(readies, HTTP2):
+            return False
+        mutant = readies.candidate
+        return mutant.wire is not None or not is_same_in_http2(mutant.request, plain.request)
 
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""

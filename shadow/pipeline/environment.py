@@ -8,6 +8,7 @@ import msgspec
 
 from shadow.model import Exchange, Outcome, Parcel, Reply
 from shadow.pipeline.link import Link, MutateFor, Ready
+from shadow.pipeline.ways import Ways
 
 _PREFERRED = ("aiohttp", "raw")
 """Where several transports can say a request: the full client first."""
@@ -27,9 +28,10 @@ type Answers = Pair[Outcome]
 class Environment:
     """Sends to candidate and baseline at the same time, and waits for both."""
 
-    def __init__(self, candidate: Link, baseline: Link | None) -> None:
+    def __init__(self, candidate: Link, baseline: Link | None, ways: Ways | None = None) -> None:
         self.candidate = candidate
         self.baseline = baseline
+        self.ways = ways or Ways(self.links)
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -60,6 +62,13 @@ class Environment:
             if self.baseline is not None and readies.baseline is not None:
                 able &= self.baseline.carriers(readies.baseline)
         return next((name for name in _PREFERRED if name in able), None)
+
+    def carries(self, readies: Readies, via: str) -> bool:
+        """Whether transport `via` can say this for every target."""
+        able = self.candidate.carriers(readies.candidate)
+        if self.baseline is not None and readies.baseline is not None:
+            able &= self.baseline.carriers(readies.baseline)
+        return via in able
 
     def names_untold(self, readies: Readies) -> bool:
         """Whether the candidate's target names a live value that stands for another one at the baseline.

@@ -21,6 +21,7 @@ from shadow.model import (
     Wire,
 )
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.ways import HTTP2, Refusal, never_refuses
 from shadow.replay import Breaker, Correlation, Sending, Synchronised, Target, Transport
 
 _MAX_WAIT_SECONDS = 0.25
@@ -69,6 +70,7 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        http2_refusal: Refusal = never_refuses,
     ) -> None:
         self.target = target
         self.correlation = correlation
@@ -78,6 +80,7 @@ class Link:
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
+        self._http2_refusal = http2_refusal
         self._trials = count(1)
         self._is_up: bool | None = None
 
@@ -116,6 +119,10 @@ class Link:
             return _DOWN
         outcome = await self._transports[via].send(self._sending(ready, session))
         return self._noted(outcome, parcel)
+
+    async def http2_refusal(self) -> str:
+        """Why the target does not take HTTP/2; empty where it does, or where that is not known by now."""
+        return await self._http2_refusal() if HTTP2 in self._transports else "there is no transport for it"
 
     def synchronises(self, via: str) -> bool:
         """Whether several requests can be completed at one moment there."""

@@ -200,7 +200,8 @@ class Pipeline:
             self._sessions.before(session, exchange),
         )
         later = await self._trials.conduct(case, turn)
-        self._sessions.add(session, exchange, time.monotonic())
+        if later is not None:
+            self._sessions.add(session, exchange, time.monotonic())
         return later
 
     def _drop(self, exchange: Exchange, turn: Turn, why: str) -> None:

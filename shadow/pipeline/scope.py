@@ -7,6 +7,8 @@ from shadow.model import Exchange, Fate, Request, Signs, field, fields
 from shadow.replay import is_own
 from shadow.wire.http1_form import is_multiplexed
 
+_REPLAYED = frozenset({"http", "grpc"})
+
 
 class Scope:
     """Decides by filters and by the session's hash. `sample` is the share of sessions taken."""
@@ -24,7 +26,7 @@ class Scope:
 
         Exchanges are to be `replayable`: a request that is still of another version cannot be.
         """
-        if exchange.protocol != "http":
+        if exchange.protocol not in _REPLAYED:
             return Fate.FILTERED, f"protocol {exchange.protocol} is not replayed"
         if is_multiplexed(exchange.request):
             return Fate.FILTERED, "the request cannot be said over HTTP/1.1"

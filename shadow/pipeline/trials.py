@@ -34,6 +34,7 @@ from shadow.pipeline.link import Ready
 from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.ways import HTTP2
 from shadow.wire.http1 import serialise_request
 
 _HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
@@ -45,6 +46,8 @@ class Later(msgspec.Struct, frozen=True):
     case: Case
     mutants: tuple[Mutant, ...]
     original: Answers
+    via: str = "raw"
+    """The transport that carries them."""
 
 
 class Trials:
@@ -73,16 +76,25 @@ class Trials:
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
         """The latest mutant of an exchange under work that was answered badly."""
 
-    async def conduct(self, case: Case, turn: Turn) -> Later:
-        """Try the exchange and its mutants; `turn` is told when the original has been sent.
+    async def conduct(self, case: Case, turn: Turn) -> Later | None:
+        """Try the exchange and its mutants; `turn` is told when the original has been sent. None where the
+        targets do not speak what it was seen in.
 
         For requests that write, mutants that must be rejected go first: afterwards the state often forbids
         the request whoever asks. All others follow the original. What takes long by itself is given back,
         for `conduct_slow`.
         """
         originals = self._environment.prepare(case.exchange, case.session)
-        mutants = self._dealing.mutants(case, originals.candidate)
-        via = self._carrier(originals, mutants)
+        way = await self._environment.ways.of(
+            case.exchange, is_sayable=lambda: self._environment.carries(originals, HTTP2)
+        )
+        if way.refusal:
+            turn.original_sent()
+            turn.is_settled = True
+            self._hear(Settled(case.exchange.tap, Fate.FILTERED, 1, way.refusal, case.exchange))
+            return None
+        mutants = self._dealing.mutants(case, originals.candidate, via=way.via)
+        via = way.via or self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
         early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
@@ -104,7 +116,7 @@ class Trials:
                 await self._try_late(case, mutant, answers, via)
         if not case.is_write:
             await self._look_after(case, answers, via)
-        return Later(case, tuple(slow), answers)
+        return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw")
 
     async def conduct_slow(self, later: Later) -> None:
         """Try the mutants that take long to send, where nobody waits for them: those that read after a
@@ -114,10 +126,10 @@ class Trials:
             if not case.is_write:
                 salt = f"{case.exchange.index}:{mutant.mutator.name}:control"
                 controls = self._environment.prepare(case.exchange, case.session, salt)
-                control = await self._send(case, controls, "raw", Parcel.REPEAT)
-            await self._try_late(case, mutant, control, "raw")
+                control = await self._send(case, controls, later.via, Parcel.REPEAT)
+            await self._try_late(case, mutant, control, later.via)
         if not case.is_write:
-            await self._look_after(case, control, "raw")
+            await self._look_after(case, control, later.via)
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
@@ -128,12 +140,6 @@ class Trials:
         if self._environment.names_untold(originals):
             return "it names what the candidate was never seen to have, though the baseline was"
         return ""
-
-    def _carrier(self, originals: Pair[Ready], mutants: list[Mutant]) -> str:
-        """One transport for all of a case, so that a control and its mutant never differ by it."""
-        if self._settings.transport != "auto":
-            return self._settings.transport
-        return self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
 
     async def _send(self, case: Case, readies: Pair[Ready], via: str, parcel: Parcel) -> Answers:
         return await self._environment.send(readies, via=via, parcel=parcel, session=case.session)

@@ -26,6 +26,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.trials import Trials
+from shadow.pipeline.ways import Ways
 from shadow.replay import (
     Guard,
     GuardSettings,
@@ -69,7 +70,8 @@ def assemble(
     links = [
         link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
     ]
-    environment = Environment(links[0], links[1] if len(links) > 1 else None)
+    ways = Ways(links, settings.transport, hear=hear)
+    environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
     judging = Judging(noise, links[0].correlation.same)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
@@ -187,7 +189,7 @@ def _pipeline(
         judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.allow_writes, settings.transport),
+        TrialSettings(settings.seed, settings.mutants, settings.allow_writes),
         hear=hear,
         report=reporting.report,
     )

@@ -82,6 +82,8 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
         downs = await _unreachable(assembly.guard, assembly.targets)
         if downs and not run_settings.is_live:
             raise TargetError(downs[0][1])
+        if settings.transport == "http2":
+            await _require_http2(assembly)
         with _opened(settings, run_settings, run, sinks) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
@@ -192,6 +194,14 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
             )
         )
     return found
+
+
+async def _require_http2(assembly: Assembly) -> None:
+    """Raises TargetError for a target that does not speak what everything is to be carried in."""
+    for link in assembly.environment.links:
+        if why := await link.http2_refusal():
+            url = f"{link.target.scheme}://{link.target.authority}"
+            raise TargetError(f"transport = 'http2', but {link.target.name} {url!r}: {why}; use 'auto'")
 
 
 def _blindness(judging: Judging) -> str:

@@ -48,6 +48,15 @@ def in_http2(request: Request, scheme: str) -> Headers:
     return (*said, *_TE) if takes_trailers else tuple(said)
 
 
+def is_same_in_http2(request: Request, other: Request) -> bool:
+    """Whether both are one request once HTTP/2 says them: it has no case of names, and no place for Host."""
+    return (
+        request.body == other.body
+        and in_http2(request, "") == in_http2(other, "")
+        and trailers_in_http2(request) == trailers_in_http2(other)
+    )
+
+
 def trailers_in_http2(request: Request) -> Headers:
     """The fields that follow the body."""
     return tuple((name.lower(), value) for name, value in request.trailers)

@@ -49,6 +49,7 @@ from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
 from shadow.pipeline.trials import Later, Trials
+from shadow.pipeline.ways import Ways
 from shadow.replay import Breaker, BreakerSettings, Correlation, Pace, Pacer, Sending, Target
 from shadow.replay.fake import Answer, FakeTransport
 
@@ -200,7 +201,9 @@ class Bench:
                 hear=self.heard.append,
             )
 
-        self.environment = Environment(link(self.candidate), link(self.baseline) if self.baseline else None)
+        links = [link(each) for each in (self.candidate, self.baseline) if each is not None]
+        ways = Ways(links, transport, hear=self.heard.append)
+        self.environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
         self.noise = Noise(NoiseSettings())
         self.judging = Judging(self.noise, self.environment.candidate.correlation.same)
         self.scripts = Scripts(self.environment, self.judging)
@@ -216,7 +219,7 @@ class Bench:
             self.judging,
             self.confirmation,
             self.knowledge,
-            TrialSettings(seed, mutants, may_write, transport),
+            TrialSettings(seed, mutants, may_write),
             hear=self.heard.append,
             report=self.reporting.report,
         )
@@ -247,6 +250,7 @@ class Bench:
         async with asyncio.timeout(10):
             later = await self.trials.conduct(self.case(one, past), turn)
         turn.leave()
+        assert later is not None
         return later, turn
 
     async def run(self, items: Sequence[Exchange | Settled], **settings: Any) -> Pipeline:
