@@ -8,6 +8,7 @@ from comparators._contract import Comparator, comparator
 from comparators.binary_body import binary_body
 from comparators.event_stream import event_stream
 from comparators.form_body import form_body
+from comparators.grpc_body import grpc_body
 from comparators.headers import headers
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
@@ -16,6 +17,7 @@ from comparators.status import completeness, status
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
 from shadow.model import Difference, Response, field
+from shadow.wire.grpc_status import with_trailers
 
 __all__ = ["CATALOG", "MAX_DIFFERENCES", "Comparator", "comparator", "compare"]
 
@@ -29,6 +31,7 @@ CATALOG: tuple[Comparator, ...] = (
     event_stream,
     xml_body,
     form_body,
+    grpc_body,
     text_body,
     binary_body,
 )
@@ -44,6 +47,7 @@ _OF_BODY = {
     Content.EVENTS: event_stream,
     Content.XML: xml_body,
     Content.FORM: form_body,
+    Content.GRPC: grpc_body,
     Content.TEXT: text_body,
     Content.BINARY: binary_body,
 }
@@ -56,6 +60,7 @@ def compare(control: Response, other: Response) -> tuple[Difference, ...]:
     """
     if control == other:
         return ()
+    control, other = with_trailers(control), with_trailers(other)
     found = [difference for member in _OF_HEAD for difference in member(control, other)]
     if control.is_complete and other.is_complete and not _has_same_body(control, other):
         found.extend(islice(_of_body(control, other), MAX_DIFFERENCES))

@@ -1,7 +1,9 @@
 """What an outcome amounts to: outcomes of one class count as the same."""
 
+from shadow.judge.grpc import class_of_code
 from shadow.judge.leaks import is_error_in_200
 from shadow.model import AnswerClass, NoReply, Outcome, Silence
+from shadow.wire.grpc_status import call_status, status_name
 
 BAD = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
 """No service may answer so, whatever it was asked."""
@@ -17,7 +19,9 @@ _REJECTING_5XX = frozenset({501, 505})
 
 
 def classify(outcome: Outcome) -> AnswerClass:
-    """What `outcome` amounts to. A 200 whose body is a GraphQL or JSON-RPC error is a rejection."""
+    """What `outcome` amounts to. A 200 whose body is a GraphQL or JSON-RPC error is a rejection, and a gRPC
+    call's status is its own.
+    """
     if isinstance(outcome, NoReply):
         return _SILENCES[outcome.why]
     status = outcome.response.status
@@ -27,6 +31,8 @@ def classify(outcome: Outcome) -> AnswerClass:
         return AnswerClass.REJECTED
     if 300 <= status < 400:
         return AnswerClass.REDIRECT
+    if (code := call_status(outcome.response)) is not None:
+        return class_of_code(code)
     return AnswerClass.REJECTED if is_error_in_200(outcome.response) else AnswerClass.SUCCESS
 
 
@@ -41,7 +47,9 @@ def is_silent(outcome: Outcome | None) -> bool:
 
 
 def status_text(outcome: Outcome) -> str:
-    """The status code, or why there is none: ``"404"``, ``"timed out"``."""
+    """The status code, or why there is none: ``"404"``, ``"13 INTERNAL"``, ``"timed out"``."""
     if isinstance(outcome, NoReply):
         return outcome.why.value.replace("_", " ")
+    if (code := call_status(outcome.response)) is not None:
+        return status_name(code)
     return str(outcome.response.status)

@@ -7,6 +7,7 @@ import orjson
 from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
 from shadow.model import Response
+from shadow.wire.grpc_status import call_message, is_call
 
 _SCANNED_BYTES = 256 * 1024
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
@@ -83,4 +84,6 @@ def _is_broken_json(response: Response) -> bool:
 
 
 def _scanned(response: Response) -> bytes:
+    if is_call(response):
+        return call_message(response)[:_SCANNED_BYTES]
     return undone(response).body[:_SCANNED_BYTES]

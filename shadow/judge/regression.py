@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, status_text
 from shadow.judge.places import is_within, name, template
 from shadow.judge.severity import severity_of
 from shadow.judge.shapes import is_address
@@ -22,6 +22,7 @@ from shadow.model import (
     Silence,
     Verdict,
 )
+from shadow.wire.grpc_status import call_status
 
 NEAR_SECONDS = 300.0
 """Baseline and candidate are asked at the same moment; clocks and queues differ by less than this."""
@@ -171,6 +172,8 @@ def _status(expected: Outcome, other: Outcome) -> Difference:
 
 
 def _shown(outcome: Outcome) -> int | str:
+    if isinstance(outcome, Reply) and call_status(outcome.response) is not None:
+        return status_text(outcome)
     return outcome.response.status if isinstance(outcome, Reply) else outcome.why.value.replace("_", " ")
 
 

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shadow.judge import aftermath, template
+from shadow.judge import aftermath, is_breakage, template
 from shadow.model import Change, Difference, Judgement, Parcel, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Environment
@@ -191,7 +191,7 @@ def _may_be_drift(case: Case, difference: Difference) -> bool:
     another state of a resource that this session did not make, so that telling it anew makes no fresh
     one."""
     if difference.where == "status":
-        is_broken = not isinstance(difference.right, int) or difference.right >= 500
+        is_broken = is_breakage(difference.right)
         return not is_broken and not case.is_about_own
     if difference.change in (Change.LENGTH, Change.ORDER) or difference.where.endswith("]"):
         return True

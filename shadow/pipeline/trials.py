@@ -192,7 +192,7 @@ class Trials:
         if doubt:
             judgement = Judgement(Verdict.UNDECIDED, doubt)
             self._conclude(
-                self._original_trial(case, originals, answers, judgement), originals.candidate, None
+                self._original_trial(case, originals, answers, judgement), originals.candidate, None, via
             )
             return
         self._judging.learn(case, answers)
@@ -201,7 +201,7 @@ class Trials:
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
         trial = self._original_trial(case, originals, answers, judgement)
-        self._conclude(trial, originals.candidate, confirmed)
+        self._conclude(trial, originals.candidate, confirmed, via)
 
     async def _try_late(self, case: Case, mutant: Mutant, original: Answers, via: str) -> None:
         """Send a mutant after its original. One that writes and must have the same answer gets a control
@@ -226,7 +226,7 @@ class Trials:
         if not case.is_write and classify(answer.candidate) in _HARMFUL:
             self._harmful[case.exchange.index] = mutant, answer
         trial = _mutant_trial(case, mutant, control, answer, judgement)
-        self._conclude(trial, mutant.readies.candidate, confirmed)
+        self._conclude(trial, mutant.readies.candidate, confirmed, via)
 
     async def _look_after(self, case: Case, before: Answers, via: str) -> None:
         """Where mutants of a reading request did harm, ask it once more: is the service still well?"""
@@ -238,7 +238,7 @@ class Trials:
         if judgement.verdict is not Verdict.PASSED:
             trial = _mutant_trial(case, mutant, before, answer, judgement)
             times = Confirmed(judgement, self._confirmation.all_times)
-            self._conclude(trial, mutant.readies.candidate, times)
+            self._conclude(trial, mutant.readies.candidate, times, via)
 
     def _original_trial(
         self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
@@ -256,8 +256,10 @@ class Trials:
             has_live=case.exchange.response is not None,
         )
 
-    def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None) -> None:
+    def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None, via: str) -> None:
         """Tell the trial's verdict, and report it where it failed for good."""
+        if via == HTTP2:
+            trial = msgspec.structs.replace(trial, is_http2=True)
         if confirmed is not None:
             trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
         elif trial.judgement.verdict is Verdict.FAILED:

@@ -23,7 +23,7 @@ def unsayable(request: Request) -> str:
     return _unsayable_start(request) or _unsayable_fields(request) or _unsayable_framing(request)
 
 
-def in_http2(request: Request, scheme: str) -> Headers:
+def in_http2(request: Request, scheme: str, *, joins_cookies: bool = False) -> Headers:
     """The fields of `request`, pseudo-fields first; Host is the authority, a cookie is said in crumbs.
 
     A gRPC call states no length, and that it takes trailers (gRPC over HTTP/2, Requests).
@@ -39,7 +39,7 @@ def in_http2(request: Request, scheme: str) -> Headers:
         lower = name.lower()
         if lower == b"te":
             takes_trailers = True
-        elif lower == b"cookie":
+        elif lower == b"cookie" and not joins_cookies:
             said.extend((lower, crumb) for crumb in value.split(b"; "))
         elif (
             lower not in _OF_CONNECTION and lower != b"host" and not (is_call and lower == b"content-length")
