@@ -15,6 +15,11 @@ _SILENCES: dict[Silence, AnswerClass] = {
     Silence.REFUSED: AnswerClass.DOWN,
     Silence.UNSENT: AnswerClass.DOWN,
 }
+_REFUSING = frozenset(
+    {"PROTOCOL_ERROR", "FLOW_CONTROL_ERROR", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL"}
+    | {"COMPRESSION_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED"}
+)
+"""Error codes that blame the request (RFC 9113 §7)."""
 _REJECTING_5XX = frozenset({501, 505})
 
 
@@ -42,8 +47,10 @@ def class_of(outcome: Outcome | None) -> AnswerClass | None:
 
 
 def is_silent(outcome: Outcome | None) -> bool:
-    """Whether the connection ended without an answer."""
-    return isinstance(outcome, NoReply) and outcome.why in (Silence.CLOSED, Silence.RESET)
+    """Whether the connection ended without an answer. HTTP/2 says no by ending a stream, with the reason."""
+    if not isinstance(outcome, NoReply) or outcome.why not in (Silence.CLOSED, Silence.RESET):
+        return False
+    return not any(word in _REFUSING for word in outcome.detail.split()[:2])
 
 
 def status_text(outcome: Outcome) -> str:

@@ -10,6 +10,7 @@ from shadow.pipeline.link import Mutate, MutateFor, Ready
 from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.ways import HTTP2
+from shadow.wire.grpc import is_like_call
 from shadow.wire.http2_form import is_same_in_http2
 
 
@@ -55,6 +56,8 @@ class Dealing:
                 return None
             if via == HTTP2 and not self._is_http2(readies, plain.candidate):
                 return None
+            if case.exchange.protocol == "grpc" and not _is_call(readies.candidate, plain.candidate):
+                return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
         dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
@@ -69,6 +72,11 @@ class Dealing:
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""
         return self._settings.may_write or not may_write(ready.request)
+
+
+def _is_call(ready: Ready, plain: Ready) -> bool:
+    """Whether a mutant of a gRPC call reaches the service, and not the library before it alone."""
+    return ready.wire is None and is_like_call(ready.request, plain.request)
 
 
 def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
