@@ -42,8 +42,8 @@ _CONFIGURATION = H2Configuration(
 )
 _STREAM_WINDOW = 1 << 20
 _CONNECTION_WINDOW = 1 << 24
-_UNREAD_BYTES_MAX = 8 << 20
-"""What may wait for a peer that asks much and reads nothing, besides the requests themselves."""
+_UNREAD_BYTES_MAX = 1 << 19
+"""More waits for no peer that reads: requests stop at a quarter of it. The rest answers what it asks."""
 _FLUSH_BYTES = 65_536
 _STREAM_MASK = 0x7FFF_FFFF
 _STREAMS_MAX = 1 << 20
@@ -74,8 +74,12 @@ class Http2Connection(asyncio.Protocol):
         self._h2 = H2Connection(_CONFIGURATION)
         self._transport: asyncio.Transport | None = None
         self._streams: dict[int, Stream] = {}
+        self._queued = 0
+        """Requests that wait for their turn."""
         self._rest = b""
         self._has_heard = False
+        self._fault = ""
+        """Why what the peer says is no HTTP/2."""
         self._why = ""
         """Why the peer goes: ``"GOAWAY NO_ERROR"``."""
         self._changed: set[asyncio.Future[None]] = set()
@@ -91,7 +95,8 @@ class Http2Connection(asyncio.Protocol):
 
     @property
     def is_idle(self) -> bool:
-        return not self._streams
+        """Whether nothing is asked on it, nor about to be."""
+        return not (self._streams or self._queued)
 
     @property
     def streams_max(self) -> int:
@@ -167,6 +172,7 @@ class Http2Connection(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
         self.is_open = True
+        self.idle_since = self.loop.time()
         self._open.add(self)
         tls = transport.get_extra_info("ssl_object")
         if tls is not None:
@@ -331,12 +337,22 @@ class Http2Connection(asyncio.Protocol):
         self._flush()
 
     async def _has_turn(self, stream: Stream) -> bool:
-        """Wait until the peer takes one more; False where the connection ends before."""
-        while self.is_usable and len(self._streams) >= self.streams_max:
-            await self._change()
+        """Wait until the peer has said its settings and takes one more; False where the connection ends.
+
+        Some peers hold us to settings that they have said and we have not heard.
+        """
+        self._queued += 1
+        try:
+            if not self._settled.done():
+                await self.settled()
+            while self.is_usable and len(self._streams) >= self.streams_max:
+                await self._change()
+        finally:
+            self._queued -= 1
         if self.is_usable:
             return True
-        stream.may_retry = True
+        stream.fault = self._fault
+        stream.may_retry = not self._fault
         stream.lose(Silence.CLOSED, self._why or "closed before a stream was to be had")
         stream.settle()
         return False
@@ -384,7 +400,7 @@ class Http2Connection(asyncio.Protocol):
         for stream in list(self._streams.values()):
             stream.fault = why
             stream.is_bystander = guilty is not None and stream is not guilty
-        self.is_retired, self._why = True, why
+        self.is_retired, self._fault = True, why
         self._flush()
         for stream in list(self._streams.values()):
             self._finish(stream)

@@ -55,7 +55,8 @@ class Stream:
 
     @property
     def is_done(self) -> bool:
-        return self.done.done()
+        """Whether the outcome can be told; who waited for that may have been cancelled."""
+        return self.done.done() and not self.done.cancelled()
 
     def begin_answer(self, fields: Headers, now: float) -> None:
         """Takes the head of the answer."""
