@@ -53,7 +53,8 @@ class Confirmation:
         if self._judging.is_drifted:
             rest = _beyond_drift(case, rest)
         if case.is_write and not self._may_write:
-            lasting = tuple(each for each in rest if self._is_seen_enough(case, each))
+            seen = [each for each in rest if self._is_seen_enough(case, each)]
+            lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(case, lasting)
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
@@ -177,6 +178,13 @@ class Confirmation:
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
+    """Whether it is the length of an array of which the others name elements that came or went."""
+    return difference.change is Change.LENGTH and any(
+        each.where.startswith(f"{difference.where}[") for each in others
+    )
 
 
 def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:

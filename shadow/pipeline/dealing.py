@@ -9,7 +9,7 @@ from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.link import Mutate, MutateFor, Ready
 from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Scheduler
-from shadow.pipeline.ways import HTTP2
+from shadow.pipeline.ways import HTTP2, is_call
 from shadow.wire.grpc import is_like_call
 from shadow.wire.http2_form import is_same_in_http2
 
@@ -56,7 +56,7 @@ class Dealing:
                 return None
             if via == HTTP2 and not self._is_http2(readies, plain.candidate):
                 return None
-            if case.exchange.protocol == "grpc" and not _is_call(readies.candidate, plain.candidate):
+            if is_call(case.exchange) and not _is_call(readies.candidate, plain.candidate):
                 return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 

@@ -7,10 +7,16 @@ import msgspec
 
 from shadow.model import Event, Exchange, StateChanged
 from shadow.replay import Target
+from shadow.wire.grpc import is_grpc
 
 HTTP2 = "http2"
 
 _NOT_SAID = "HTTP/2 cannot say the request exactly as it is"
+
+
+def is_call(exchange: Exchange) -> bool:
+    """Whether it is one of gRPC; recordings do not always say so."""
+    return exchange.protocol == "grpc" or is_grpc(exchange.request.headers)
 
 
 class Speaker(Protocol):
@@ -49,7 +55,6 @@ class Ways:
 
     async def of(self, exchange: Exchange, *, is_sayable: Callable[[], bool]) -> Way:
         """The way of `exchange`; `is_sayable` tells whether HTTP/2 can say its request at all targets."""
-        is_call = exchange.protocol == "grpc"
         why = f"transport is {self._transport!r}"
         if self._wants_http2(exchange):
             why = await self._refusal() or ("" if is_sayable() else _NOT_SAID)
@@ -57,7 +62,7 @@ class Ways:
                 return Way(HTTP2)
             if self._transport == HTTP2:
                 return Way(refusal=why)
-        if is_call:
+        if is_call(exchange):
             return Way(refusal=f"gRPC goes over HTTP/2 alone: {why}")
         return Way("" if self._transport == "auto" else self._transport)
 
@@ -69,7 +74,7 @@ class Ways:
     def _wants_http2(self, exchange: Exchange) -> bool:
         if self._transport == HTTP2:
             return True
-        return self._transport == "auto" and (exchange.protocol == "grpc" or bool(exchange.seen_over))
+        return self._transport == "auto" and (is_call(exchange) or bool(exchange.seen_over))
 
     async def _refusal(self) -> str:
         """Why not both targets take HTTP/2; empty where they do."""
