@@ -5,21 +5,34 @@ from itertools import islice
 
 from comparators._body import Content, content
 from comparators._contract import Comparator, comparator
+from comparators._conversation import TalkComparator, talk_comparator
 from comparators.binary_body import binary_body
+from comparators.dns_answer import dns_answer
 from comparators.event_stream import event_stream
 from comparators.form_body import form_body
 from comparators.grpc_body import grpc_body
 from comparators.headers import headers
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
+from comparators.messages import close, messages
 from comparators.presence import presence
 from comparators.status import completeness, status
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
-from shadow.model import Difference, Response, field
+from shadow.model import Change, Difference, Reply, Response, field
 from shadow.wire.grpc_status import with_trailers
 
-__all__ = ["CATALOG", "MAX_DIFFERENCES", "Comparator", "comparator", "compare"]
+__all__ = [
+    "CATALOG",
+    "MAX_DIFFERENCES",
+    "TALK_CATALOG",
+    "Comparator",
+    "TalkComparator",
+    "comparator",
+    "compare",
+    "compare_talks",
+    "talk_comparator",
+]
 
 CATALOG: tuple[Comparator, ...] = (
     status,
@@ -36,6 +49,9 @@ CATALOG: tuple[Comparator, ...] = (
     binary_body,
 )
 """In the order in which differences are told."""
+
+TALK_CATALOG: tuple[TalkComparator, ...] = (close, messages, dns_answer)
+"""Of conversations, likewise."""
 
 MAX_DIFFERENCES = 1000
 """More than this many places say no more about the cause."""
@@ -65,6 +81,19 @@ def compare(control: Response, other: Response) -> tuple[Difference, ...]:
     if control.is_complete and other.is_complete and not _has_same_body(control, other):
         found.extend(islice(_of_body(control, other), MAX_DIFFERENCES))
     return tuple(found[:MAX_DIFFERENCES])
+
+
+def compare_talks(control: Reply, other: Reply) -> tuple[Difference, ...]:
+    """The places in which two peers of one recorded conversation differ, at most `MAX_DIFFERENCES`.
+
+    Of handshakes the status alone: they are compared as the exchanges of HTTP that they are.
+    """
+    left, right = control.response.status, other.response.status
+    if left != right:
+        return (Difference("status", Change.VALUE, left, right),)
+    members = (dns_answer,) if control.protocol == "dns" else (close, messages)
+    found = (difference for member in members for difference in member(control, other))
+    return tuple(islice(found, MAX_DIFFERENCES))
 
 
 def _of_body(control: Response, other: Response) -> Iterator[Difference]:

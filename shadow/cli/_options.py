@@ -36,11 +36,19 @@ _RUN = [
     ),
     click.option("--rate", metavar="N/s", help="Requests per second to each target; it waits, never drops."),
     click.option(
-        "--condition", metavar="LIST", help="A bad network on the way: latency=200ms,jitter=50ms,slice=10B"
+        "--condition",
+        multiple=True,
+        metavar="LIST",
+        help="A bad network on the way: latency=200ms,jitter=50ms,down.bandwidth=10kB/s,probability=20%; each"
+        " one given meets by itself.",
     ),
     click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
+    click.option(
+        "--workers", type=int, metavar="N", help="Processes that share the work, by session.  [default: 1]"
+    ),
     click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
     click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),
+    click.option("--admin", metavar="HOST:PORT", help="Serve GET /state, POST /pause, /resume, /stop there."),
     click.option(
         "--ignore", multiple=True, metavar="PATH", help="Places never reported: body:$.a.b, header:x"
     ),
@@ -53,6 +61,12 @@ _RUN = [
         "--allow-writes/--no-allow-writes",
         default=_UNSET,
         help="Whether mutants of writing methods are sent.  [default: no]",
+    ),
+    click.option(
+        "--explain-correlation",
+        is_flag=True,
+        default=_UNSET,
+        help="Tell at the end which live values became which, and which could not be mapped.",
     ),
     click.option("--quiet", is_flag=True, help="Print findings only."),
     click.option("--json", "as_json", is_flag=True, help="Print findings and the summary as JSON lines."),

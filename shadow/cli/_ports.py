@@ -41,5 +41,5 @@ as_option = click.option(
     multiple=True,
     callback=_by_port,
     metavar="PORT=PROTOCOL",
-    help="Read this port as tcp, udp or dns: conversations, which are not replayed.",
+    help="Read this port as tcp, udp or dns: conversations, for a --candidate of that kind.",
 )

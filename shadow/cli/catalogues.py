@@ -32,9 +32,11 @@ def mutators(pattern: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def comparators(*, as_json: bool) -> None:
     """List the comparators and what each notices."""
-    from comparators import CATALOG
+    from comparators import CATALOG, TALK_CATALOG
 
-    _show([{"name": each.name, "reason": each.reason} for each in CATALOG], as_json=as_json)
+    of_answers = [{"name": each.name, "reason": each.reason} for each in CATALOG]
+    of_talks = [{"name": each.name, "reason": each.reason} for each in TALK_CATALOG]
+    _show([*of_answers, *of_talks], as_json=as_json)
 
 
 def _show(rows: list[dict[str, str]], *, as_json: bool) -> None:

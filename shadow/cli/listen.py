@@ -1,6 +1,5 @@
 """`shadow listen`: a pipeline for taps that run elsewhere."""
 
-import asyncio
 import time
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,8 @@ def listen(socket: Path, config_file: Path | None, *, quiet: bool, as_json: bool
     require(settings, "live", "candidate")
     from shadow.pipeline.source import Tapped
     from shadow.run.execution import RunSettings, execute
+    from shadow.run.loop import run_replay
+    from shadow.run.workers import hired
 
     seconds = settings.duration_seconds
     ends_at = None if seconds is None else time.monotonic() + seconds
@@ -45,4 +46,5 @@ def listen(socket: Path, config_file: Path | None, *, quiet: bool, as_json: bool
     settings = msgspec.structs.replace(settings, duration="")  # what is left when it is over is worked off
     tell(f"taps connect to {socket}, live is {settings.live}")
     run_settings = RunSettings(is_live=True, view=view_from(quiet=quiet, as_json=as_json))
-    return asyncio.run(execute(settings, source, run_settings))
+    with hired(settings, is_live=True) as workers:
+        return run_replay(execute(settings, source, run_settings, workers))

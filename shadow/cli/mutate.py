@@ -74,7 +74,7 @@ def _made(
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
-    from shadow.pipeline.scope import session_of
+    from shadow.pipeline.session_key import session_of
     from shadow.run.assembly import check_patterns, configured_signer, scope_of
     from shadow.wire.http1_form import replayable
 

@@ -1,6 +1,5 @@
 """`shadow pipeline`: the half of a tap command that replays and compares."""
 
-import asyncio
 import os
 from pathlib import Path
 
@@ -27,9 +26,12 @@ def pipeline(
     """Serve taps at SOCKET until they end in order, or a signal comes."""
     from shadow.pipeline.source import Tapped
     from shadow.run.execution import RunSettings, execute
+    from shadow.run.loop import run_replay
+    from shadow.run.workers import hired
 
     settings = msgspec.json.decode(settings_file.read_bytes(), type=Settings)
     settings_file.unlink()
     source = Tapped(socket, is_alone=lambda: os.getppid() != parent, is_resumed=resumed)
     run_settings = RunSettings(is_live=True, run=run, view=view_from(quiet=quiet, as_json=as_json))
-    return asyncio.run(execute(settings, source, run_settings))
+    with hired(settings, is_live=True, run=run) as workers:
+        return run_replay(execute(settings, source, run_settings, workers))

@@ -29,7 +29,7 @@ def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: An
     """Pass live traffic through, and shadow it. Clients connect to --listen.
 
     The live service may also speak something other than HTTP: tcp://HOST:PORT, tls://, udp://, dtls:// and
-    dns:// are passed on and captured; they are not yet replayed.
+    dns:// are passed on, and replayed to a --candidate of that kind: tcp:// or tls://, udp://, dns://.
 
     The tap and the pipeline are two processes: whatever happens to the pipeline, traffic goes on. When it
     dies, it is started again. Ctrl-C ends both in order.

@@ -1,6 +1,6 @@
 """`shadow replay`: recorded traffic through the pipeline."""
 
-import asyncio
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,7 @@ from shadow.cli._ports import as_option
 @as_option
 @keylog_option
 @click.option("--speed", metavar="X|max", help="Of recorded time; 1 is as recorded.  [default: max]")
+@click.option("--loops", metavar="N", help="Go through the files so often; 0 until --duration.  [default: 1]")
 @run_options
 def replay(
     files: tuple[str, ...],
@@ -40,9 +41,11 @@ def replay(
     Each may be packed with gzip, bzip2, xz or zstd; - is standard input."""
     settings = settings_from(config_file, options)
     require(settings, "candidate")
-    from shadow.pipeline.source import Recorded
+    from shadow.pipeline.source import Looped, Recorded, Source
     from shadow.replay import Pace, Pacer
     from shadow.run.execution import RunSettings, execute
+    from shadow.run.loop import run_replay
+    from shadow.run.workers import hired
     from shadow.taps.files import Recording
 
     pacer = Pacer(Pace(settings.speed_factor, settings.rate_per_second))
@@ -50,8 +53,24 @@ def replay(
     scope = settings.scope
     key_log = key_log_at(settings.keylog)
     ports = ports or scope.ports
-    with Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log) as recording:
-        code = asyncio.run(execute(settings, Recorded(recording, pacer), run_settings))
+
+    def recorded() -> Recording:
+        return Recording(files, ports=ports, protocols=scope.spoken, key_log=key_log)
+
+    with recorded() as recording, hired(settings, is_live=False) as workers:
+        source: Source = Recorded(recording, pacer)
+        if settings.passes != 1:
+            _check_rereadable(files)
+            first = [recording]
+            source = Looped(lambda: nullcontext(first.pop()) if first else recorded(), pacer, settings.passes)
+        code = run_replay(execute(settings, source, run_settings, workers))
     for notice in recording.notices:
         click.echo(f"shadow: {notice}", err=True)
     return code
+
+
+def _check_rereadable(files: tuple[str, ...]) -> None:
+    """Raises click.UsageError for a pipe: there is no second pass over it."""
+    for name in files:
+        if name == "-" or not Path(name).is_file():
+            raise click.UsageError(f"--loops: {name!r} cannot be read again; save it to a file first")

@@ -14,7 +14,7 @@ from shadow.auth.keys import SigningKey, TokenKey
 from shadow.config.settings import Settings
 from shadow.config.values import parse_address, parse_live, parse_target
 from shadow.errors import ConfigError, nearest
-from shadow.replay.conditions import parse_conditions
+from shadow.replay.conditions_reading import read_conditions
 
 
 def load(path: Path | None, options: Mapping[str, Any]) -> Settings:
@@ -146,16 +146,19 @@ def _check_values(settings: Settings) -> None:
     for name in ("candidate", "baseline"):
         if url := getattr(settings, name):
             parse_target(name, url)
-    for name in ("listen", "metrics"):
+    for name in ("listen", "metrics", "admin"):
         if address := getattr(settings, name):
             parse_address(name, address)
     for port in settings.scope.protocols:
         if not re.fullmatch(r"[1-9][0-9]{0,4}", port) or int(port) > 65535:
             raise ConfigError(f"scope.protocols names {port!r}: a port is a number from 1 to 65535")
-    parse_conditions(settings.condition)
+    read_conditions(settings.condition)
+    if settings.passes is None and settings.duration_seconds is None:
+        raise ConfigError(f"loops {settings.loops!r} would never end: give a --duration too")
     _ = settings.duration_seconds, settings.rate_per_second, settings.speed_factor
     by = settings.session.by
-    if by not in {"connection", "identity"} and not re.fullmatch(r"(header|cookie):\S+", by):
+    if not re.fullmatch(r"connection|client|identity|token|(header|cookie|query):\S+|body:\$[.\[].+", by):
         raise ConfigError(
-            f"session.by {by!r} is not 'connection', 'identity', 'header:NAME' or 'cookie:NAME'"
+            f"session.by {by!r} is not 'connection', 'client', 'identity', 'token', 'header:NAME',"
+            " 'cookie:NAME', 'query:NAME' or 'body:$.path'"
         )

@@ -16,9 +16,14 @@ from shadow.config.tables import (
     ScopeSettings,
     SessionSettings,
 )
-from shadow.config.values import parse_duration, parse_rate, positive
+from shadow.config.values import parse_duration, parse_loops, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.probes import ProbeSettings
+from shadow.replay import SafeModeSettings
+from shadow.replay.conditions_reading import ConditionTable
+from shadow.replay.reset import ResetSettings
+from shadow.replay.rules import CorrelationTable
 
 
 class Settings(Struct, frozen=True, forbid_unknown_fields=True):
@@ -38,7 +43,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     front: Literal["mitm", "light"] = "mitm"
     """What `shadow proxy` puts in the way: mitmproxy, or a byte relay that carries far more."""
     candidate: str = ""
-    """URL of the release under test, in the shadow environment."""
+    """URL of the release under test, in the shadow environment: ``http://`` or ``https://``, which take
+    WebSockets too, or ``tcp://HOST:PORT``, ``tls://``, ``udp://``, ``dns://`` for conversations."""
     baseline: str = ""
     """URL of the live release in the shadow environment; optional, advised."""
     out: str = "shadow-out"
@@ -57,27 +63,37 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
     concurrency: AtLeastOne = 8
     """Exchanges worked on at the same time."""
+    workers: AtLeastOne = 1
+    """Processes that share the work; each session stays with one of them."""
     queue_items: AtLeastOne = 2000
     """Exchanges waiting to be worked on; beyond it a tap's are dropped and counted, a file waits."""
+    loops: str | int = 1
+    """How often `shadow replay` goes through the files; 0 or ``"inf"`` for as long as `duration` lasts. Each
+    pass has sessions of its own."""
     duration: str | float = ""
     """Stop after this time: seconds, or ``"30m"``."""
     timeout_seconds: Annotated[float, Meta(gt=0)] = 10.0
     """For one answer of a target; beyond it the answer is a hang."""
     metrics: str = ""
     """``HOST:PORT`` of the Prometheus endpoint; empty for none."""
+    admin: str = ""
+    """``HOST:PORT`` of the admin endpoint: ``GET /state``, ``POST /pause``, ``/resume``, ``/stop``. Empty for
+    none. Others than loopback addresses need a token in ``SHADOW_ADMIN_TOKEN``."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
-    allow_writes: bool = False
-    """Whether mutants of writing methods are sent. Originals always are."""
+    allow_writes: bool | None = None
+    """Whether mutants of writing methods are sent. Originals always are. Left out: only where there is a
+    `[reset]`."""
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
     transport: Literal["auto", "aiohttp", "raw", "http2"] = "auto"
-    """``"auto"`` takes HTTP/2 for what was seen over it where the targets speak it, else aiohttp where it can
-    say an exchange and all its mutants exactly, else raw bytes."""
+    """``"auto"`` takes HTTP/2 for what was seen over it where the targets speak it; else the lean, byte-exact
+    ``raw`` over plain TCP; over TLS aiohttp, where it can say an exchange and all its mutants exactly."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
-    condition: str = ""
-    """A bad network on the way to the targets: ``"latency=200ms,jitter=50ms"``; see `--condition`."""
+    condition: str | tuple[str | ConditionTable, ...] = ""
+    """Bad networks on the way to the targets: ``"latency=200ms,jitter=50ms"``, a list of such texts, or
+    `[[condition]]` tables; see docs/conditions.md."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     keylog: str = ""
@@ -88,6 +104,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a session."""
     safety: SafetySettings = SafetySettings()
     """What may be sent where."""
+    safe_mode: SafeModeSettings = SafeModeSettings()
+    """When a shadow environment that suffers is asked less."""
     noise: NoiseSettings = NoiseSettings()
     """What may differ between two answers."""
     redaction: RedactionSettings = RedactionSettings()
@@ -99,9 +117,28 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     identity: tuple[IdentitySettings, ...] = ()
     """The principals that requests come from."""
 
+    correlation: CorrelationTable = CorrelationTable()
+    """How live values become those of the shadow environment."""
+    explain_correlation: bool = False
+    """Whether what was learned of live values is told at the end, and written to `correlation.jsonl`."""
+    reset: ResetSettings | None = None
+    """How candidate and baseline are put back; left out where they are not."""
+    probe: tuple[ProbeSettings, ...] = ()
+    """Requests whose answers tell the state."""
+
+    @property
+    def mutates_writes(self) -> bool:
+        """Whether mutants of writing methods are sent."""
+        return self.reset is not None if self.allow_writes is None else self.allow_writes
+
     @property
     def duration_seconds(self) -> float | None:
         return parse_duration("duration", self.duration) if self.duration != "" else None
+
+    @property
+    def passes(self) -> int | None:
+        """Through recorded traffic; None for as many as there is time for."""
+        return parse_loops(self.loops)
 
     @property
     def rate_per_second(self) -> float | None:

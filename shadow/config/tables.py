@@ -48,7 +48,7 @@ class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     ports: tuple[int, ...] = ()
     """TCP ports of the service in captures; empty takes every port that speaks HTTP."""
     protocols: dict[str, Spoken] = {}
-    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. It is not replayed."""
+    """What is spoken at which port, where nothing else tells: ``{9000 = "tcp"}``. A target must speak it."""
 
     @property
     def spoken(self) -> dict[int, Spoken]:
@@ -60,7 +60,9 @@ class SessionSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What makes a session, as `[session]`."""
 
     by: str = "connection"
-    """``"connection"``, ``"identity"``, ``"header:NAME"`` or ``"cookie:NAME"``."""
+    """``"connection"``, ``"client"`` (its address without the port), ``"identity"`` (the signing key),
+    ``"token"`` (the Authorization credential), ``"header:NAME"``, ``"cookie:NAME"``, ``"query:NAME"`` or
+    ``"body:$.path"``. Where a request does not say, its connection."""
     idle_seconds: Annotated[float, Meta(gt=0)] = 5.0
     """A session quiet for this long is complete: sequence and race mutants of it are made then."""
 
@@ -74,6 +76,8 @@ class SafetySettings(Struct, frozen=True, forbid_unknown_fields=True):
     """As soon as this file exists nothing more is sent, and the run ends with exit code 3."""
     max_requests: Count = 0
     """Stop after so many requests to the shadow environment; 0 is without limit."""
+    max_bytes: Count = 0
+    """Stop after so many bytes of requests to the shadow environment; 0 is without limit."""
 
 
 class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):

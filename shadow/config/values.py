@@ -10,37 +10,52 @@ _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def parse_target(name: str, url: str) -> Target:
-    """The target called `name` at `url`. Raises ConfigError when it is no http(s) URL with a host."""
+    """The target called `name` at `url`. Raises ConfigError when it is no URL of a kind that is replayed.
+
+    ``ws`` and ``wss`` are other names of ``http`` and ``https``.
+    """
     try:
         parts = urlsplit(url if "//" in url else f"http://{url}")
         port = parts.port
     except ValueError as error:
         raise ConfigError(f"{name} {url!r} is no URL: {error}; write it as http://HOST:PORT") from error
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ConfigError(f"{name} {url!r} is no http or https URL; write it as http://HOST:PORT")
-    default = 443 if parts.scheme == "https" else 80
-    return Target(
-        name, parts.scheme, parts.hostname, default if port is None else port, parts.path.rstrip("/")
-    )
+    scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
+    if scheme in _TALK_PORTS and parts.hostname:
+        return _talk_target(name, url)
+    if scheme not in {"http", "https"} or not parts.hostname:
+        raise ConfigError(
+            f"{name} {url!r} is no http or https URL, nor one of tcp, tls, udp or dns;"
+            " write it as http://HOST:PORT"
+        )
+    default = 443 if scheme == "https" else 80
+    return Target(name, scheme, parts.hostname, default if port is None else port, parts.path.rstrip("/"))
 
 
 def parse_live(url: str) -> Target:
     """The live service at `url`, which may speak more than HTTP. Raises ConfigError where it is none."""
     scheme = url.partition("://")[0]
-    if scheme not in _LIVE_PORTS:
-        return parse_target("live", url)
+    return _talk_target("live", url) if scheme in _LIVE_PORTS else parse_target("live", url)
+
+
+def _talk_target(name: str, url: str) -> Target:
+    """A place that speaks no HTTP. Raises ConfigError."""
+    scheme = url.partition("://")[0].lower()
     try:
         parts = urlsplit(url)
         port = parts.port or _LIVE_PORTS[scheme]
     except ValueError as error:
-        raise ConfigError(f"live {url!r} is no URL: {error}; write it as {scheme}://HOST:PORT") from error
+        raise ConfigError(f"{name} {url!r} is no URL: {error}; write it as {scheme}://HOST:PORT") from error
     if not parts.hostname or not port or parts.path.strip("/") or parts.query or parts.username:
-        raise ConfigError(f"live {url!r} must name a host and a port alone; write it as {scheme}://HOST:PORT")
-    return Target("live", scheme, parts.hostname, port)
+        raise ConfigError(
+            f"{name} {url!r} must name a host and a port alone; write it as {scheme}://HOST:PORT"
+        )
+    return Target(name, scheme, parts.hostname, port)
 
 
-_LIVE_PORTS = {"tcp": None, "tls": None, "udp": None, "dtls": None, "dns": 53}
-"""What a live service may speak besides HTTP, with the port where a URL names none."""
+_TALK_PORTS = {"tcp": None, "tls": None, "udp": None, "dns": 53}
+"""What a target may speak besides HTTP, with the port where a URL names none."""
+_LIVE_PORTS = {**_TALK_PORTS, "dtls": None}
+"""The same of a live service."""
 
 
 def parse_address(name: str, address: str) -> tuple[str, int]:
@@ -72,6 +87,16 @@ def parse_rate(rate: str | float) -> float | None:
         return None
     number = rate.removesuffix("/s") if isinstance(rate, str) else rate
     return positive("rate", number, "a positive number per second such as 500 or '500/s', or 'max'")
+
+
+def parse_loops(loops: str | int) -> int | None:
+    """How many passes; None for ``0`` and ``"inf"``. Raises ConfigError for what is no count."""
+    if loops in (0, "0", "inf"):
+        return None
+    is_number = isinstance(loops, int) or re.fullmatch("[0-9]{1,9}", loops)
+    if is_number and int(loops) > 0:
+        return int(loops)
+    raise ConfigError(f"loops {loops!r} is no count: write a number such as 3, or 0 or 'inf' with a duration")
 
 
 def positive(name: str, value: str | float, form: str) -> float:

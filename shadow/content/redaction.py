@@ -54,7 +54,12 @@ class Redactor:
         def clean_field(value: bytes) -> bytes:
             return self.raw(value)
 
+        @lru_cache(maxsize=4096)
+        def clean_line(line: tuple[bytes, bytes]) -> tuple[bytes, bytes]:
+            return line[0], self.field(*line)
+
         self._clean_field = clean_field
+        self._clean_line = clean_line
 
     def mask(self, secret: bytes, *, keeps_length: bool = False) -> bytes:
         """``b"<redacted:1a2b3c>"``; what is masked already, or empty, stays as it is.
@@ -71,7 +76,7 @@ class Redactor:
     def text(self, text: str) -> str:
         """`text` with its secrets masked."""
         raw = text.encode("utf-8", "surrogatepass")
-        clean = self.raw(raw)
+        clean = self.short(raw)
         if clean == raw:
             return text
         try:
@@ -92,24 +97,39 @@ class Redactor:
             raw = clean
         return raw
 
+    def short(self, raw: bytes) -> bytes:
+        """As `raw`, for what is short and comes again and again."""
+        return self._clean_field(raw) if len(raw) <= _MAX_KNOWN_FIELD_BYTES else self.raw(raw)
+
     def fields(self, headers: Headers) -> Headers:
         """Header fields with the secret values masked; names, schemes and the names of cookies stay."""
-        return tuple((name, self.field(name, value)) for name, value in headers)
+        return tuple(
+            [
+                self._clean_line(line)
+                if len(line[1]) <= _MAX_KNOWN_FIELD_BYTES >= len(line[0])
+                else (line[0], self.field(*line))
+                for line in headers
+            ]
+        )
 
     def field(self, name: bytes, value: bytes) -> bytes:
         """The value of one header field, masked where it is or holds a secret."""
         if self._search.is_secret(name):
             return masked_field(name, value, self.mask)
-        return self._clean_field(value) if len(value) <= _MAX_KNOWN_FIELD_BYTES else self.raw(value)
+        return self.short(value)
 
     def target(self, target: bytes) -> bytes:
         """A request target with the secrets of its query masked."""
         path, mark, query = target.partition(b"?")
+        if not query:
+            return self.raw(target)
         return self.raw(path + mark + self._search.pairs(query, *FORM, self.mask))
 
     def body(self, body: bytes, headers: Headers) -> bytes:
         """A message's body, masked within its content coding; masked whole where that cannot be undone."""
-        coding = b", ".join(value for name, value in headers if name.lower() == b"content-encoding")
+        if not body:
+            return body
+        coding = b", ".join([value for name, value in headers if name.lower() == b"content-encoding"])
         undone = undo(body, coding)
         if undone.fault is not None and (undone.body or not body):
             return self.mask(body)
@@ -185,18 +205,26 @@ def is_masked(request: Request) -> bool:
     return any(_MASK in text for text in texts)
 
 
+def is_talk_masked(exchange: Exchange) -> bool:
+    """The same of a conversation, both sides."""
+    return is_masked(exchange.request) or any(_MASK in each.body for each in exchange.messages)
+
+
 def redact_exchange(redactor: Redactor, exchange: Exchange) -> Exchange:
-    """`exchange` with the secrets of both its messages masked."""
+    """`exchange` with the secrets of its messages masked."""
     request, response = exchange.request, exchange.response
     return msgspec.structs.replace(
         exchange,
         session=redactor.text(exchange.session),
         request=msgspec.structs.replace(
             _message(redactor, request),
-            method=redactor.raw(request.method),
+            method=redactor.short(request.method),
             target=redactor.target(request.target),
         ),
         response=None if response is None else _message(redactor, response),
+        messages=tuple(
+            msgspec.structs.replace(each, body=redactor.raw(each.body)) for each in exchange.messages
+        ),
     )
 
 

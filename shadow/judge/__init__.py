@@ -1,7 +1,7 @@
 """The judge: what differs for a reason, what that means, and which cause it has. Pure."""
 
 from shadow.judge.causes import Causes, Record, Sighting
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, is_cut
 from shadow.judge.evidence import Evidence
 from shadow.judge.fingerprint import Cause, causes_of, signature
 from shadow.judge.minimise import Shrinking, minimised, shrink
@@ -32,6 +32,7 @@ __all__ = [
     "finding",
     "is_at_least",
     "is_breakage",
+    "is_cut",
     "judge",
     "judge_original",
     "message",

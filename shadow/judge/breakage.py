@@ -61,7 +61,7 @@ def slowed(evidence: Evidence) -> Judgement | None:
     """The mutant costs many times what the unedited request costs, and what it costs the live release."""
     if evidence.level in WIRE_LEVELS or not isinstance(evidence.answer, Reply):
         return None
-    took = evidence.answer.timing.total_seconds
+    took = _seconds(evidence.answer)
     usual = max(
         _seconds(evidence.control), _seconds(evidence.baseline_answer), _seconds(evidence.baseline_control)
     )
@@ -72,4 +72,5 @@ def slowed(evidence: Evidence) -> Judgement | None:
 
 
 def _seconds(outcome: Outcome | None) -> float:
-    return 0.0 if outcome is None else outcome.timing.total_seconds
+    """What it took by itself; what a network condition of ours added is left out."""
+    return 0.0 if outcome is None else outcome.timing.total_seconds - outcome.timing.held_seconds

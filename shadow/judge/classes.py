@@ -2,7 +2,8 @@
 
 from shadow.judge.grpc import class_of_code
 from shadow.judge.leaks import is_error_in_200
-from shadow.model import AnswerClass, NoReply, Outcome, Silence
+from shadow.judge.said import class_of_dns, class_of_websocket, words_of
+from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Silence
 from shadow.wire.grpc_status import call_status, status_name
 
 BAD = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
@@ -14,6 +15,7 @@ _SILENCES: dict[Silence, AnswerClass] = {
     Silence.MALFORMED: AnswerClass.BROKEN,
     Silence.REFUSED: AnswerClass.DOWN,
     Silence.UNSENT: AnswerClass.DOWN,
+    Silence.CUT: AnswerClass.DOWN,
 }
 _REFUSING = frozenset(
     {"PROTOCOL_ERROR", "FLOW_CONTROL_ERROR", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL"}
@@ -29,6 +31,10 @@ def classify(outcome: Outcome) -> AnswerClass:
     """
     if isinstance(outcome, NoReply):
         return _SILENCES[outcome.why]
+    if outcome.protocol in CONVERSATIONS and outcome.response.status in (0, 101):
+        if outcome.protocol == "dns":
+            return class_of_dns(outcome)
+        return class_of_websocket(outcome) if outcome.protocol == "websocket" else AnswerClass.SUCCESS
     status = outcome.response.status
     if status >= 500:
         return AnswerClass.REJECTED if status in _REJECTING_5XX else AnswerClass.BROKEN
@@ -46,6 +52,11 @@ def class_of(outcome: Outcome | None) -> AnswerClass | None:
     return None if outcome is None else classify(outcome)
 
 
+def is_cut(outcome: Outcome | None) -> bool:
+    """Whether a network condition of our own kept it from being whole: it says nothing about the target."""
+    return isinstance(outcome, NoReply) and outcome.why is Silence.CUT
+
+
 def is_silent(outcome: Outcome | None) -> bool:
     """Whether the connection ended without an answer. HTTP/2 says no by ending a stream, with the reason."""
     if not isinstance(outcome, NoReply) or outcome.why not in (Silence.CLOSED, Silence.RESET):
@@ -59,4 +70,4 @@ def status_text(outcome: Outcome) -> str:
         return outcome.why.value.replace("_", " ")
     if (code := call_status(outcome.response)) is not None:
         return status_name(code)
-    return str(outcome.response.status)
+    return words_of(outcome) or str(outcome.response.status)

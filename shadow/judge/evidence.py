@@ -2,6 +2,7 @@
 
 import msgspec
 
+from shadow.judge.classes import is_cut
 from shadow.judge.severity import severity_of
 from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Response, Verdict
 from shadow.wire.grpc_status import RESOURCE_EXHAUSTED, call_status
@@ -41,6 +42,12 @@ class Evidence(msgspec.Struct, frozen=True):
         """Whether a rate limit answered in place of the service, so that answers cannot be compared."""
         outcomes = (self.answer, self.control, self.baseline_answer, self.baseline_control)
         return any(isinstance(each, Reply) and _is_throttled(each.response) for each in outcomes)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether a network condition of our own cut any of the answers that are judged."""
+        outcomes = (self.answer, self.control, self.baseline_answer, self.baseline_control)
+        return any(map(is_cut, (*outcomes, *self.burst, *(self.baseline_burst or ()))))
 
 
 def _is_throttled(response: Response) -> bool:

@@ -91,6 +91,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     match fault:
         case "F209":
             return (fault, trial.judgement.why)
+        case "left-trace":
+            return (fault, "" if trial.level is Level.AUTH else trial.endpoint)
         case "invalid-json" | "slow" | "unhealthy":
             return (fault, trial.endpoint)
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:

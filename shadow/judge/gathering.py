@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from shadow.judge.fingerprint import Cause
-from shadow.judge.places import parent, template
+from shadow.judge.places import is_json, is_text, parent, template
 from shadow.judge.roots import error_object
 from shadow.model import Change
 
@@ -32,13 +32,13 @@ def groups(causes: Iterable[Cause]) -> list[list[Cause]]:
 def is_nameless_line(cause: Cause) -> bool:
     """Whether it is a line of a page without a word to know it by, so that it may be any line of any page."""
     return bool(cause.differences) and all(
-        template(each.where) == "body:line[]" for each in cause.differences
+        template(each.where) in ("body:line[]", "message[]:line[]") for each in cause.differences
     )
 
 
 def is_line(cause: Cause) -> bool:
     """Whether it is about lines of a page."""
-    return bool(cause.differences) and all(each.where.startswith("body:line[") for each in cause.differences)
+    return bool(cause.differences) and all(is_text(each.where) for each in cause.differences)
 
 
 def joined(first: Cause, parts: Sequence[Cause]) -> Cause:
@@ -61,7 +61,7 @@ def sort(cause: Cause) -> str:
     """Causes of one sort that show for the first time in one answer may be one."""
     if is_line(cause):
         return "line"
-    if not cause.differences or not all(each.where.startswith("body:$") for each in cause.differences):
+    if not cause.differences or not all(is_json(each.where) for each in cause.differences):
         return cause.id
     first = cause.differences[0]
     if place := error_object(first.where):

@@ -5,7 +5,7 @@ addresses). Learned: places whose scalar value, or array order, drifted between 
 Nothing that is learned ever forgives a missing or added field, a changed type or an array's length.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from itertools import pairwise
@@ -73,6 +73,13 @@ class _Tally:
         self.compared = 0.0
         self.differed: dict[str, float] = {}
 
+    def add_equal(self, count: int, keep: float) -> None:
+        """Count comparisons without any difference."""
+        kept = keep**count
+        self.compared = self.compared * kept + (1 - kept) / (1 - keep)
+        for place in self.differed:
+            self.differed[place] *= kept
+
     def add(self, places: Collection[str], keep: float, room: int) -> int:
         """Count one comparison; the number of places that are new."""
         before = len(self.differed)
@@ -110,6 +117,8 @@ class Noise:
         self._forgiven: dict[tuple[str, str, str], int] = {}
         self._places = 0
         self._has_baseline = False
+        self.on_observed: Callable[[str, tuple[Difference, ...], Witness], None] | None = None
+        """Told of what was learned here, for others to `take_over`."""
         self._ignored = tuple(_pattern(text) for text in self._settings.ignore)
 
     def observe(self, endpoint: str, differences: Iterable[Difference], witness: Witness) -> None:
@@ -120,6 +129,22 @@ class Noise:
         differences = tuple(differences)
         if any(each.where == "status" for each in differences):
             return
+        if self.on_observed is not None:
+            self.on_observed(endpoint, differences, witness)
+        self._learn(endpoint, differences, witness)
+
+    def take_over(
+        self, endpoint: str, differences: tuple[Difference, ...], witness: Witness, *, count: int = 1
+    ) -> None:
+        """Learn from `count` comparisons that another process made; several had no differences."""
+        if differences:
+            self._learn(endpoint, differences, witness)
+            return
+        self._has_baseline |= witness is Witness.LIVE_RELEASE
+        tally = self._tallies.setdefault((endpoint, witness), _Tally())
+        tally.add_equal(count, 0.5 ** (1 / self._settings.half_life_comparisons))
+
+    def _learn(self, endpoint: str, differences: tuple[Difference, ...], witness: Witness) -> None:
         self._has_baseline |= witness is Witness.LIVE_RELEASE
         drifted = {
             template(each.where)
@@ -225,14 +250,16 @@ _MIN_DRIFT = 0.25
 _OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
 _MAX_FISHER = 100
+_WHOLE_PARTS = ("status", "surplus", "messages", "close")
+_PARTS = ("body", "header", "trailer", "message[]", "dns", *_WHOLE_PARTS)
 
 
 def _pattern(text: str) -> str:
     """`text` as a pattern of places. One that would silence a whole kind of finding is refused."""
     pattern = (f"body:{text}" if text.startswith("$") else text).replace("[*]", "[]")
     part, colon, rest = pattern.partition(":")
-    is_broad = not rest.strip("*?$.[]{}") if colon else part not in ("status", "surplus")
-    if part not in ("body", "header", "trailer", "status", "surplus") or is_broad:
+    is_broad = not rest.strip("*?$.[]{}") if colon else part not in _WHOLE_PARTS
+    if part not in _PARTS or is_broad:
         raise ConfigError(
             f"ignore = {text!r} is no place or covers too much;"
             " name one such as 'header:x-node' or 'body:$.items[].seen_at'"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from shadow.judge.breakage import WIRE_LEVELS, broke, leaked, slowed
-from shadow.judge.classes import BAD, class_of, classify, is_silent, status_text
+from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.places import template
 from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Severity, Verdict
@@ -25,10 +25,12 @@ STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.R
 
 def judge(evidence: Evidence) -> Judgement:
     """The verdict: the mutator's own expectation first, then leaks, then agreement with the baseline."""
+    if evidence.is_cut:
+        return undecided("a network condition of ours cut one of the answers short")
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:
         return undecided("the mutant was not sent or found no server")
     own = POLICY[evidence.expect](evidence)
-    for rule in (leaked, slowed, _disagrees):
+    for rule in (_traced, leaked, slowed, _disagrees):
         if own.verdict is Verdict.FAILED:
             break
         own = rule(evidence) or own
@@ -39,6 +41,8 @@ def aftermath(before: Outcome, after: Outcome, baseline_after: Outcome | None = 
     """Whether the candidate still answers the control as it did before the mutants were sent."""
     ours, then = classify(before), classify(after)
     theirs = classify(baseline_after) if baseline_after is not None else None
+    if is_cut(after) or is_cut(baseline_after):
+        return undecided("a network condition of ours cut the answer short")
     if ours in BAD or ours is AnswerClass.DOWN or then is ours or then is theirs:
         return Judgement(Verdict.PASSED)
     why = f"after the mutants the unedited request is {then.value}, before them it was {ours.value}"
@@ -54,11 +58,6 @@ def _reject(evidence: Evidence) -> Judgement:
         return found
     answer, control = classify(evidence.answer), classify(evidence.control)
     if answer is not AnswerClass.SUCCESS:
-        if answer is AnswerClass.REJECTED and evidence.trace:
-            places = ", ".join(sorted({each.where for each in evidence.trace})[:3])
-            return failed(
-                "left-trace", f"rejected, yet the state changed at {places}", evidence.expect, evidence.trace
-            )
         return passed(f"{answer.value}, as it must not be accepted")
     if control is not AnswerClass.SUCCESS:
         return undecided(f"the unedited request is {control.value}, so acceptance says nothing")
@@ -71,6 +70,15 @@ def _reject(evidence: Evidence) -> Judgement:
     if fault == "validation" and evidence.baseline_answer is None:
         return replace(found, severity=Severity.LOW)  # being lenient may be meant, and nothing says otherwise
     return found
+
+
+def _traced(evidence: Evidence) -> Judgement | None:
+    """Whatever was expected: what is rejected must leave no trace."""
+    if not evidence.trace or classify(evidence.answer) is not AnswerClass.REJECTED:
+        return None
+    places = ", ".join(sorted({template(each.where) for each in evidence.trace})[:3])
+    why = f"rejected with {status_text(evidence.answer)}, yet the state changed at {places}"
+    return failed("left-trace", why, Expect.REJECT, evidence.trace)
 
 
 def _same(evidence: Evidence) -> Judgement:

@@ -16,6 +16,8 @@ _DIGIT = re.compile(r"[0-9]")
 _MIN_ID_DIGITS = 5
 """Whatever holds so many digits is no name that a programmer gave."""
 _LAST_NAME = re.compile(r"""(?:\.|\[")?([^.\[\]{}":]+)"?\]?(?:\[\d*\])*$""")
+_QUOTED_END = re.compile(r"""\["((?:[^"\\]|\\.)*)"\]$""")
+"""A member whose name may hold anything, dots and brackets too."""
 _TRAILING_INDEXES = re.compile(r"(\[\d*\])+$")
 
 
@@ -26,9 +28,19 @@ def template(where: str) -> str:
     pattern = _INDEX.sub("[]", where)
     if "{" in pattern:
         pattern = _ENTRY.sub(".{id}", pattern)
-    if not where.startswith("body:$") or not _DIGIT.search(pattern):
+    if not is_json(where) or not _DIGIT.search(pattern):
         return pattern
     return _KEY.sub(_without_id, pattern)
+
+
+def is_json(where: str) -> bool:
+    """Whether it is a place in a JSON document: a body, or a message of a conversation."""
+    return where.startswith("body:$") or (where.startswith("message[") and "]:$" in where)
+
+
+def is_text(where: str) -> bool:
+    """Whether it is a line of a text: of a body, or of a message of a conversation."""
+    return where.startswith("body:line[") or (where.startswith("message[") and "]:line[" in where)
 
 
 def is_within(where: str, outer: str) -> bool:
@@ -37,7 +49,7 @@ def is_within(where: str, outer: str) -> bool:
         return True
     if outer == "body":
         return where.startswith("body:")
-    return where.startswith(outer) and where[len(outer)] in ".[{"
+    return where.startswith(outer) and where[len(outer)] in ".[{:"
 
 
 def name(where: str) -> str:
@@ -45,6 +57,8 @@ def name(where: str) -> str:
     tail = where.rpartition(".")[2]
     if tail.isidentifier():
         return tail
+    if quoted := _QUOTED_END.search(_TRAILING_INDEXES.sub("", where)):
+        return quoted[1]
     found = _LAST_NAME.search(where)
     return found[1] if found else ""
 
@@ -52,6 +66,8 @@ def name(where: str) -> str:
 def parent(where: str) -> str:
     """The place of the object or field that holds `where`; `where` itself at the top."""
     bare = _TRAILING_INDEXES.sub("", where)
+    if quoted := _QUOTED_END.search(bare):
+        return bare[: quoted.start()]
     cut = max(bare.rfind("."), bare.rfind('["'), bare.rfind("{"))
     return bare[:cut] if cut > 0 else where
 

@@ -6,11 +6,13 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.judge.classes import classify, status_text
+from shadow.judge.classes import classify, is_cut, status_text
 from shadow.judge.places import is_within, name, template
+from shadow.judge.said import words_of
 from shadow.judge.severity import severity_of
 from shadow.judge.shapes import is_address
 from shadow.model import (
+    CONVERSATIONS,
     AnswerClass,
     Change,
     Difference,
@@ -24,17 +26,25 @@ from shadow.model import (
 )
 from shadow.wire.grpc_status import call_status
 
+_SWITCHED = 101
+
 NEAR_SECONDS = 300.0
 """Baseline and candidate are asked at the same moment; clocks and queues differ by less than this."""
 
 _AT_FAULT = frozenset({AnswerClass.DOWN, AnswerClass.BROKEN, AnswerClass.HUNG})
 """What a baseline answers that tells nothing of what would be right."""
 
+_TELLING = ("status", "dns:rcode", "close")
+"""Places that say how it went."""
+
 _SEPARATORS = re.compile(r"""(https?://[^/?#\s"'<>]+|[/?&=#:;, "'<>()\[\]])""")
 """What stands between ids in addresses and messages; the address of a service is one such part."""
 
 type Compare = Callable[[Response, Response], tuple[Difference, ...]]
 """Differences of (expected, other); ``comparators.compare``."""
+
+type CompareTalks = Callable[[Reply, Reply], tuple[Difference, ...]]
+"""The same of conversations; ``comparators.compare_talks``."""
 
 type Same = Callable[..., bool]
 """Whether a shadow value stands for a live value: an id that was given anew.
@@ -51,20 +61,41 @@ class Forgives(Protocol):
 class Witnesses(msgspec.Struct, frozen=True):
     """What became of one original request."""
 
-    live: Response | None
-    """None where the tap saw no answer; then the baseline alone tells what is right."""
+    live: Response | Reply | None
+    """None where the tap saw no answer; then the baseline alone tells what is right. A conversation is a
+    `Reply`."""
     candidate: Outcome
     baseline: Outcome | None = None
     """None without a baseline."""
 
+    @property
+    def live_reply(self) -> Reply | None:
+        return Reply(self.live) if isinstance(self.live, Response) else self.live
 
-def judge_original(witnesses: Witnesses, *, compare: Compare, forgives: Forgives, same: Same) -> Judgement:
+
+def _not_compared(expected: Reply, other: Reply) -> tuple[Difference, ...]:  # noqa: ARG001
+    return ()
+
+
+type _Between = Callable[[Outcome, Outcome], tuple[Difference, ...]]
+
+
+def judge_original(
+    witnesses: Witnesses,
+    *,
+    compare: Compare,
+    forgives: Forgives,
+    same: Same,
+    compare_talks: CompareTalks = _not_compared,
+) -> Judgement:
     """FAILED with the differences that are the candidate's own; UNDECIDED where it could not be asked."""
+    if is_cut(witnesses.candidate) or is_cut(witnesses.baseline):
+        return Judgement(Verdict.UNDECIDED, "a network condition of ours cut the answer short")
     if classify(witnesses.candidate) is AnswerClass.DOWN:
         return Judgement(Verdict.UNDECIDED, "the candidate was not reached")
     if witnesses.live is None and (witnesses.baseline is None or classify(witnesses.baseline) in _AT_FAULT):
         return Judgement(Verdict.UNDECIDED, "no live answer was seen, and no good one of a baseline")
-    found = regressions(witnesses, compare=compare, forgives=forgives, same=same)
+    found = regressions(witnesses, compare=compare, forgives=forgives, same=same, compare_talks=compare_talks)
     if not found:
         return Judgement(Verdict.PASSED)
     fault = _fault(witnesses, found)
@@ -74,7 +105,12 @@ def judge_original(witnesses: Witnesses, *, compare: Compare, forgives: Forgives
 
 
 def regressions(
-    witnesses: Witnesses, *, compare: Compare, forgives: Forgives, same: Same
+    witnesses: Witnesses,
+    *,
+    compare: Compare,
+    forgives: Forgives,
+    same: Same,
+    compare_talks: CompareTalks = _not_compared,
 ) -> tuple[Difference, ...]:
     """Differences that only the candidate shows; a changed status first, if there is one.
 
@@ -82,18 +118,25 @@ def regressions(
     shows as well is drift of the environment. Without one: what differs from live and is no noise. Without a
     live answer: what differs from the baseline and is no noise.
     """
+
+    def between(expected: Outcome, other: Outcome) -> tuple[Difference, ...]:
+        return _between(expected, other, compare, compare_talks)
+
     baseline = witnesses.baseline
     if baseline is None or classify(baseline) is AnswerClass.DOWN:
-        found = _against_live(witnesses, compare, forgives, same)
+        found = _against_live(witnesses, between, forgives, same)
     else:
-        found = _against_baseline(witnesses, baseline, compare, forgives, same)
-    return tuple(sorted(found, key=lambda each: each.where != "status"))
+        found = _against_baseline(witnesses, baseline, between, forgives, same)
+    return tuple(sorted(found, key=lambda each: each.where not in _TELLING))
 
 
-def _against_live(witnesses: Witnesses, compare: Compare, forgives: Forgives, same: Same) -> list[Difference]:
-    if witnesses.live is None:
+def _against_live(
+    witnesses: Witnesses, between: _Between, forgives: Forgives, same: Same
+) -> list[Difference]:
+    live = witnesses.live_reply
+    if live is None:
         return []
-    differences = _between(Reply(witnesses.live), witnesses.candidate, compare)
+    differences = between(live, witnesses.candidate)
     return [
         each
         for each in differences
@@ -107,22 +150,22 @@ def _may_be_the_captures(difference: Difference) -> bool:
 
 
 def _against_baseline(
-    witnesses: Witnesses, baseline: Outcome, compare: Compare, forgives: Forgives, same: Same
+    witnesses: Witnesses, baseline: Outcome, between: _Between, forgives: Forgives, same: Same
 ) -> list[Difference]:
     apart = [
         each
-        for each in _between(baseline, witnesses.candidate, compare)
+        for each in between(baseline, witnesses.candidate)
         if not forgives(each, window_seconds=NEAR_SECONDS)
     ]
-    if witnesses.live is None:
+    live = witnesses.live_reply
+    if live is None:
         return [each for each in apart if not _stands_for(each, same)]
     if not apart:
         return []
-    live = Reply(witnesses.live)
-    unequal = [each for each in _between(live, baseline, compare) if not _stands_for(each, same)]
+    unequal = [each for each in between(live, baseline) if not _stands_for(each, same)]
     drift = [each for each in unequal if not forgives(each)]
     drift_in_time = [each for each in unequal if not forgives(each, window_seconds=NEAR_SECONDS)]
-    from_live = _between(live, witnesses.candidate, compare)
+    from_live = between(live, witnesses.candidate)
     exact = {(each.where, each.change): each for each in from_live}
     places = {template(each.where) for each in from_live}
     found = []
@@ -150,8 +193,12 @@ def _is_drift(difference: Difference, drift: list[Difference]) -> bool:
     return False
 
 
-def _between(expected: Outcome, other: Outcome, compare: Compare) -> tuple[Difference, ...]:
+def _between(
+    expected: Outcome, other: Outcome, compare: Compare, compare_talks: CompareTalks
+) -> tuple[Difference, ...]:
     match expected, other:
+        case Reply(), Reply() if expected.protocol in CONVERSATIONS:
+            return compare_talks(expected, other)
         case Reply(), Reply():
             return compare(expected.response, other.response) + _surplus(expected, other)
         case NoReply(), NoReply():
@@ -161,8 +208,11 @@ def _between(expected: Outcome, other: Outcome, compare: Compare) -> tuple[Diffe
 
 
 def _surplus(expected: Reply, other: Reply) -> tuple[Difference, ...]:
-    """Bytes after the end of the answer, such as a body after HEAD: the next answer's reader stumbles."""
-    if other.surplus and not expected.surplus:
+    """Bytes after the end of the answer, such as a body after HEAD: the next answer's reader stumbles.
+
+    After a switch of protocols they are the other protocol's.
+    """
+    if other.surplus and not expected.surplus and other.response.status != _SWITCHED:
         return (Difference("surplus", Change.ADDED, None, f"{len(other.surplus)} bytes after the answer"),)
     return ()
 
@@ -172,9 +222,11 @@ def _status(expected: Outcome, other: Outcome) -> Difference:
 
 
 def _shown(outcome: Outcome) -> int | str:
-    if isinstance(outcome, Reply) and call_status(outcome.response) is not None:
+    if isinstance(outcome, NoReply):
+        return outcome.why.value.replace("_", " ")
+    if call_status(outcome.response) is not None:
         return status_text(outcome)
-    return outcome.response.status if isinstance(outcome, Reply) else outcome.why.value.replace("_", " ")
+    return words_of(outcome) if outcome.protocol in CONVERSATIONS else outcome.response.status
 
 
 def _stands_for(difference: Difference, same: Same) -> bool:
@@ -200,7 +252,7 @@ def _fault(witnesses: Witnesses, found: tuple[Difference, ...]) -> str:
             return "hang"
         case NoReply():
             return "crash"
-        case Reply() if found[0].where == "status" and classify(witnesses.candidate) is AnswerClass.BROKEN:
+        case Reply() if found[0].where in _TELLING and classify(witnesses.candidate) is AnswerClass.BROKEN:
             return "F100"
     return "framing" if all(each.where == "surplus" for each in found) else "regression"
 

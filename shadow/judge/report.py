@@ -8,8 +8,9 @@ from shadow.judge.causes import Sighting
 from shadow.judge.classes import classify
 from shadow.judge.fingerprint import Cause
 from shadow.judge.reproduce import curl
+from shadow.judge.retelling import readable
 from shadow.judge.severity import severity_of
-from shadow.model import Expect, Finding, Kind, NoReply, Outcome, Reply, Request, Trial
+from shadow.model import CONVERSATIONS, Expect, Finding, Kind, NoReply, Outcome, Reply, Request, Trial
 
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
@@ -19,7 +20,7 @@ _TITLES: dict[str, str] = {
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
     "auth-bypass": "bad credentials or signature accepted",
-    "crash": "connection dropped, or what came is no HTTP",
+    "crash": "connection dropped, or what came is not the protocol",
     "framing": "malformed framing accepted",
     "hang": "no answer in time",
     "illegal-transition": "illegal step accepted",
@@ -42,11 +43,13 @@ def finding(
     request: Request | None = None,
     is_exact: bool = True,
     origin: str = "",
+    shell: str | None = None,
 ) -> Finding:
     """The finding that `trial` shows under `sighting`.
 
     `request` is what was sent, minimised if it was; with `is_exact` False it cannot be said by curl (raw wire
-    bytes), and only ``raw_base64`` tells it. `origin` is the candidate's, as ``"http://host:port"``.
+    bytes), and only ``raw_base64`` tells it. `origin` is the candidate's, as ``"http://host:port"``;
+    `shell` a command line for what is no request.
     """
     judgement, record, cause = trial.judgement, sighting.record, sighting.cause
     fault = judgement.fault or "regression"
@@ -74,7 +77,8 @@ def finding(
             "curl": curl(request, origin, is_http2=trial.is_http2) if request and is_exact else None,
             "raw_base64": b64encode(trial.sent).decode(),
             "seed": trial.seed,
-        },
+        }
+        | ({} if shell is None else {"shell": shell}),
         endpoints=tuple(record.endpoints),
     )
 
@@ -85,6 +89,8 @@ def message(outcome: Outcome | None) -> dict[str, Any] | None:
         return None
     if isinstance(outcome, NoReply):
         return {"class": classify(outcome).value, "silence": outcome.why.value, "detail": outcome.detail}
+    if outcome.protocol in CONVERSATIONS:
+        return {"class": classify(outcome).value} | readable(outcome)
     response = outcome.response
     body = undone(response).body
     shown: dict[str, Any] = {
@@ -132,6 +138,10 @@ def _place(where: str) -> str:
     match part:
         case "header" | "trailer":
             return f"{part} {rest}"
+        case "message[]" if rest.startswith("$."):
+            return f"message field {rest[2:]}"
+        case "message[]":
+            return f"message {rest}".rstrip()
         case "body" if rest.startswith("$."):
             return f"field {rest[2:]}"
         case "body":

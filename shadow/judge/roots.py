@@ -6,12 +6,14 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from shadow.judge.places import is_within, name, parent, template
+from shadow.judge.places import is_json, is_within, name, parent, template
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
 FORMS = frozenset({"letter case", "timestamp form", "unicode form", "white space"})
 """Changes of how a value is written. What drifts is still written in one way, so these are never drift."""
+_SAID = frozenset({"close", "dns:rcode"})
+"""Places of few values, each of which means something: both stand in the cause."""
 _PLACELESS = frozenset({"timestamp form", "unicode form"})
 """Written by one serialiser for all fields: wherever it shows, the cause is one."""
 _LISTED = re.compile(r"(header:(?!set-cookie)[^\[]+)\[")
@@ -53,6 +55,8 @@ def words(difference: Difference) -> str:
     left, right = difference.left, difference.right
     if difference.change is Change.TYPE:
         return _type_words(difference)
+    if difference.change is Change.VALUE and difference.where in _SAID:
+        return f"{left} to {right}"
     if difference.change is not Change.VALUE:
         return difference.change.value
     if isinstance(left, str) and isinstance(right, str):
@@ -73,7 +77,12 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     for each in differences:
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
             continue
-        if each.change is Change.VALUE and (parent(each.where), each.left, each.right) in lengths:
+        is_scalar = not isinstance(each.left, list) and not isinstance(each.right, list)
+        if (
+            each.change is Change.VALUE
+            and is_scalar
+            and (parent(each.where), each.left, each.right) in lengths
+        ):
             continue  # a count of the elements, whatever it is called
         if of_body and each is not of_body[0] and each.where.startswith(("body", "header:content-type")):
             continue
@@ -96,7 +105,8 @@ def _key(difference: Difference) -> tuple[str, ...]:
         return (what,)
     if (found := _LISTED.match(difference.where)) is not None:
         return (found[1], "members")
-    detail = what if what == "letter case" else difference.change.value
+    is_said = what == "letter case" or difference.where in _SAID
+    detail = what if is_said else difference.change.value
     return (_relative(difference.where), detail)
 
 
@@ -105,10 +115,11 @@ def _relative(where: str) -> str:
     pattern = template(where)
     if name(parent(pattern)).lower() in _ERROR_OBJECTS:
         pattern = parent(pattern)
-    if not pattern.startswith("body:$"):
+    if not is_json(pattern):
         return pattern
-    _, found, within = pattern.rpartition("[].")
-    return f"body:{within}" if found else pattern.replace("body:$.", "body:", 1)
+    part, _, path = pattern.partition(":")
+    _, found, within = path.rpartition("[].")
+    return f"{part}:{within}" if found else f"{part}:{path.removeprefix('$.')}"
 
 
 def error_object(where: str) -> str:
@@ -123,7 +134,7 @@ def error_object(where: str) -> str:
 def _type_words(difference: Difference) -> str:
     if difference.where == "header:etag":
         return "strong to weak" if str(difference.right).startswith("W/") else "weak to strong"
-    if difference.where.startswith("body:$"):
+    if is_json(difference.where):
         return f"{_kind(difference.left)} to {_kind(difference.right)}"
     return f"{difference.left} to {difference.right}"
 

@@ -33,6 +33,8 @@ OF_CHANGE: dict[Change, Severity] = {
     Change.ORDER: Severity.MEDIUM,
     Change.ADDED: Severity.LOW,
 }
+_TELLING = frozenset({"close", "dns:rcode"})
+"""How a conversation's answer went: as much as a status."""
 _RANKS = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
 
 
@@ -53,6 +55,8 @@ def of_difference(difference: Difference) -> Severity:
     """Fields of the message head weigh less than the body; a status that changed its class weighs most."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
+        return Severity.HIGH
     found = OF_CHANGE[difference.change]
     is_in_head = difference.where.startswith(("header:", "trailer:"))
     return Severity.MEDIUM if is_in_head and found is Severity.HIGH else found
@@ -67,6 +71,12 @@ def is_breakage(status: object) -> bool:
 
 def is_at_least(found: Severity, limit: Severity) -> bool:
     return _RANKS[found] >= _RANKS[limit]
+
+
+def _is_fewer(difference: Difference) -> bool:
+    """Whether messages are missing. Each side's number may be followed by words."""
+    left, right = (str(each).split(" ", 1)[0] for each in (difference.left, difference.right))
+    return left.isdigit() and right.isdigit() and int(left) > int(right)
 
 
 def _hundreds(status: object) -> object:

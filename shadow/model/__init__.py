@@ -1,8 +1,11 @@
 """Immutable values that every other part speaks in."""
 
 from shadow.model.authority import authority
+from shadow.model.correlated import Correlated, Learned, Missed
 from shadow.model.event import (
+    RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -19,6 +22,7 @@ from shadow.model.event import (
     TargetSeen,
 )
 from shadow.model.exchange import (
+    CONVERSATIONS,
     Exchange,
     Headers,
     Message,
@@ -32,7 +36,9 @@ from shadow.model.exchange import (
 from shadow.model.finding import Finding
 from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
 from shadow.model.signing import Signs
+from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
+    NO_RESPONSE,
     AnswerClass,
     Change,
     Difference,
@@ -49,9 +55,15 @@ from shadow.model.trial import (
 )
 
 __all__ = [
+    "CONVERSATIONS",
+    "NO_RESPONSE",
+    "REPLY_BOUNDS_SECONDS",
+    "RUN_STATES",
     "AnswerClass",
     "Broke",
     "Change",
+    "ConditionMet",
+    "Correlated",
     "Difference",
     "Edit",
     "Ending",
@@ -68,12 +80,15 @@ __all__ = [
     "Judgement",
     "Kind",
     "Known",
+    "Learned",
     "Level",
     "Message",
+    "Missed",
     "NoReply",
     "Outcome",
     "Parcel",
     "QueueSeen",
+    "Replies",
     "Reply",
     "Request",
     "Response",
@@ -87,6 +102,7 @@ __all__ = [
     "Sink",
     "StateChanged",
     "Step",
+    "Tally",
     "TapTimed",
     "TargetSeen",
     "Timing",

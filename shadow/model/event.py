@@ -5,8 +5,10 @@ from typing import Protocol
 
 import msgspec
 
+from shadow.model.correlated import Correlated
 from shadow.model.exchange import Exchange
 from shadow.model.finding import Finding
+from shadow.model.tally import Tally
 from shadow.model.trial import Outcome, Trial
 
 
@@ -109,10 +111,28 @@ class FramesSeen(msgspec.Struct, frozen=True):
     lost: int
 
 
+class ConditionMet(msgspec.Struct, frozen=True):
+    """A network condition of ours met `count` more requests on their way, and so many bytes."""
+
+    target: str
+    condition: str
+    """``"latency"``, ``"reset"``: a closed set."""
+    direction: str
+    """``"up"`` or ``"down"``."""
+    count: int
+    byte_count: int
+
+
+RUN_STATES = ("normal", "paused", "throttled", "safe", "stopped", "stopping")
+"""What a run may be in, one at a time; ``"stopped"`` is safe mode's last step."""
+
+
 class StateChanged(msgspec.Struct, frozen=True):
-    """The run's own state changed: ``"normal"``, ``"paused"``, ``"stopping"``."""
+    """The run's own state changed, or something about the whole run is to be known."""
 
     state: str
+    """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"reset"``,
+    ``"drifted"``."""
     why: str = ""
 
 
@@ -127,7 +147,10 @@ type Event = (
     | SentLate
     | TapTimed
     | FramesSeen
+    | ConditionMet
     | StateChanged
+    | Tally
+    | Correlated
 )
 
 

@@ -7,6 +7,9 @@ import msgspec
 type Headers = tuple[tuple[bytes, bytes], ...]
 """Field lines in wire order, duplicates and letter case kept; values without surrounding white space."""
 
+CONVERSATIONS = frozenset({"websocket", "dns", "tcp", "udp"})
+"""Protocols of exchanges that are more than a request and its answer."""
+
 
 class Request(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One request message. `body` has its transfer coding undone and its content coding kept."""

@@ -5,8 +5,11 @@ from typing import Any
 
 import msgspec
 
-from shadow.model.exchange import Response
+from shadow.model.exchange import Message, Response
 from shadow.model.mutation import Expect, Level
+
+NO_RESPONSE = Response(0, version=b"")
+"""Stands in replies of conversations that have no HTTP response."""
 
 
 class Timing(msgspec.Struct, frozen=True, gc=False):
@@ -15,6 +18,8 @@ class Timing(msgspec.Struct, frozen=True, gc=False):
     connect_seconds: float = 0.0
     first_byte_seconds: float = 0.0
     total_seconds: float = 0.0
+    held_seconds: float = 0.0
+    """How long of the total our own network conditions held it up; says nothing about the target."""
 
 
 class Silence(StrEnum):
@@ -30,6 +35,8 @@ class Silence(StrEnum):
     """Bytes came back that are no HTTP response."""
     UNSENT = "unsent"
     """The transport cannot say this request, or a safety rule held it back."""
+    CUT = "cut"
+    """A network condition of our own kept the request or its answer from arriving whole."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -39,6 +46,14 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     timing: Timing = Timing()
     surplus: bytes = b""
     """Bytes that followed the answer on the same connection (at most 64 KiB kept)."""
+    protocol: str = "http"
+    """As an `Exchange` has it. Of conversations, WebSocket has a `response`, the others `NO_RESPONSE`."""
+    messages: tuple[Message, ...] = ()
+    """What the peer said in a conversation, in order."""
+    is_complete: bool = True
+    """False where a conversation was left before the peer had had the time that it took live."""
+    remarks: tuple[str, ...] = ()
+    """What was not as recorded on our side of a conversation: what was sent unprompted, or not at all."""
 
 
 class NoReply(msgspec.Struct, frozen=True, gc=False):
@@ -66,7 +81,7 @@ class AnswerClass(StrEnum):
     HUNG = "hung"
     """No answer within the time limit."""
     DOWN = "down"
-    """No connection, or never sent: says nothing about the request."""
+    """No connection, never sent, or cut by us on the way: says nothing about the request."""
 
 
 class Change(StrEnum):

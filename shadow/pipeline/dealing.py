@@ -6,6 +6,7 @@ from mutators import Mutator, dice
 from shadow.model import Edit, Request
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.link import Mutate, MutateFor, Ready
 from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Scheduler
@@ -27,11 +28,16 @@ class Dealing:
     """Makes the mutants of exchanges, within the budget and within what may be sent."""
 
     def __init__(
-        self, environment: Environment, scheduler: Scheduler[Mutator], settings: TrialSettings
+        self,
+        environment: Environment,
+        scheduler: Scheduler[Mutator],
+        settings: TrialSettings,
+        governor: Governor,
     ) -> None:
         self._environment = environment
         self._scheduler = scheduler
         self._settings = settings
+        self._governor = governor
 
     def mutants(self, case: Case, original: Ready, *, via: str = "") -> list[Mutant]:
         """The case's mutants, as many as the budget allows; none of writes unless that was allowed.
@@ -60,7 +66,8 @@ class Dealing:
                 return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
-        dealt = self._scheduler.deal(case.endpoint, index, self._settings.mutants, made)
+        budget = self._governor.mutants(self._settings.mutants)
+        dealt = self._scheduler.deal(case.endpoint, index, budget, made) if budget else ()
         return [mutant for _, mutant in dealt]
 
     def _is_http2(self, readies: Readies, plain: Ready) -> bool:
@@ -71,7 +78,7 @@ class Dealing:
 
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""
-        return self._settings.may_write or not may_write(ready.request)
+        return self._settings.may_write or not may_write(ready.request, ready.wire)
 
 
 def _is_call(ready: Ready, plain: Ready) -> bool:

@@ -1,6 +1,7 @@
 """Endpoint templates: the paths that mean one thing get one name, and their number is bounded."""
 
 import re
+from collections.abc import Callable
 
 from shadow.model import Request
 from shadow.wire.grpc import is_grpc
@@ -33,7 +34,11 @@ class Endpoints:
     names a method and nothing else, and stays as it is.
     """
 
-    def __init__(self, *, limit: int = 500, fan_out: int = 25) -> None:
+    def __init__(
+        self, *, limit: int = 500, fan_out: int = 25, names: Callable[[str, str], bool] | None = None
+    ) -> None:
+        """`names` tells of a segment and the one before it whether it is known to name a thing."""
+        self._names_thing = names or _names_nothing
         self._limit = limit
         self._fan_out = fan_out
         self._children: dict[str, set[str]] = {}
@@ -52,10 +57,12 @@ class Endpoints:
         return name
 
     def _template(self, path: str) -> str:
-        place = ""
+        place = before = ""
         segments = path.split("/")[1 : _MAX_SEGMENTS + 1]
         for segment in segments:
-            place = f"{place}/{self._segment(place, segment)}"
+            is_known = self._names_thing(segment, before)
+            place = f"{place}/{'{id}' if is_known else self._segment(place, segment)}"
+            before = segment
         return place or "/"
 
     def _segment(self, place: str, segment: str) -> str:
@@ -66,6 +73,12 @@ class Endpoints:
         if len(seen) <= limit:
             seen.add(segment)
         return "{id}" if len(seen) > limit else segment
+
+
+def _names_nothing(word: str, before: str) -> bool:
+    """Where nothing is known of the traffic."""
+    del word, before
+    return False
 
 
 def path_of(target: bytes) -> str:

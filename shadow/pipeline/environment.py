@@ -10,9 +10,6 @@ from shadow.model import Exchange, Outcome, Parcel, Reply
 from shadow.pipeline.link import Link, MutateFor, Ready
 from shadow.pipeline.ways import Ways
 
-_PREFERRED = ("aiohttp", "raw")
-"""Where several transports can say a request: the full client first."""
-
 
 class Pair[T](msgspec.Struct, frozen=True):
     """One thing for each target; `baseline` is None where there is no baseline."""
@@ -32,6 +29,8 @@ class Environment:
         self.candidate = candidate
         self.baseline = baseline
         self.ways = ways or Ways(self.links)
+        self.sent_count = 0
+        """How often both targets were asked the same."""
 
     @property
     def links(self) -> tuple[Link, ...]:
@@ -55,20 +54,22 @@ class Environment:
         return Pair(candidate, self.baseline.mutate(readies.baseline, mutate, session, salt))
 
     def carrier(self, all_readies: Sequence[Readies]) -> str | None:
-        """The preferred transport that can say every one of these, for every target; None when none can."""
-        able: frozenset[str] = frozenset(_PREFERRED)
+        """The first of the candidate's transports that can say every one of these, for every target; None
+        when none can."""
+        return next((name for name in self.candidate.carriers if self._says_all(name, all_readies)), None)
+
+    def _says_all(self, name: str, all_readies: Sequence[Readies]) -> bool:
         for readies in all_readies:
-            able &= self.candidate.carriers(readies.candidate)
-            if self.baseline is not None and readies.baseline is not None:
-                able &= self.baseline.carriers(readies.baseline)
-        return next((name for name in _PREFERRED if name in able), None)
+            if not self.candidate.can_send(readies.candidate, name):
+                return False
+            theirs = readies.baseline
+            if theirs is not None and self.baseline is not None and not self.baseline.can_send(theirs, name):
+                return False
+        return True
 
     def carries(self, readies: Readies, via: str) -> bool:
         """Whether transport `via` can say this for every target."""
-        able = self.candidate.carriers(readies.candidate)
-        if self.baseline is not None and readies.baseline is not None:
-            able &= self.baseline.carriers(readies.baseline)
-        return via in able
+        return self._says_all(via, [readies])
 
     def names_untold(self, readies: Readies) -> bool:
         """Whether the candidate's target names a live value that stands for another one at the baseline.
@@ -85,6 +86,8 @@ class Environment:
     async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
         """Both targets' outcomes."""
 
+        self.sent_count += 1
+
         async def sent(link: Link, ready: Ready) -> Outcome:
             return await link.send(ready, via=via, parcel=parcel, session=session)
 
@@ -93,6 +96,13 @@ class Environment:
         return Pair(
             *await together([sent(self.candidate, readies.candidate), sent(self.baseline, readies.baseline)])
         )
+
+    async def look(self, readies: Readies, session: str) -> Answers:
+        """Both targets' outcomes over a calm network, whether or not they count as down."""
+        candidate = await self.candidate.look(readies.candidate, session)
+        if self.baseline is None or readies.baseline is None:
+            return Pair(candidate, None)
+        return Pair(candidate, await self.baseline.look(readies.baseline, session))
 
     def learn(self, exchange: Exchange, answers: Answers, session: str) -> None:
         """Have each target's correlation learn from its answer to the original.

@@ -3,16 +3,39 @@
 import asyncio
 from collections import deque
 from collections.abc import Iterator
+from typing import Protocol
 
 from shadow.model import Exchange
 
 
+class PassEnd:
+    """Stands behind the last exchange of a pass over recorded traffic; `over` is set once all is done."""
+
+    def __init__(self) -> None:
+        self.over = asyncio.Event()
+
+
+type Item = Exchange | PassEnd
+
+
+class Takes(Protocol):
+    """What exchanges are put into by their source."""
+
+    def offer(self, item: Exchange) -> bool: ...
+
+    async def put(self, item: Exchange) -> bool: ...
+
+    async def end_pass(self) -> bool:
+        """Return once all that was put in is worked off; False when no more is taken."""
+        ...
+
+
 class Intake:
-    """Holds at most `capacity` exchanges. To be used from one event loop."""
+    """Holds at most `capacity` items. To be used from one event loop."""
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
-        self._waiting: deque[Exchange] = deque()
+        self._waiting: deque[Item] = deque()
         self._is_closed = False
         self._changed = asyncio.Condition()
         self._takers: deque[asyncio.Future[None]] = deque()
@@ -20,37 +43,48 @@ class Intake:
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def offer(self, exchange: Exchange) -> bool:
-        """Take `exchange` in; False at once when full or closed, and the caller counts it as dropped."""
+    def offer(self, item: Item) -> bool:
+        """Take `item` in; False at once when full or closed, and the caller counts it as dropped."""
         if self._is_closed or len(self._waiting) >= self.capacity:
             return False
-        self._waiting.append(exchange)
+        self._waiting.append(item)
         self._wake(self._takers)
         return True
 
-    async def put(self, exchange: Exchange) -> bool:
-        """Wait for room and take `exchange` in; False when the intake was closed meanwhile."""
+    async def put(self, item: Item) -> bool:
+        """Wait for room and take `item` in; False when the intake was closed meanwhile."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._is_closed or len(self._waiting) < self.capacity)
-        return self.offer(exchange)
+        return self.offer(item)
 
-    async def take(self) -> Exchange | None:
+    async def end_pass(self) -> bool:
+        """Return once all that was put in is worked off; False when the intake was closed meanwhile."""
+        end = PassEnd()
+        if not await self.put(end):
+            return False
+        await end.over.wait()
+        return True
+
+    async def take(self) -> Item | None:
         """The oldest exchange, waiting for one; None once closed and empty."""
-        while not self._waiting:
-            if self._is_closed:
-                return None
-            waiter = asyncio.get_running_loop().create_future()
-            self._takers.append(waiter)
-            await waiter
-        exchange = self._waiting.popleft()
-        async with self._changed:
-            self._changed.notify()
-        return exchange
+        while True:
+            while not self._waiting:
+                if self._is_closed:
+                    return None
+                waiter = asyncio.get_running_loop().create_future()
+                self._takers.append(waiter)
+                await waiter
+            async with self._changed:  # whoever is cancelled here has taken nothing yet
+                if self._waiting:
+                    self._changed.notify()
+                    return self._waiting.popleft()
 
     def rest(self) -> Iterator[Exchange]:
-        """What still waits, taken out without waiting."""
+        """The exchanges that still wait, taken out without waiting."""
         while self._waiting:
-            yield self._waiting.popleft()
+            item = self._waiting.popleft()
+            if isinstance(item, Exchange):
+                yield item
 
     async def close(self) -> None:
         """Refuse all that comes from now on; what waits can still be taken."""

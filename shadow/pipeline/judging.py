@@ -91,8 +91,18 @@ class Judging:
         witnesses = Witnesses(case.exchange.response, answers.candidate, answers.baseline)
         return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
 
-    def mutant(self, case: Case, mutant: Mutant, control: Answers, answer: Answers) -> Judgement:
-        """A mutant's verdict, by what its mutator expects and by the baseline."""
+    def mutant(
+        self,
+        case: Case,
+        mutant: Mutant,
+        control: Answers,
+        answer: Answers,
+        trace: tuple[Difference, ...] = (),
+    ) -> Judgement:
+        """A mutant's verdict, by what its mutator expects and by the baseline.
+
+        `trace` is what it left behind, as confirmed.
+        """
         mutator = mutant.mutator
         is_same = mutator.expect is Expect.SAME
         evidence = Evidence(
@@ -107,6 +117,7 @@ class Judging:
             if is_same
             else None,
             across=() if mutant.is_elsewhere else self._across(case, control, answer),
+            trace=trace,
             is_stated=mutator.is_stated,
         )
         return judge(evidence)

@@ -39,6 +39,10 @@ class Knowledge:
         for place, value in _values(exchange):
             self._remember(place, value)
 
+    def forget_state(self) -> None:
+        """Drop what was seen of the targets' things: they are gone."""
+        self._others.clear()
+
     def snapshot(self, request: Request, target: str) -> Known:
         """What is known of a target when `request` is mutated for it."""
         owner = owner_of(request, self._identities, self._signer)

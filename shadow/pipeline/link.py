@@ -1,15 +1,18 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import count
 
 import msgspec
 
 from shadow.model import (
+    CONVERSATIONS,
     Edit,
     Event,
     Exchange,
+    Identity,
+    Message,
     NoReply,
     Outcome,
     Parcel,
@@ -19,15 +22,24 @@ from shadow.model import (
     Silence,
     TargetSeen,
     Wire,
+    with_field,
 )
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.rewording import Rewording
 from shadow.pipeline.ways import HTTP2, Refusal, never_refuses
 from shadow.replay import Breaker, Correlation, Sending, Synchronised, Target, Transport
 
+CALM = "calm"
+"""Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
 
 _DOWN = NoReply(Silence.REFUSED, "the target is down")
+_MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
+"""Conversations that may change state."""
+_OWN_LANE = "shadow"
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -44,6 +56,9 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    protocol: str = "http"
+    messages: tuple[Message, ...] = ()
+    """A conversation as recorded."""
 
     @property
     def pause_seconds(self) -> float:
@@ -57,7 +72,7 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Link:
-    """The way to one target. The first of `transports` that can say a request carries it."""
+    """The way to one target. The first of `transports` that can say all of a case carries it."""
 
     def __init__(
         self,
@@ -71,7 +86,14 @@ class Link:
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
         http2_refusal: Refusal = never_refuses,
+        gate: Gate | None = None,
+        resumed: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """`gate` is that of all targets' writes; None where nobody ever holds it.
+
+        `resumed` is awaited before each sending: it returns once the run is not paused.
+        """
+        self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
@@ -81,6 +103,7 @@ class Link:
         self._stopping = stopping
         self._hear = hear
         self._http2_refusal = http2_refusal
+        self._resumed = resumed
         self._trials = count(1)
         self._is_up: bool | None = None
 
@@ -95,9 +118,29 @@ class Link:
     ) -> Ready:
         """The exchange's request (or `request`, made of it) ready for this target; see `Preparation.of`."""
         trial = next(self._trials)
+        if exchange.protocol in CONVERSATIONS:
+            return self._prepared_talk(exchange, session, trial, salt)
         return Ready(
             self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
         )
+
+    def conditional(self, ready: Ready, tag: bytes) -> Ready:
+        """A prepared request that asks for the change of what bears `tag`, signed again."""
+        headers = with_field(ready.request.headers, b"If-Match", tag)
+        changed = msgspec.structs.replace(ready.request, headers=headers)
+        return msgspec.structs.replace(ready, request=self._preparation.signed(changed))
+
+    def begin_pass(self, number: int) -> None:
+        """Forget which value stands for which: the same traffic comes again, as from other clients."""
+        self.correlation.forget_all()
+        self._preparation.begin_pass(number)
+
+    def _prepared_talk(self, exchange: Exchange, session: str, trial: int, salt: str) -> Ready:
+        """A conversation; a WebSocket's handshake is prepared as any request."""
+        request = exchange.request
+        if exchange.protocol == "websocket":
+            request = self._preparation.of(exchange, session, trial=trial, salt=salt)
+        return Ready(request, protocol=exchange.protocol, messages=exchange.messages)
 
     def mutate(self, ready: Ready, mutate: MutateFor, session: str, salt: str) -> Ready | None:
         """The mutant of a prepared request, signed again where it should be; None if there is none."""
@@ -108,16 +151,26 @@ class Link:
             return Ready(edit.request, edit.wire, edit.what)
         return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
 
-    def carriers(self, ready: Ready) -> frozenset[str]:
-        """Names of the transports that can say `ready` exactly."""
-        sending = Sending(ready.request, ready.wire)
-        return frozenset(name for name, each in self._transports.items() if each.can_send(sending))
+    @property
+    def carriers(self) -> Iterable[str]:
+        """Names of the transports of HTTP/1.1, the preferred first."""
+        return [name for name in self._transports if name not in (CALM, HTTP2)]
+
+    def can_send(self, ready: Ready, via: str) -> bool:
+        """Whether the transport called `via` can say `ready` exactly."""
+        transport = self._transports.get(via)
+        return transport is not None and transport.can_send(Sending(ready.request, ready.wire))
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
         if not await self._has_turn():
             return _DOWN
-        outcome = await self._transports[via].send(self._sending(ready, session))
+        sending = self._sending(ready, session)
+        if self._may_write(ready):
+            async with self._gate.passes():
+                outcome = await self._carry(sending, via, parcel)
+        else:
+            outcome = await self._carry(sending, via, parcel)
         return self._noted(outcome, parcel)
 
     async def http2_refusal(self) -> str:
@@ -137,7 +190,12 @@ class Link:
                 return [_DOWN] * len(readies)
         transport = self._transports[via]
         assert isinstance(transport, Synchronised)
-        outcomes = await transport.send_together([self._sending(ready, session) for ready in readies])
+        sendings = [self._sending(ready, session) for ready in readies]
+        if any(map(self._may_write, readies)):
+            async with self._gate.passes():
+                outcomes = await transport.send_together(sendings)
+        else:
+            outcomes = await transport.send_together(sendings)
         return [self._noted(outcome, parcel) for outcome in outcomes]
 
     async def _has_turn(self) -> bool:
@@ -146,10 +204,17 @@ class Link:
             if self._stopping.is_set() and not self._breaker.is_up:
                 return False
             await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+        if self._resumed is not None:
+            await self._resumed()
         return True
 
     def _sending(self, ready: Ready, session: str) -> Sending:
-        return Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        return Sending(
+            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
+        )
+
+    def _may_write(self, ready: Ready) -> bool:
+        return may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE
 
     def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
         """`outcome`, told to the breaker and to the sinks."""
@@ -161,11 +226,48 @@ class Link:
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
 
+    def own(self, request: Request, identity: Identity | None = None) -> Ready:
+        """A request of the configuration's own, ready to be sent."""
+        return Ready(self._preparation.own(request, next(self._trials), identity))
+
+    async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
+        """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
+        made = self.own(request).request
+        calm = self._transports.get(CALM, self._transports["raw"])
+        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
+
+    async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
+        if sending.protocol == "websocket":
+            return await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+        return await self._transports[via].send(sending)
+
+    async def _send_reworded(self, sending: Sending, *, is_shared: bool) -> Outcome:
+        """A WebSocket, whose messages name what its server, or another answer, has named."""
+        wording = Rewording(
+            self.correlation, sending.request, sending.messages, sending.lane, is_shared=is_shared
+        )
+        outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=wording))
+        if isinstance(outcome, Reply):
+            wording.learn(outcome.messages)
+        return outcome
+
+    async def look(self, ready: Ready, session: str) -> Outcome:
+        """What came back over a calm network. Does not wait, though the target count as down."""
+        sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        outcome = await self._transports[CALM].send(sending)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""
         if exchange.response is not None and isinstance(outcome, Reply):
             self.correlation.learn(
-                exchange.response, outcome.response, session, request=exchange.request, is_shared=is_shared
+                exchange.response,
+                outcome.response,
+                session,
+                request=exchange.request,
+                is_shared=is_shared,
+                exchange=exchange.index,
             )
 
     @property

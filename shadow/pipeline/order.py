@@ -8,9 +8,11 @@ side by side here too.
 
 import asyncio
 import dataclasses
+import re
 from dataclasses import dataclass
+from typing import Protocol
 
-from shadow.model import Exchange, Request, fields
+from shadow.model import Exchange, Request, Wire
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
 """Methods that do not write (RFC 9110 §9.2.1, RFC 4918, and the QUERY draft)."""
@@ -21,13 +23,28 @@ def is_write(method: bytes) -> bool:
     return method not in SAFE_METHODS
 
 
-_OVERRIDES = (b"x-http-method-override", b"x-http-method", b"x-method-override")
+_OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+_OVERRIDE_LINE = re.compile(
+    rb"\nx-(?:http-method-override|http-method|method-override)[ \t]*:", re.IGNORECASE
+)
+_PARAMETER = re.compile(rb"(?:_|%5f)method(?:%5d|\])?[\"']?\s*[=:\r]|name=[\"']?_method", re.IGNORECASE)
+"""In a query, a form, JSON or multipart, as frameworks take it."""
+_START_LINE = re.compile(rb"(?:^|\n)([^\s]{1,64})[ \t]+[^\s]+[ \t]+HTTP/")
 
 
-def may_write(request: Request) -> bool:
-    """Whether `request` may change state: by its method, or by a field or parameter that overrides it."""
-    overrides = [value for name in _OVERRIDES for value in fields(request.headers, name)]
-    return is_write(request.method) or bool(overrides) or b"_method=" in request.target
+def may_write(request: Request, wire: Wire | None = None) -> bool:
+    """Whether `request`, or what is sent in its place, may change state: by its method, or by a field or a
+    parameter that overrides it. Bytes may hold more requests than one."""
+    if is_write(request.method) or any(name.lower() in _OVERRIDES for name, _ in request.headers):
+        return True
+    if _PARAMETER.search(request.target) or (request.body and _PARAMETER.search(request.body)):
+        return True
+    return wire is not None and _bytes_may_write(b"".join(wire.segments))
+
+
+def _bytes_may_write(sent: bytes) -> bool:
+    methods = {method.upper() for method in _START_LINE.findall(sent)}
+    return any(map(is_write, methods)) or bool(_OVERRIDE_LINE.search(sent) or _PARAMETER.search(sent))
 
 
 @dataclass(eq=False, slots=True)
@@ -39,6 +56,8 @@ class Turn:
     """When the live answer began."""
     original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    due_at: float | None = None
+    """When it was to be sent, in the clock of `time.monotonic`; None without a schedule."""
     is_settled: bool = False
     """Whether the exchange's fate has been told."""
 
@@ -54,12 +73,20 @@ class Turn:
         self.done.set()
 
 
+class Orders(Protocol):
+    """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
+
+    def enter(self, exchange: Exchange, session: str) -> Turn: ...
+
+    def forget(self, session: str, turn: Turn) -> None: ...
+
+
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
 
 class Order:
-    """Gives out turns; `enter` is called in the order in which exchanges were completed live."""
+    """The order of all exchanges of one process."""
 
     def __init__(self) -> None:
         self._last: dict[str, Turn] = {}
@@ -69,7 +96,7 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method):
+        if is_write(exchange.request.method) and exchange.protocol != "dns":
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:

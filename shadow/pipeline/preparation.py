@@ -7,10 +7,14 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.model import Exchange, Request, Signs, field, with_field, without_field
+from shadow.model import Exchange, Identity, Request, Signs, field, with_field, without_field
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_ABSOLUTE = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*")
+
+_NONCE = "0f" * 16
+"""Of what form the nonces of requests are that were never recorded."""
 
 
 class Preparation:
@@ -32,6 +36,7 @@ class Preparation:
         self._run = run
         self._keeps_host = keeps_host
         self._clock = clock
+        self._pass = ""
         self._checked: tuple[Request | None, bool] = None, False
         """The latest recorded request whose signature was looked at, and whether it was a stranger's."""
 
@@ -60,9 +65,27 @@ class Preparation:
         if self._is_strange(exchange):
             return self.marked(request, trial)
         translated = self._with_host(self._correlation.translate(request, session))
-        if salt:
+        if salt or self._pass:
             translated = self._with_fresh_idempotency_key(translated, salt)
         return self.signed(self.marked(translated, trial), seen_at=exchange.seen_at, salt=f"{salt}:{use}")
+
+    def own(self, request: Request, trial: int, identity: Identity | None = None) -> Request:
+        """A request that the configuration has, below the target's prefix, with its Host, marked, and with
+        the credentials of `identity`."""
+        prefix = self._target.path_prefix.encode()
+        headers = with_field(request.headers, b"Host", self._target.authority.encode())
+        headers = (*headers, *identity.headers) if identity else headers
+        made = self.marked(
+            msgspec.structs.replace(request, target=prefix + request.target, headers=headers), trial
+        )
+        if identity is None or not identity.key or self._signer is None:
+            return made
+        nonce = _like(_NONCE, f"{self._run}:own:{trial}")
+        return self._signer.sign(made, key=identity.key, at=self._clock(), nonce=nonce) or made
+
+    def begin_pass(self, number: int) -> None:
+        """From now on one recorded nonce or Idempotency-Key becomes another than before, once more."""
+        self._pass = f"pass {number}:"
 
     def edited(self, request: Request, session: str, *, salt: str) -> Request:
         """A prepared request after an edit: live values that the edit brought in translated, signed anew."""
@@ -98,14 +121,22 @@ class Preparation:
     def _with_host(self, request: Request) -> Request:
         if self._keeps_host:
             return request
-        headers = with_field(request.headers, b"Host", self._target.authority.encode())
+        authority = self._target.authority.encode()
+        headers = with_field(request.headers, b"Host", authority)
+        if not request.target.startswith(b"/") and (absolute := _ABSOLUTE.match(request.target)):
+            target = b"%b://%b%b" % (
+                self._target.scheme.encode(),
+                authority,
+                request.target[absolute.end() :],
+            )
+            return msgspec.structs.replace(request, headers=headers, target=target)
         return msgspec.structs.replace(request, headers=headers)
 
     def _with_fresh_idempotency_key(self, request: Request, salt: str) -> Request:
         key = field(request.headers, b"idempotency-key")
         if key is None:
             return request
-        fresh = _like(key.decode("latin-1"), f"{self._run}:{salt}").encode()
+        fresh = _like(key.decode("latin-1"), f"{self._run}:{self._pass}{salt}").encode()
         return msgspec.structs.replace(
             request, headers=with_field(request.headers, b"Idempotency-Key", fresh)
         )
@@ -115,7 +146,9 @@ class Preparation:
         if name is None:
             return None
         recorded = field(request.headers, name.lower().encode())
-        return None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{salt}")
+        return (
+            None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{self._pass}{salt}")
+        )
 
 
 def _like(nonce: str, salt: str) -> str:

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from shadow.judge import Causes, Sighting, finding, is_at_least
-from shadow.model import Event, Finding, Found, Trial
+from shadow.judge.retelling import command
+from shadow.model import CONVERSATIONS, Event, Finding, Found, Trial
 from shadow.pipeline.link import Ready
 
 type Report = Callable[[Trial, str, Ready | None], None]
@@ -45,13 +46,20 @@ class Reporting:
                 told,
                 confirmed=first.times,
                 request=first.ready.request if first.ready else None,
-                is_exact=first.ready is not None and first.ready.wire is None,
+                is_exact=first.ready is not None and first.ready.wire is None and not _is_talk(first.ready),
                 origin=self._origin,
+                shell=self._shell(first.ready),
             )
             before = self._earlier.get(made.id)
             if before is not None:
                 made = _added(before, made)
             self._hear(Found(made, is_new=sighting.is_new and before is None))
+
+    def _shell(self, ready: Ready | None) -> str | None:
+        """A command line that says a conversation again; None for requests, which curl can say."""
+        if ready is None or not _is_talk(ready):
+            return None
+        return command(ready.protocol, ready.request, ready.messages, self._origin)
 
     def _shown(self, sighting: Sighting, latest: _First) -> _First:
         first = self._first.setdefault(sighting.cause.id, latest)
@@ -59,6 +67,10 @@ class Reporting:
             return first
         self._first[sighting.cause.id] = latest
         return latest
+
+
+def _is_talk(ready: Ready) -> bool:
+    return ready.protocol in CONVERSATIONS
 
 
 def _added(before: Finding, now: Finding) -> Finding:

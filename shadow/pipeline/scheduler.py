@@ -40,6 +40,8 @@ class Scheduler[M: Mutator | SessionMutator]:
         self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
         self._tries: dict[tuple[str, str], int] = {}
+        self.on_tried: Callable[[str, str], None] | None = None
+        """Told of endpoint and mutator of what is tried here, for others to `take_over`."""
 
     def deal[E](
         self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
@@ -53,11 +55,17 @@ class Scheduler[M: Mutator | SessionMutator]:
             if dealt >= count:
                 return
             made = attempt(mutator)
-            key = (endpoint, mutator.name)
-            self._tries[key] = self._tries.get(key, 0) + 1
+            self.take_over(endpoint, mutator.name, 1)
+            if self.on_tried is not None:
+                self.on_tried(endpoint, mutator.name)
             if made is not None:
                 dealt += 1
                 yield mutator, made
+
+    def take_over(self, endpoint: str, mutator: str, count: int) -> None:
+        """Count tries, made here or by another process."""
+        key = (endpoint, mutator)
+        self._tries[key] = self._tries.get(key, 0) + count
 
     def _ranked(self, endpoint: str, exchange: int) -> list[M]:
         def drawn(word: str) -> int:

@@ -1,40 +1,47 @@
-"""Which captured exchanges are worked on, and which session they belong to."""
+"""Which captured exchanges are worked on."""
 
 import hashlib
 from fnmatch import fnmatchcase
 
-from shadow.model import Exchange, Fate, Request, Signs, field, fields
+from shadow.model import Exchange, Fate, field
+from shadow.pipeline.reach import unreachable
 from shadow.replay import is_own
 from shadow.wire.http1_form import is_multiplexed
-
-_REPLAYED = frozenset({"http", "grpc"})
 
 
 class Scope:
     """Decides by filters and by the session's hash. `sample` is the share of sessions taken."""
 
     def __init__(
-        self, *, include: tuple[str, ...], exclude: tuple[str, ...], sample: float, seed: int
+        self,
+        *,
+        include: tuple[str, ...],
+        exclude: tuple[str, ...],
+        sample: float,
+        seed: int,
+        scheme: str = "http",
     ) -> None:
+        """`scheme` is the targets'."""
         self._include = include
         self._exclude = exclude
         self._sample = sample
         self._seed = seed
+        self._scheme = scheme
 
     def refusal(self, exchange: Exchange, session: str) -> tuple[Fate, str] | None:
         """The fate and the reason of an exchange that is not worked on; None for one that is.
 
         Exchanges are to be `replayable`: a request that is still of another version cannot be.
         """
-        if exchange.protocol not in _REPLAYED:
-            return Fate.FILTERED, f"protocol {exchange.protocol} is not replayed"
+        if why := unreachable(exchange, self._scheme):
+            return Fate.FILTERED, why
         if is_multiplexed(exchange.request):
             return Fate.FILTERED, "the request cannot be said over HTTP/1.1"
         if _became_http2(exchange):
             return Fate.FILTERED, "answered over HTTP/2, and replayed as it was there"
         if is_own(exchange.request):
             return Fate.FILTERED, "sent by shadow itself"
-        line = _line(exchange.request)
+        line = _line(exchange)
         if self._include and not any(fnmatchcase(line, pattern) for pattern in self._include):
             return Fate.FILTERED, "not in scope.include"
         if any(fnmatchcase(line, pattern) for pattern in self._exclude):
@@ -42,25 +49,6 @@ class Scope:
         if self._sample < 1.0 and _share(f"{self._seed}:{session}") >= self._sample:
             return Fate.SAMPLED_OUT, "session not in the sample"
         return None
-
-
-def session_of(exchange: Exchange, by: str, signer: Signs | None) -> str:
-    """The session's name under `by` (``[session] by``); the connection's where the request does not say."""
-    request = exchange.request
-    kind, _, name = by.partition(":")
-    if kind == "identity" and signer is not None:
-        key = signer.key_id(request)
-        return f"key:{key}" if key else exchange.session
-    if kind == "header" and (value := field(request.headers, name.lower().encode())) is not None:
-        return f"{by}={value.decode('latin-1')}"
-    if kind == "cookie":
-        wanted = name.encode() + b"="
-        for pair in (
-            pair.strip() for line in fields(request.headers, b"cookie") for pair in line.split(b";")
-        ):
-            if pair.startswith(wanted):
-                return f"{by}={pair[len(wanted) :].decode('latin-1')}"
-    return exchange.session
 
 
 def _became_http2(exchange: Exchange) -> bool:
@@ -71,7 +59,11 @@ def _became_http2(exchange: Exchange) -> bool:
     return (field(response.headers, b"upgrade") or b"").strip().lower() == b"h2c"
 
 
-def _line(request: Request) -> str:
+def _line(exchange: Exchange) -> str:
+    """What the filters see: of conversations without a handshake the protocol and the live service."""
+    request = exchange.request
+    if not request.method:
+        return f"{exchange.protocol.upper()} {exchange.live}"
     return f"{request.method.decode('latin-1')} {request.target.split(b'?', 1)[0].decode('latin-1')}"
 
 

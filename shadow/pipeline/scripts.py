@@ -1,6 +1,6 @@
 """Runs a script: a session's requests, some of them changed, against one target with ids of its own."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
 from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence
@@ -8,6 +8,9 @@ from shadow.pipeline.environment import Answers, Environment, Pair, together
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Link, MutateFor, Ready
 from shadow.pipeline.order import is_write
+
+type Own = Callable[[Link, str, str], Ready]
+"""Makes a step ready that stems from no recorded request: for a target, in a session, with a salt."""
 
 _NOT_EDITABLE = NoReply(Silence.UNSENT, "nothing here to edit")
 
@@ -32,17 +35,19 @@ class Scripts:
         parcel: Parcel,
         mutate: MutateFor | None = None,
         is_serial: bool = False,
+        own: Mapping[int, Own] | None = None,
     ) -> list[Answers]:
         """One pair of outcomes for each step.
 
         `past` is the session that the steps' origins count in. `mutate` edits the judged steps as they leave;
-        `is_serial` sends a burst one by one.
+        `is_serial` sends a burst one by one. `own` makes the steps at those positions ready, which teach
+        nothing.
         """
         scope = f"script-{next(self._runs)}"
         ways = [await self._environment.ways.of_step(past[step.origin]) for step in script.steps]
 
         async def on(link: Link) -> list[Outcome]:
-            run = _Run(link, script, past, scope, parcel, mutate, ways)
+            run = _Run(link, script, past, scope, parcel, mutate, ways, own or {})
             try:
                 return await run.all_steps(is_serial=is_serial)
             finally:
@@ -71,6 +76,7 @@ class _Run:
         parcel: Parcel,
         mutate: MutateFor | None,
         ways: Sequence[str],
+        own: Mapping[int, Own],
     ) -> None:
         """`ways` are the transports of the steps: those of one recorded exchange never differ by it."""
         self._link = link
@@ -80,6 +86,7 @@ class _Run:
         self._scope = scope
         self._parcel = parcel
         self._mutate = mutate
+        self._own = own
         self._sent: dict[int, Ready] = {}
 
     async def all_steps(self, *, is_serial: bool) -> list[Outcome]:
@@ -89,6 +96,8 @@ class _Run:
             readies = [self._ready(position) for position in burst]
             answers = await self._send_burst(readies, [self._ways[position] for position in burst])
             for position, outcome in zip(burst, answers, strict=True):
+                if position in self._own:
+                    continue
                 origin = self._past[self._script.steps[position].origin]
                 self._link.learn(origin, outcome, self._scope, is_shared=False)
             outcomes += answers
@@ -104,6 +113,8 @@ class _Run:
 
     def _ready(self, position: int) -> Ready | None:
         step = self._script.steps[position]
+        if position in self._own:
+            return self._own[position](self._link, self._scope, f"{self._scope}:{position}")
         if step.same_as is not None:
             return self._sent.get(step.same_as)
         ready: Ready | None = self._link.prepare(

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mutators import SessionMutator, dice
-from shadow.judge import Evidence, classify, judge
+from shadow.judge import Evidence, classify, is_cut, judge
 from shadow.model import (
     AnswerClass,
     Event,
@@ -32,6 +32,7 @@ from shadow.pipeline.order import may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.traces import Trace, Traces
 from shadow.wire.http1 import serialise_request
 
 type Past = Sequence[Exchange]
@@ -54,7 +55,10 @@ class SessionTrials:
         may_write: bool,
         hear: Callable[[Event], None],
         report: Report,
+        traces: Traces | None = None,
     ) -> None:
+        """Without `traces` nobody looks at what rejected steps leave behind."""
+        self._traces = traces
         self._scripts = scripts
         self._scheduler = scheduler
         self._judging = judging
@@ -130,7 +134,14 @@ class SessionTrials:
         if mutator.expect is Expect.ONCE and not await self._is_refused_in_a_row(script, past):
             why = "sent one after the other, more than one copy succeeds"
             return script.judged[0], Judgement(Verdict.UNDECIDED, why), None
-        answers = await self._scripts.run(script, past, parcel=parcel)
+        trace: Trace = ()
+        framed = None
+        if self._traces is not None and mutator.expect is Expect.REJECT:
+            framed = self._traces.framed(script, past)
+        if self._traces is not None and framed is not None:
+            answers, trace = await self._traces.run(framed, past, parcel=parcel)
+        else:
+            answers = await self._scripts.run(script, past, parcel=parcel)
         if not all(_has_succeeded(answers[at]) for at in script.needs):
             why = "a step that it builds on did not succeed"
             return script.judged[0], Judgement(Verdict.UNDECIDED, why), answers[script.judged[0]]
@@ -138,7 +149,7 @@ class SessionTrials:
             return script.judged[0], self._judge_burst(mutator, script, answers), answers[script.judged[0]]
         at, judgement = script.judged[-1], Judgement(Verdict.PASSED)
         for at in script.judged:
-            judgement = self._judge_step(mutator, script, past, at, answers)
+            judgement = self._judge_step(mutator, script, past, at, answers, trace)
             if judgement.verdict is Verdict.FAILED:
                 break
         return at, judgement, answers[at]
@@ -147,6 +158,8 @@ class SessionTrials:
         """Whether of copies sent one by one exactly one succeeds, or all tell of the same effect."""
         answers = await self._scripts.run(script, past, parcel=Parcel.REPEAT, is_serial=True)
         judged = [answers[at].candidate for at in script.judged]
+        if any(map(is_cut, judged)):
+            return False
         bodies = {
             each.response.body
             for each in judged
@@ -171,7 +184,13 @@ class SessionTrials:
         )
 
     def _judge_step(
-        self, mutator: SessionMutator, script: Script, past: Past, at: int, answers: list[Answers]
+        self,
+        mutator: SessionMutator,
+        script: Script,
+        past: Past,
+        at: int,
+        answers: list[Answers],
+        trace: Trace,
     ) -> Judgement:
         """One step's verdict; its control is the same request earlier in the script, or else the live
         answer."""
@@ -198,6 +217,7 @@ class SessionTrials:
                 control.baseline if has_order and answer.baseline is not None else None,
                 self._judging.between(endpoint, control.candidate, answer.candidate) if is_same else (),
                 self._judging.between(endpoint, control.baseline, answer.baseline) if is_same else None,
+                trace=trace,
                 is_stated=mutator.is_stated,
             )
         )

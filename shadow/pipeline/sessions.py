@@ -42,6 +42,14 @@ class Sessions:
         past = self._past.get(session)
         return tuple(each for each in past.exchanges if each.index < exchange.index) if past else ()
 
+    def names(self) -> set[str]:
+        """The sessions that are remembered."""
+        return set(self._past)
+
+    def clear(self) -> None:
+        """Forget all of them."""
+        self._past.clear()
+
     def quiet(self, now: float, *, is_over: bool = False) -> list[tuple[str, tuple[Exchange, ...]]]:
         """Each session that has been quiet long enough, once; all of them when the run `is_over`."""
         ripe = []

@@ -2,14 +2,18 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from shadow.feed.frames import TAP_SECONDS_BOUNDS, Hello, Ledger
 from shadow.feed.receiver import Gone, Listener, receive
-from shadow.model import Event, Exchange, Fate, FramesSeen, SentLate, Settled, TapTimed
-from shadow.pipeline.intake import Intake
+from shadow.model import Event, Exchange, Fate, FramesSeen, Settled, TapTimed
+from shadow.pipeline.intake import Takes
 from shadow.replay import Pacer
 
 _WATCH_SECONDS = 1.0
@@ -25,7 +29,11 @@ class Source(Protocol):
         """How many exchanges each tap says it saw, by the tap's name; none that does not count itself."""
         ...
 
-    async def feed(self, intake: Intake, hear: Hear) -> None: ...
+    async def feed(self, intake: Takes, hear: Hear) -> None: ...
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        """When `exchange` was to leave, in the loop's clock; None without a schedule. To be asked once."""
+        ...
 
 
 class Recorded:
@@ -35,22 +43,72 @@ class Recorded:
         self._items = items
         self._pacer = pacer
         self.captured: Mapping[str, int] = {}
+        self._due: dict[int, float] = {}
+        """By index, of those that wait in the intake."""
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         for item in self._items:
             if isinstance(item, Settled):
                 hear(item)
                 continue
             try:
-                late_seconds = await self._pacer.wait(item.seen_at)
-                if self._pacer.pace.speed or self._pacer.pace.per_second:
-                    hear(SentLate(late_seconds))
+                due_at = await self._pacer.wait(item.seen_at)
+                if due_at is not None:
+                    self._due[item.index] = due_at
                 is_in = await intake.put(item)
             except asyncio.CancelledError:
                 hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
                 raise
             if not is_in:
                 hear(Settled(item.tap, Fate.DROPPED, 1, "the run was stopped", item))
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        return self._due.pop(exchange.index, None)
+
+
+class Looped:
+    """Recorded exchanges again and again: each pass is read afresh, keeps its own time, and begins when the
+    one before it was worked off. Indexes go on counting.
+
+    `open_pass` gives what is read; `passes` is None for as long as the run lasts.
+    """
+
+    def __init__(
+        self,
+        open_pass: Callable[[], AbstractContextManager[Iterable[Exchange | Settled]]],
+        pacer: Pacer,
+        passes: int | None,
+    ) -> None:
+        self._open_pass = open_pass
+        self._pacer = pacer
+        self._passes = passes
+        self._now: Recorded | None = None
+        self._next_index = 0
+        self.captured: Mapping[str, int] = {}
+
+    async def feed(self, intake: Takes, hear: Hear) -> None:
+        for number in count(1):
+            before = self._next_index
+            self._pacer.restart()
+            with self._open_pass() as items:
+                self._now = Recorded(self._renumbered(items, before), self._pacer)
+                await self._now.feed(intake, hear)
+            if number == self._passes or self._next_index == before:
+                return
+            if not await intake.end_pass():
+                return
+
+    def take_due(self, exchange: Exchange) -> float | None:
+        return self._now.take_due(exchange) if self._now else None
+
+    def _renumbered(self, items: Iterable[Exchange | Settled], before: int) -> Iterator[Exchange | Settled]:
+        for item in items:
+            if isinstance(item, Settled):
+                yield item
+                continue
+            index = before + item.index
+            self._next_index = max(self._next_index, index + 1)
+            yield msgspec.structs.replace(item, index=index) if before else item
 
 
 class Tapped:
@@ -92,7 +150,7 @@ class Tapped:
         """Take no more; what was taken is worked off."""
         self._stop.set()
 
-    async def feed(self, intake: Intake, hear: Hear) -> None:
+    async def feed(self, intake: Takes, hear: Hear) -> None:
         def on_exchange(exchange: Exchange) -> None:
             if not intake.offer(exchange):
                 hear(Settled(exchange.tap, Fate.DROPPED, 1, "intake full"))
@@ -114,6 +172,9 @@ class Tapped:
             await asyncio.sleep(_WATCH_SECONDS)
         self._stop.set()
 
+    def take_due(self, exchange: Exchange) -> None:
+        """Live traffic has no schedule."""
+
     def _settle(self, hello: Hello, ledger: Ledger, hear: Hear) -> None:
         """Tell what the tap dropped or could not parse since its last ledger."""
         before = self._told.get((hello.run, hello.tap))
@@ -133,6 +194,6 @@ class Tapped:
             (Fate.DROPPED, ledger.dropped, before.dropped),
             (Fate.UNPARSED, ledger.unparsed, before.unparsed),
         ):
-            for why, count in now.items():
-                if more := count - then.get(why, 0):
+            for why, total in now.items():
+                if more := total - then.get(why, 0):
                     hear(Settled(hello.tap, fate, more, why))

@@ -6,10 +6,12 @@ import msgspec
 
 from mutators import Mutator
 from shadow.content.redaction import is_masked
-from shadow.judge import classify
+from shadow.judge import classify, is_cut
 from shadow.model import (
     AnswerClass,
+    Difference,
     Event,
+    Exchange,
     Expect,
     Fate,
     Judged,
@@ -26,15 +28,18 @@ from shadow.model import (
 )
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.confirmation import Confirmation, Confirmed
+from shadow.pipeline.cuts import Cuts
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Ready
 from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
-from shadow.pipeline.ways import HTTP2
+from shadow.pipeline.traces import Traces, Watch, is_conditional
+from shadow.pipeline.ways import HTTP2, Way
 from shadow.wire.http1 import serialise_request
 
 _HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
@@ -62,19 +67,30 @@ class Trials:
         knowledge: Knowledge,
         settings: TrialSettings,
         *,
+        governor: Governor,
         hear: Callable[[Event], None],
         report: Report,
+        traces: Traces | None = None,
     ) -> None:
+        """Without `traces` nobody looks at what rejected mutants leave behind."""
+        self._traces = traces
         self._environment = environment
-        self._dealing = Dealing(environment, scheduler, settings)
+        self._dealing = Dealing(environment, scheduler, settings, governor)
         self._judging = judging
         self._confirmation = confirmation
         self._knowledge = knowledge
         self._settings = settings
+        self._governor = governor
         self._hear = hear
         self._report = report
+        self._cuts = Cuts(environment)
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
         """The latest mutant of an exchange under work that was answered badly."""
+
+    def begin_pass(self, number: int) -> None:
+        """Have both targets meet the same recorded traffic afresh."""
+        for link in self._environment.links:
+            link.begin_pass(number)
 
     async def conduct(self, case: Case, turn: Turn) -> Later | None:
         """Try the exchange and its mutants; `turn` is told when the original has been sent. None where the
@@ -85,9 +101,7 @@ class Trials:
         for `conduct_slow`.
         """
         originals = self._environment.prepare(case.exchange, case.session)
-        way = await self._environment.ways.of(
-            case.exchange, is_sayable=lambda: self._environment.carries(originals, HTTP2)
-        )
+        way = await self._way(case.exchange, originals)
         if way.refusal:
             turn.original_sent()
             turn.is_settled = True
@@ -97,26 +111,49 @@ class Trials:
         via = way.via or self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
+        watch = self._traces.watch(case) if self._traces is not None and mutants else None
+        if watch is not None and early:
+            await watch.begin()
         early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
+        traces = await watch.end(early_answers, is_late=False) if watch is not None and early else {}
         answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
+        self._note(case, answers)
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
         await self._judge_original(
             case, originals, answers, via, doubt=self._doubt(case, originals, early_answers)
         )
+        self._cuts.note(case, answers)
+        await self._look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
             self._judging.note_write(answers, live=case.exchange.response)
         for mutant, answer in early_answers:
-            await self._judge_mutant(case, mutant, _control(case, answer, answers), answer, via)
+            trace = traces.get(mutant.mutator.name, ())
+            await self._judge_mutant(case, mutant, _control(case, answer, answers), answer, via, trace)
+        if watch is not None:
+            watch.is_stale = True
         for mutant in mutants:
             if mutant not in early and mutant not in slow:
-                await self._try_late(case, mutant, answers, via)
+                await self._try_late(case, mutant, answers, via, watch)
         if not case.is_write:
             await self._look_after(case, answers, via)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw")
+
+    async def retell(self, case: Case) -> None:
+        """Send what the session had asked before, as a fresh environment has not heard it."""
+        for each in case.past:
+            readies = self._environment.prepare(
+                each, case.session, f"{each.index}:retold:{case.exchange.index}"
+            )
+            way = await self._way(each, readies)
+            if way.refusal:
+                continue
+            via = way.via or self._environment.carrier([readies]) or "raw"
+            answers = await self._send(case, readies, via, Parcel.REPEAT)
+            self._environment.learn(each, answers, case.session)
 
     async def conduct_slow(self, later: Later) -> None:
         """Try the mutants that take long to send, where nobody waits for them: those that read after a
@@ -133,13 +170,24 @@ class Trials:
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
+        if why := self._governor.doubt:
+            return why
         if is_masked(case.exchange.request):
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
             return "a mutant of it had been accepted before"
+        if doubt := self._cuts.doubt(case):
+            return doubt
+        if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):
+            return "a mutant of it may have been accepted before: its answer was cut short by us"
         if self._environment.names_untold(originals):
             return "it names what the candidate was never seen to have, though the baseline was"
         return ""
+
+    async def _way(self, exchange: Exchange, readies: Pair[Ready]) -> Way:
+        return await self._environment.ways.of(
+            exchange, is_sayable=lambda: self._environment.carries(readies, HTTP2)
+        )
 
     async def _send(self, case: Case, readies: Pair[Ready], via: str, parcel: Parcel) -> Answers:
         return await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
@@ -148,6 +196,8 @@ class Trials:
         """Send a mutant before its original. Where only one target accepts it, the other is given the
         unedited request in its place, so that both have done the same and go on alike."""
         answers = await self._send(case, mutant.readies, via, Parcel.MUTANT)
+        if is_cut(answers.candidate) or is_cut(answers.baseline):
+            return answers  # what took effect is unknown, and nothing may take effect twice because of us
         if answers.baseline is not None and originals.baseline is not None:
             ours, theirs = _succeeded(answers.candidate), _succeeded(answers.baseline)
             if ours != theirs:
@@ -159,6 +209,12 @@ class Trials:
                 if not mutant.readies.candidate.is_same_act(mutant.plain):
                     self._judging.note_write(answers)
         return answers
+
+    def _note(self, case: Case, answers: Answers) -> None:
+        """Tell the governor how the shadow environment does."""
+        for name, outcome in (("candidate", answers.candidate), ("baseline", answers.baseline)):
+            if outcome is not None:
+                self._governor.note(name, case.endpoint, outcome, case.exchange.response)
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
         """Remember the exchange as each target saw it."""
@@ -177,7 +233,7 @@ class Trials:
         """Tell the exchange's fate; False when the candidate was not reached."""
         exchange = case.exchange
         turn.is_settled = True
-        if classify(answers.candidate) is AnswerClass.DOWN:
+        if classify(answers.candidate) is AnswerClass.DOWN and not is_cut(answers.candidate):
             assert isinstance(answers.candidate, NoReply)
             why = f"candidate {answers.candidate.why}"
             self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
@@ -203,7 +259,9 @@ class Trials:
         trial = self._original_trial(case, originals, answers, judgement)
         self._conclude(trial, originals.candidate, confirmed, via)
 
-    async def _try_late(self, case: Case, mutant: Mutant, original: Answers, via: str) -> None:
+    async def _try_late(
+        self, case: Case, mutant: Mutant, original: Answers, via: str, watch: Watch | None = None
+    ) -> None:
         """Send a mutant after its original. One that writes and must have the same answer gets a control
         of its own, in the state that the original left."""
         control = original
@@ -211,22 +269,81 @@ class Trials:
             salt = f"{case.exchange.index}:{mutant.mutator.name}:control"
             again = self._environment.prepare(case.exchange, case.session, salt)
             control = await self._send(case, again, via, Parcel.REPEAT)
+        if not case.is_write or mutant.mutator.expect is Expect.SAME:
+            watch = None
+        if watch is not None:
+            await watch.begin()
+            mutant = self._renewed(case, mutant, watch)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
-        if may_write(mutant.readies.candidate.request):
+        traces = await watch.end([(mutant, answer)], is_late=True) if watch is not None else {}
+        ready = mutant.readies.candidate
+        if may_write(ready.request, ready.wire):
             self._judging.note_write(answer)
-        await self._judge_mutant(case, mutant, control, answer, via)
+        trace = traces.get(mutant.mutator.name, ())
+        await self._judge_mutant(case, mutant, control, answer, via, trace)
+
+    def _renewed(self, case: Case, mutant: Mutant, watch: Watch) -> Mutant:
+        """A mutant of a write on a condition that its original has made void: on the state as it is now.
+
+        Otherwise all that follow the original would be refused for that alone.
+        """
+        tags = watch.tags
+        if tags is None or tags.candidate is None or not is_conditional(case.exchange):
+            return mutant
+        salt = f"{case.exchange.index}:{mutant.mutator.name}"
+        plain = self._environment.prepare(case.exchange, case.session, salt)
+        ours = self._environment.candidate.conditional(plain.candidate, tags.candidate)
+        theirs = plain.baseline
+        if self._environment.baseline is not None and theirs is not None and tags.baseline is not None:
+            theirs = self._environment.baseline.conditional(theirs, tags.baseline)
+        readies = self._environment.mutate(Pair(ours, theirs), mutant.mutate, case.session, salt)
+        return mutant if readies is None else msgspec.structs.replace(mutant, readies=readies)
 
     async def _judge_mutant(
-        self, case: Case, mutant: Mutant, control: Answers, answer: Answers, via: str
+        self,
+        case: Case,
+        mutant: Mutant,
+        control: Answers,
+        answer: Answers,
+        via: str,
+        trace: tuple[Difference, ...] = (),
     ) -> None:
-        judgement = self._judging.mutant(case, mutant, control, answer)
+        """`trace` is what the mutant left behind, as confirmed."""
+        judgement = self._judging.mutant(case, mutant, control, answer, trace)
         confirmed = None
-        if judgement.verdict is Verdict.FAILED:
+        if judgement.verdict is Verdict.FAILED and judgement.differences == trace != ():
+            confirmed = Confirmed(judgement, self._confirmation.all_times)
+        elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
         if not case.is_write and classify(answer.candidate) in _HARMFUL:
             self._harmful[case.exchange.index] = mutant, answer
         trial = _mutant_trial(case, mutant, control, answer, judgement)
         self._conclude(trial, mutant.readies.candidate, confirmed, via)
+        await self._look_after_cut(case, mutant.mutator.name, mutant.readies.candidate, answer.candidate)
+
+    async def _look_after_cut(self, case: Case, mutator: str | None, ready: Ready, cut: Outcome) -> None:
+        """Where a network condition of ours broke the candidate's connection: is it still well?"""
+        if not isinstance(cut, NoReply) or not is_cut(cut):
+            return
+        judgement, after = await self._cuts.aftermath(case, cut)
+        if judgement.verdict is Verdict.PASSED or after is None:
+            return
+        trial = Trial(
+            case.exchange.index,
+            case.endpoint,
+            Kind.NETWORK,
+            mutator,
+            judgement,
+            edits=(*((ready.what,) if ready.what else ()), cut.detail),
+            expect=Expect.SURVIVE,
+            level=Level.NETWORK,
+            sent=_wire_bytes(ready),
+            answer=after.candidate,
+            baseline=after.baseline,
+            seed=self._settings.seed,
+        )
+        is_failed = judgement.verdict is Verdict.FAILED
+        self._conclude(trial, ready, Confirmed(judgement, self._cuts.all_times) if is_failed else None, "")
 
     async def _look_after(self, case: Case, before: Answers, via: str) -> None:
         """Where mutants of a reading request did harm, ask it once more: is the service still well?"""

@@ -2,10 +2,13 @@
 
 from shadow.replay._contract import Sending, Synchronised, Target, Transport
 from shadow.replay.breaker import Breaker, BreakerSettings, Circuit
-from shadow.replay.correlation import Correlation, CorrelationSettings, Mapping
+from shadow.replay.correlation import Correlation, CorrelationSettings
 from shadow.replay.guard import RUN_FIELD, TRIAL_FIELD, Guard, GuardSettings, is_own
+from shadow.replay.memory import Mapping
 from shadow.replay.pacer import Pace, Pacer, due_seconds
 from shadow.replay.raw import RawSettings, RawTransport
+from shadow.replay.safe_mode import Mode, SafeMode, SafeModeSettings
+from shadow.replay.spending import Spending
 
 __all__ = [
     "RUN_FIELD",
@@ -18,11 +21,15 @@ __all__ = [
     "Guard",
     "GuardSettings",
     "Mapping",
+    "Mode",
     "Pace",
     "Pacer",
     "RawSettings",
     "RawTransport",
+    "SafeMode",
+    "SafeModeSettings",
     "Sending",
+    "Spending",
     "Synchronised",
     "Target",
     "Transport",

@@ -1,11 +1,11 @@
 """The contract of a transport: what is sent is a value, and so is what came back, silence included."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from shadow.model import Outcome, Request, Wire, authority
+from shadow.model import Message, Outcome, Request, Wire, authority
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -25,6 +25,10 @@ class Target(msgspec.Struct, frozen=True):
         return authority(self.host, None if self.port == default else self.port)
 
 
+type Wording = Callable[[Message, Sequence[Message]], Message]
+"""A message of the client, as recorded, and what the peer has said so far, to the message to send."""
+
+
 class Sending(msgspec.Struct, frozen=True):
     """One request, ready to leave: translated for its target, signed, marked."""
 
@@ -34,6 +38,24 @@ class Sending(msgspec.Struct, frozen=True):
     timeout_seconds: float = 10.0
     lane: str = ""
     """Sendings of one lane may share a connection and keep their order; usually the session."""
+    protocol: str = "http"
+    """As an `Exchange` has it. Of a conversation, `request` is a WebSocket's handshake, else empty."""
+    messages: tuple[Message, ...] = ()
+    """A conversation as recorded, both sides: the client's are sent, each once the peer has said as much as
+    it had live."""
+    wording: Wording | None = None
+    """What makes the client's messages fit the target; None to send them as they are."""
+
+    @property
+    def size_bytes(self) -> int:
+        """What leaves for it, as HTTP/1.1 says it, save for chunk sizes and trailers."""
+        if self.wire is not None:
+            return sum(map(len, self.wire.segments))
+        request = self.request
+        head = len(request.method) + len(request.target) + len(request.version) + 6
+        fields = sum(len(name) + len(value) + 4 for name, value in request.headers)
+        said = sum(len(each.body) for each in self.messages if each.is_from_client)
+        return head + fields + len(request.body) + said
 
 
 class Transport(Protocol):

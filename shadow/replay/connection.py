@@ -2,14 +2,20 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import struct
 from collections.abc import Sequence
+from time import monotonic
+from typing import cast
+
+import msgspec
 
 from shadow.model import Ending, Response, Wire
 from shadow.replay.guard import Address
 from shadow.wire.http1 import ResponseReader
+from shadow.wire.http1_whole import whole_response
 
 IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"PUT", b"DELETE"))
 """RFC 9110 §9.2.2: only these may be sent again when a kept connection turns out dead."""
@@ -17,11 +23,29 @@ SURPLUS_BYTES_MAX = 65_536
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
 
 
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """How an answer is to be read."""
+
+    method: bytes
+    """Of the request: it tells how the answer is framed."""
+    body_bytes_max: int
+    """Of a longer body this much is kept."""
+    bytes_max: int
+    """It is cut after so many."""
+
+    @property
+    def may_be_plain(self) -> bool:
+        """Whether the fields of the answer alone tell how it is framed."""
+        return self.method not in (b"HEAD", b"CONNECT")
+
+
 class Connection(asyncio.Protocol):
     """One TCP or TLS connection, for one exchange at a time. Its user parks or aborts it afterwards."""
 
     __slots__ = (
+        "_answer",
         "_drained",
+        "_is_whole",
         "_lost",
         "_open",
         "_reader",
@@ -48,37 +72,68 @@ class Connection(asyncio.Protocol):
         self.response: Response | None = None
         self.surplus = b""
         self.first_byte_at = 0.0
-        """Loop time of the answer's first byte; 0.0 before it."""
+        """Monotonic time of the answer's first byte; 0.0 before it."""
         self.idle_since = 0.0
         self._open = open_connections
         self._sock = sock
         self._transport: asyncio.Transport | None = None
+        self._answer: Answer | None = None
+        """How the answer under way is read; None between two."""
         self._reader: ResponseReader | None = None
+        """Made where the answer does not come in one plain piece."""
+        self._is_whole: bool | None = None
+        """Of an answer in one plain piece: whether the connection stays open; None of any other."""
         self._room = 0
         """How many more bytes of the answer are read before it is cut."""
-        self._waiter: asyncio.Future[None] | None = None
+        self._waiter: asyncio.Future[bool] | None = None
         self._drained: asyncio.Future[None] | None = None
         self._lost: asyncio.Future[None] = loop.create_future()
 
-    async def ask(self, payload: bytes, reader: ResponseReader, bytes_max: int) -> None:
-        """Write `payload` and return when its answer is complete, malformed or can no longer come."""
-        self.expect(reader, bytes_max)
+    async def ask(self, payload: bytes, answer: Answer, seconds: float) -> bool:
+        """Write `payload` and return when its answer is complete, malformed or can no longer come: True; or
+        False, after `seconds`."""
+        self.expect(answer)
+        if self._is_settled():
+            return True
         assert self._transport is not None
         self._transport.write(payload)
-        await self.answered()
+        waiter: asyncio.Future[bool] = self.loop.create_future()
+        self._waiter = waiter
+        # a timer is a fifth of what a time limit around the wait would cost
+        timer = self.loop.call_later(seconds, self._settle, False)
+        try:
+            return await waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
 
     def put(self, text: bytes) -> None:
         """Write `text`, unless the connection is gone."""
         if self.is_open and self._transport is not None:
             self._transport.write(text)
 
-    def expect(self, reader: ResponseReader, bytes_max: int) -> None:
-        """From now on what comes in is the answer that `reader` reads; it is cut after `bytes_max`."""
-        self._reader = reader
-        self._room = bytes_max
+    def expect(self, answer: Answer) -> None:
+        """From now on what comes in is the answer that `answer` tells how to read."""
+        self._answer = answer
+        self._reader = None
+        self._is_whole = None
+        self._room = answer.bytes_max
         self.response = None
         self.surplus = b""
         self.first_byte_at = 0.0
+
+    @property
+    def reader(self) -> ResponseReader:
+        """What reads the answer that is expected, or was last."""
+        if self._reader is None:
+            answer = self._answer or Answer(b"GET", 0, 0)
+            self._reader = ResponseReader(answer.method, max_body_bytes=answer.body_bytes_max)
+        return self._reader
+
+    @property
+    def stays_open(self) -> bool:
+        """Whether the connection may carry another exchange, as far as a complete answer says."""
+        return self.reader.keeps_open if self._is_whole is None else self._is_whole
 
     async def answered(self) -> None:
         """Return when the answer that is expected is complete, malformed or can no longer come."""
@@ -130,8 +185,8 @@ class Connection(asyncio.Protocol):
 
     def park(self) -> None:
         """The exchange is over and the connection is kept; bytes that come now are nobody's and close it."""
-        self._reader = None
-        self.idle_since = self.loop.time()
+        self._answer = self._reader = None
+        self.idle_since = monotonic()
 
     def reset(self) -> None:
         """Close with RST."""
@@ -150,21 +205,29 @@ class Connection(asyncio.Protocol):
         await asyncio.shield(self._lost)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # which uvloop's does not inherit from
         self.is_open = True
         self._open.add(self)
 
     def data_received(self, data: bytes) -> None:
-        reader = self._reader
-        if reader is None:
+        answer = self._answer
+        if answer is None:
             self.abort()
             return
-        if not self.first_byte_at:
-            self.first_byte_at = self.loop.time()
         if self.response is not None:
             self.surplus += data[: SURPLUS_BYTES_MAX - len(self.surplus)]
             return
+        if not self.first_byte_at:
+            self.first_byte_at = monotonic()
+            if self._reader is None and answer.may_be_plain:
+                found = whole_response(data, answer.body_bytes_max)
+                if found is not None:
+                    self.response, self._is_whole = found
+                    self._settle()
+                    return
+        self._read(self.reader, data)
+
+    def _read(self, reader: ResponseReader, data: bytes) -> None:
         if reader.error is not None:
             return
         self.response = reader.feed(data)
@@ -181,7 +244,11 @@ class Connection(asyncio.Protocol):
                 self._settle()
 
     def eof_received(self) -> None:
-        """Nothing can follow, so nothing is waited for: not even that the rest of a request is taken."""
+        """Nothing can follow, so nothing is waited for: not even that the rest of a request is taken.
+
+        What uvloop reports as an end may be a reset that followed the last bytes at once.
+        """
+        self.loss = self._reset_seen()
         self.abort()
         self._settle()
 
@@ -204,13 +271,22 @@ class Connection(asyncio.Protocol):
             self._lost.set_result(None)
         self._settle()
 
-    def _is_settled(self) -> bool:
-        reader = self._reader
-        return self.response is not None or not self.is_open or reader is None or reader.error is not None
+    def _reset_seen(self) -> OSError | None:
+        """What the socket failed with, where the loop has not told it."""
+        try:
+            number = self._sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        except OSError as error:
+            return error
+        return OSError(number, os.strerror(number)) if number else None
 
-    def _settle(self) -> None:
+    def _is_settled(self) -> bool:
+        if self.response is not None or not self.is_open or self._answer is None:
+            return True
+        return self._reader is not None and self._reader.error is not None
+
+    def _settle(self, is_heard: bool = True) -> None:
         if self._waiter is not None and not self._waiter.done():
-            self._waiter.set_result(None)
+            self._waiter.set_result(is_heard)
 
     async def _flushed(self) -> None:
         if self._drained is not None:

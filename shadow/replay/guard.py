@@ -13,7 +13,9 @@ import msgspec
 
 from shadow.errors import ConfigError, TargetError, UnsafeError
 from shadow.model import Request, field
-from shadow.replay._contract import Target
+from shadow.replay._contract import Sending, Target
+from shadow.replay.elsewhere import elsewhere
+from shadow.replay.spending import Spending
 
 RUN_FIELD = b"Shadow-Run"
 TRIAL_FIELD = b"Shadow-Trial"
@@ -24,6 +26,8 @@ NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 §2.1: the last 32 bit
 type Ip = IPv4Address | IPv6Address
 type Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """Host name or literal, and port, to IP addresses as text; raises OSError where there are none."""
+type Detour = Callable[[Sequence["Address"]], Awaitable[Sequence["Address"]]]
+"""Checked addresses to those that lead there by way of a relay of our own."""
 
 
 class GuardSettings(msgspec.Struct, frozen=True):
@@ -37,6 +41,8 @@ class GuardSettings(msgspec.Struct, frozen=True):
     """Sending stops for good as soon as this file exists."""
     requests_max: int | None = None
     """How many requests may be sent in all; None for no limit."""
+    bytes_max: int | None = None
+    """How many bytes of requests may be sent in all; None for no limit."""
     requests_per_second_max: float | None = None
     """Ceiling over all targets together; a request above it waits. None for no ceiling."""
 
@@ -68,6 +74,11 @@ class Guard:
         self.halted = ""
         """Why nothing may be sent any more; empty while all is well. It never becomes empty again."""
         self.admitted = 0
+        """Requests."""
+        self.admitted_bytes = 0
+        """Of their heads and bodies."""
+        self.spending: Spending | None = None
+        """Where other processes send for the same run: what all have sent."""
         self._killed = ""
         """Why not even what was admitted already may be sent; empty while it may."""
         self._targets = tuple(targets)
@@ -78,6 +89,11 @@ class Guard:
         self._clock = clock
         self._next_look_at = 0.0
         self._next_slot_at = 0.0
+        self._detours: dict[Target, Detour] = {}
+
+    def lead(self, target: Target, detour: Detour) -> None:
+        """From now on `addresses` of `target` are those that `detour` gives for the checked ones."""
+        self._detours[target] = detour
 
     async def check(self) -> None:
         """Return if every target may be used. Raises UnsafeError, or TargetError for an unknown name."""
@@ -102,11 +118,27 @@ class Guard:
         if trouble:
             self.halted = self._killed = trouble
             raise UnsafeError(trouble)
-        return tuple(Address(text, target.port) for text in found)
+        checked = tuple(Address(text, target.port) for text in found)
+        detour = self._detours.get(target)
+        return checked if detour is None else tuple(await detour(checked))
 
-    async def turn(self) -> str:
-        """Wait until one request may be sent, and return an empty string; or say why it must not be."""
-        refusal = self.admit()
+    @property
+    def is_killed(self) -> bool:
+        """Whether not even what is under way may go on."""
+        return bool(self._why_killed())
+
+    def halt(self, why: str) -> None:
+        """Have nothing sent any more, not even what was admitted already."""
+        if not self._killed:
+            self._killed = why
+        self.halted = self.halted or why
+
+    async def turn(self, sending: Sending | None = None, target: Target | None = None) -> str:
+        """Wait until one request may be sent, and return an empty string; or say why it must not be.
+
+        `sending` is what is to be sent to `target`; without it one request of no bytes is counted.
+        """
+        refusal = self.admit(sending, target)
         if refusal:
             return refusal
         wait_seconds = self.wait_seconds()
@@ -117,14 +149,22 @@ class Guard:
         if killed:
             self.halted = killed
             self.admitted -= 1
+            size_bytes = sending.size_bytes if sending else 0
+            self.admitted_bytes -= size_bytes
+            if self.spending is not None:
+                self.spending.take_back(size_bytes)
         return killed
 
-    def admit(self) -> str:
+    def admit(self, sending: Sending | None = None, target: Target | None = None) -> str:
         """Count one request in, and return an empty string; or say why it must not be sent."""
+        if sending is not None and target is not None and (place := elsewhere(sending, target)):
+            return f"it asks to be passed on to {place!r}, which is not its target"
+        size_bytes = sending.size_bytes if sending else 0
         if not self.halted:
-            self.halted = self._why_halt()
+            self.halted = self._why_halt(size_bytes) or self._why_spent(size_bytes)
         if not self.halted:
             self.admitted += 1
+            self.admitted_bytes += size_bytes
         return self.halted
 
     def wait_seconds(self) -> float:
@@ -133,15 +173,27 @@ class Guard:
         if ceiling is None:
             return 0.0
         now = self._clock()
+        if self.spending is not None:
+            return self.spending.slot_at(now, 1.0 / ceiling) - now
         slot = max(self._next_slot_at, now)
         self._next_slot_at = slot + 1.0 / ceiling
         return slot - now
 
-    def _why_halt(self) -> str:
+    def _why_halt(self, size_bytes: int) -> str:
         limit = self.settings.requests_max
         if limit is not None and self.admitted >= limit:
             return f"the budget of {limit} requests is spent"
+        limit = self.settings.bytes_max
+        if limit is not None and self.admitted_bytes + size_bytes > limit:
+            return f"the budget of {limit} bytes is spent"
         return self._why_killed()
+
+    def _why_spent(self, size_bytes: int) -> str:
+        """Count the request in with those of other processes; or say which budget they have spent."""
+        requests_max, bytes_max = self.settings.requests_max, self.settings.bytes_max
+        if self.spending is None or (requests_max is None and bytes_max is None):
+            return ""
+        return self.spending.admit(size_bytes, requests_max=requests_max, bytes_max=bytes_max)
 
     def _why_killed(self) -> str:
         kill_file = self.settings.kill_file
@@ -240,7 +292,7 @@ def _place(text: str, key: str) -> _Place:
     try:
         if "://" in text:
             url = urlsplit(text)
-            port = url.port or {"http": 80, "https": 443, "dns": 53}.get(url.scheme)
+            port = url.port or {"http": 80, "https": 443, "ws": 80, "wss": 443, "dns": 53}.get(url.scheme)
             return _Place(text, _name(url.hostname or ""), port)
         host, port = _host_and_port(text)
         network = ipaddress.ip_network(host, strict=False) if "/" in host else None

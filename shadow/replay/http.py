@@ -40,8 +40,8 @@ class HttpSettings(msgspec.Struct, frozen=True):
 class HttpTransport:
     """Sends to one target through aiohttp: no redirects, no cookies, no decoding, no field added.
 
-    It cannot tell trailers, nor bytes after the answer. Where a kept connection turns out dead, aiohttp sends
-    an idempotent request once more by itself; any other request always gets a new connection.
+    It cannot tell trailers, nor bytes after the answer. Where a kept connection turns out dead, an idempotent
+    request is sent once more if the guard admits it; any other request always gets a new connection.
     """
 
     name = "aiohttp"
@@ -61,14 +61,14 @@ class HttpTransport:
         """The answer to `sending`."""
         if not self.can_send(sending):
             return NoReply(Silence.UNSENT, "aiohttp cannot say this request as it is")
-        refusal = await self._guard.turn()
+        refusal = await self._guard.turn(sending, self.target)
         if refusal:
             return NoReply(Silence.UNSENT, refusal)
         clock = _Clock()
         answer = _Answer()
         try:
             async with asyncio.timeout(sending.timeout_seconds):
-                await self._ask(sending.request, clock, answer)
+                await self._ask_twice(sending, clock, answer)
         except (TimeoutError, aiohttp.ClientError, OSError, UnsafeError, TargetError) as error:
             return answer.cut(clock) if answer.can_be_cut(error) else _no_reply(error, clock)
         return answer.reply(clock)
@@ -77,6 +77,16 @@ class HttpTransport:
         """Close every connection."""
         for session in self._sessions.values():
             await session.close()
+
+    async def _ask_twice(self, sending: Sending, clock: "_Clock", answer: "_Answer") -> None:
+        """Ask, and once more where a kept connection was lost before an answer: the server had closed it."""
+        try:
+            await self._ask(sending.request, clock, answer)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            was_kept = clock.is_reused and answer.head is None and sending.request.method in IDEMPOTENT
+            if not was_kept or self._guard.admit(sending, self.target):
+                raise
+            await self._ask(sending.request, clock, answer)
 
     async def _ask(self, request: Request, clock: "_Clock", answer: "_Answer") -> None:
         session = self._session(keeps_open=request.method in IDEMPOTENT)
@@ -117,7 +127,7 @@ class HttpTransport:
             keepalive_timeout=_IDLE_SECONDS_MAX if keeps_open else 0.0,
             ssl=tls,
         )
-        return aiohttp.ClientSession(
+        session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
@@ -126,6 +136,9 @@ class HttpTransport:
             max_line_size=_FIELD_BYTES_MAX,
             max_field_size=_FIELD_BYTES_MAX,
         )
+        # By itself it would send again whatever the guard says, and uncounted. There is no other switch.
+        session._retry_connection = False  # noqa: SLF001
+        return session
 
 
 class _GuardedResolver(AbstractResolver):
@@ -166,6 +179,8 @@ class _Clock:
         self._loop = asyncio.get_running_loop()
         self._start = self._loop.time()
         self.is_connected = False
+        self.is_reused = False
+        """Whether the connection served others before."""
         self.connect_seconds = 0.0
         self.first_byte_seconds = 0.0
 
@@ -254,9 +269,11 @@ def _tracing() -> aiohttp.TraceConfig:
         clock = context.trace_request_ctx
         clock.connect_seconds = clock.now()
         clock.is_connected = True
+        clock.is_reused = False
 
     async def reused(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
-        context.trace_request_ctx.is_connected = True
+        clock = context.trace_request_ctx
+        clock.is_connected = clock.is_reused = True
 
     tracing.on_connection_create_end.append(created)
     tracing.on_connection_reuseconn.append(reused)

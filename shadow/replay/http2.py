@@ -88,7 +88,7 @@ class Http2Transport:
         if sending.wire is not None:
             return await self._send_wire(sending, sending.wire)
         stream = await self._try(sending)
-        if self._should_retry(stream) and not self._guard.admit():
+        if self._should_retry(stream) and not self._guard.admit(sending, self.target):
             stream = await self._try(sending)
         self._lanes.cull()
         return stream.outcome()
@@ -114,7 +114,11 @@ class Http2Transport:
                 streams[at] = Stream(sending, self.settings.body_bytes_max, loop.time())
         if streams:
             await self._complete_together(list(streams.values()))
-        again = {at: stream for at, stream in streams.items() if stream.may_retry and not self._guard.admit()}
+        again = {
+            at: stream
+            for at, stream in streams.items()
+            if stream.may_retry and not self._guard.admit(stream.sending, self.target)
+        }
         if again:
             renewed = {
                 at: Stream(each.sending, self.settings.body_bytes_max, loop.time())
@@ -146,7 +150,7 @@ class Http2Transport:
         if not self.can_send(sending):
             why = unsayable(sending.request) if sending.wire is None else "exact bytes of another protocol"
             return NoReply(Silence.UNSENT, f"HTTP/2 does not say {why}")
-        refusal = await self._guard.turn()
+        refusal = await self._guard.turn(sending, self.target)
         return NoReply(Silence.UNSENT, refusal) if refusal else None
 
     async def _try(self, sending: Sending) -> Stream:

@@ -1,6 +1,7 @@
 """Connections kept open between two exchanges, by lane."""
 
 from collections import OrderedDict
+from time import monotonic
 
 from shadow.replay.connection import Connection
 
@@ -35,7 +36,7 @@ class IdleConnections:
         while lane in self._of_lane:
             connection = self._of_lane[lane][-1]
             self._remove(connection)
-            is_fresh = connection.loop.time() - connection.idle_since <= idle_seconds_max
+            is_fresh = monotonic() - connection.idle_since <= idle_seconds_max
             if connection.is_open and is_fresh and not (is_careful and connection.has_unread()):
                 return connection
             connection.abort()

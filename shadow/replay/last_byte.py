@@ -16,7 +16,7 @@ _SETTLE_SECONDS = 0.05
 type Connect = Callable[[Attempt], Awaitable[Connection]]
 
 
-async def complete_together(attempts: Sequence[Attempt], connect: Connect, answer_bytes_max: int) -> None:
+async def complete_together(attempts: Sequence[Attempt], connect: Connect) -> None:
     """Send `attempts`, each on a connection of its own, and wait for their answers.
 
     Whatever befalls one of them is its own outcome, and keeps none of the others.
@@ -25,7 +25,7 @@ async def complete_together(attempts: Sequence[Attempt], connect: Connect, answe
 
     async def ahead(attempt: Attempt, payload: bytes) -> None:
         connection = await connect(attempt)
-        connection.expect(attempt.reader, answer_bytes_max)
+        connection.expect(attempt.answer)
         connection.put(payload[:-1])
 
     await _all(

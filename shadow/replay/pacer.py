@@ -51,8 +51,14 @@ class Pacer:
         self._first_seen_at = 0.0
         self._number = 0
 
-    async def wait(self, seen_at: float) -> float:
-        """Return once the exchange recorded at `seen_at` is due: by how many seconds that is late."""
+    def restart(self) -> None:
+        """Have the schedule begin with the next exchange."""
+        self._started_at = None
+        self._number = 0
+
+    async def wait(self, seen_at: float) -> float | None:
+        """Return once the exchange recorded at `seen_at` is due: when that was, by the clock; None where
+        there is no schedule."""
         if self._started_at is None:
             self._started_at, self._first_seen_at = self._clock(), seen_at
         due_at = self._started_at + due_seconds(self.pace, self._number, seen_at - self._first_seen_at)
@@ -61,4 +67,4 @@ class Pacer:
         if ahead > 0:
             await self._sleep(ahead)
         is_scheduled = self.pace.speed is not None or self.pace.per_second is not None
-        return max(self._clock() - due_at, 0.0) if is_scheduled else 0.0
+        return due_at if is_scheduled else None

@@ -22,6 +22,7 @@ _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _CLEAN_HEAD = re.compile(
     _TOKEN + rb" [!-~\x80-\xff]+ HTTP/1\.1\r\n(?:" + _TOKEN + rb": [^\r\n\x00]*\r\n)*\r\n"
 )
+_FRAMING = re.compile(rb"\n(?:content-length|transfer-encoding|connection):", re.IGNORECASE)
 
 
 class RawSettings(msgspec.Struct, frozen=True):
@@ -85,12 +86,14 @@ class RawTransport:
         """
         if not self.can_send(sending):
             return NoReply(Silence.UNSENT, "half a close is not to be had over TLS, nor are frames of HTTP/2")
-        refusal = await self._guard.turn()
+        refusal = await self._guard.turn(sending, self.target)
         if refusal:
             return NoReply(Silence.UNSENT, refusal)
-        attempt = Attempt(sending, self.settings.body_bytes_max)
+        attempt = Attempt(sending, self.settings.body_bytes_max, self._answer_bytes_max)
         try:
-            await self._try(attempt)
+            payload = b"" if sending.wire is not None else serialise_request(sending.request)
+            if not await self._ask_kept(attempt, payload):
+                await self._try(attempt, payload)
             return await self._conclude(attempt)
         finally:
             attempt.drop()
@@ -105,13 +108,13 @@ class RawTransport:
         attempts: dict[int, Attempt] = {}
         for at, sending in enumerate(sendings):
             refusal = "" if self.can_send(sending) else "it cannot be said over HTTP/1.1"
-            refusal = refusal or await self._guard.turn()
+            refusal = refusal or await self._guard.turn(sending, self.target)
             if refusal:
                 outcomes[at] = NoReply(Silence.UNSENT, refusal)
             else:
-                attempts[at] = Attempt(sending, self.settings.body_bytes_max)
+                attempts[at] = Attempt(sending, self.settings.body_bytes_max, self._answer_bytes_max)
         try:
-            await complete_together(list(attempts.values()), self._connect, self._answer_bytes_max)
+            await complete_together(list(attempts.values()), self._connect)
             outcomes |= {at: attempt.outcome() for at, attempt in attempts.items()}
         finally:
             for attempt in attempts.values():
@@ -125,14 +128,36 @@ class RawTransport:
             connection.abort()
             await connection.closed()
 
-    async def _try(self, attempt: Attempt) -> None:
-        wire = attempt.sending.wire
+    async def _ask_kept(self, attempt: Attempt, payload: bytes) -> bool:
+        """Whether a connection kept for the lane has settled the attempt."""
+        sending = attempt.sending
+        request = sending.request
+        attempt.may_keep = sending.wire is None and is_self_contained(request, payload)
+        kept = self._take(sending.lane, request.method) if attempt.may_keep else None
+        if kept is None:
+            return False
+        attempt.begin(kept, is_kept=True)
+        attempt.timed_out = not await kept.ask(payload, attempt.answer, sending.timeout_seconds)
+        if (
+            not attempt.died_unheard()
+            or request.method not in IDEMPOTENT
+            or self._guard.admit(sending, self.target)
+        ):
+            return True
+        attempt.again()
+        return False
+
+    async def _try(self, attempt: Attempt, payload: bytes) -> None:
+        """Send on a connection of the attempt's own."""
+        sending = attempt.sending
         try:
-            async with asyncio.timeout(attempt.sending.timeout_seconds):
-                if wire is not None:
-                    await self._send_wire(attempt, wire)
+            async with asyncio.timeout(attempt.seconds_left()):
+                connection = await self._connect(attempt)
+                if sending.wire is not None:
+                    await self._send_wire(attempt, connection, sending.wire)
                 else:
-                    await self._send_request(attempt)
+                    is_heard = await connection.ask(payload, attempt.answer, sending.timeout_seconds)
+                    attempt.timed_out = not is_heard
         except TimeoutError:
             attempt.timed_out = True
         except UnsafeError as error:
@@ -140,23 +165,8 @@ class RawTransport:
         except (TargetError, OSError) as error:
             attempt.trouble = NoReply(Silence.REFUSED, str(error) or type(error).__name__)
 
-    async def _send_request(self, attempt: Attempt) -> None:
-        request = attempt.sending.request
-        payload = serialise_request(request)
-        attempt.may_keep = is_self_contained(request, payload)
-        kept = self._take(attempt.sending.lane, request.method) if attempt.may_keep else None
-        if kept is not None:
-            attempt.begin(kept, is_kept=True)
-            await kept.ask(payload, attempt.reader, self._answer_bytes_max)
-            if not attempt.died_unheard() or request.method not in IDEMPOTENT or self._guard.admit():
-                return
-            attempt.again()
-        connection = await self._connect(attempt)
-        await connection.ask(payload, attempt.reader, self._answer_bytes_max)
-
-    async def _send_wire(self, attempt: Attempt, wire: Wire) -> None:
-        connection = await self._connect(attempt)
-        connection.expect(attempt.reader, self._answer_bytes_max)
+    async def _send_wire(self, attempt: Attempt, connection: Connection, wire: Wire) -> None:
+        connection.expect(attempt.answer)
         await connection.write(wire)
         if wire.ending is Ending.RESET:
             attempt.trouble = NoReply(Silence.RESET, "reset by us, as asked")
@@ -182,7 +192,7 @@ class RawTransport:
         if connection.is_open and _should_look_on(attempt.sending, outcome.response.status):
             await connection.rest(self.settings.surplus_wait_seconds)
             outcome = msgspec.structs.replace(outcome, surplus=connection.surplus)
-        is_clean = connection.is_open and not outcome.surplus and attempt.reader.keeps_open
+        is_clean = connection.is_open and not outcome.surplus and connection.stays_open
         if attempt.may_keep and is_clean:
             attempt.connection = None
             self._idle.put(connection, attempt.sending.lane)
@@ -207,6 +217,8 @@ def is_self_contained(request: Request, payload: bytes) -> bool:
         return False
     if _CLEAN_HEAD.fullmatch(payload, 0, head_end) is None:
         return False
+    if not request.body and _FRAMING.search(payload, 0, head_end) is None:
+        return True
     lengths: list[bytes] = []
     codings: list[bytes] = []
     for name, value in request.headers:

@@ -1,14 +1,15 @@
 """A recorded request with its live values exchanged for a target's own; every other byte stays as it was."""
 
 import re
-from collections.abc import Callable
 from typing import Protocol
 
 from shadow.content.entity import entity, media_type, replace_body
 from shadow.content.json import quote, text_of
 from shadow.content.query import decode, encode, join_target, split_target
 from shadow.model import Request
-from shadow.replay.evidence import URL_START, etag_kind
+from shadow.replay.aim import Aim
+from shadow.replay.evidence import etag_kind
+from shadow.replay.evidence_text import URL_START, path_segments
 from shadow.replay.token import is_id_key, kind_of_key, kind_of_path, kind_of_word
 
 BODY_BYTES_MAX = 256 * 1024
@@ -18,6 +19,10 @@ _UNTOUCHED = frozenset(
     b" accept-language user-agent date te trailer upgrade expect range keep-alive cache-control pragma"
     b" content-md5 digest content-digest repr-digest".split()
 )
+_OF_HOST = frozenset(
+    (b"origin", b"referer", b"x-forwarded-host", b"x-original-host", b"x-host", b"forwarded")
+)
+"""Fields that repeat the host that the client asked."""
 _CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-range"))
 _SEPARATORS = tuple(
     re.compile(rf"([{chars}]+)") for chars in (r"\s,;\"'<>(){}\[\]\\", r"/?&#", r"=", r":|@", r".", r"~+*!$")
@@ -29,6 +34,11 @@ _UUID = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-
 _JSON_TOKEN = re.compile(
     rb'("[^"\\\x00-\x1f]*+(?:\\.[^"\\\x00-\x1f]*+)*+")(\s*+:)?|(?<![\w.+-])(-?[0-9]++)(?![\w.+-])', re.DOTALL
 )
+_ELEMENT = re.compile(rb"<([A-Za-z][\w:.-]*+)([^<>]*+)>([^<>]*+)")
+_MARKED = re.compile(rb"""(?<![\w:.-])([\w:.-]++)\s*+=\s*+(["'])([^"'<>]++)\2""")
+_PART = re.compile(
+    rb'((?i:content-disposition):[^\r\n]*;\s*name="([^"\r\n]*)"(?:\r\n[^\r\n]++)*+\r\n\r\n)([^\r\n]{1,8192}+)(?=\r\n--)'
+)
 _BARE = re.compile(rb"[A-Za-z0-9._~!$'()*,;:@/-]*")
 _RUN = re.compile(r"[A-Za-z0-9._~+/=:%|@!$&?#-]{6,}", re.ASCII)
 
@@ -36,8 +46,19 @@ _RUN = re.compile(r"[A-Za-z0-9._~+/=:%|@!$&?#-]{6,}", re.ASCII)
 class Lookup(Protocol):
     """What is known of one session's values."""
 
+    place: tuple[str, object]
+    """Set to where the value stands that is looked up next."""
+
     def find(self, text: str, kind: str | None) -> str | None:
         """The shadow value of `text` by itself (`kind` None), or as the name of a thing of that kind."""
+        ...
+
+    def find_bare(self, text: str) -> str | None:
+        """The shadow value of `text` as the name of a thing of whatever kind, where only one is meant."""
+        ...
+
+    def knows(self, text: str, kind: str | None) -> str | None:
+        """As `find`, without the value being used."""
         ...
 
     def note(self, text: str, kind: str | None) -> None:
@@ -45,19 +66,12 @@ class Lookup(Protocol):
         ...
 
 
-type Aim = Callable[[str], str]
-"""A text with the live service's address in it exchanged for the target's."""
+def rewrite(request: Request, lookup: Lookup, aim: Aim, *, keeps_host: bool = False) -> Request:
+    """`request` for the target. Host is left alone; a changed body gets its length and digests put right.
 
-
-def path_segments(target: bytes) -> list[str]:
-    """The segments of a request target's path, as written: ``["", "v1", "x"]``."""
-    return split_target(target)[1].decode("latin-1").split("/")
-
-
-def rewrite(request: Request, lookup: Lookup, aim: Aim) -> Request:
-    """`request` for the target. Host is left alone; a changed body gets its length and digests put right."""
-    segments = path_segments(request.target)
-    swap = _Swap(lookup, aim, segments)
+    With `keeps_host`, the fields that go with it are left alone too: services compare them.
+    """
+    swap = _Swap(lookup, aim, path_segments(request.target), keeps_host=keeps_host)
     target = swap.target(request.target)
     headers = tuple((name, swap.field(name, value)) for name, value in request.headers)
     changed = request
@@ -82,16 +96,17 @@ def _written(new: str, old_raw: bytes, old: str) -> bytes:
 class _Swap:
     """Exchanges the values of one request."""
 
-    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str]) -> None:
+    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str], *, keeps_host: bool) -> None:
         self._lookup = lookup
         self._aim = aim
         self._segments = segments
-        self._kind = kind_of_path(segments)
+        self._kind = kind_of_path(segments, lookup.knows)
+        self._keeps_host = keeps_host
 
     def target(self, target: bytes) -> bytes:
         authority, path, query = split_target(target)
         if authority:
-            authority = self._aim(authority.decode("latin-1")).encode("latin-1")
+            authority = self._aim.text(authority.decode("latin-1")).encode("latin-1")
         return join_target(authority, self._path(path), None if query is None else self.pairs(query))
 
     def field(self, name: bytes, value: bytes) -> bytes:
@@ -101,39 +116,59 @@ class _Swap:
             return value
         if lower == b"cookie":
             return b";".join(self._crumb(piece) for piece in value.split(b";"))
+        self._lookup.place = ("header", lower)
         text = value.decode("latin-1")
         if lower in _CONDITIONS:
             return re.sub(r'"([^"]*)"', self._etag, text).encode("latin-1")
+        if lower in _OF_HOST:
+            if self._keeps_host:
+                return self._with_names(text).encode("latin-1", "replace")
+            if self._aim.is_live(text):
+                return self._aim.authority.encode()
         key = lower.decode("latin-1")
         return self.text(text, kind_of_key(key) if is_id_key(key) else "").encode("latin-1", "replace")
 
-    def pairs(self, text: bytes) -> bytes:
+    def pairs(self, text: bytes, part: str = "query") -> bytes:
         """The values of ``a=1&b=2``."""
-        return b"&".join(self._pair(piece) for piece in text.split(b"&"))
+        return b"&".join(self._pair(piece, part) for piece in text.split(b"&"))
 
     def body(self, content: bytes, kind: bytes) -> bytes:
         if kind == b"application/x-www-form-urlencoded":
-            return self.pairs(content)
-        if content.lstrip()[:1] in (b"{", b"[") or kind.endswith(b"json"):
+            return self.pairs(content, "body")
+        start = content.lstrip()[:1]
+        if start in (b"{", b"[") or kind.endswith(b"json"):
             return self._json(content)
+        if kind.startswith(b"multipart/"):
+            content = _PART.sub(self._part, content)
+        self._lookup.place = ("body", "")
         if b"\0" in content:
             return content
+        if start == b"<":
+            content = _ELEMENT.sub(self._element, content)
         text = content.decode("latin-1")
-        return _RUN.sub(lambda run: self._piece(run[0], 0), self._aim(text)).encode("latin-1", "replace")
+        swapped = _RUN.sub(lambda run: self._piece(run[0], 0), self._aim.text(text))
+        return swapped.encode("latin-1", "replace")
 
-    def text(self, text: str, kind: str) -> str:
-        """One value, which may be or hold a name of a thing of `kind` (empty where nothing says so)."""
-        found = self._whole(text, kind)
+    def text(self, text: str, kind: str, *, is_bare: bool = False) -> str:
+        """One value, which may be or hold a name of a thing of `kind` (empty where nothing says so).
+
+        With `is_bare` the kind is a guess.
+        """
+        found = self._whole(text, kind, is_bare=is_bare)
         if found is not None:
             return found
-        text = self._aim(text)
+        return self._with_names(self._aim.text(text))
+
+    def _with_names(self, text: str) -> str:
         start = URL_START.match(text)
         return self._pieces(text) if start is None else text[: start.end()] + self._url(text[start.end() :])
 
-    def _whole(self, text: str, kind: str) -> str | None:
+    def _whole(self, text: str, kind: str, *, is_bare: bool = False) -> str | None:
         found = self._lookup.find(text, None)
         if found is None and kind:
             found = self._lookup.find(text, kind)
+        if found is None and is_bare:
+            found = self._lookup.find_bare(text)
         if found is None:
             self._lookup.note(text, None)
             if kind:
@@ -171,8 +206,11 @@ class _Swap:
 
     def _path(self, path: bytes) -> bytes:
         segments = path.split(b"/")
-        befores = [b"", *segments[:-1]]
-        return b"/".join(map(self._segment, befores, segments))
+        made = segments[:1]
+        for at, raw in enumerate(segments[1:], 1):
+            self._lookup.place = ("path", at)
+            made.append(self._segment(segments[at - 1], raw))
+        return b"/".join(made)
 
     def _segment(self, before: bytes, raw: bytes) -> bytes:
         if not raw:
@@ -186,13 +224,18 @@ class _Swap:
             found = self._pieces(text)
         return raw if found == text else _written(found, raw, text)
 
-    def _pair(self, pair: bytes) -> bytes:
+    def _pair(self, pair: bytes, part: str) -> bytes:
         raw_name, mark, raw = pair.partition(b"=")
         if not raw:
             return pair
         key = decode(raw_name).decode("utf-8", "surrogateescape")
         text = decode(raw).decode("utf-8", "surrogateescape")
-        swapped = self.text(text, self._kind_under(key))
+        self._lookup.place = (part, key)
+        kind, is_bare = self._kind_under(key)
+        if "," in text and is_id_key(key):
+            swapped = ",".join(self.text(each, kind, is_bare=is_bare) for each in text.split(","))
+        else:
+            swapped = self.text(text, kind, is_bare=is_bare)
         if swapped == text:
             return pair
         return raw_name + mark + _written(swapped, raw, text)
@@ -204,6 +247,7 @@ class _Swap:
             return crumb
         key = name.strip().decode("latin-1")
         bare = value.strip('"')
+        self._lookup.place = ("cookie", key)
         found = self._lookup.find(bare, f"cookie:{key}")
         swapped = self.text(bare, "") if found is None else found
         return (
@@ -219,35 +263,79 @@ class _Swap:
     def _json(self, content: bytes) -> bytes:
         """Goes through the tokens of a text, which need not be whole JSON for that."""
         out: list[bytes] = []
-        end, kind, is_id = 0, self._kind, False
+        end, kind, is_id, is_bare = 0, self._kind, False, False
         for token in _JSON_TOKEN.finditer(content):
             string, colon, number = token.groups()
             if colon is not None:
                 key = text_of(string)
-                kind, is_id = self._kind_under(key), is_id_key(key)
-                continue
-            start, stop = token.span(1 if string is not None else 3)
-            if string is not None:
-                new = self._json_string(string, kind)
+                self._lookup.place = ("body:$.", key)
+                is_id = is_id_key(key)
+                kind, is_bare = self._kind_under(key)
+                new = self._json_key(key)
+                start, stop = token.span(1)
+            elif string is not None:
+                start, stop = token.span(1)
+                new = self._json_string(string, kind, is_bare=is_bare)
             else:
-                new = self._json_number(number, kind) if is_id else None
+                start, stop = token.span(3)
+                new = self._json_number(number, kind, is_id=is_id, is_bare=is_bare)
             if new is not None:
                 out += (content[end:start], new)
                 end = stop
         return b"".join((*out, content[end:])) if out else content
 
-    def _json_string(self, raw: bytes, kind: str) -> bytes | None:
+    def _json_key(self, key: str) -> bytes | None:
+        found = self._lookup.find(key, None) if len(key) >= _PIECE_CHARS_MIN else None
+        return None if found is None or found == key else quote(found)
+
+    def _json_string(self, raw: bytes, kind: str, *, is_bare: bool) -> bytes | None:
         if len(raw) <= 2:
             return None
         text = text_of(raw) if b"\\" in raw else raw[1:-1].decode("utf-8", "surrogateescape")
-        swapped = self.text(text, kind)
+        if text[:1] in ("{", "[") and '"' in text:  # JSON within JSON
+            inner = self._json(text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+            swapped = self._aim.text(inner)
+        else:
+            swapped = self.text(text, kind, is_bare=is_bare)
         return None if swapped == text else quote(swapped)
 
-    def _json_number(self, raw: bytes, kind: str) -> bytes | None:
-        found = self._whole(raw.decode("ascii"), kind)
+    def _json_number(self, raw: bytes, kind: str, *, is_id: bool, is_bare: bool) -> bytes | None:
+        """A number names a thing under a key that says so, or that is called as the thing itself."""
+        text = raw.decode("ascii")
+        if is_id:
+            found = self._whole(text, kind, is_bare=is_bare)
+        else:
+            found = self._lookup.find(text, kind) if kind and not is_bare else None
         return found.encode("ascii") if found is not None and found.lstrip("-").isdigit() else None
 
-    def _kind_under(self, key: str) -> str:
-        """The kind of thing that a value under `key` names; a bare id names what the path is about."""
+    def _element(self, tag: re.Match[bytes]) -> bytes:
+        """A tag of markup with its attributes, and the text behind it."""
+        name = tag[1].rpartition(b":")[2].decode("latin-1")
+
+        def attribute(found: re.Match[bytes]) -> bytes:
+            key = found[1].decode("latin-1")
+            own = name if key.lower() == "id" and not kind_of_key(key) else key
+            return found[0].replace(found[3], self._value(found[3], own if own == key else f"{name}_id"))
+
+        attributes = _MARKED.sub(attribute, tag[2])
+        text = tag[3].strip()
+        told = tag[3].replace(text, self._value(text, name)) if text else tag[3]
+        return b"<" + tag[1] + attributes + b">" + told
+
+    def _part(self, part: re.Match[bytes]) -> bytes:
+        """A field of a form in parts whose value is one line."""
+        return part[1] + self._value(part[3], part[2].decode("latin-1"))
+
+    def _value(self, raw: bytes, key: str) -> bytes:
+        """`raw`, which stands by itself under `key`."""
+        self._lookup.place = ("body", key)
+        kind, is_bare = self._kind_under(key)
+        return self.text(raw.decode("latin-1"), kind, is_bare=is_bare).encode("latin-1", "replace")
+
+    def _kind_under(self, key: str) -> tuple[str, bool]:
+        """The kind of thing that a value under `key` names, and whether that is a guess: a bare id names
+        what the path is about, if anything."""
         own = kind_of_key(key)
-        return own or (self._kind if is_id_key(key) else "")
+        if own:
+            return own, False
+        return (self._kind, True) if is_id_key(key) else ("", False)

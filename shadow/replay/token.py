@@ -1,6 +1,7 @@
 """Which values a service makes up to name things, and what kind of thing a key or a path names."""
 
 import re
+from collections.abc import Callable
 from functools import lru_cache
 
 TOKEN_CHARS_MAX = 8192
@@ -74,9 +75,21 @@ def kind_of_word(word: str) -> str:
     return "" if kind in _WRAPPERS else kind
 
 
-def kind_of_path(segments: list[str]) -> str:
-    """What kind of thing a path is about: that of its last word, so ``/v1/instances/7`` → instance."""
-    return next((kind for kind in map(kind_of_word, reversed(segments)) if kind), "")
+def kind_of_path(segments: list[str], find: Callable[[str, str | None], object | None] | None = None) -> str:
+    """What kind of thing a path is about: that of its last word, so ``/v1/instances/7`` → instance.
+
+    A word of which `find` knows that it names a thing of the kind before it says no kind: ids may be words.
+    """
+    for at in range(len(segments) - 1, -1, -1):
+        kind = kind_of_word(segments[at])
+        if kind and not (find is not None and at and _is_name(segments[at], segments[at - 1], find)):
+            return kind
+    return ""
+
+
+def _is_name(word: str, before: str, find: Callable[[str, str | None], object | None]) -> bool:
+    kind = kind_of_word(before)
+    return bool(kind) and find(word, kind) is not None
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 """Settings to a pipeline: targets with their transports, judging, trials."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 
 import msgspec
@@ -12,29 +13,51 @@ from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs
+from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
-from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.order import Orders
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
+from shadow.pipeline.probes import Probes
+from shadow.pipeline.reporting import Report, Reporting
+from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talks import Talks
+from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.pipeline.ways import Ways
 from shadow.replay import (
     Guard,
     GuardSettings,
+    Spending,
     Target,
 )
+from shadow.replay.reset import Reset, ResetSettings
+from shadow.replay.rules import Rules
+from shadow.run.admin import admin_settings
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """What is another's in an assembly that is one worker of several."""
+
+    order: Orders
+    report: Report
+    spending: Spending
 
 
 class Assembly(msgspec.Struct, frozen=True):
@@ -43,7 +66,10 @@ class Assembly(msgspec.Struct, frozen=True):
     pipeline: Pipeline
     environment: Environment
     guard: Guard
+    governor: Governor
     judging: Judging
+    reporting: Reporting
+    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
     targets: tuple[Target, ...]
 
 
@@ -53,8 +79,31 @@ _PATIENCE_SECONDS = 30.0
 """A file can wait, but not for ever."""
 
 
+class _Parts(msgspec.Struct, frozen=True):
+    """What a pipeline is made of, besides its settings."""
+
+    environment: Environment
+    judging: Judging
+    signer: Signs | None
+    guard: Guard
+    gate: Gate
+    governor: Governor
+    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
+    report: Report
+    order: Orders | None
+    is_live: bool
+    stopping: asyncio.Event
+    hear: Hear
+
+
 def assemble(
-    settings: Settings, *, run: str, is_live: bool, hear: Hear, earlier: Mapping[str, Finding] | None = None
+    settings: Settings,
+    *,
+    run: str,
+    is_live: bool,
+    hear: Hear,
+    earlier: Mapping[str, Finding] | None = None,
+    place: Place | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
@@ -62,13 +111,30 @@ def assemble(
 
     Raises ConfigError for settings that cannot be used together.
     """
+    _check_together(settings)
     check_patterns(settings)
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
+    guard.spending = None if place is None else place.spending
     signer = configured_signer(settings)
     stopping = asyncio.Event()
+    gate = Gate()
+    governor = Governor(
+        settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
+    )
     links = [
-        link(settings, target, guard, signer, run=run, stopping=stopping, hear=hear) for target in targets
+        link(
+            settings,
+            target,
+            guard,
+            signer,
+            run=run,
+            stopping=stopping,
+            hear=hear,
+            gate=gate,
+            resumed=governor.resumed,
+        )
+        for target in targets
     ]
     ways = Ways(links, settings.transport, hear=hear)
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
@@ -76,29 +142,47 @@ def assemble(
     judging = Judging(noise, links[0].correlation.same)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
-    pipeline = _pipeline(
-        settings,
+    schedulers = _schedulers(settings)
+    parts = _Parts(
         environment,
         judging,
         signer,
         guard,
-        reporting,
-        is_live=is_live,
-        stopping=stopping,
-        hear=hear,
+        gate,
+        governor,
+        schedulers,
+        reporting.report if place is None else place.report,
+        None if place is None else place.order,
+        is_live,
+        stopping,
+        hear,
     )
-    return Assembly(pipeline, environment, guard, judging, tuple(targets))
+    pipeline = _pipeline(settings, parts)
+    return Assembly(pipeline, environment, guard, governor, judging, reporting, schedulers, tuple(targets))
 
 
 def check(settings: Settings) -> None:
     """Raises ConfigError for whatever a run with these settings would refuse before it begins."""
-    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    targets = _targets(settings)
     Guard(_guard_settings(settings, len(targets), is_live=True), targets)
     Noise(_noise_settings(settings, targets, is_live=True))
     Redactor(settings.redaction, b"")
     configured_signer(settings)
     _check_identities(settings)
     check_patterns(settings)
+    Rules(settings.correlation)
+    configured_reset(settings)
+    _check_together(settings)
+    Probes.of(settings.probe, settings.identities)
+    admin_settings(settings, os.environ)
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.reset is not None and settings.workers > 1:
+        raise ConfigError(
+            f"workers = {settings.workers} and [reset] do not go together: nothing may be under"
+            " way during a reset; leave one of them out"
+        )
 
 
 def _check_identities(settings: Settings) -> None:
@@ -129,7 +213,14 @@ def configured_signer(settings: Settings) -> Signs | None:
 def scope_of(settings: Settings) -> Scope:
     """Which exchanges are worked on."""
     scope = settings.scope
-    return Scope(include=scope.include, exclude=scope.exclude, sample=scope.sample, seed=settings.seed)
+    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else "http"
+    return Scope(
+        include=scope.include,
+        exclude=scope.exclude,
+        sample=scope.sample,
+        seed=settings.seed,
+        scheme=scheme,
+    )
 
 
 def _urls(settings: Settings) -> list[tuple[str, str]]:
@@ -137,17 +228,34 @@ def _urls(settings: Settings) -> list[tuple[str, str]]:
     return [(name, url) for name, url in named if url]
 
 
+def _targets(settings: Settings) -> list[Target]:
+    """The candidate, and the baseline where there is one. Raises ConfigError."""
+    targets = [parse_target(name, url) for name, url in _urls(settings)]
+    kinds = {_SAME_KIND.get(each.scheme, each.scheme) for each in targets}
+    if len(kinds) > 1:
+        raise ConfigError(
+            f"candidate {settings.candidate!r} and baseline {settings.baseline!r} speak different protocols;"
+            " give both the same scheme"
+        )
+    return targets
+
+
+_SAME_KIND = {"https": "http", "tls": "tcp"}
+
+
 def _guard_settings(settings: Settings, targets: int, *, is_live: bool) -> GuardSettings:
     """What a tap listens on is live too: what is sent there goes through to the live service. So is what
-    answers on sniffed ports of this machine."""
+    answers on sniffed ports of this machine. The admin endpoint must not be reached by what is replayed."""
     rate = settings.rate_per_second
     sniffed = [f"0.0.0.0:{port}" for port in settings.scope.ports] if not settings.listen else []
-    live = (settings.live, settings.listen if is_live else "", *(sniffed if is_live else []))
+    own = (settings.listen if is_live else "", settings.admin if not settings.admin.endswith(":0") else "")
+    live = (settings.live, *own, *(sniffed if is_live else []))
     return GuardSettings(
         live=tuple(each for each in live if each),
         allow=settings.safety.allow,
         kill_file=settings.safety.kill_file,
         requests_max=settings.safety.max_requests or None,
+        bytes_max=settings.safety.max_bytes or None,
         requests_per_second_max=rate * targets if rate and is_live else None,
     )
 
@@ -163,66 +271,127 @@ def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool)
     )
 
 
-def _pipeline(
-    settings: Settings,
-    environment: Environment,
-    judging: Judging,
-    signer: Signs | None,
-    guard: Guard,
-    reporting: Reporting,
-    *,
-    is_live: bool,
-    stopping: asyncio.Event,
-    hear: Hear,
-) -> Pipeline:
+def _schedulers(settings: Settings) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
+    """What deals out the mutators of exchanges, and those of sessions."""
     single, of_sessions = load_plugins()
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
-    knowledge = Knowledge(identities=settings.identities, signer=signer)
-    endpoints = Endpoints()
-    scripts = Scripts(environment, judging)
+    return (
+        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
+        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
+    )
+
+
+def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
+    knowledge = Knowledge(identities=settings.identities, signer=parts.signer)
+    endpoints = Endpoints(names=parts.environment.candidate.correlation.names)
+    scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
-        environment, scripts, judging, times=settings.confirmations, may_write=settings.allow_writes
+        parts.environment,
+        scripts,
+        parts.judging,
+        times=settings.confirmations,
+        may_write=settings.mutates_writes,
+    )
+    probes = Probes.of(settings.probe, settings.identities)
+    traces = Traces(
+        parts.environment,
+        scripts,
+        parts.judging,
+        endpoints,
+        parts.gate,
+        probes=probes.all,
+        times=settings.confirmations,
     )
     trials = Trials(
-        environment,
-        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
-        judging,
+        parts.environment,
+        parts.schedulers[0],
+        parts.judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.allow_writes),
-        hear=hear,
-        report=reporting.report,
+        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes),
+        governor=parts.governor,
+        hear=parts.hear,
+        report=parts.report,
+        traces=traces,
     )
     session_trials = SessionTrials(
         scripts,
-        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
-        judging,
+        parts.schedulers[1],
+        parts.judging,
         knowledge,
         endpoints,
         seed=settings.seed,
         budget=settings.mutants,
         confirmations=settings.confirmations,
-        may_write=settings.allow_writes,
-        hear=hear,
-        report=reporting.report,
+        may_write=settings.mutates_writes,
+        hear=parts.hear,
+        report=parts.report,
+        traces=traces,
     )
+    talks = Talks(
+        parts.environment,
+        parts.judging,
+        parts.environment.candidate.correlation.same,
+        parts.governor,
+        endpoints=TalkEndpoints(endpoints),
+        times=settings.confirmations,
+        may_write=settings.mutates_writes,
+        seed=settings.seed,
+        hear=parts.hear,
+        report=parts.report,
+    )
+    restoring = None
+    if (reset := configured_reset(settings)) is not None:
+        batches = _batches(reset.settings, settings, parts.signer)
+        restoring = Restoring(
+            reset,
+            parts.environment,
+            parts.judging,
+            knowledge,
+            batches,
+            halted=lambda: parts.guard.halted,
+            hear=parts.hear,
+        )
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
             settings.queue_items,
             settings.session.by,
+            tuple(link.target.name for link in parts.environment.links),
             settings.duration_seconds,
-            None if is_live else _PATIENCE_SECONDS,
-            _DRAIN_SECONDS if is_live else None,
+            None if parts.is_live else _PATIENCE_SECONDS,
+            _DRAIN_SECONDS if parts.is_live else None,
         ),
         scope_of(settings),
-        trials,
-        session_trials,
+        Trying(trials, session_trials, talks),
         endpoints=endpoints,
         knowledge=knowledge,
-        targets=[link.target.name for link in environment.links],
         sessions=Sessions(idle_seconds=settings.session.idle_seconds),
-        signer=signer,
-        brakes=Brakes(lambda: guard.halted, lambda: environment.candidate.is_up, stopping),
-        hear=hear,
+        signer=parts.signer,
+        brakes=Brakes(
+            lambda: parts.guard.halted,
+            lambda: parts.environment.candidate.is_up,
+            parts.governor,
+            parts.stopping,
+        ),
+        hear=parts.hear,
+        order=parts.order,
+        restoring=restoring,
+    )
+
+
+def configured_reset(settings: Settings) -> Reset | None:
+    """What puts the environment back; None where nothing does. Raises ConfigError."""
+    return Reset(settings.reset) if settings.reset is not None else None
+
+
+def _batches(reset: ResetSettings, settings: Settings, signer: Signs | None) -> Batches:
+    if reset.when == "start":
+        return Whole()
+    if reset.batch != "session":
+        return Counted(reset.batch)
+    return BySession(
+        lambda exchange: session_of(exchange, settings.session.by, signer),
+        idle_seconds=settings.session.idle_seconds,
+        held_max=settings.queue_items,
     )

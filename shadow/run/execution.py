@@ -6,7 +6,7 @@ import secrets
 import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -21,8 +21,12 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
+from shadow.run.admin import Controls, admin_settings, administered
 from shadow.run.assembly import Assembly, assemble
+from shadow.run.crew import Crew
+from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
+from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
@@ -39,9 +43,13 @@ _ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _OUTPUT = OutputSettings(summary_every_seconds=1.0)
 """What a pipeline that is killed had settled since its last summary counts as lost."""
 
+_DATAGRAM_SCHEMES = ("udp", "dns")
+
 EXIT_FINDINGS = 1
 EXIT_UNSAFE = 3
 EXIT_TARGET = 4
+EXIT_KILLED = 70
+"""All workers were killed: EX_SOFTWARE of sysexits.h."""
 
 
 class RunSettings(msgspec.Struct, frozen=True):
@@ -67,15 +75,20 @@ class _Sinks:
             sink.hear(event)
 
 
-async def execute(settings: Settings, source: Source, run_settings: RunSettings) -> int:
-    """Work off `source`; the exit code. All that was found is written when this returns.
+async def execute(
+    settings: Settings, source: Source, run_settings: RunSettings, workers: Workers | None = None
+) -> int:
+    """Work off `source`, with `workers` where there are any; the exit code.
 
+    All that was found is written when this returns.
     A run whose name stands in the output folder's summary goes on from there. Raises ShadowError before
     anything is sent, or another run's files are touched, where it cannot begin.
     """
-    run = run_settings.run or secrets.token_hex(6)
+    run = workers.run if workers is not None else run_settings.run or secrets.token_hex(6)
+    key = workers.key if workers is not None else secrets.token_bytes(16)
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
+    admin = admin_settings(settings, os.environ)
     assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear, earlier=earlier)
     try:
         await assembly.guard.check()
@@ -84,7 +97,7 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             raise TargetError(downs[0][1])
         if settings.transport == "http2":
             await _require_http2(assembly)
-        with _opened(settings, run_settings, run, sinks) as ledger:
+        with _opened(settings, run_settings, run, key, sinks) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
                 why = dict(downs).get(link.target.name, "")
@@ -92,22 +105,57 @@ async def execute(settings: Settings, source: Source, run_settings: RunSettings)
             if _is_one_place(assembly.targets):
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
-            await _run(assembly.pipeline, source)
+            crew = None if workers is None else Crew(workers, assembly, settings, sinks.hear)
+            controls = _controls(assembly, crew or assembly.pipeline, ledger, run)
+            async with administered(admin, controls) as url:
+                if url:
+                    print(f"admin at {url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
+                await _run(crew or assembly.pipeline, source, controls.stop)
+            for link in assembly.environment.links if crew is None else ():
+                if (trace := link.correlation.trace) is not None:
+                    sinks.hear(trace.told(link.target.name))
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
             if lost > 0:
                 tap = max(source.captured, key=source.captured.__getitem__)
                 sinks.hear(Settled(tap, Fate.DROPPED, lost, "lost with a pipeline that was ended"))
-        return _exit_code(settings, assembly, ledger)
+        if crew is not None and crew.is_lost:
+            return EXIT_KILLED
+        if assembly.pipeline.failure:
+            raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
+        is_up = assembly.environment.candidate.is_up if crew is None else crew.is_up
+        return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
         await assembly.environment.close()
 
 
-async def _run(pipeline: Pipeline, source: Source) -> None:
+def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run: str) -> Controls:
+    """The switches of the run. What is stopped so counts as stopped by a safety rule."""
+
+    def stop(why: str) -> None:
+        assembly.guard.halt(why)
+        pipeline.stop(why)
+
+    def state() -> dict[str, object]:
+        return {
+            "run": run,
+            "state": assembly.governor.state,
+            "states": list(ledger.states),
+            "targets": {link.target.name: link.is_up for link in assembly.environment.links},
+            "requests": assembly.guard.admitted,
+            "bytes": assembly.guard.admitted_bytes,
+            "ledger": {"captured": ledger.captured} | {fate.value: n for fate, n in ledger.fates.items()},
+        }
+
+    return Controls(state, stop, assembly.governor.pause, assembly.governor.resume)
+
+
+async def _run(pipeline: Pipeline | Crew, source: Source, kill: Callable[[str], None]) -> None:
     """Run until the end, or until a signal asks to stop; a second one ends at once.
 
-    Where taps come and go, the first signal ends the taking alone: what was taken is worked off.
+    Where taps come and go, the first signal ends the taking alone: what was taken is worked off. SIGUSR1 has
+    nothing sent any more, as the kill file does.
     """
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -126,6 +174,7 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
 
     for each in _ENDING_SIGNALS:
         loop.add_signal_handler(each, stop)
+    loop.add_signal_handler(signal.SIGUSR1, kill, "asked to by SIGUSR1")
     try:
         await pipeline.run(source)
     except asyncio.CancelledError:
@@ -133,19 +182,30 @@ async def _run(pipeline: Pipeline, source: Source) -> None:
             raise
         task.uncancel()  # a person asked for it: what was found is written as at any end
     finally:
-        for each in _ENDING_SIGNALS:
+        for each in (*_ENDING_SIGNALS, signal.SIGUSR1):
             loop.remove_signal_handler(each)
 
 
 @contextmanager
-def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sinks) -> Iterator[Ledger]:
+def _opened(
+    settings: Settings, run_settings: RunSettings, run: str, key: bytes, sinks: _Sinks
+) -> Iterator[Ledger]:
     """The sinks, heard by `sinks` inside, closed in the end: the console last, to tell of all others."""
-    redactor = Redactor(settings.redaction, secrets.token_bytes(16))
+    redactor = Redactor(settings.redaction, key)
     ledger = Ledger()
     started_at = time.time()
 
+    def unwritten() -> dict[str, int]:
+        """What is in no file, by reason; known once there are files."""
+        output = next((each for each in sinks.all if isinstance(each, Output)), None)
+        store = next((each for each in sinks.all if isinstance(each, Store)), None)
+        exchanges = sum(output.unwritten.values()) if output else 0
+        broken = (output.broken if output else 0) + (store.broken if store else 0)
+        return {"exchanges": exchanges, "store": store.lost if store else 0, "broken": broken}
+
     def summary() -> dict[str, object]:
-        return ledger.summary(run, settings.seed, started_at, round(time.time() - started_at, 3))
+        seconds = round(time.time() - started_at, 3)
+        return ledger.summary(run, settings.seed, started_at, seconds, unwritten())
 
     with ExitStack() as stack:
         folder: Folder = claim(Path(settings.out), run_settings.run)
@@ -166,6 +226,10 @@ def _opened(settings: Settings, run_settings: RunSettings, run: str, sinks: _Sin
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
         sinks.all[:0] = [ledger, console, output, store]
+        if settings.explain_correlation:
+            explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
+            stack.callback(explanation.close)
+            sinks.all.append(explanation)
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger
@@ -175,6 +239,8 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
     """Name and reason of each target that takes no connection."""
     found = []
     for target in targets:
+        if target.scheme in _DATAGRAM_SCHEMES:
+            continue  # nothing tells before something is sent
         try:
             address = (await guard.addresses(target))[0]
             async with asyncio.timeout(_CONNECT_SECONDS):
@@ -220,10 +286,10 @@ def _is_one_place(targets: tuple[Target, ...]) -> bool:
     return len(targets) > len(places)
 
 
-def _exit_code(settings: Settings, assembly: Assembly, ledger: Ledger) -> int:
-    if assembly.guard.halted:
+def _exit_code(settings: Settings, ledger: Ledger, *, halted: str, is_up: bool) -> int:
+    if halted:
         return EXIT_UNSAFE
-    is_unused = not ledger.fates[Fate.REPLAYED] or not assembly.environment.candidate.is_up
+    is_unused = not ledger.fates[Fate.REPLAYED] or not is_up
     if ledger.fates[Fate.DROPPED] and is_unused:
         return EXIT_TARGET
     ranks = list(Severity)

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from shadow.config import Settings, parse_address, parse_live
+from shadow.config import Settings, parse_address, parse_live, parse_target
 from shadow.feed.sender import Sender
 from shadow.model import authority
 from shadow.replay import Target
@@ -33,7 +33,7 @@ class InlineTap:
 
         def ready(host: str, port: int) -> None:
             where = f"{spoken_to(live, has_certificate=bool(settings.certificate))}://{authority(host, port)}"
-            tell(f"clients connect to {where}, live is {settings.live}{_caveat(live)}")
+            tell(f"clients connect to {where}, live is {settings.live}{_caveat(live, settings)}")
 
         await run_proxy(_proxy(settings), sender, ready=ready, stop=stop)
 
@@ -52,10 +52,15 @@ def _proxy(settings: Settings) -> ProxySettings:
     )
 
 
-def _caveat(live: Target) -> str:
+def _caveat(live: Target, settings: Settings) -> str:
     """What a user must know of a live service that speaks no HTTP."""
     if live.scheme in {"http", "https"}:
         return ""
-    return (
-        f"; {live.scheme} is passed on and captured, but not yet replayed: the ledger counts it as filtered"
-    )
+    if parse_target("candidate", settings.candidate).scheme in _TAKEN_BY.get(live.scheme, ()):
+        return ""
+    wanted = " or ".join(f"{each}://" for each in _TAKEN_BY.get(live.scheme, (live.scheme,)))
+    return f"; {live.scheme} is passed on and not replayed, for that needs a --candidate of {wanted}"
+
+
+_TAKEN_BY = {"tcp": ("tcp", "tls"), "tls": ("tcp", "tls"), "udp": ("udp",), "dtls": ("udp",), "dns": ("dns",)}
+"""By what live speaks, the schemes of candidates that its conversations can be replayed to."""

@@ -2,17 +2,34 @@
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
 from shadow.model import Event, Signs
-from shadow.pipeline.link import Link
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.link import CALM, Link
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.ways import HTTP2, never_refuses
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
-from shadow.replay.conditions import ConditionedTransport, parse_conditions
+from shadow.replay.conditioned import ConditionedTransport
+from shadow.replay.conditions_reading import check_target, read_conditions
+from shadow.replay.datagram import DatagramTransport
+from shadow.replay.dns import DnsTransport
+from shadow.replay.explanation import Trace
 from shadow.replay.http import HttpTransport
 from shadow.replay.http2 import Http2Transport
+from shadow.replay.relay import Relay
+from shadow.replay.rules import Rules
+from shadow.replay.stream import StreamTransport
+from shadow.replay.websocket import WebSocketTransport
 
+_TALKERS: dict[str, Callable[[Target, Guard], Transport]] = {
+    "tcp": StreamTransport,
+    "tls": StreamTransport,
+    "udp": DatagramTransport,
+    "dns": DnsTransport,
+}
+"""By scheme, what carries conversations."""
 _RETRY_SECONDS_MAX = 2.0
 """A shadow that was restarted is back in use this soon."""
 
@@ -26,37 +43,72 @@ def link(
     run: str,
     stopping: asyncio.Event,
     hear: Callable[[Event], None],
+    gate: Gate | None = None,
+    resumed: Callable[[], Awaitable[None]] | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
-    correlation = Correlation(target, live)
+    correlation = Correlation(
+        target,
+        live,
+        rules=Rules(settings.correlation),
+        trace=Trace() if settings.explain_correlation else None,
+        keeps_host=settings.host == "keep",
+    )
     preparation = Preparation(
         target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
     )
-    http2 = Http2Transport(target, guard)
+    carriers = transports(target, guard)
+    http2 = carriers.get(HTTP2)
     return Link(
         target,
-        transports(settings, target, guard, http2),
+        conditioned(settings, target, guard, carriers, hear=hear),
         preparation,
         correlation,
         Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX)),
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
-        http2_refusal=http2.refusal,
+        http2_refusal=http2.refusal if isinstance(http2, Http2Transport) else never_refuses,
+        gate=gate,
+        resumed=resumed,
     )
 
 
-def transports(
-    settings: Settings, target: Target, guard: Guard, http2: Http2Transport
-) -> dict[str, Transport]:
-    """Everything that can carry something to `target`, by name."""
+def transports(target: Target, guard: Guard) -> dict[str, Transport]:
+    """Everything that can carry something to `target`, by name, in the order of preference: the lean one
+    first over plain TCP, the full client over TLS."""
+    if target.scheme in _TALKERS:
+        talker = _TALKERS[target.scheme](target, guard)
+        return {talker.name: talker}
     carriers: dict[str, Transport] = {
-        "aiohttp": HttpTransport(target, guard),
         "raw": RawTransport(target, guard),
-        "http2": http2,
+        "aiohttp": HttpTransport(target, guard),
+        "websocket": WebSocketTransport(target, guard),
+        "http2": Http2Transport(target, guard),
     }
-    if not settings.condition:
+    if target.scheme == "https":
+        carriers = {name: carriers[name] for name in reversed(carriers)}
+    return carriers
+
+
+def conditioned(
+    settings: Settings,
+    target: Target,
+    guard: Guard,
+    carriers: dict[str, Transport],
+    *,
+    hear: Callable[[Event], None],
+) -> dict[str, Transport]:
+    """The same carriers over the configured network, and one over a calm network for looking after the
+    target; `carriers` themselves where no condition is configured."""
+    conditions = read_conditions(settings.condition)
+    if not conditions:
         return carriers
-    conditions = parse_conditions(settings.condition)
-    return {name: ConditionedTransport(each, conditions, settings.seed) for name, each in carriers.items()}
+    check_target(conditions, target)
+    relay = Relay(target, conditions, settings.seed, is_killed=lambda: guard.is_killed)
+    guard.lead(target, relay.detour)
+    met: dict[str, Transport] = {
+        name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()
+    }
+    return {**met, CALM: RawTransport(target, guard)}

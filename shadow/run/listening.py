@@ -36,10 +36,11 @@ async def check_live(settings: Settings) -> None:
     """Raises UnsafeError where the live service is the tap itself: a request would go round for ever."""
     live = parse_live(settings.live)
     try:
-        await Guard(GuardSettings(live=(settings.listen,)), [live]).check()
+        own = (settings.listen, settings.admin)
+        await Guard(GuardSettings(live=tuple(each for each in own if each)), [live]).check()
     except UnsafeError as error:
         raise UnsafeError(
-            f"--live {settings.live!r} is the tap's own --listen {settings.listen!r}:"
+            f"--live {settings.live!r} is the tap's own --listen {settings.listen!r} or --admin:"
             " requests would go round for ever; name the service itself"
         ) from error
 

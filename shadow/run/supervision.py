@@ -62,6 +62,7 @@ class Supervision:
         self._child: asyncio.subprocess.Process | None = None
         self._code = 0
         self._signals = 0
+        self._is_killed = False
 
     async def run(self) -> int:
         """Carry traffic until a signal comes or the run's time is over; the pipeline's exit code.
@@ -73,6 +74,7 @@ class Supervision:
         loop = asyncio.get_running_loop()
         for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(each, self._on_signal)
+        loop.add_signal_handler(signal.SIGUSR1, self._kill_switch)
         child = await self._start()
         if await self._has_refused(child):
             return await child.wait()
@@ -106,6 +108,12 @@ class Supervision:
         if self._signals == 1:
             self._tell("ending; once more to leave what still waits")
 
+    def _kill_switch(self) -> None:
+        """Have the pipeline send nothing any more, and start none again; live traffic goes on."""
+        self._is_killed = True
+        if self._child is not None and self._child.returncode is None:
+            self._child.send_signal(signal.SIGUSR1)
+
     async def _start(self, *more: str) -> asyncio.subprocess.Process:
         """A pipeline in a session of its own, so that a terminal's Ctrl-C reaches the tap alone.
 
@@ -137,7 +145,7 @@ class Supervision:
             if self._code in _ORDERLY:
                 self._stop.set()
                 return
-            if self._code == _KILLED_BY_RULE:
+            if self._code == _KILLED_BY_RULE or self._is_killed:
                 self._tell("a safety rule stopped the pipeline; live traffic goes on, and nothing is sent")
                 return
             if loop.time() - began > _STEADY_SECONDS:
@@ -145,6 +153,8 @@ class Supervision:
             when = f"next start in {backoff_seconds:g} s"
             self._tell(f"the pipeline ended with {self._code}; live traffic goes on, {when}")
             await asyncio.sleep(backoff_seconds)
+            if self._is_killed:
+                return
             backoff_seconds = min(2 * backoff_seconds, _MAX_BACKOFF_SECONDS)
             try:
                 child = await self._start("--resumed")

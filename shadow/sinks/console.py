@@ -26,6 +26,7 @@ _STYLES = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "
 _RATE_SECONDS = 10.0
 """The rate is that of the last seconds: after a pause the remaining time is right again soon."""
 _MAX_NOTES = 50
+_MAX_REASONS = 10
 _MAX_FAULT_CHARACTERS = len("mutation-regression")
 
 type _Note = Found | TargetSeen | StateChanged | Broke
@@ -263,6 +264,21 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in summary[name].items())
         for name in ("sent", "trials", "findings")
     ]
+    reasons = list(summary.get("filtered", {}).items())[:_MAX_REASONS]
+    lines[1:1] = [f"filtered {count:,}: {why}" for why, count in reasons]
+    if (late := summary["late"])["requests"]:
+        lines.append(
+            f"late: p50 {late['p50_seconds'] * 1000:.1f} ms, p99 {late['p99_seconds'] * 1000:.1f} ms,"
+            f" at most {late['max_seconds'] * 1000:.1f} ms"
+        )
+    if any(each["state"] in ("throttled", "safe", "stopped") for each in summary["states"]):
+        words = ", ".join(each["state"] for each in summary["states"][:10])
+        lines.append(f"the shadow environment suffered, and was asked less: {words}")
+    if unwritten := {name: count for name, count in summary["unwritten"].items() if count}:
+        lines.append("not written: " + ", ".join(f"{count:,} {name}" for name, count in unwritten.items()))
+    for target, met in summary.get("conditions", {}).items():
+        told = ", ".join(f"{name} {count['requests']:,}" for name, count in met.items())
+        lines.append(f"requests of {target} that network conditions met: {told}")
     return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
 
 

@@ -12,7 +12,15 @@ from typing import Any
 
 from shadow.errors import SinkError
 
-OWN_FILES = ("summary.json", "findings.jsonl", "exchanges.jsonl", "store.db", "store.db-wal", "store.db-shm")
+OWN_FILES = (
+    "summary.json",
+    "findings.jsonl",
+    "exchanges.jsonl",
+    "correlation.jsonl",
+    "store.db",
+    "store.db-wal",
+    "store.db-shm",
+)
 
 
 class Folder:

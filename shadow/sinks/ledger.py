@@ -1,9 +1,13 @@
 """The ledger: everything captured is accounted for, and what was sent, judged and found is counted."""
 
+import time
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from shadow.model import (
+    RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Found,
@@ -11,23 +15,43 @@ from shadow.model import (
     NoReply,
     Parcel,
     Sent,
+    SentLate,
     Settled,
     Severity,
     Silence,
+    StateChanged,
+    Tally,
     Verdict,
 )
+from shadow.sinks.lateness import Lateness
+
+_STATES_MAX = 100
+
+_MAX_REASONS = 50
 
 
 class Ledger:
-    """Counts the events of one run. Other threads may read it: its dicts never change in size."""
+    """Counts the events of one run. Other threads may read it: its dicts never change in size, save the
+    reasons, which are copied whole."""
 
-    def __init__(self) -> None:
+    def __init__(self, wall_clock: Callable[[], float] = time.time) -> None:
+        self._wall_clock = wall_clock
         self.fates = dict.fromkeys(Fate, 0)
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
         self.findings = dict.fromkeys(Severity, 0)
+        self.reasons: dict[str, int] = {}
+        """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
+        self.late = Lateness()
+        self.state = "normal"
+        """The latest of `RUN_STATES`."""
+        self.states: tuple[dict[str, Any], ...] = ()
+        """The changes of state, with their reasons and when they were heard."""
+        self.conditions: dict[str, dict[str, list[int]]] = {}
+        """Requests and bytes that network conditions of ours met, by target and ``"up latency"``. Replaced as
+        a whole, as all that grows here."""
         self._severities: dict[str, Severity] = {}
 
     @property
@@ -39,6 +63,8 @@ class Ledger:
         match event:
             case Settled():
                 self.fates[event.fate] += event.count
+                if event.fate is Fate.FILTERED and event.why:
+                    self._count_reason(event.why, event.count)
             case Sent() if not is_unsent(event):
                 self.sent[event.parcel] += 1
             case Judged():
@@ -47,6 +73,14 @@ class Ledger:
                 self._found(event.finding.id, severity_of(event.finding.severity))
             case Broke():
                 self.broke += 1
+            case Tally():
+                self._add(event)
+            case ConditionMet():
+                self._meet(event)
+            case SentLate():
+                self.late.add(event.late_seconds)
+            case StateChanged() if event.state in RUN_STATES:
+                self._change(event)
 
     def resume(self, summary: dict[str, Any]) -> None:
         """Go on counting from where `summary`, of an earlier process of the same run, had come to.
@@ -55,18 +89,32 @@ class Ledger:
         """
         for fate in self.fates:
             self.fates[fate] += summary["ledger"].get(fate.value, 0)
+        for why, count in summary.get("filtered", {}).items():
+            self._count_reason(why, count)
         for verdict in self.verdicts:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
+        self.conditions = {
+            target: {name: [met["requests"], met["bytes"]] for name, met in names.items()}
+            for target, names in summary.get("conditions", {}).items()
+        }
 
     def close(self) -> None:
         """Nothing is buffered."""
 
-    def summary(self, run: str, seed: int, started_at: float, seconds: float) -> dict[str, Any]:
-        """The content of ``summary.json``; `started_at` is Unix time."""
+    def summary(
+        self,
+        run: str,
+        seed: int,
+        started_at: float,
+        seconds: float,
+        unwritten: Mapping[str, int] | None = None,
+    ) -> dict[str, Any]:
+        """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has."""
         fates = dict(self.fates)
-        return {
+        reasons = dict(self.reasons)
+        found = {
             "run": run,
             "seed": seed,
             "started_at": started_at,
@@ -76,7 +124,38 @@ class Ledger:
             "sent": {f"{parcel.value}s": count for parcel, count in self.sent.items()},
             "trials": {verdict.value: count for verdict, count in self.verdicts.items()},
             "findings": {severity.value: self.findings[severity] for severity in reversed(Severity)},
-        }
+            "late": self.late.summary(),
+            "state": self.state,
+            "states": list(self.states),
+            "unwritten": dict(unwritten or {}),
+        } | ({"conditions": _conditions(self.conditions)} if self.conditions else {})
+        return found | {"filtered": reasons} if reasons else found
+
+    def _count_reason(self, why: str, count: int) -> None:
+        if why in self.reasons or len(self.reasons) < _MAX_REASONS:
+            self.reasons[why] = self.reasons.get(why, 0) + count
+
+    def _add(self, tally: Tally) -> None:
+        for (_, fate), count in tally.fates.items():
+            self.fates[Fate(fate)] += count
+        for (_, parcel), replies in tally.replies.items():
+            self.sent[Parcel(parcel)] += replies.sent
+        for (*_, verdict), count in tally.trials.items():
+            self.verdicts[Verdict(verdict)] += count
+
+    def _meet(self, event: ConditionMet) -> None:
+        name = f"{event.direction} {event.condition}"
+        of_target = self.conditions.get(event.target, {})
+        count, byte_count = of_target.get(name, (0, 0))
+        met = {**of_target, name: [count + event.count, byte_count + event.byte_count]}
+        self.conditions = {**self.conditions, event.target: met}
+
+    def _change(self, event: StateChanged) -> None:
+        """Remember a change, and the first and the last of very many."""
+        self.state = event.state
+        change = {"state": event.state, "why": event.why, "at": round(self._wall_clock(), 3)}
+        kept = self.states if len(self.states) < _STATES_MAX else self.states[: _STATES_MAX // 2]
+        self.states = (*kept, change)
 
     def _found(self, finding: str, severity: Severity) -> None:
         """A finding heard again counts once, under its latest severity."""
@@ -87,6 +166,15 @@ class Ledger:
             self.findings[before] -= 1
         self.findings[severity] += 1
         self._severities[finding] = severity
+
+
+def _conditions(met: dict[str, dict[str, list[int]]]) -> dict[str, Any]:
+    return {
+        target: {
+            name: {"requests": count, "bytes": byte_count} for name, (count, byte_count) in names.items()
+        }
+        for target, names in met.items()
+    }
 
 
 def is_unsent(event: Sent) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shadow.content.redaction import Redactor, redact_exchange, redact_finding
-from shadow.model import Event, Exchange, Fate, Finding, Found, Settled
+from shadow.model import Event, Exchange, Fate, Finding, Found, Settled, Tally
 from shadow.sinks._background import Background
 from shadow.sinks.folder import Folder, unwritable
 from shadow.sinks.lines import finding_line
@@ -50,8 +50,8 @@ class Output:
         settings: OutputSettings,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.unwritten = {"pending": 0, "size": 0, "disk": 0}
-        """Exchanges not in the file, by reason: too many waited, the file's limit, the disk."""
+        self.unwritten = {"pending": 0, "size": 0, "disk": 0, "broken": 0}
+        """Exchanges not in the file, by reason: too many waited, the file's limit, the disk, a bug."""
         self.troubles: dict[str, str] = {}
         """What could not be written, for a person, by reason; each is logged once."""
         self._folder = folder
@@ -62,6 +62,7 @@ class Output:
         self._clock = clock
         self._lock = threading.Lock()
         self._waiting: deque[Exchange] = deque()
+        self._waiting_lines: list[bytes] = []
         self._waiting_bytes = 0
         self._changed: dict[str, Finding] = {}
         self._lines: dict[str, bytes] = {}
@@ -84,6 +85,13 @@ class Output:
             case Found():
                 with self._lock:
                     self._changed[event.finding.id] = event.finding
+            case Tally() if event.lines:
+                self._keep_lines(event.lines)
+
+    @property
+    def broken(self) -> int:
+        """How often writing met a bug."""
+        return self._background.broken
 
     def rewrite(self) -> None:
         """Have the summary and the findings written now rather than when they are due."""
@@ -101,14 +109,30 @@ class Output:
 
     def _keep(self, exchange: Exchange) -> None:
         weight = len(exchange.request.body) + (len(exchange.response.body) if exchange.response else 0) + 1024
+        weight += sum(len(each.body) + 128 for each in exchange.messages)
         with self._lock:
             if self._journal.is_full:
                 self.unwritten["size"] += 1
                 return
             if self._waiting_bytes + weight > self._settings.max_pending_bytes:
                 self.unwritten["pending"] += 1
+                self._say(
+                    "pending", "the disk is slower than the run: not all exchanges are in exchanges.jsonl"
+                )
                 return
             self._waiting.append(exchange)
+            self._waiting_bytes += weight
+            is_much = self._waiting_bytes * 4 > self._settings.max_pending_bytes
+        if is_much:
+            self._background.wake()
+
+    def _keep_lines(self, lines: Sequence[bytes]) -> None:
+        weight = sum(map(len, lines))
+        with self._lock:
+            if self._journal.is_full or self._waiting_bytes + weight > self._settings.max_pending_bytes:
+                self.unwritten["size" if self._journal.is_full else "pending"] += len(lines)
+                return
+            self._waiting_lines += lines
             self._waiting_bytes += weight
             is_much = self._waiting_bytes * 4 > self._settings.max_pending_bytes
         if is_much:
@@ -134,17 +158,28 @@ class Output:
     def _write_exchanges(self) -> None:
         with self._lock:
             waiting, self._waiting = self._waiting, deque()
+            made, self._waiting_lines = self._waiting_lines, []
             self._waiting_bytes = 0
+        self._append(made)
         lines: list[bytes] = []
         for at, exchange in enumerate(waiting):
             if self._journal.is_full:
                 self._miss("size", len(waiting) - at)
                 break
-            lines.append(self._encode(redact_exchange(self._redactor, exchange)))
+            lines.extend(self._line(exchange))
             if len(lines) == 100:
                 self._append(lines)
                 lines = []
         self._append(lines)
+
+    def _line(self, exchange: Exchange) -> tuple[bytes, ...]:
+        """The exchange's line; none where a bug keeps it from being made, which must not cost the others."""
+        try:
+            return (self._encode(redact_exchange(self._redactor, exchange)),)
+        except Exception as error:  # noqa: BLE001  # see above
+            self._miss("broken", 1)
+            self._say("broken", f"exchanges that cannot be written are left out ({type(error).__name__})")
+            return ()
 
     def _append(self, lines: Sequence[bytes]) -> None:
         try:

@@ -16,7 +16,10 @@ from prometheus_client.registry import Collector
 
 from shadow.errors import SinkError
 from shadow.model import (
+    REPLY_BOUNDS_SECONDS,
+    RUN_STATES,
     Broke,
+    ConditionMet,
     Event,
     Fate,
     Finding,
@@ -30,6 +33,8 @@ from shadow.model import (
     SentLate,
     Settled,
     Severity,
+    StateChanged,
+    Tally,
     TapTimed,
     TargetSeen,
     Trial,
@@ -46,7 +51,6 @@ _MAX_LABEL_CHARACTERS = 200
 _MAX_EXEMPLAR_CHARACTERS = 100
 """OpenMetrics allows 128 for names and values together."""
 
-_REPLY_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 _LATE_BUCKETS = (0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30, 120)
 
 
@@ -73,12 +77,20 @@ class Metrics:
         self._divergences = counter(
             "divergences", "Occurrences of confirmed findings", "endpoint", "kind", "severity", "fault"
         )
+        self._resets = counter("resets", "How often the shadow environment was put back")
         self._broken = counter("broken_exchanges", "Exchanges lost to a bug in Shadow")
         self._findings = gauge("findings", "Distinct causes found", "severity")
-        self._reply = histogram("reply", "Time to the whole answer", _REPLY_BUCKETS, "target", "kind")
+        self._reply = histogram("reply", "Time to the whole answer", REPLY_BOUNDS_SECONDS, "target", "kind")
         self._queue = gauge("queue_items", "Fill of a bounded queue", "queue")
         self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
         self._up = gauge("target_up", "Whether a target is usable", "target")
+        self._state = gauge("state", "1 for the state that the run is in", "state")
+        self._conditions = counter(
+            "condition_requests", "Requests that a network condition met", "target", "condition", "direction"
+        )
+        self._condition_bytes = counter(
+            "condition_bytes", "Bytes that a network condition met", "target", "condition", "direction"
+        )
         self._late = histogram("replay_late", "How long after its moment a request left", _LATE_BUCKETS)
         self._tap = _TapSeconds()
         registry.register(self._tap)
@@ -87,6 +99,7 @@ class Metrics:
         gauge("build_info", "Version of Shadow, always 1", "version", "python").labels(
             clean(version), platform.python_version()
         ).set(1)
+        self._change("normal")
         for severity in Severity:
             self._findings.labels(severity.value).set(0)
         self._endpoint, self._mutator = _Words(MAX_ENDPOINTS), _Words(MAX_MUTATORS)
@@ -96,7 +109,7 @@ class Metrics:
         self._reply_series: dict[tuple[str, Parcel], tuple[Counter, Histogram]] = {}
         self._seen: dict[str, tuple[Severity, int]] = {}
 
-    def hear(self, event: Event) -> None:
+    def hear(self, event: Event) -> None:  # noqa: C901  # a case for each event
         match event:
             case Judged():
                 self._judged(event.trial)
@@ -106,10 +119,8 @@ class Metrics:
                 self._settled(event.tap, event.fate, event.count)
             case SentLate():
                 self._late.observe(event.late_seconds)
-            case TapTimed():
-                self._tap.latest[self._tap_name(event.tap)] = event
-            case FramesSeen():
-                self._frames.latest[self._tap_name(event.tap)] = event
+            case TapTimed() | FramesSeen():
+                self._heed_tap(event)
             case QueueSeen():
                 queue = self._queue_name(event.queue)
                 self._queue.labels(queue).set(event.items)
@@ -118,11 +129,34 @@ class Metrics:
                 self._up.labels(_target(event.target)).set(event.is_up)
             case Found():
                 self._found(event.finding)
+            case ConditionMet():
+                labels = (_target(event.target), event.condition, event.direction)
+                self._conditions.labels(*labels).inc(event.count)
+                self._condition_bytes.labels(*labels).inc(event.byte_count)
             case Broke():
                 self._broken.inc()
+            case Tally():
+                self._add(event)
+            case StateChanged():
+                self._change(event.state)
+
+    def _heed_tap(self, event: TapTimed | FramesSeen) -> None:
+        name = self._tap_name(event.tap)
+        if isinstance(event, TapTimed):
+            self._tap.latest[name] = event
+        else:
+            self._frames.latest[name] = event
 
     def close(self) -> None:
         """Nothing is buffered; the exporter is closed by whoever opened it."""
+
+    def _change(self, state: str) -> None:
+        if state == "reset":
+            self._resets.inc()
+        if state not in RUN_STATES:
+            return
+        for each in RUN_STATES:
+            self._state.labels(each).set(each == state)
 
     def _settled(self, tap: str, fate: Fate, count: int) -> None:
         name = self._tap_name(tap)
@@ -131,32 +165,49 @@ class Metrics:
             self._fate_series |= {(name, each): self._exchanges.labels(name, each.value) for each in Fate}
         self._fate_series[name, fate].inc(count)
 
+    def _add(self, tally: Tally) -> None:
+        for (tap, fate), count in tally.fates.items():
+            self._settled(tap, Fate(fate), count)
+        for (target, parcel), replies in tally.replies.items():
+            sent, seconds = self._series_sent(target, Parcel(parcel))
+            sent.inc(replies.sent)
+            for bucket, count in zip(seconds._buckets, replies.counts, strict=True):  # noqa: SLF001  # no public way takes many
+                bucket.inc(count)
+            seconds._sum.inc(replies.sum_seconds)  # noqa: SLF001
+        for (endpoint, mutator, expect, verdict), count in tally.trials.items():
+            self._count_trials(endpoint, mutator, expect, verdict, count=count)
+
     def _count_sent(self, event: Sent) -> None:
         if is_unsent(event):
             return
-        key = (_target(event.target), event.parcel)
+        sent, seconds = self._series_sent(event.target, event.parcel)
+        sent.inc()
+        if isinstance(event.outcome, Reply):
+            seconds.observe(event.outcome.timing.total_seconds)
+
+    def _series_sent(self, target: str, parcel: Parcel) -> tuple[Counter, Histogram]:
+        key = (_target(target), parcel)
         series = self._reply_series.get(key)
         if series is None:
             labels = (key[0], key[1].value)
             series = self._reply_series[key] = (self._sent.labels(*labels), self._reply.labels(*labels))
-        series[0].inc()
-        if isinstance(event.outcome, Reply):
-            series[1].observe(event.outcome.timing.total_seconds)
+        return series
 
     def _judged(self, trial: Trial) -> None:
         expect = trial.expect or trial.judgement.expect
-        labels = (
-            self._endpoint(trial.endpoint),
-            self._mutator(trial.mutator or "none"),
-            expect.value if expect else "none",
-            trial.judgement.verdict.value,
-        )
+        verdict = trial.judgement.verdict.value
+        self._count_trials(trial.endpoint, trial.mutator, expect.value if expect else "", verdict)
+
+    def _count_trials(
+        self, endpoint: str, mutator: str | None, expect: str, verdict: str, *, count: int = 1
+    ) -> None:
+        labels = (self._endpoint(endpoint), self._mutator(mutator or "none"), expect or "none", verdict)
         if labels not in self._trial_series and len(self._trial_series) >= MAX_SERIES:
             labels = ("other", "other", *labels[2:])
         series = self._trial_series.get(labels)
         if series is None:
             series = self._trial_series[labels] = self._trials.labels(*labels)
-        series.inc()
+        series.inc(count)
 
     def _found(self, finding: Finding) -> None:
         severity = severity_of(finding.severity)

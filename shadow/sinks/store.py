@@ -13,7 +13,7 @@ import msgspec
 
 from shadow.content.redaction import Redactor, redact_finding
 from shadow.errors import SinkError
-from shadow.model import Event, Finding, Found, Judged, Trial
+from shadow.model import Event, Finding, Found, Judged, Tally, Trial
 from shadow.sinks._background import Background
 from shadow.sinks.lines import finding_line
 
@@ -116,6 +116,15 @@ class Store:
                 self._count(event.trial)
             case Found():
                 self._keep(event.finding)
+            case Tally():
+                with self._lock:
+                    for (endpoint, mutator, expect, verdict), count in event.trials.items():
+                        self._add((_text(endpoint), mutator or "", expect, verdict), count)
+
+    @property
+    def broken(self) -> int:
+        """How often writing met a bug."""
+        return self._background.broken
 
     def close(self) -> None:
         """What was heard is written, and the write-ahead log folded into the file."""
@@ -132,11 +141,16 @@ class Store:
         verdict = trial.judgement.verdict
         cell = (_text(trial.endpoint), trial.mutator or "", expect.value if expect else "", verdict.value)
         with self._lock:
-            if cell not in self._trials and len(self._trials) >= self._settings.max_pending:
-                self.lost += 1
-                return
-            self._trials[cell] += 1
-            self._remember(trial.exchange, trial.endpoint)
+            if self._add(cell, 1):
+                self._remember(trial.exchange, trial.endpoint)
+
+    def _add(self, cell: _Cell, count: int) -> bool:
+        """Count trials; False where there is no room for more kinds of them."""
+        if cell not in self._trials and len(self._trials) >= self._settings.max_pending:
+            self.lost += count
+            return False
+        self._trials[cell] += count
+        return True
 
     def _keep(self, finding: Finding) -> None:
         now = self._wall_clock()
@@ -159,13 +173,16 @@ class Store:
             heard, self._findings = self._findings, {}
         if not trials and not heard:
             return
-        new = {finding.id: self._new_occurrences(finding) for finding, _, _ in heard.values()}
         try:
+            new = {finding.id: self._new_occurrences(finding) for finding, _, _ in heard.values()}
             self._insert(trials, heard, new)
         except sqlite3.Error as error:
             self._say(f"cannot write {str(self._path)!r}: {error}; trying again")
             self._put_back(trials, heard)
             return
+        except BaseException:
+            self.lost += trials.total() + len(heard)  # a bug would meet them again
+            raise
         for finding, exchanges in new.items():
             self._stored.setdefault(finding, set()).update(exchanges)
 

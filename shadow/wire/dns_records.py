@@ -71,6 +71,19 @@ def answers(message: DnsMessage, text: bytes) -> list[Record]:
     ]
 
 
+def sections(message: DnsMessage, text: bytes) -> tuple[tuple[Record, ...], ...]:
+    """The records of the answer, the authority and the additional section, up to a broken one."""
+    read = [
+        Record(name, type_name(kind), ttl, data_text(kind, text, start, end))
+        for kind, name, ttl, (start, end) in _raw_records(message, text, sum(message.sections))
+    ]
+    found = []
+    for count in message.sections:
+        found.append(tuple(read[:count]))
+        read = read[count:]
+    return tuple(found)
+
+
 def answered(message: DnsMessage, text: bytes) -> Iterator[Question]:
     """What the records of the answer section are answers to."""
     for kind, name, _, _ in _raw_records(message, text, message.sections.answers):

@@ -13,6 +13,7 @@ from shadow.wire.http1_head import (
     parse_response_head,
 )
 from shadow.wire.http1_message import Message
+from shadow.wire.http1_whole import stays_open
 
 MAX_HEAD_BYTES = 262_144
 MAX_BODY_BYTES = 67_108_864
@@ -165,11 +166,7 @@ class ResponseReader:
         head, body = self.head, self._message.body
         if head is None or self.error or self.is_tunnel or not isinstance(body, LengthBody | ChunkedBody):
             return False
-        options = b",".join(v for k, v in head.headers if k.lower() == b"connection").lower().split(b",")
-        tokens = {option.strip() for option in options}
-        if b"close" in tokens or not body.is_done:
-            return False
-        return head.version != b"HTTP/1.0" or b"keep-alive" in tokens
+        return body.is_done and stays_open(head.version, head.headers)
 
     @property
     def lacks(self) -> int:

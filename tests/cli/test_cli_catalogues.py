@@ -5,10 +5,14 @@ import json
 import pytest
 from click.testing import CliRunner, Result
 
-from comparators import CATALOG as COMPARATORS
+from comparators import CATALOG as OF_ANSWERS
+from comparators import TALK_CATALOG
 from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
 from shadow.cli.catalogues import _show, comparators, mutators
 
+COMPARATORS = [(each.name, each.reason) for each in OF_ANSWERS] + [
+    (each.name, each.reason) for each in TALK_CATALOG
+]
 ALL: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *SESSION_CATALOG)
 
 
@@ -66,7 +70,7 @@ def test_square_brackets_in_a_reason_are_shown_and_not_taken_for_markup(
 def test_comparators_are_listed() -> None:
     result = CliRunner().invoke(comparators, ["--json"])
     assert [json.loads(line) for line in result.stdout.splitlines()] == [
-        {"name": each.name, "reason": each.reason} for each in COMPARATORS
+        {"name": name, "reason": reason} for name, reason in COMPARATORS
     ]
     table = CliRunner(env={"COLUMNS": "100"}).invoke(comparators).stdout
-    assert set(table.split()) >= {each.name for each in COMPARATORS}
+    assert set(table.split()) >= {name for name, _ in COMPARATORS}

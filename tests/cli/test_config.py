@@ -27,7 +27,7 @@ def test_file_is_read_and_options_win(tmp_path: Path) -> None:
     [
         ("cadidate = 'http://a'", r"unknown key 'cadidate', did you mean 'candidate'\?"),
         ("[scope]\nexlude = []", r"unknown key 'exlude' in \[scope\], did you mean 'exclude'\?"),
-        ("zzz = 1", r"unknown key 'zzz'; known keys: allow_writes, baseline"),
+        ("zzz = 1", r"unknown key 'zzz'; known keys: admin, allow_writes"),
         (
             "[[identity]]\nname = 'a'\nroll = 'b'",
             r"unknown key 'roll' in \[identity\], did you mean 'role'\?",
@@ -43,7 +43,9 @@ def test_file_is_read_and_options_win(tmp_path: Path) -> None:
         ),
         ("live = 'udp://x:1/a'", r"live 'udp://x:1/a' must name a host and a port alone"),
         ("live = 'dns://x:99999'", r"live 'dns://x:99999' is no URL: .*; write it as dns://HOST:PORT"),
-        ("candidate = 'tcp://x:1'", r"candidate 'tcp://x:1' is no http or https URL"),
+        ("candidate = 'tcp://x'", r"candidate 'tcp://x' must name a host and a port alone"),
+        ("candidate = 'udp://x:1/a'", r"candidate 'udp://x:1/a' must name a host and a port alone"),
+        ("candidate = 'dtls://x:1'", r"candidate 'dtls://x:1' is no http or https URL"),
         ("listen = '8080'", "listen '8080' is no HOST:PORT"),
         ("duration = 'soon'", "duration 'soon' is no duration"),
         ("rate = 'fast'", "rate 'fast' is not a positive number per second"),

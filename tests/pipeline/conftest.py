@@ -35,11 +35,12 @@ from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
 from shadow.pipeline.order import Order, Turn
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.scheduler import Scheduler
@@ -50,7 +51,16 @@ from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
 from shadow.pipeline.trials import Later, Trials
 from shadow.pipeline.ways import Ways
-from shadow.replay import Breaker, BreakerSettings, Correlation, Pace, Pacer, Sending, Target
+from shadow.replay import (
+    Breaker,
+    BreakerSettings,
+    Correlation,
+    Pace,
+    Pacer,
+    SafeModeSettings,
+    Sending,
+    Target,
+)
 from shadow.replay.fake import Answer, FakeTransport
 from shadow.wire.http2_form import unsayable
 
@@ -197,12 +207,24 @@ class Bench:
         timeout_seconds: float = 10.0,
         earlier: Mapping[str, Finding] | None = None,
         refuses_http2: str | None = None,
+        safe_mode: SafeModeSettings | None = None,
     ) -> None:
         """`refuses_http2` is what the candidate says to HTTP/2: nothing where it speaks it, None for a run
         without it."""
         self.heard: list[Event] = []
         self.stopping = asyncio.Event()
         self.halted = ""
+
+        def halt(why: str) -> None:
+            self.halted = why
+
+        self.governor = Governor(
+            safe_mode or SafeModeSettings(enabled=False),
+            concurrency=4,
+            stopping=self.stopping,
+            halt=halt,
+            hear=self.heard.append,
+        )
         self.candidate = Side("candidate", candidate, sayable, refuses_http2)
         is_spoken = None if refuses_http2 is None else ""
         self.baseline = Side("baseline", baseline, sayable, is_spoken) if baseline else None
@@ -225,6 +247,7 @@ class Bench:
                 stopping=self.stopping,
                 hear=self.heard.append,
                 http2_refusal=side.http2_refusal,
+                resumed=self.governor.resumed,
             )
 
         links = [link(each) for each in (self.candidate, self.baseline) if each is not None]
@@ -246,6 +269,7 @@ class Bench:
             self.confirmation,
             self.knowledge,
             TrialSettings(seed, mutants, may_write),
+            governor=self.governor,
             hear=self.heard.append,
             report=self.reporting.report,
         )
@@ -287,18 +311,23 @@ class Bench:
         return pipeline
 
     def pipeline(self, *, scope: Scope | None = None, **settings: Any) -> Pipeline:
-        usual: dict[str, Any] = {"concurrency": 4, "queue_items": 50, "session_by": "connection"}
+        usual: dict[str, Any] = {
+            "concurrency": 4,
+            "queue_items": 50,
+            "session_by": "connection",
+            "targets": tuple(each.target.name for each in self.environment.links),
+        }
         return Pipeline(
             PipelineSettings(**(usual | settings)),
             scope or Scope(include=(), exclude=(), sample=1.0, seed=0),
-            self.trials,
-            self.session_trials,
+            Trying(self.trials, self.session_trials),
             endpoints=self.endpoints,
             knowledge=self.knowledge,
-            targets=[each.target.name for each in self.environment.links],
             sessions=Sessions(idle_seconds=60.0),
             signer=self._signer,
-            brakes=Brakes(lambda: self.halted, lambda: self.environment.candidate.is_up, self.stopping),
+            brakes=Brakes(
+                lambda: self.halted, lambda: self.environment.candidate.is_up, self.governor, self.stopping
+            ),
             hear=self.heard.append,
         )
 

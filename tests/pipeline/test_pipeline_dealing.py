@@ -5,13 +5,20 @@ from collections.abc import Callable
 import pytest
 
 from mutators import CATALOG, Mutator
-from shadow.model import Expect, Request
+from shadow.model import Expect, Request, Wire
 from shadow.pipeline.order import SAFE_METHODS
 from shadow.replay.fake import Answer
 from tests.pipeline.conftest import Bench, always, by_edit, edits, exchange, is_edited, reply
 
 JSON = b'{"a": 1}'
 REJECTED, ACCEPTED = edits(Expect.REJECT), edits(Expect.SURVIVE)
+
+
+def bytes_of(*lines: bytes) -> Wire:
+    return Wire((b"\r\n".join((*lines, b"", b"")),))
+
+
+SMUGGLED = Wire((b"GET /a HTTP/1.1\r\nContent-Length: 0\r\n\r\n", b"POST /b HTTP/1.1\r\n\r\n"))
 
 
 def order_of(bench: Bench) -> list[str]:
@@ -32,6 +39,23 @@ def order_of(bench: Bench) -> list[str]:
         ("GET /a", edits(Expect.SURVIVE, headers=((b"x-method-override", b"PUT"),)), False, False),
         ("GET /a", edits(Expect.SURVIVE, target=b"/a?_method=PUT"), False, False),
         ("GET /a", edits(Expect.SURVIVE, headers=((b"X-HTTP-Method", b"PUT"),)), True, True),
+        ("GET /a", edits(Expect.SURVIVE, target=b"/a?%5Fmethod=PUT"), False, False),
+        ("GET /a", edits(Expect.SURVIVE, target=b"/a?x=1&_METHOD=PUT"), False, False),
+        ("GET /a", edits(Expect.SURVIVE, body=b"a=1&_method=DELETE"), False, False),
+        ("GET /a", edits(Expect.SURVIVE, body=b'{"_method": "DELETE"}'), False, False),
+        ("GET /a", edits(Expect.SURVIVE, body=b'form-data; name="_method"\r\n\r\nPUT'), False, False),
+        ("GET /a", edits(Expect.SURVIVE, body=b"the method: none"), False, True),
+        ("GET /a", edits(Expect.SURVIVE, wire=bytes_of(b"DELETE /a HTTP/1.1")), False, False),
+        (
+            "GET /a",
+            edits(Expect.SURVIVE, wire=bytes_of(b"GET /a HTTP/1.1", b"X-HTTP-METHOD: PUT")),
+            False,
+            False,
+        ),
+        ("GET /a", edits(Expect.SURVIVE, wire=bytes_of(b"GET /?_method=PUT HTTP/1.1")), False, False),
+        ("GET /a", edits(Expect.SURVIVE, wire=SMUGGLED), False, False),
+        ("GET /a", edits(Expect.SURVIVE, wire=SMUGGLED), True, True),
+        ("GET /a", edits(Expect.SURVIVE, wire=bytes_of(b"get /a HTTP/1.1")), False, True),
     ],
     ids=[
         "of a write",
@@ -45,6 +69,18 @@ def order_of(bench: Bench) -> list[str]:
         "by another field",
         "by a parameter",
         "overridden, allowed",
+        "by an escaped parameter",
+        "by a parameter in capitals",
+        "by a form",
+        "by JSON",
+        "by multipart",
+        "a body that speaks of methods",
+        "made a write in bytes",
+        "overridden by a field in bytes",
+        "overridden by a parameter in bytes",
+        "a write inside the body",
+        "a write inside the body, allowed",
+        "still a read in bytes",
     ],
 )
 async def test_no_mutant_writes_unless_that_was_allowed(
@@ -52,7 +88,7 @@ async def test_no_mutant_writes_unless_that_was_allowed(
 ) -> None:
     bench = Bench(always(reply()), mutators=[mutator], may_write=may_write)
     await bench.conduct(exchange(line))
-    assert any(map(is_edited, bench.candidate.requests)) == is_sent
+    assert any(is_edited(each) for each in bench.candidate.requests) == is_sent
 
 
 @pytest.mark.parametrize("line", ["GET /v1/x/7?a=1&b=2", "POST /v1/x", "DELETE /v1/x/7"])

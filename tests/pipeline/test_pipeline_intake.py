@@ -35,6 +35,7 @@ async def test_file_waits_for_room_and_loses_nothing() -> None:
 
         group.create_task(put())
         while (each := await intake.take()) is not None:
+            assert isinstance(each, Exchange)
             taken.append(each.index)
     assert taken == list(range(50))
 
@@ -71,5 +72,5 @@ async def test_cancelled_taker_loses_nothing() -> None:
             await intake.take()
     assert intake.offer(exchange(7))
     taken = await intake.take()
-    assert taken is not None
+    assert isinstance(taken, Exchange)
     assert taken.index == 7

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import count
 from random import Random
 
@@ -15,6 +16,7 @@ from mutators import session_mutator
 from shadow.errors import TapError
 from shadow.model import (
     Broke,
+    Event,
     Exchange,
     Expect,
     Fate,
@@ -29,9 +31,11 @@ from shadow.model import (
     StateChanged,
     Step,
     Wire,
+    field,
 )
+from shadow.pipeline.intake import Takes
 from shadow.pipeline.scope import Scope
-from shadow.pipeline.source import Recorded
+from shadow.pipeline.source import Looped, Recorded
 from shadow.replay import BreakerSettings, Pace, Pacer
 from shadow.replay.fake import HANG, Answer
 from shadow.sinks.ledger import Ledger
@@ -370,3 +374,90 @@ async def test_request_of_http2_is_sent_as_http1_says_it() -> None:
     assert (sent.version, sent.body) == (b"HTTP/1.1", b"body")
     assert sent.headers[0][0].lower() == b"host"
     assert sent.headers[1:3] == ((b"cookie", b"a=1; b=2"), (b"content-length", b"4"))
+
+
+async def test_each_pass_has_sessions_and_correlation_of_its_own_and_is_counted() -> None:
+    made = count(1)
+
+    def shop(asked: Request) -> Outcome:
+        if asked.method == b"POST":
+            return reply(201, b'{"id": "item-%d"}' % next(made))
+        return reply(200, b'{"id": "%b"}' % asked.target.rpartition(b"/")[2])
+
+    bench = Bench(shop, of_sessions=[whole])
+    key = ((b"Idempotency-Key", b"abcd"),)
+    items: list[Exchange | Settled] = [
+        exchange("POST /items", 0, headers=key, answer=reply(201, b'{"id": "live-77"}')),
+        exchange("GET /items/live-77", 1, answer=reply(200, b'{"id": "live-77"}')),
+    ]
+    source = Looped(lambda: nullcontext(items), Pacer(Pace()), 3)
+    async with asyncio.timeout(10):
+        await bench.pipeline(concurrency=4).run(source)
+    asked_for = [each.target for each in bench.candidate.requests if each.method == b"GET"]
+    assert asked_for[0] == b"/items/item-1"
+    assert len(set(asked_for)) == len(asked_for), "each pass, and each script, made a thing of its own"
+    keys = [field(each.headers, b"idempotency-key") for each in bench.candidate.requests if each.body == b""]
+    assert keys[0] == b"abcd"
+    told = [each for each in keys if each is not None]
+    assert len(set(told)) == len(told) == 6, "and asked for it anew"
+    assert [e.exchange.index for e in bench.of(Settled) if e.exchange] == list(range(6))
+    assert Counter(bench.fates) == {(Fate.REPLAYED, ""): 6}
+    assert [trial.mutator for trial in bench.trials_heard].count("whole") == 3
+
+
+async def test_passes_without_end_last_as_long_as_the_run() -> None:
+    bench = Bench(always(reply()))
+    items: list[Exchange | Settled] = [exchange("GET /a", at, session=f"s{at}") for at in range(3)]
+    source = Looped(lambda: nullcontext(items), Pacer(Pace()), None)
+    async with asyncio.timeout(10):
+        await bench.pipeline(duration_seconds=0.1).run(source)
+    settled = [e.exchange.index for e in bench.of(Settled) if e.exchange]
+    assert len(settled) > 9
+    assert sorted(settled) == list(range(len(settled)))
+    assert ledger_of(bench).captured == len(settled)
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+@pytest.mark.parametrize("turns", range(40))
+async def test_run_that_is_cut_off_in_any_turn_of_the_loop_counts_all_that_it_took_in(
+    turns: int, concurrency: int
+) -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[Exchange]:
+        for at in range(12):
+            taken.append(at)
+            yield exchange("GET /a", at, session=f"s{at}")
+
+    bench = Bench(always(reply()), mutators=[edits(Expect.SURVIVE)])
+    pipeline = bench.pipeline(concurrency=concurrency, queue_items=5)
+    async with asyncio.TaskGroup() as group:
+        run = group.create_task(pipeline.run(Recorded(items(), Pacer(Pace()))))
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        run.cancel()
+    settled = Counter(each.exchange.index for each in bench.of(Settled) if each.exchange)
+    assert settled == Counter(taken)
+
+
+async def test_exchange_whose_task_is_cancelled_before_its_first_step_is_counted() -> None:
+    class Cancelling(Recorded):
+        """Cancels the work on each exchange in the very turn in which it was begun."""
+
+        async def feed(self, intake: Takes, hear: Callable[[Event], None]) -> None:
+            for at in range(200):  # far more than may wait for their turn
+                assert await intake.put(exchange("GET /a", at, session=f"s{at}"))
+                await asyncio.sleep(0)
+                for task in asyncio.all_tasks():
+                    if task.get_name() == f"exchange {at}":
+                        self.cancelled += task.cancel()
+
+        cancelled = 0
+
+    bench = Bench(always(reply()))
+    source = Cancelling([], Pacer(Pace()))
+    async with asyncio.timeout(10):
+        await bench.pipeline(concurrency=1).run(source)
+    assert source.cancelled == 200
+    assert bench.fates == [(Fate.DROPPED, "the run was stopped")] * 200
+    assert bench.candidate.requests == []

@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from shadow.model import Exchange, Fate, Headers, Request, Response
-from shadow.pipeline.scope import Scope, session_of
+from shadow.pipeline.scope import Scope
 
 
 def exchange(
@@ -40,8 +40,16 @@ def test_own_traffic_is_never_taken() -> None:
     assert scope().refusal(own, "s") == (Fate.FILTERED, "sent by shadow itself")
 
 
-def test_other_protocols_are_told() -> None:
-    assert scope().refusal(exchange(protocol="dns"), "s") == (Fate.FILTERED, "protocol dns is not replayed")
+@pytest.mark.parametrize(
+    ("protocol", "why"),
+    [
+        ("gopher", "protocol gopher is not replayed"),
+        ("dns", "dns needs a target of dns://, not http://"),
+        ("tcp", "tcp needs a target of tcp:// or tls://, not http://"),
+    ],
+)
+def test_protocols_that_the_target_cannot_carry_are_told(protocol: str, why: str) -> None:
+    assert scope().refusal(exchange(protocol=protocol), "s") == (Fate.FILTERED, why)
 
 
 def test_request_that_is_still_of_another_version_is_told() -> None:
@@ -64,24 +72,3 @@ def test_sampling_keeps_sessions_whole_and_takes_the_stated_share() -> None:
     taken = sum(each[0] is None for each in fates.values())
     assert 420 < taken < 580
     assert {each[0] for each in fates.values()} == {None, (Fate.SAMPLED_OUT, "session not in the sample")}
-
-
-@pytest.mark.parametrize(
-    ("by", "headers", "session"),
-    [
-        ("connection", ((b"X-User", b"u"),), "c1"),
-        ("header:X-User", ((b"x-user", b"u"),), "header:X-User=u"),
-        ("header:X-User", (), "c1"),
-        ("cookie:sid", ((b"Cookie", b"a=b; sid=42"),), "cookie:sid=42"),
-        ("cookie:sid", ((b"Cookie", b"a=b"),), "c1"),
-        ("identity", (), "c1"),
-    ],
-)
-def test_session_is_what_the_settings_say(by: str, headers: Headers, session: str) -> None:
-    assert session_of(exchange(session="c1", headers=headers), by, None) == session
-
-
-@pytest.mark.parametrize("by", ["connection", "identity", "header:x-user", "cookie:sid"])
-def test_session_of_a_conversation_is_its_own(by: str) -> None:
-    talk = Exchange(0, "test", "10.0.0.1:4000", 0.0, Request(b"", b"", b""), protocol="dns")
-    assert session_of(talk, by, None) == "10.0.0.1:4000"

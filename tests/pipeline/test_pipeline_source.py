@@ -1,15 +1,16 @@
 """Where exchanges come from, and what is told of those that do not get in."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from shadow.feed.frames import Bye, Frame, Hello, Ledger, TapSeconds, encode
-from shadow.model import Event, Exchange, Fate, SentLate, Settled, TapTimed
-from shadow.pipeline.intake import Intake
-from shadow.pipeline.source import Recorded, Tapped
+from shadow.model import Event, Exchange, Fate, Settled, TapTimed
+from shadow.pipeline.intake import Intake, PassEnd
+from shadow.pipeline.source import Looped, Recorded, Tapped
 from shadow.replay import Pace, Pacer
 from tests.pipeline.conftest import exchange
 
@@ -48,6 +49,7 @@ async def test_file_waits_for_room_and_loses_nothing() -> None:
 
         group.create_task(feed())
         while (each := await intake.take()) is not None:
+            assert isinstance(each, Exchange)
             taken.append(each.index)
     assert taken == list(range(100))
     assert heard == [UNPARSED], "without a pace nothing is late"
@@ -60,11 +62,13 @@ async def test_file_waits_for_room_and_loses_nothing() -> None:
     ids=["as fast as it goes", "by recorded time", "by rate"],
 )
 async def test_recorded_exchanges_come_at_their_pace(pace: Pace, slept: list[float]) -> None:
-    source, clock = recorded([exchange("GET /", n) for n in range(3)], pace)
-    heard: list[Event] = []
-    await source.feed(Intake(9), heard.append)
+    items = [exchange("GET /", n) for n in range(3)]
+    source, clock = recorded([*items], pace)
+    await source.feed(Intake(9), list[Event]().append)
     assert clock.slept == pytest.approx(slept)
-    assert len([each for each in heard if isinstance(each, SentLate)]) == (3 if slept else 0)
+    due = [source.take_due(each) for each in items]
+    assert due == (pytest.approx([100.0, 100.0 + slept[0], 100.0 + sum(slept)]) if slept else [None] * 3)
+    assert [source.take_due(each) for each in items] == [None] * 3, "it is told once"
 
 
 async def test_file_that_is_no_longer_wanted_is_told_as_dropped() -> None:
@@ -255,3 +259,63 @@ async def test_standing_source_leaves_to_an_earlier_run_what_a_tap_had_told_it(t
         feeding.source.end()
     assert feeding.settled == [(Fate.DROPPED, 5, "queue_full")]
     assert dict(feeding.source.captured) == {"mitm": 8}
+
+
+class Passes:
+    """Recorded traffic that can be opened again, and is closed each time."""
+
+    def __init__(self, items: list[Exchange | Settled]) -> None:
+        self.opened = self.closed = 0
+        self._items = items
+
+    @contextmanager
+    def open(self) -> Iterator[list[Exchange | Settled]]:
+        self.opened += 1
+        yield self._items
+        self.closed += 1
+
+
+async def taken_of(source: Looped, asked: int = 10**9) -> tuple[list[int], list[Event]]:
+    """Indexes that come in, -1 for the end of a pass, until so many were taken; and what is heard."""
+    intake, heard, taken = Intake(3), list[Event](), list[int]()
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+
+        async def feed() -> None:
+            await source.feed(intake, heard.append)
+            await intake.close()
+
+        feeding = group.create_task(feed())
+        while len(taken) < asked and (each := await intake.take()) is not None:
+            taken.append(-1 if isinstance(each, PassEnd) else each.index)
+            if isinstance(each, PassEnd):
+                assert len(intake) == 0, "the next pass waits until this one is over"
+                each.over.set()
+        feeding.cancel()
+    return taken, heard
+
+
+async def test_each_pass_is_read_afresh_and_counted_on() -> None:
+    passes = Passes([exchange("GET /", 0), UNPARSED, exchange("GET /", 2), exchange("GET /", 1)])
+    taken, heard = await taken_of(Looped(passes.open, Pacer(Pace()), 3))
+    assert taken == [0, 2, 1, -1, 3, 5, 4, -1, 6, 8, 7]
+    assert heard == [UNPARSED] * 3
+    assert passes.opened == passes.closed == 3
+
+
+async def test_passes_without_end_go_on_until_they_are_cancelled() -> None:
+    passes = Passes([exchange("GET /", 0)])
+    taken, _ = await taken_of(Looped(passes.open, Pacer(Pace()), None), asked=2000)
+    assert taken[-2:] == [999, -1]
+
+
+async def test_files_that_hold_nothing_are_not_gone_through_for_ever() -> None:
+    passes = Passes([UNPARSED])
+    assert await taken_of(Looped(passes.open, Pacer(Pace()), None)) == ([], [UNPARSED])
+    assert passes.opened == 1
+
+
+async def test_each_pass_keeps_the_recorded_time_anew() -> None:
+    clock = Clock()
+    pacer = Pacer(Pace(speed=1.0), clock=clock, sleep=clock.sleep)
+    await taken_of(Looped(Passes([exchange("GET /", n) for n in range(3)]).open, pacer, 2))
+    assert clock.slept == pytest.approx([1.0, 1.0, 1.0, 1.0])

@@ -6,6 +6,7 @@ import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from shadow.replay._contract import Sending, Target, Transport
 from shadow.replay.guard import Guard, GuardSettings
 from shadow.replay.http import HttpSettings, HttpTransport
 from shadow.replay.raw import RawSettings, RawTransport
+from shadow.run.loop import LOOP
 from shadow.wire.http1 import RequestReader
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -35,8 +37,7 @@ class Peer(asyncio.Protocol):
         self.count = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)
         self.server.peers.append(self)
 
     def data_received(self, data: bytes) -> None:
@@ -62,7 +63,8 @@ class Peer(asyncio.Protocol):
         self.closed.set()
 
     def write(self, text: bytes) -> None:
-        self.transport.write(text)
+        if not self.transport.is_closing():
+            self.transport.write(text)
 
     def reset(self) -> None:
         """Close with RST."""
@@ -212,3 +214,8 @@ def tls_target(server: Server) -> Target:
 async def never_resolves(host: str, port: int) -> list[str]:
     await asyncio.Event().wait()
     return []
+
+
+def pytest_asyncio_loop_factories() -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """What is sent is sent alike on every loop that a replay may run on."""
+    return {"asyncio": asyncio.new_event_loop, "uvloop": LOOP}

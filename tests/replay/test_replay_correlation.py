@@ -287,7 +287,7 @@ def test_an_entity_tag_that_says_little_holds_for_its_resource_alone() -> None:
             '{"url":"http:\\/\\/live.test:8080\\/v1\\/instances\\/5"}',
             '{"url":"http://127.0.0.1:9000/v1/instances/7"}',
         ),
-        (f'{{"{LIVE_ID}":1}}',) * 2,
+        (f'{{"{LIVE_ID}":1}}', f'{{"{SHADOW_ID}":1}}'),
         (f'[{{"a":"x {LIVE_ID}, y"}}', f'[{{"a":"x {SHADOW_ID}, y"}}'),
         ('{"a":"\\ud800", "a":"\\u00e9" }',) * 2,
         ('{"broken": "',) * 2,

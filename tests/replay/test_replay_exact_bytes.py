@@ -20,7 +20,7 @@ from tests.replay.conftest import OK, Open, Peer, Serve, request, response_of, s
             headers=((b"hOST", b"h"), (b"X", b"\xe9"), (b"x", b""), (b"X", b"2")),
         ),
         Request(b"FROB*", b"*", b"HTTP/1.0", headers=((b"Host", b"a"), (b"HOST", b"b"))),
-        Request(b"POST", b"http://h/", headers=((b"Content-Length", b"3"),), body=b"\x00\r\n"),
+        Request(b"POST", b"http://h.invalid/", headers=((b"Content-Length", b"3"),), body=b"\x00\r\n"),
         Request(b"POST", b"/", headers=((b"Host", b"h"), (b"Transfer-Encoding", b"chunked")), body=b"abc"),
     ],
     ids=["odd case", "odd method", "binary body", "chunked"],

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from shadow.model import Request, Silence
+from shadow.replay.guard import Guard, GuardSettings
 from shadow.replay.raw import RawTransport, is_self_contained
 from shadow.wire.http1 import serialise_request
 from tests.replay.conftest import (
@@ -19,6 +20,8 @@ from tests.replay.conftest import (
     sending,
     why,
 )
+
+NO_BODY = (b"Content-Length", b"0")
 
 
 async def test_a_lane_uses_its_connection_again_and_lanes_do_not_share(
@@ -78,19 +81,45 @@ async def test_a_connection_that_the_server_closed_meanwhile_is_not_used(
 
 def closes_on_the_second(peer: Peer, _: Request) -> None:
     if peer.count == 1:
-        peer.write(OK)
+        peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
     else:
         peer.transport.abort()
 
 
+@pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"PUT", b"DELETE", b"OPTIONS"])
-async def test_an_idempotent_request_on_a_dead_kept_connection_is_sent_once_more(
-    serve: Serve, transports: Open, method: bytes
+async def test_an_idempotent_request_on_a_dead_kept_connection_is_sent_once_more_and_counted(
+    serve: Serve, transports: Open, kind: str, method: bytes
 ) -> None:
     server = await serve(closes_on_the_second)
-    transport = transports("raw", server.target)
+    guard = Guard(GuardSettings(), [server.target])
+    transport = transports(kind, server.target, guard=guard)
     await transport.send(sending())
-    assert response_of(await transport.send(sending(request(method)))).status == 200
+    ask = request(method, b"/x", b"", *([] if method in (b"GET", b"HEAD", b"OPTIONS") else [NO_BODY]))
+    assert response_of(await transport.send(sending(ask))).status == 200
+    assert [peer.count for peer in server.peers] == [2, 1]
+    assert guard.admitted == 3
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_nothing_is_sent_once_more_beyond_the_budget(serve: Serve, transports: Open, kind: str) -> None:
+    server = await serve(closes_on_the_second)
+    guard = Guard(GuardSettings(requests_max=2), [server.target])
+    transport = transports(kind, server.target, guard=guard)
+    await transport.send(sending())
+    assert why(await transport.send(sending())) in (Silence.CLOSED, Silence.RESET)
+    assert [peer.count for peer in server.peers] == [2]
+
+
+@pytest.mark.parametrize("kind", BOTH)
+async def test_a_connection_that_dies_twice_is_not_tried_a_third_time(
+    serve: Serve, transports: Open, kind: str
+) -> None:
+    server = await serve()
+    transport = transports(kind, server.target)
+    await transport.send(sending())
+    server.on_request = lambda peer, _: peer.transport.abort()
+    assert why(await transport.send(sending())) in (Silence.CLOSED, Silence.RESET)
     assert [peer.count for peer in server.peers] == [2, 1]
 
 

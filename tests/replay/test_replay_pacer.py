@@ -56,29 +56,42 @@ def test_a_pace_that_is_none_is_a_config_error(settings: dict[str, float]) -> No
 async def test_delays_do_not_add_up() -> None:
     clock = Clock()
     pacer = Pacer(Pace(speed=2.0), clock=clock, sleep=clock.sleep)
-    late = []
+    due = []
     for second in range(5):
-        late.append(await pacer.wait(500.0 + second))
+        due.append(await pacer.wait(500.0 + second))
+        assert clock.now == due[-1]
         clock.now += 0.3  # the work, shorter than the gap of 0.5
-    assert late == [0.0] * 5
+    assert due == [1000.0, 1000.5, 1001.0, 1001.5, 1002.0]
     assert clock.now == 1000.0 + 2.0 + 0.3
 
 
-async def test_what_cannot_be_in_time_is_sent_at_once_and_its_lateness_reported() -> None:
+async def test_what_cannot_be_in_time_is_sent_at_once_and_its_moment_told() -> None:
     clock = Clock()
     pacer = Pacer(Pace(per_second=10.0), clock=clock, sleep=clock.sleep)
-    late = []
+    due = []
     for _ in range(3):
-        late.append(await pacer.wait(0.0))
+        due.append(await pacer.wait(0.0))
         clock.now += 1.0
-    assert late == pytest.approx([0.0, 0.9, 1.8])
+    assert due == pytest.approx([1000.0, 1000.1, 1000.2])
+    assert clock.now == 1003.0
+
+
+async def test_a_schedule_that_is_started_again_begins_with_the_next_exchange() -> None:
+    clock = Clock()
+    pacer = Pacer(Pace(speed=1.0, per_second=1.0), clock=clock, sleep=clock.sleep)
+    for _ in range(2):
+        due = [await pacer.wait(500.0), await pacer.wait(500.5), await pacer.wait(507.0)]
+        assert [each - due[0] for each in due if each and due[0]] == [0.0, 1.0, 7.0]
+        clock.now += 100.0
+        pacer.restart()
+    assert clock.now == 1000.0 + 7.0 + 100.0 + 7.0 + 100.0
 
 
 async def test_without_a_pace_nothing_waits_and_nothing_is_late() -> None:
     clock = Clock()
     pacer = Pacer(Pace(), clock=clock, sleep=clock.sleep)
     for _ in range(3):
-        assert await pacer.wait(clock.now * 2) == 0.0
+        assert await pacer.wait(clock.now * 2) is None
         clock.now += 1.0
     assert clock.now == 1003.0
 

@@ -10,7 +10,7 @@ import msgspec
 
 from shadow.config import Settings, load
 from shadow.model import Event, Exchange, Request, Response, Settled
-from shadow.pipeline.intake import Intake
+from shadow.pipeline.intake import Takes
 from shadow.pipeline.source import Recorded
 from shadow.replay import Pace, Pacer
 
@@ -61,7 +61,7 @@ class Listed(Recorded):
         self.captured = {"test": captured} if captured else {}
         self.heard: Callable[[Event], None] | None = None
 
-    async def feed(self, intake: Intake, hear: Callable[[Event], None]) -> None:
+    async def feed(self, intake: Takes, hear: Callable[[Event], None]) -> None:
         self.heard = hear
         await super().feed(intake, hear)
 

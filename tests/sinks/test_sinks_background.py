@@ -1,6 +1,9 @@
 """The thread behind the sinks does its work when woken, when it is time, and a last time at the end."""
 
+import logging
 import threading
+
+import pytest
 
 from shadow.sinks._background import Background
 
@@ -58,3 +61,25 @@ def test_closing_does_not_wait_for_ever_for_work_that_hangs() -> None:
     assert not background.close(timeout_seconds=0.01)
     release.set()
     assert background.close()
+
+
+def test_work_that_raises_is_told_once_and_counted_and_the_thread_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    calls: list[int] = []
+    thrice = threading.Event()
+
+    def work() -> None:
+        calls.append(1)
+        if len(calls) >= 3:
+            thrice.set()
+        raise KeyError("the secret that was captured")
+
+    with caplog.at_level(logging.ERROR):
+        background = Background("test", work, interval_seconds=0.001)
+        assert thrice.wait(LIMIT_SECONDS)
+        assert background.close()
+    assert background.broken == len(calls) >= 3
+    (record,) = caplog.records
+    assert "the sink 'test' broke (KeyError at test_sinks_background.py:" in record.getMessage()
+    assert "secret" not in caplog.text

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shadow.content.redaction import RedactionSettings, Redactor
-from shadow.model import Broke, Event, Fate, Finding, Found, Settled, StateChanged, TargetSeen
+from shadow.model import Broke, Event, Fate, Finding, Found, SentLate, Settled, StateChanged, TargetSeen
 from shadow.sinks.console import Console, ConsoleSettings, shown
 from shadow.sinks.ledger import Ledger
 
@@ -36,11 +36,12 @@ class Watched:
     def __init__(self, out: Any = None, err: Any = None, **settings: Any) -> None:
         self.out, self.err = out or StringIO(), err or StringIO()
         self.clock = Clock()
+        self.unwritten: dict[str, int] = {}
         self.ledger = Ledger()
         self.console = Console(
             ConsoleSettings(**settings),
             self.ledger,
-            lambda: self.ledger.summary("r1", 7, 1.0, 2.0),
+            lambda: self.ledger.summary("r1", 7, 1.0, 2.0, self.unwritten),
             Redactor(RedactionSettings(), b"k"),
             self.out,
             self.err,
@@ -264,3 +265,21 @@ def test_a_reader_that_leaves_early_is_no_error(finding: Callable[..., Finding])
         watched = Watched(out=out, is_quiet=True)
         watched.hear(Found(finding()))
         watched.console.close()
+
+
+def test_what_suffered_came_late_or_was_not_written_is_told_at_the_end() -> None:
+    watched = Watched()
+    watched.hear(StateChanged("throttled", "it is slow"), StateChanged("normal", ""), SentLate(0.004))
+    watched.unwritten = {"exchanges": 1200, "store": 0}
+    watched.console.close()
+    told = watched.out.getvalue()
+    assert "late: p50 4.0 ms, p99 4.0 ms, at most 4.0 ms" in told
+    assert "the shadow environment suffered, and was asked less: throttled, normal" in told
+    assert "not written: 1,200 exchanges\n" in told
+
+
+def test_what_did_not_happen_is_not_told() -> None:
+    watched = Watched()
+    watched.hear(StateChanged("stopping", "the time is over"))
+    watched.console.close()
+    assert not [word for word in ("late", "suffered", "not written") if word in watched.out.getvalue()]

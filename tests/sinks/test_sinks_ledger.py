@@ -18,8 +18,10 @@ from shadow.model import (
     Reply,
     Response,
     Sent,
+    SentLate,
     Settled,
     Silence,
+    StateChanged,
     Trial,
     Verdict,
 )
@@ -89,14 +91,17 @@ def test_captured_is_the_sum_of_all_fates_and_nothing_is_counted_twice(events: l
 
 
 def test_the_summary_has_the_documented_shape() -> None:
-    ledger = Ledger()
+    ledger = Ledger(wall_clock=lambda: 1700000001.25)
     ledger.hear(Settled("pcap", Fate.SAMPLED_OUT, 3))
     ledger.hear(Settled("pcap", Fate.REPLAYED))
     ledger.hear(Sent("candidate", Parcel.CONFIRMATION, Reply(Response(200))))
     ledger.hear(judged(Verdict.UNDECIDED))
     ledger.hear(found("a", "medium"))
+    ledger.hear(SentLate(0.002))
+    ledger.hear(StateChanged("ending", "a remark, and no state"))
+    ledger.hear(StateChanged("throttled", "it is slow"))
     ledger.close()
-    assert ledger.summary("r1", 7, 1700000000.5, 12.25) == {
+    assert ledger.summary("r1", 7, 1700000000.5, 12.25, {"exchanges": 2}) == {
         "run": "r1",
         "seed": 7,
         "started_at": 1700000000.5,
@@ -112,7 +117,20 @@ def test_the_summary_has_the_documented_shape() -> None:
         "sent": {"originals": 0, "repeats": 0, "mutants": 0, "confirmations": 1, "probes": 0},
         "trials": {"passed": 0, "failed": 0, "undecided": 1},
         "findings": {"high": 0, "medium": 1, "low": 0},
+        "late": {"requests": 1, "p50_seconds": 0.002, "p99_seconds": 0.002, "max_seconds": 0.002},
+        "state": "throttled",
+        "states": [{"state": "throttled", "why": "it is slow", "at": 1700000001.25}],
+        "unwritten": {"exchanges": 2},
     }
+
+
+def test_of_very_many_changes_of_state_the_first_and_the_last_are_kept() -> None:
+    ledger = Ledger()
+    for at in range(1000):
+        ledger.hear(StateChanged(("throttled", "normal")[at % 2], str(at)))
+    why = [each["why"] for each in ledger.states]
+    assert len(why) <= 100
+    assert (why[:2], why[-1], ledger.state) == (["0", "1"], "999", "normal")
 
 
 def test_a_finding_whose_severity_rises_moves() -> None:

@@ -126,7 +126,7 @@ def test_a_full_file_holds_whole_lines_and_the_rest_is_counted(open_output: Open
     output.close()
     kept = lines(tmp_path / "out" / "exchanges.jsonl")
     assert 0 < len(kept) < 10
-    assert output.unwritten == {"pending": 0, "size": 300 - len(kept), "disk": 0}
+    assert output.unwritten == {"pending": 0, "size": 300 - len(kept), "disk": 0, "broken": 0}
     assert "size limit" in output.troubles["size"]
 
 
@@ -235,3 +235,24 @@ def test_a_finding_with_values_that_json_cannot_say_is_still_a_valid_line() -> N
     assert control["nan"] == "nan"
     assert control["lone"] == "\\ud800"
     assert control["7"] == [1]
+
+
+def test_exchange_that_a_bug_keeps_from_being_written_costs_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def encodes_even(one: Exchange) -> bytes:
+        if one.index % 2:
+            raise KeyError("what was captured")
+        return encode(one)
+
+    redactor = Redactor(RedactionSettings(), b"key")
+    output = Output(claim(tmp_path / "out"), dict, redactor, encodes_even, OutputSettings())
+    for index in range(10):
+        output.hear(settled(index))
+    output.close()
+    assert [each["index"] for each in lines(tmp_path / "out" / "exchanges.jsonl")] == [0, 2, 4, 6, 8]
+    assert output.unwritten["broken"] == 5
+    assert [record.message for record in caplog.records] == [
+        "exchanges that cannot be written are left out (KeyError)"
+    ]
+    assert "captured" not in caplog.text

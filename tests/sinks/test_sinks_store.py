@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from itertools import count
@@ -168,3 +169,21 @@ def test_quick_queries_use_an_index(
 def test_a_store_that_cannot_be_made_is_told_with_the_way_out(tmp_path: Path) -> None:
     with pytest.raises(SinkError, match=r"cannot make '.*store.db': unable to open .*choose another --out"):
         Store(tmp_path / "no" / "store.db", Redactor(RedactionSettings(), b"k"), StoreSettings())
+
+
+def test_bug_in_writing_loses_what_it_met_and_counts_it_and_the_store_goes_on(
+    path: Path,
+    open_store: Callable[..., Store],
+    finding: Callable[..., Finding],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    store = open_store(flush_seconds=0.001)
+    store.hear(Found(finding(exchanges=None)))
+    while not store.broken:
+        time.sleep(0.001)
+    store.hear(judged())
+    store.close()
+    assert (store.lost, store.broken) == (1, 1)
+    assert "the sink 'store' broke (TypeError at store.py:" in caplog.text
+    with closing(sqlite3.connect(path)) as database:
+        assert database.execute("select count from trials").fetchall() == [(1,)]

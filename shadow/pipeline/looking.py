@@ -1,0 +1,106 @@
+"""Looks at the state of candidate and baseline: what is asked, and what two answers say of a change."""
+
+import msgspec
+
+from shadow.content.redaction import is_masked
+from shadow.judge import classify, template
+from shadow.model import (
+    AnswerClass,
+    Difference,
+    Exchange,
+    Outcome,
+    Reply,
+    Request,
+    without_field,
+)
+from shadow.pipeline.endpoint import Endpoints, path_of
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.link import Link, Ready
+from shadow.pipeline.probes import Probe
+
+_OF_WRITES = (
+    b"content-type content-length content-encoding transfer-encoding idempotency-key if-match if-none-match"
+    b" if-unmodified-since expect digest content-digest content-md5"
+).split()
+"""Fields that belong to a body, or to a change."""
+_THROTTLED = 429
+
+
+class Look(msgspec.Struct, frozen=True):
+    """One question about the state: a probe of the configuration, or the reading of what a write is about."""
+
+    name: str
+    endpoint: str
+    """Under which noise of its answers is known."""
+    request: Request
+    """As recorded, or as configured."""
+    exchange: Exchange | None = None
+    """What the request stems from; None for a probe."""
+    probe: Probe | None = None
+
+    def ready(self, link: Link, session: str, salt: str) -> Ready:
+        """The request for one target."""
+        if self.exchange is None:
+            identity = self.probe.identity if self.probe else None
+            return link.own(self.request, identity)
+        return link.prepare(self.exchange, session, salt=salt, request=self.request)
+
+
+def look_at(exchange: Exchange, past: tuple[Exchange, ...], endpoints: Endpoints) -> Look | None:
+    """The reading of what the write `exchange` is about; None where that is nothing that has a name.
+
+    What its session read before comes first. Else it is the same path, or the nearest above it that ends in
+    an identifier, asked for by the same client.
+    """
+    if is_masked(exchange.request):
+        return None
+    path = path_of(exchange.request.target)
+    names = endpoints.name(exchange.request).partition(" ")[2].split("/")
+    segments = path.split("/")
+    ends = [at for at in range(len(segments), 1, -1) if at <= len(names) and names[at - 1] == "{id}"]
+    if not ends:
+        return None
+    read = {
+        path_of(each.request.target): each
+        for each in past
+        if each.request.method == b"GET" and each.response is not None and each.response.status == 200
+    }
+    for end in ends:
+        known = read.get("/".join(segments[:end]))
+        if known is not None:
+            return _look(known, known.request, endpoints)
+    made = exchange.request
+    headers = made.headers
+    for name in _OF_WRITES:
+        headers = without_field(headers, name)
+    target = "/".join(segments[: ends[0]]).encode("latin-1")
+    return _look(exchange, Request(b"GET", target, made.version, headers), endpoints)
+
+
+def probe_look(probe: Probe, endpoints: Endpoints) -> Look:
+    return Look(f"probe {probe.name!r}", endpoints.name(probe.request), probe.request, probe=probe)
+
+
+def changed(
+    look: Look, before: Outcome | None, after: Outcome | None, judging: Judging
+) -> tuple[Difference, ...]:
+    """Where the state differs between two answers, noise left out; none where they cannot be compared."""
+    if not isinstance(before, Reply) or not isinstance(after, Reply):
+        return ()
+    if classify(before) is not AnswerClass.SUCCESS or after.response.status == _THROTTLED:
+        return ()
+    if classify(after) not in (AnswerClass.SUCCESS, AnswerClass.REJECTED):
+        return ()  # unwell, which is told elsewhere
+    found = judging.between(look.endpoint, before, after)
+    return tuple(each for each in found if look.probe is None or look.probe.counts(each))
+
+
+def beyond(differences: tuple[Difference, ...], *others: tuple[Difference, ...]) -> tuple[Difference, ...]:
+    """`differences` at places where none of `others` has any."""
+    known = {template(each.where) for other in others for each in other}
+    return tuple(each for each in differences if template(each.where) not in known)
+
+
+def _look(exchange: Exchange, request: Request, endpoints: Endpoints) -> Look:
+    name = endpoints.name(request)
+    return Look(name, name, request, exchange)

@@ -1,0 +1,251 @@
+"""What rejected requests leave behind: the state is looked at before and after them.
+
+A difference is a suspicion only. It is confirmed on a session told anew, which has the state to itself: the
+state is looked at twice with nothing between, then the mutant is sent, then it is looked at again; on
+candidate and baseline. What changes by itself, or at the live release too, is no trace.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from shadow.judge import classify, template
+from shadow.model import AnswerClass, Difference, Exchange, Outcome, Parcel, Reply, Script, Step, field
+from shadow.pipeline.case import Case, Mutant
+from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.link import MutateFor
+from shadow.pipeline.looking import Look, beyond, changed, look_at, probe_look
+from shadow.pipeline.order import may_write
+from shadow.pipeline.probes import Probe
+from shadow.pipeline.scripts import Own, Scripts
+
+_SHARE = 0.25
+"""Of all that is sent, so much at most looks at the state."""
+_FREE = 40
+"""So many looks are made whatever their share."""
+_REFUTED_MAX = 3
+_TRIES_MAX = 4
+"""Mutants of one exchange that are tried for one suspicion."""
+
+type Trace = tuple[Difference, ...]
+type State = list[tuple[Look, Answers]]
+"""What each look was answered."""
+
+
+class Traces:
+    """One for a run."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        scripts: Scripts,
+        judging: Judging,
+        endpoints: Endpoints,
+        gate: Gate,
+        *,
+        probes: Sequence[Probe] = (),
+        times: int = 3,
+    ) -> None:
+        self._environment = environment
+        self._scripts = scripts
+        self._judging = judging
+        self._endpoints = endpoints
+        self._gate = gate
+        self._probes = [probe_look(each, endpoints) for each in probes]
+        self._times = times
+        self._looked = 0
+        self._confirmed: dict[tuple[str, str], Trace] = {}
+        self._refuted: dict[tuple[str, str], int] = {}
+
+    def watch(self, case: Case) -> "Watch | None":
+        """What looks at the state around the mutants of a write; None where there is nothing to look at, or
+        enough was looked."""
+        if not case.is_write or not self.may_look:
+            return None
+        looks = self._looks(case.exchange, case.past)
+        return Watch(self, case, looks) if looks else None
+
+    @property
+    def may_look(self) -> bool:
+        """Whether the looks' share of all that is sent allows one more."""
+        return self._looked <= _FREE + _SHARE * self._environment.sent_count
+
+    async def state(self, case: Case, looks: Sequence[Look], salt: str) -> State:
+        """What candidate and baseline answer to each look now."""
+        found: State = []
+        for at, look in enumerate(looks):
+            self._looked += 1
+            of_look = f"{case.exchange.index}:{salt}:{at}"
+            readies = [look.ready(link, case.session, of_look) for link in self._environment.links]
+            answers = await self._environment.send(
+                Pair(readies[0], readies[1] if len(readies) > 1 else None),
+                via="raw",
+                parcel=Parcel.PROBE,
+                session=case.session,
+            )
+            found.append((look, answers))
+        return found
+
+    def between(self, before: State, after: State) -> Trace:
+        """Where the candidate's state changed, as the baseline's did not."""
+        found: list[Difference] = []
+        for (look, then), (_, now) in zip(before, after, strict=True):
+            ours = changed(look, then.candidate, now.candidate, self._judging)
+            theirs = changed(look, then.baseline, now.baseline, self._judging)
+            found += beyond(ours, theirs)
+        return tuple(found)
+
+    async def confirmed(self, case: Case, mutant: Mutant, *, is_late: bool) -> Trace:
+        """What the mutant leaves behind every time; nothing where it does not. `is_late` says that it
+        follows its original."""
+        key = (case.endpoint, mutant.mutator.name)
+        if key in self._confirmed:
+            return self._confirmed[key]
+        if self._refuted.get(key, 0) >= _REFUTED_MAX:
+            return ()
+        trace: Trace = ()
+        async with self._gate.holds():
+            for attempt in range(self._times):
+                found = await self._once(case, mutant, is_late=is_late)
+                places = {template(each.where) for each in found}
+                trace = tuple(each for each in trace if template(each.where) in places) if attempt else found
+                if not trace:
+                    self._refuted[key] = self._refuted.get(key, 0) + 1
+                    return ()
+        self._confirmed[key] = trace
+        return trace
+
+    def framed(self, script: Script, past: Sequence[Exchange]) -> "Framed | None":
+        """A script with looks around its judged step, where it has one, at its end; else None."""
+        if len(script.judged) != 1 or script.is_burst or script.judged[0] != len(script.steps) - 1:
+            return None
+        step = script.steps[-1]
+        if not may_write(step.request) or step.same_as is not None:
+            return None
+        origin = past[step.origin]
+        looks = self._looks(msgspec.structs.replace(origin, request=step.request), tuple(past[: step.origin]))
+        return _framed(script.steps[:-1], step, step.origin, looks) if looks else None
+
+    async def run(
+        self, framed: "Framed", past: Sequence[Exchange], *, parcel: Parcel, mutate: MutateFor | None = None
+    ) -> tuple[list[Answers], Trace]:
+        """The answers to a framed script's own steps, and what the last one left behind."""
+        answers = await self._scripts.run(framed.script, past, parcel=parcel, mutate=mutate, own=framed.own)
+        at = framed.script.judged[0]
+        count = len(framed.looks)
+        told = [*answers[: at - 2 * count], answers[at]]
+        if classify(answers[at].candidate) is not AnswerClass.REJECTED:
+            return told, ()
+        first, second, third = (
+            list(zip(framed.looks, answers[start : start + count], strict=True))
+            for start in (at - 2 * count, at - count, at + 1)
+        )
+        by_itself = self.between(first, second)
+        return told, beyond(self.between(second, third), by_itself)
+
+    async def _once(self, case: Case, mutant: Mutant, *, is_late: bool) -> Trace:
+        _, told = case.retelling()
+        last = len(told) - 1
+        if is_conditional(case.exchange):  # afterwards its condition does not hold any more
+            is_late = False
+        before = [Step(each.request, at) for at, each in enumerate(told[: last + is_late])]
+        looks = self._looks(case.exchange, case.past)
+        framed = _framed(before, Step(case.exchange.request, last), last, looks)
+        _, trace = await self.run(framed, told, parcel=Parcel.CONFIRMATION, mutate=mutant.mutate)
+        return trace
+
+    def _looks(self, exchange: Exchange, past: tuple[Exchange, ...]) -> list[Look]:
+        derived = look_at(exchange, past, self._endpoints)
+        return [*([derived] if derived else []), *self._probes]
+
+
+def is_conditional(exchange: Exchange) -> bool:
+    """Whether a write asks for a state that it changes itself (RFC 9110 §13.1.1)."""
+    tag = field(exchange.request.headers, b"if-match")
+    return tag is not None and tag != b"*"
+
+
+class Framed(msgspec.Struct, frozen=True):
+    """A script whose last own step stands between looks: all, all again, the step, all."""
+
+    script: Script
+    looks: tuple[Look, ...]
+    own: dict[int, Own]
+    """How the steps that are looks are made ready, by position."""
+
+
+class Watch:
+    """Looks at the state around the mutants of one case."""
+
+    def __init__(self, traces: Traces, case: Case, looks: list[Look]) -> None:
+        self._traces = traces
+        self._case = case
+        self._looks = looks
+        self._turn = 0
+        self._state: State | None = None
+        self.is_stale = False
+        """Set where something else was sent meanwhile that may have changed the state."""
+
+    async def begin(self) -> None:
+        """Look, where it is not known how things stand."""
+        if self.is_stale:
+            self._state, self.is_stale = None, False
+        if self._state is None and self._looks and self._traces.may_look:
+            self._state = await self._look()
+            seen = [(look, answers) for look, answers in self._state if _is_success(answers)]
+            self._state, self._looks = seen, [look for look, _ in seen]
+
+    @property
+    def tags(self) -> Pair[bytes | None] | None:
+        """The entity tags that the write's subject bears now; None where it has none."""
+        for look, answers in self._state or ():
+            if look.exchange is not None:
+                return Pair(_tag(answers.candidate), _tag(answers.baseline))
+        return None
+
+    async def end(self, mutants: Sequence[tuple[Mutant, Answers]], *, is_late: bool) -> dict[str, Trace]:
+        """What the mutants that were sent since `begin` left behind, by the mutator's name."""
+        before, self._state = self._state, None
+        refused = [mutant for mutant, answers in mutants if _is_rejected(answers)]
+        if not before or len(refused) < len(mutants):
+            return {}
+        self._state = await self._look()
+        if not self._traces.between(before, self._state):
+            return {}
+        for mutant in refused[:_TRIES_MAX]:
+            if trace := await self._traces.confirmed(self._case, mutant, is_late=is_late):
+                return {mutant.mutator.name: trace}
+        return {}
+
+    async def _look(self) -> State:
+        self._turn += 1
+        return await self._traces.state(self._case, self._looks, f"look:{self._turn}")
+
+
+def _framed(before: Sequence[Step], step: Step, origin: int, looks: Sequence[Look]) -> Framed:
+    at, count = len(before), len(looks)
+    asked = [Step(look.request, origin) for look in looks]
+    steps = (*before, *asked, *asked, step, *asked)
+    positions = (*range(at, at + 2 * count), *range(at + 2 * count + 1, len(steps)))
+    own: dict[int, Own] = {
+        position: looks[(position - at - (position > at + 2 * count)) % count].ready for position in positions
+    }
+    return Framed(Script(steps, (at + 2 * count,), "as recorded"), tuple(looks), own)
+
+
+def _tag(outcome: Outcome | None) -> bytes | None:
+    return field(outcome.response.headers, b"etag") if isinstance(outcome, Reply) else None
+
+
+def _is_success(answers: Answers) -> bool:
+    both = (answers.candidate, answers.baseline)
+    return all(each is None or classify(each) is AnswerClass.SUCCESS for each in both)
+
+
+def _is_rejected(answers: Answers) -> bool:
+    """Whether the candidate refused, and the baseline did not take it either."""
+    is_taken = answers.baseline is not None and classify(answers.baseline) is AnswerClass.SUCCESS
+    return classify(answers.candidate) is AnswerClass.REJECTED and not is_taken

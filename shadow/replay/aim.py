@@ -1,0 +1,60 @@
+"""The live service's address exchanged for the target's, however it is written in a text."""
+
+import re
+from collections.abc import Sequence
+
+from shadow.replay._contract import Target
+
+_URL = re.compile(r"(?:(https?)(:|%3A))?(//|%2F%2F|\\/\\/)", re.IGNORECASE)
+
+
+class Aim:
+    """Exchanges addresses in texts. `live` are those of the live service, as ``host:port``."""
+
+    def __init__(self, target: Target, live: Sequence[str] = ()) -> None:
+        self.authority = target.authority
+        self._scheme = target.scheme
+        self._hosts = tuple(_host(each).lower() for each in live)
+        self._pattern = re.compile("|".join(map(_address_pattern, live)), re.IGNORECASE) if live else None
+
+    def text(self, text: str) -> str:
+        """`text` aimed at the target: URLs also where they are percent-encoded or escaped as in JSON."""
+        if self._pattern is None or not self._is_named_in(text):
+            return text
+        return self._pattern.sub(self._replacement, text)
+
+    def is_live(self, text: str) -> bool:
+        """Whether `text` is the live service's host, by itself."""
+        return text.lower() in self._hosts
+
+    def _is_named_in(self, text: str) -> bool:
+        if any(host in text for host in self._hosts):
+            return True
+        return not text.islower() and any(host in text.lower() for host in self._hosts)
+
+    def _replacement(self, found: re.Match[str]) -> str:
+        parts = _URL.match(found[0])
+        if parts is None:
+            return self.authority.replace(":", "%3A") if "%3a" in found[0].lower() else self.authority
+        scheme, colon, slashes = parts.groups()
+        authority = self.authority
+        if "%" in slashes:
+            authority = authority.replace(":", "%3A").replace("[", "%5B").replace("]", "%5D")
+        return slashes + authority if scheme is None else f"{self._scheme}{colon}{slashes}{authority}"
+
+
+def _host(authority: str) -> str:
+    host, colon, port = authority.rpartition(":")
+    return host if colon and port.isdigit() else authority
+
+
+def _address_pattern(authority: str) -> str:
+    """``host:port`` by itself anywhere; the bare host only in a URL where the port may be left out."""
+    host, port = _host(authority), authority.removeprefix(_host(authority)).lstrip(":")
+    name = re.escape(host)
+    in_url = rf"(?:(?<![\w-])https?(?::|%3A))?(?://|%2F%2F|\\/\\/){name}"
+    end = r"(?![\w.:-])(?!%3A)"
+    if not port:
+        return rf"{in_url}(?:(?::|%3A)\d+)?{end}"
+    optional = "?" if port in ("80", "443") else ""
+    return rf"{in_url}(?:(?::|%3A){port}){optional}{end}|(?<![\w./@-]){name}(?::|%3A){port}(?![\w.:-])"

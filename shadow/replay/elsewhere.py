@@ -1,0 +1,43 @@
+"""Requests that ask whoever gets them to pass them on: a candidate that is a proxy would do so."""
+
+import re
+
+from shadow.model import Request, Wire
+from shadow.replay._contract import Sending, Target
+
+_ABSOLUTE = rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s]*)"
+_START_LINES = re.compile(
+    rb"(?:^|\n)[^\s]{1,64}[ \t]+" + _ABSOLUTE + rb"|(?:^|\n)CONNECT[ \t]+([^\s/]+)", re.IGNORECASE
+)
+"""Anywhere in the bytes, for a body may turn out to be a request of its own."""
+_NOWHERE = (b".invalid",)  # RFC 6761 §6.4: never resolved
+
+
+def elsewhere(sending: Sending, target: Target) -> str:
+    """Another place than `target` that the request asks to be passed on to; empty where it asks for none.
+
+    That is what an absolute target names (RFC 9112 §3.2.2), and a CONNECT. Names that cannot exist are no
+    place.
+    """
+    own = _own(target)
+    for authority in _authorities(sending.request, sending.wire):
+        if authority.lower() not in own and not authority.lower().partition(b":")[0].endswith(_NOWHERE):
+            return authority.decode("latin-1")
+    return ""
+
+
+def _authorities(request: Request, wire: Wire | None) -> list[bytes]:
+    if wire is not None:
+        found = _START_LINES.findall(b"".join(wire.segments))
+        return [absolute or connect for absolute, connect in found]
+    if request.target.startswith(b"/") and request.method != b"CONNECT":
+        return []
+    if request.method.upper() == b"CONNECT":
+        return [] if b"/" in request.target else [request.target]
+    absolute = re.match(_ABSOLUTE, request.target)
+    return [absolute[1]] if absolute else []
+
+
+def _own(target: Target) -> frozenset[bytes]:
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return frozenset(each.lower().encode() for each in (target.authority, f"{host}:{target.port}", host))

@@ -1,0 +1,121 @@
+"""What one worker learned that all must know: which values correspond, what is noise, that states differ."""
+
+from collections import Counter
+from collections.abc import Callable
+
+import msgspec
+
+from mutators import Mutator, SessionMutator
+from shadow.judge import Noise, Witness
+from shadow.model import Difference
+from shadow.pipeline.judging import Judging
+from shadow.pipeline.link import Link
+from shadow.pipeline.scheduler import Scheduler
+
+
+class Corresponds(msgspec.Struct, frozen=True):
+    """At `target` the live value stands for the shadow one, whatever the session."""
+
+    target: str
+    kind: str | None
+    live: str
+    shadow: str
+
+
+class Observed(msgspec.Struct, frozen=True):
+    """Answers were compared, and differed so."""
+
+    endpoint: str
+    witness: Witness
+    differences: tuple[Difference, ...]
+
+
+class Equal(msgspec.Struct, frozen=True):
+    """So many answers were compared that did not differ."""
+
+    endpoint: str
+    witness: Witness
+    count: int
+
+
+class Drifted(msgspec.Struct, frozen=True):
+    """Candidate and baseline hold different state from now on."""
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """How often mutators were tried, by endpoint and name: all are tried before any is tried again."""
+
+    counts: dict[tuple[str, str], int]
+
+
+type Lesson = Corresponds | Observed | Equal | Drifted | Tried
+
+
+class Lessons:
+    """Collects what a worker learns, and teaches it what others did."""
+
+    def __init__(
+        self,
+        links: tuple[Link, ...],
+        judging: Judging,
+        schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]],
+    ) -> None:
+        self._schedulers = schedulers
+        self._links = {each.target.name: each for each in links}
+        self._judging = judging
+        self._learned: list[Lesson] = []
+        self._equal: Counter[tuple[str, Witness]] = Counter()
+        self._tried: Counter[tuple[str, str]] = Counter()
+        self._is_drift_told = False
+        judging.noise.on_observed = self._observed
+        for scheduler in schedulers:
+            scheduler.on_tried = self._try
+        for name, each in self._links.items():
+            each.correlation.on_shared = self._corresponds(name)
+
+    def take(self) -> list[Lesson]:
+        """What was learned since the last time."""
+        if self._judging.is_drifted and not self._is_drift_told:
+            self._is_drift_told = True
+            self._learned.append(Drifted())
+        equal = [Equal(*key, count) for key, count in self._equal.items()]
+        learned, self._learned = self._learned, []
+        self._equal.clear()
+        if self._tried:
+            learned.append(Tried(dict(self._tried)))
+            self._tried.clear()
+        return [*learned, *equal]
+
+    def teach(self, lessons: list[Lesson]) -> None:
+        """Know what others learned."""
+        noise: Noise = self._judging.noise
+        for lesson in lessons:
+            match lesson:
+                case Corresponds():
+                    correlation = self._links[lesson.target].correlation
+                    correlation.take_over(lesson.kind, lesson.live, lesson.shadow)
+                case Observed():
+                    noise.take_over(lesson.endpoint, lesson.differences, lesson.witness)
+                case Equal():
+                    noise.take_over(lesson.endpoint, (), lesson.witness, count=lesson.count)
+                case Tried():
+                    for (endpoint, mutator), count in lesson.counts.items():
+                        for scheduler in self._schedulers:
+                            scheduler.take_over(endpoint, mutator, count)
+                case Drifted():
+                    self._judging.is_drifted = self._is_drift_told = True
+
+    def _observed(self, endpoint: str, differences: tuple[Difference, ...], witness: Witness) -> None:
+        if differences:
+            self._learned.append(Observed(endpoint, witness, differences))
+        else:
+            self._equal[endpoint, witness] += 1
+
+    def _try(self, endpoint: str, mutator: str) -> None:
+        self._tried[endpoint, mutator] += 1
+
+    def _corresponds(self, target: str) -> Callable[[str | None, str, str], None]:
+        def told(kind: str | None, live: str, shadow: str) -> None:
+            self._learned.append(Corresponds(target, kind, live, shadow))
+
+        return told
