@@ -9,6 +9,7 @@ GOAWAY is taken here: after it the library takes nothing more, while the peer go
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from typing import cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -169,8 +170,7 @@ class Http2Connection(asyncio.Protocol):
         await asyncio.shield(self._lost)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # which uvloop's does not inherit from
         self.is_open = True
         self.idle_since = self.loop.time()
         self._open.add(self)

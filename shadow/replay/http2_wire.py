@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from typing import cast
 
 from shadow.model import Ending, NoReply, Outcome, Reply, Silence, Timing, Wire
 from shadow.wire.http2_answer import AnswerReader
@@ -64,8 +65,7 @@ class WireConnection(asyncio.Protocol):
         await asyncio.shield(self._lost)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)  # which uvloop's does not inherit from
         self.is_open = True
         tls = transport.get_extra_info("ssl_object")
         self.alpn = None if tls is None else tls.selected_alpn_protocol()

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import cast
 
 from h2.config import H2Configuration
 from h2.connection import H2Connection
@@ -63,8 +64,7 @@ class Peer(asyncio.Protocol):
         self.h2 = H2Connection(_CONFIGURATION)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # which uvloop's does not inherit from
         self.server.peers.append(self)
         if self.server.greeting is not None:
             self.write(self.server.greeting)
