@@ -10,7 +10,7 @@ import pickle
 import socket
 from collections.abc import Callable
 from struct import Struct
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -84,8 +84,7 @@ class Handover(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)  # other loops have classes of their own
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

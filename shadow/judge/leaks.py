@@ -6,7 +6,8 @@ import orjson
 
 from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
-from shadow.model import Response
+from shadow.model import Headers, Response
+from shadow.model.remembering import by_headers
 from shadow.wire.grpc_status import call_message, is_call
 
 _SCANNED_BYTES = 256 * 1024
@@ -50,6 +51,8 @@ def is_invalid_json(answer: Response, control: Response | None) -> bool:
 
 def is_error_in_200(answer: Response) -> bool:
     """Whether a successful status carries a refusal: GraphQL errors without data, or a JSON-RPC error."""
+    if b'"error' not in answer.body and not _is_coded(answer.headers):
+        return False
     body = _scanned(answer)
     if not (b'"errors"' in body or (b'"error"' in body and b'"jsonrpc"' in body)):
         return False
@@ -81,6 +84,11 @@ def _is_broken_json(response: Response) -> bool:
     except orjson.JSONDecodeError:
         return True
     return False
+
+
+@by_headers
+def _is_coded(headers: Headers) -> bool:
+    return any(name.lower() == b"content-encoding" for name, _ in headers)
 
 
 def _scanned(response: Response) -> bytes:

@@ -115,6 +115,7 @@ class Noise:
         self._tallies: dict[tuple[str, Witness], _Tally] = {}
         self._orders: dict[str, _Orders] = {}
         self._forgiven: dict[tuple[str, str, str], int] = {}
+        self._keep = 0.5 ** (1 / self._settings.half_life_comparisons)
         self._places = 0
         self._has_baseline = False
         self.on_observed: Callable[[str, tuple[Difference, ...], Witness], None] | None = None
@@ -127,6 +128,12 @@ class Noise:
         Answers of different status tell nothing of noise and are passed over.
         """
         differences = tuple(differences)
+        if not differences:
+            if self.on_observed is not None:
+                self.on_observed(endpoint, (), witness)
+            self._has_baseline |= witness is Witness.LIVE_RELEASE
+            self._tally(endpoint, witness).add((), self._keep, 0)
+            return
         if any(each.where == "status" for each in differences):
             return
         if self.on_observed is not None:
@@ -141,8 +148,7 @@ class Noise:
             self._learn(endpoint, differences, witness)
             return
         self._has_baseline |= witness is Witness.LIVE_RELEASE
-        tally = self._tallies.setdefault((endpoint, witness), _Tally())
-        tally.add_equal(count, 0.5 ** (1 / self._settings.half_life_comparisons))
+        self._tally(endpoint, witness).add_equal(count, self._keep)
 
     def _learn(self, endpoint: str, differences: tuple[Difference, ...], witness: Witness) -> None:
         self._has_baseline |= witness is Witness.LIVE_RELEASE
@@ -151,12 +157,17 @@ class Noise:
             for each in differences
             if each.change is Change.VALUE and not self._is_volatile(each, None) and words(each) not in FORMS
         }
-        tally = self._tallies.setdefault((endpoint, witness), _Tally())
-        keep = 0.5 ** (1 / self._settings.half_life_comparisons)
-        self._places += tally.add(drifted, keep, self._settings.max_places - self._places)
+        room = self._settings.max_places - self._places
+        self._places += self._tally(endpoint, witness).add(drifted, self._keep, room)
         for each in differences:
             if each.change is Change.ORDER:
                 self._observe_order(each, witness)
+
+    def _tally(self, endpoint: str, witness: Witness) -> _Tally:
+        tally = self._tallies.get((endpoint, witness))
+        if tally is None:
+            tally = self._tallies[endpoint, witness] = _Tally()
+        return tally
 
     def forgives(self, endpoint: str, difference: Difference, *, window_seconds: float | None = None) -> bool:
         """Whether `difference` is noise. `window_seconds` stands in for the settings' where it is given."""

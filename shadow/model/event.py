@@ -1,7 +1,7 @@
 """What the pipeline tells its sinks. Events are past tense; sinks only listen."""
 
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -132,8 +132,14 @@ class StateChanged(msgspec.Struct, frozen=True):
 
     state: str
     """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"reset"``,
-    ``"drifted"``."""
+    ``"drifted"``, ``"unprobed"``, ``"locked-out"``, ``"partly-unsigned"``."""
     why: str = ""
+
+
+class SecretTaken(msgspec.Struct, frozen=True):
+    """A credential came from a target. It is to be masked wherever it shows; no sink hears of it."""
+
+    value: bytes
 
 
 type Event = (
@@ -149,9 +155,17 @@ type Event = (
     | FramesSeen
     | ConditionMet
     | StateChanged
+    | SecretTaken
     | Tally
     | Correlated
 )
+
+
+@runtime_checkable
+class Choosy(Protocol):
+    """A sink that takes no notice of some kinds of events, and says so: it is not called for those."""
+
+    ignores: frozenset[type]
 
 
 class Sink(Protocol):

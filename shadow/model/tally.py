@@ -26,8 +26,6 @@ class Replies(msgspec.Struct):
 class Tally(msgspec.Struct, frozen=True):
     """Events that were counted where they happened, in place of the events themselves."""
 
-    fates: Counter[tuple[str, str]] = msgspec.field(default_factory=Counter)
-    """Exchanges that were settled, by tap and fate."""
     replies: dict[tuple[str, str], Replies] = msgspec.field(default_factory=dict)
     """By target and parcel; what could not be sent is not among them."""
     trials: Counter[tuple[str, str | None, str, str]] = msgspec.field(default_factory=Counter)

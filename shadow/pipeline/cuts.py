@@ -12,6 +12,7 @@ from shadow.model import AnswerClass, Ending, Expect, Judgement, NoReply, Outcom
 from shadow.pipeline.case import Case
 from shadow.pipeline.environment import Answers, Environment, Readies
 from shadow.pipeline.link import Ready
+from shadow.replay.dns import is_query
 
 _SESSIONS_MAX = 65_536
 _LOOKS = 3
@@ -79,7 +80,7 @@ class Cuts:
         return failed("crash" if is_gone else "unhealthy", why, Expect.SURVIVE), answers
 
     async def _look(self, case: Case, readies: Readies) -> Answers:
-        if _is_knocked(case):
+        if _is_told_once(case):
             readies = msgspec.structs.replace(
                 readies,
                 candidate=_knock(readies.candidate),
@@ -88,20 +89,28 @@ class Cuts:
         return await self._environment.look(readies, case.session)
 
 
+def _is_told_once(case: Case) -> bool:
+    """Whether it may have been acted on, and so is not said again to see how the candidate does; or cannot be
+    said again over HTTP/1.1."""
+    match case.exchange.protocol:
+        case "dns":
+            return not all(map(is_query, case.exchange.messages[:1]))
+        case "tcp" | "udp":
+            return True
+    return case.is_write or bool(case.exchange.seen_over)
+
+
 def _knock(ready: Ready) -> Ready:
     """A connection and nothing more."""
+    if ready.protocol in ("tcp", "udp", "dns"):
+        return msgspec.structs.replace(ready, messages=())
     return msgspec.structs.replace(
         ready, wire=Wire((), ending=Ending.RESET), what="connected, to see it lives"
     )
 
 
-def _is_knocked(case: Case) -> bool:
-    """Whether it is not asked again: asking writes, or cannot be done over HTTP/1.1."""
-    return case.is_write or bool(case.exchange.seen_over)
-
-
 def _is_unwell(outcome: Outcome, case: Case) -> bool:
-    if _is_knocked(case):
+    if _is_told_once(case):
         return isinstance(outcome, NoReply) and outcome.why is Silence.REFUSED
     live = case.exchange.response
     if live is not None and live.status >= 500:

@@ -45,7 +45,7 @@ class Dealing:
         `original` is the unedited request as the candidate gets it. Over HTTP/2 (`via`) only those are dealt
         that can be said there, and are no longer the same request once they are.
         """
-        if case.is_write and not self._settings.may_write:
+        if not self._settings.mutants or (case.is_write and not self._settings.may_write):
             return []
         index = case.exchange.index
 

@@ -1,8 +1,7 @@
 """How much is asked of the shadow environment at this moment: all, less, or nothing until told otherwise."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 
 from shadow.model import Event, Outcome, Response, StateChanged
 from shadow.replay import Mode, SafeMode, SafeModeSettings
@@ -36,6 +35,7 @@ class Governor:
         self._halt = halt
         self._hear = hear
         self._under_way = 0
+        self._waiting = 0
         self._next_at = 0.0
         self._changed = asyncio.Event()
 
@@ -81,16 +81,20 @@ class Governor:
             self._wake()
             self._hear(StateChanged(self.safe_mode.mode.value, why))
 
-    @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """One exchange's time at work. Waits for it, unless the run is stopping."""
+    def turn(self) -> "_Turn":
+        """One exchange's time at work, for ``async with``. Waits for it, unless the run is stopping."""
+        return _Turn(self)
+
+    async def begin(self) -> None:
+        """Begin a turn."""
         while not self._stopping.is_set() and (seconds := self._wait_seconds()) > 0:
             await self._change(seconds)
         self._under_way += 1
-        try:
-            yield
-        finally:
-            self._under_way -= 1
+
+    def end(self) -> None:
+        """End a turn."""
+        self._under_way -= 1
+        if self._waiting:
             self._wake()
 
     async def resumed(self) -> None:
@@ -118,11 +122,14 @@ class Governor:
 
     async def _change(self, seconds: float) -> None:
         """Wait until something was changed, at most so long."""
+        self._waiting += 1
         try:
             async with asyncio.timeout(seconds):
                 await self._changed.wait()
         except TimeoutError:
             return
+        finally:
+            self._waiting -= 1
 
     def _wake(self) -> None:
         self._changed.set()
@@ -133,3 +140,18 @@ class Governor:
         self._hear(StateChanged(mode.value, why))
         if mode is Mode.STOPPED:
             self._halt(why)
+
+
+class _Turn:
+    """A turn of the governor's: every exchange takes one, and a generator costs several times as much."""
+
+    __slots__ = ("_governor",)
+
+    def __init__(self, governor: Governor) -> None:
+        self._governor = governor
+
+    async def __aenter__(self) -> None:
+        await self._governor.begin()
+
+    async def __aexit__(self, *_: object) -> None:
+        self._governor.end()

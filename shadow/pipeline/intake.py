@@ -7,6 +7,8 @@ from typing import Protocol
 
 from shadow.model import Exchange
 
+_ROOM = 64
+
 
 class PassEnd:
     """Stands behind the last exchange of a pass over recorded traffic; `over` is set once all is done."""
@@ -37,8 +39,11 @@ class Intake:
         self.capacity = capacity
         self._waiting: deque[Item] = deque()
         self._is_closed = False
-        self._changed = asyncio.Condition()
         self._takers: deque[asyncio.Future[None]] = deque()
+        self._putters: deque[asyncio.Future[None]] = deque()
+        self._low = capacity - min(capacity // 4, _ROOM) - 1
+        """At this fill whoever waits for room is woken: not for each place, which would cost two turns of the
+        loop for every exchange."""
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -53,8 +58,8 @@ class Intake:
 
     async def put(self, item: Item) -> bool:
         """Wait for room and take `item` in; False when the intake was closed meanwhile."""
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._is_closed or len(self._waiting) < self.capacity)
+        while len(self._waiting) >= self.capacity and not self._is_closed:
+            await self._woken(self._putters)
         return self.offer(item)
 
     async def end_pass(self) -> bool:
@@ -67,17 +72,14 @@ class Intake:
 
     async def take(self) -> Item | None:
         """The oldest exchange, waiting for one; None once closed and empty."""
-        while True:
-            while not self._waiting:
-                if self._is_closed:
-                    return None
-                waiter = asyncio.get_running_loop().create_future()
-                self._takers.append(waiter)
-                await waiter
-            async with self._changed:  # whoever is cancelled here has taken nothing yet
-                if self._waiting:
-                    self._changed.notify()
-                    return self._waiting.popleft()
+        while not self._waiting:
+            if self._is_closed:
+                return None
+            await self._woken(self._takers)
+        item = self._waiting.popleft()
+        if self._putters and len(self._waiting) <= self._low:
+            self._wake(self._putters)
+        return item
 
     def rest(self) -> Iterator[Exchange]:
         """The exchanges that still wait, taken out without waiting."""
@@ -90,8 +92,13 @@ class Intake:
         """Refuse all that comes from now on; what waits can still be taken."""
         self._is_closed = True
         self._wake(self._takers)
-        async with self._changed:
-            self._changed.notify_all()
+        self._wake(self._putters)
+
+    @staticmethod
+    async def _woken(waiters: deque[asyncio.Future[None]]) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        waiters.append(waiter)
+        await waiter
 
     @staticmethod
     def _wake(waiters: deque[asyncio.Future[None]]) -> None:

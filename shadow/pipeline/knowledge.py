@@ -1,7 +1,8 @@
 """What mutators may know besides the request: values, exchanges and identities seen so far, all bounded."""
 
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from urllib.parse import parse_qsl
 
 import orjson
@@ -20,8 +21,16 @@ _MAX_LEARNED_BODY_BYTES = 64 * 1024
 class Knowledge:
     """Learns from exchanges; `snapshot` gives what a mutator of one exchange may see."""
 
-    def __init__(self, *, identities: tuple[Identity, ...], signer: Signs | None) -> None:
+    def __init__(
+        self,
+        *,
+        identities: tuple[Identity, ...],
+        signer: Signs | None,
+        here: Mapping[str, Callable[[], tuple[Identity, ...]]] | None = None,
+    ) -> None:
+        """`here` tells, by the target's name, the identities with the credentials that they have there."""
         self._identities = identities
+        self._here = here or {}
         self._signer = signer
         self._values: dict[str, tuple[str, ...]] = {}
         self._is_shared = False
@@ -39,16 +48,21 @@ class Knowledge:
         for place, value in _values(exchange):
             self._remember(place, value)
 
+    def of_targets(self, request: Request, targets: Iterable[str]) -> Mapping[str, Known]:
+        """The snapshot of each target, taken when it is first asked for."""
+        return _Snapshots(partial(self.snapshot, request), targets)
+
     def forget_state(self) -> None:
         """Drop what was seen of the targets' things: they are gone."""
         self._others.clear()
 
     def snapshot(self, request: Request, target: str) -> Known:
         """What is known of a target when `request` is mutated for it."""
-        owner = owner_of(request, self._identities, self._signer)
+        identities = self._here[target]() if target in self._here else self._identities
+        owner = owner_of(request, identities, self._signer)
         others = tuple(self._others.get(target, ()))
         self._is_shared = True
-        return Known(self._values, others, self._identities, owner, self._signer)
+        return Known(self._values, others, identities, owner, self._signer)
 
     def _remember(self, place: str, value: str) -> None:
         seen = self._values.get(place, ())
@@ -57,6 +71,28 @@ class Knowledge:
         if self._is_shared:
             self._values, self._is_shared = dict(self._values), False
         self._values[place] = (*seen[-_MAX_VALUES + 1 :], value)
+
+
+class _Snapshots(Mapping[str, Known]):
+    """Most exchanges have no mutant that needs to know anything."""
+
+    __slots__ = ("_take", "_taken", "_targets")
+
+    def __init__(self, take: Callable[[str], Known], targets: Iterable[str]) -> None:
+        self._take = take
+        self._targets = tuple(targets)
+        self._taken: dict[str, Known] = {}
+
+    def __getitem__(self, target: str) -> Known:
+        if target not in self._taken:
+            self._taken[target] = self._take(target)
+        return self._taken[target]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._targets)
+
+    def __len__(self) -> int:
+        return len(self._targets)
 
 
 def _values(exchange: Exchange) -> Iterator[tuple[str, str]]:

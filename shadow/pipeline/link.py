@@ -25,6 +25,7 @@ from shadow.model import (
     with_field,
 )
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.logins import Claim, Logins
 from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.rewording import Rewording
@@ -40,6 +41,9 @@ _DOWN = NoReply(Silence.REFUSED, "the target is down")
 _MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
 """Conversations that may change state."""
 _OWN_LANE = "shadow"
+
+_BARE = frozenset({"tcp", "udp", "dns"})
+"""Conversations that are all there is; of a WebSocket the handshake is a request like any other."""
 
 type Mutate = Callable[[Request], Edit | None]
 """A mutator with its dice and knowledge already in hand."""
@@ -59,6 +63,8 @@ class Ready(msgspec.Struct, frozen=True):
     protocol: str = "http"
     messages: tuple[Message, ...] = ()
     """A conversation as recorded."""
+    claim: Claim | None = None
+    """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
 
     @property
     def pause_seconds(self) -> float:
@@ -88,17 +94,21 @@ class Link:
         http2_refusal: Refusal = never_refuses,
         gate: Gate | None = None,
         resumed: Callable[[], Awaitable[None]] | None = None,
+        logins: Logins | None = None,
     ) -> None:
         """`gate` is that of all targets' writes; None where nobody ever holds it.
 
-        `resumed` is awaited before each sending: it returns once the run is not paused.
+        `resumed` is awaited before each sending: it returns once the run is not paused. `logins` holds the
+        credentials of identities that have some of their own here.
         """
+        self.logins = logins
         self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
         self._transports = transports
         self._breaker = breaker
+        self._queue = asyncio.Lock()
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
@@ -120,9 +130,22 @@ class Link:
         trial = next(self._trials)
         if exchange.protocol in CONVERSATIONS:
             return self._prepared_talk(exchange, session, trial, salt)
-        return Ready(
-            self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
-        )
+        made = self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
+        claim = self.logins.claim(exchange, request or exchange.request) if self.logins else None
+        return Ready(made, claim=claim)
+
+    async def log_in(self, *, is_anew: bool = False) -> list[str]:
+        """Log in as every identity that has a login; why, for each that cannot."""
+        return await self.logins.log_in(self._inquire, is_anew=is_anew) if self.logins is not None else []
+
+    def lacks(self, ready: Ready) -> str:
+        """The identity that `ready` should be of, and cannot: nobody could log in. Else empty."""
+        is_lacking = self.logins is not None and self.logins.lacks(ready.claim)
+        return ready.claim.owner if is_lacking and ready.claim is not None else ""
+
+    def is_strange(self, exchange: Exchange) -> bool:
+        """Whether the request bears a signature that nobody here can make."""
+        return self._preparation.is_strange(exchange)
 
     def conditional(self, ready: Ready, tag: bytes) -> Ready:
         """A prepared request that asks for the change of what bears `tag`, signed again."""
@@ -149,7 +172,8 @@ class Link:
             return None
         if edit.wire is not None or not edit.signs_again:
             return Ready(edit.request, edit.wire, edit.what)
-        return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
+        made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
+        return Ready(made, None, edit.what)
 
     @property
     def carriers(self) -> Iterable[str]:
@@ -165,6 +189,41 @@ class Link:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
         if not await self._has_turn():
             return _DOWN
+        if self.logins is None or ready.wire is not None:
+            return await self._sent(ready, via, parcel, session)
+        ready = await self._refreshed(ready)
+        outcome = await self._sent(ready, via, parcel, session)
+        is_plain = parcel is not Parcel.MUTANT
+        other = await self.logins.renewed(
+            ready.request, outcome, ready.claim, self._inquire, may_log_in=is_plain
+        )
+        if other is None:
+            return outcome
+        ready = self._renewed(ready, other)
+        outcome = await self._sent(ready, via, Parcel.PROBE, session)
+        self.logins.judge_renewal(ready.request, outcome)
+        return outcome
+
+    async def _refreshed(self, ready: Ready) -> Ready:
+        """`ready` with credentials that have not run out."""
+        if self.logins is None or ready.wire is not None:
+            return ready
+        fresh = await self.logins.fresh(ready.request, ready.claim, self._inquire)
+        return self._renewed(ready, fresh)
+
+    def _renewed(self, ready: Ready, request: Request) -> Ready:
+        """`ready` with newer credentials, as `request` has them."""
+        if request is ready.request:
+            return ready
+        return msgspec.structs.replace(ready, request=self._preparation.renewed(ready.request, request))
+
+    async def _inquire(self, request: Request) -> Outcome:
+        """The answer to a request that looks after credentials, told as a probe."""
+        outcome = await self.ask(request, timeout_seconds=self._timeout_seconds)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
+    async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
         sending = self._sending(ready, session)
         if self._may_write(ready):
             async with self._gate.passes():
@@ -190,7 +249,7 @@ class Link:
                 return [_DOWN] * len(readies)
         transport = self._transports[via]
         assert isinstance(transport, Synchronised)
-        sendings = [self._sending(ready, session) for ready in readies]
+        sendings = [self._sending(await self._refreshed(ready), session) for ready in readies]
         if any(map(self._may_write, readies)):
             async with self._gate.passes():
                 outcomes = await transport.send_together(sendings)
@@ -200,10 +259,8 @@ class Link:
 
     async def _has_turn(self) -> bool:
         """Wait while the target is known to be down; False where the run is stopping meanwhile."""
-        while seconds := self._breaker.wait_seconds():
-            if self._stopping.is_set() and not self._breaker.is_up:
-                return False
-            await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+        if (seconds := self._breaker.wait_seconds()) and not await self._is_let_through(seconds):
+            return False
         if self._resumed is not None:
             await self._resumed()
         return True
@@ -225,6 +282,19 @@ class Link:
             self.tell(is_up=True)
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
+
+    async def _is_let_through(self, seconds: float) -> bool:
+        """Wait for the breaker, to be asked again after `seconds`; False where that makes no sense any more.
+
+        One at a time: if all who wait woke for each free place, a slow start would keep a processor busy.
+        """
+        async with self._queue:
+            while seconds:
+                if self._stopping.is_set() and not self._breaker.is_up:
+                    return False
+                await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+                seconds = self._breaker.wait_seconds()
+        return True
 
     def own(self, request: Request, identity: Identity | None = None) -> Ready:
         """A request of the configuration's own, ready to be sent."""
@@ -254,6 +324,8 @@ class Link:
     async def look(self, ready: Ready, session: str) -> Outcome:
         """What came back over a calm network. Does not wait, though the target count as down."""
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
+        if ready.protocol in _BARE:
+            sending = msgspec.structs.replace(sending, protocol=ready.protocol, messages=ready.messages)
         outcome = await self._transports[CALM].send(sending)
         self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome

@@ -6,13 +6,12 @@ its effect. So reads wait for earlier writes, and writes for all that is earlier
 side by side here too.
 """
 
-import asyncio
-import dataclasses
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Protocol
 
-from shadow.model import Exchange, Request, Wire
+from shadow.model import Exchange, Headers, Request, Wire
+from shadow.model.remembering import by_headers
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
 """Methods that do not write (RFC 9110 §9.2.1, RFC 4918, and the QUERY draft)."""
@@ -35,11 +34,21 @@ _START_LINE = re.compile(rb"(?:^|\n)([^\s]{1,64})[ \t]+[^\s]+[ \t]+HTTP/")
 def may_write(request: Request, wire: Wire | None = None) -> bool:
     """Whether `request`, or what is sent in its place, may change state: by its method, or by a field or a
     parameter that overrides it. Bytes may hold more requests than one."""
-    if is_write(request.method) or any(name.lower() in _OVERRIDES for name, _ in request.headers):
+    if is_write(request.method) or _overrides_method(request.headers):
         return True
-    if _PARAMETER.search(request.target) or (request.body and _PARAMETER.search(request.body)):
+    if _has_parameter(request.target) or (request.body and _has_parameter(request.body)):
         return True
     return wire is not None and _bytes_may_write(b"".join(wire.segments))
+
+
+def _has_parameter(text: bytes) -> bool:
+    """A search for one word is far faster than the pattern, which nearly nothing matches."""
+    return b"method" in text.lower() and _PARAMETER.search(text) is not None
+
+
+@by_headers
+def _overrides_method(headers: Headers) -> bool:
+    return any(name.lower() in _OVERRIDES for name, _ in headers)
 
 
 def _bytes_may_write(sent: bytes) -> bool:
@@ -47,30 +56,82 @@ def _bytes_may_write(sent: bytes) -> bool:
     return any(map(is_write, methods)) or bool(_OVERRIDE_LINE.search(sent) or _PARAMETER.search(sent))
 
 
-@dataclass(eq=False, slots=True)
 class Turn:
     """One exchange's place in the order. `original_sent()` frees dependants, `leave()` the session too."""
 
-    waits_for: tuple[asyncio.Event, ...]
-    ended_at: float
-    """When the live answer began."""
-    original: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
-    done: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
-    due_at: float | None = None
-    """When it was to be sent, in the clock of `time.monotonic`; None without a schedule."""
-    is_settled: bool = False
-    """Whether the exchange's fate has been told."""
+    __slots__ = (
+        "_blockers",
+        "_on_free",
+        "due_at",
+        "ended_at",
+        "has_left",
+        "is_sent",
+        "is_settled",
+        "on_left",
+        "on_sent",
+    )
 
-    async def wait(self) -> None:
-        for event in self.waits_for:
-            await event.wait()
+    def __init__(self, ended_at: float) -> None:
+        self.ended_at = ended_at
+        """When the live answer began, or a conversation had ended."""
+        self.is_sent = False
+        """Whether the original has been sent, or never will be."""
+        self.due_at: float | None = None
+        """When it was to be sent, in the clock of `time.monotonic`; None without a schedule."""
+        self.is_settled = False
+        """Whether the exchange's fate has been told."""
+        self.has_left = False
+        self._blockers = 0
+        """How much it still waits for."""
+        self._on_free: Callable[[], object] | None = None
+        self.on_sent: list[Turn] = []
+        """Who waits for the original."""
+        self.on_left: list[Turn] = []
+        """Who waits for all."""
+
+    @property
+    def is_free(self) -> bool:
+        """Whether it may be taken."""
+        return not self._blockers
+
+    def when_free(self, call: Callable[[], object]) -> None:
+        """Have `call` called once the turn may be taken: now, or later."""
+        if self._blockers:
+            self._on_free = call
+        else:
+            call()
+
+    def wait_for(self, before: "Turn", *, until_left: bool) -> None:
+        """Be free only after the original of `before` was sent, or after `before` has left."""
+        if until_left:
+            if not before.has_left:
+                self._blockers += 1
+                before.on_left.append(self)
+        elif not before.is_sent:
+            self._blockers += 1
+            before.on_sent.append(self)
 
     def original_sent(self) -> None:
-        self.original.set()
+        self.is_sent = True
+        self.on_sent = _freed(self.on_sent)
 
     def leave(self) -> None:
-        self.original.set()
-        self.done.set()
+        self.original_sent()
+        self.has_left = True
+        self.on_left = _freed(self.on_left)
+
+    def unblock(self) -> None:
+        """One thing less is waited for."""
+        self._blockers -= 1
+        if not self._blockers and self._on_free is not None:
+            self._on_free()
+
+
+def _freed(turns: list[Turn]) -> list[Turn]:
+    """Tell `turns` that one thing less is waited for; none is left to be told."""
+    for each in turns:
+        each.unblock()
+    return [] if turns else turns
 
 
 class Orders(Protocol):
@@ -80,7 +141,13 @@ class Orders(Protocol):
 
     def forget(self, session: str, turn: Turn) -> None: ...
 
+    def clear(self) -> None:
+        """Nothing is under way, and what comes next has nothing to do with what came before."""
+        ...
 
+
+_UNORDERED = frozenset({"dns", "udp"})
+"""Datagrams overtake each other on the way as they like; so nobody relies on their order."""
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
@@ -96,14 +163,20 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method) and exchange.protocol != "dns":
+        if is_write(exchange.request.method) and exchange.protocol not in _UNORDERED:
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:
             ahead, peers = self._writes, self._reads
-        earlier = [each.original for each in ahead if each.ended_at <= exchange.seen_at]
         ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
-        turn = self._last[session] = Turn((*([before.done] if before else []), *earlier), ended_at)
+        if exchange.messages:
+            ended_at = max(ended_at, exchange.messages[-1].seen_at)
+        turn = self._last[session] = Turn(ended_at)
+        if before is not None:
+            turn.wait_for(before, until_left=True)
+        for each in ahead:
+            if each.ended_at <= exchange.seen_at:
+                turn.wait_for(each, until_left=False)
         peers.append(turn)
         if len(self._reads) > _MANY:
             self._reads = _unsent(self._reads)
@@ -114,6 +187,11 @@ class Order:
         if self._last.get(session) is turn:
             del self._last[session]
 
+    def clear(self) -> None:
+        self._last.clear()
+        self._reads.clear()
+        self._writes.clear()
+
 
 def _unsent(turns: list[Turn]) -> list[Turn]:
-    return [each for each in turns if not each.original.is_set()]
+    return [each for each in turns if not each.is_sent]

@@ -6,7 +6,7 @@ import traceback
 from collections.abc import Callable, Coroutine
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -24,11 +24,13 @@ from shadow.model import (
 )
 from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
+from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake, PassEnd
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Orders, Turn
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
@@ -43,7 +45,7 @@ _TICK_SECONDS = 0.25
 _GRACE_SECONDS = 2.0
 """How long what is under way may take to end once the run is to be stopped."""
 _WAITING_PER_SLOT = 16
-"""Exchanges that may wait for their turn, for each that is worked on: waiting ones are cheap."""
+"""Exchanges dispatched, for each that is worked on: those that wait for their turn are cheap."""
 
 
 class PipelineSettings(msgspec.Struct, frozen=True):
@@ -74,6 +76,27 @@ class Brakes(msgspec.Struct, frozen=True):
     """Set once the run is to be ended; links wait no longer for targets that are down then."""
 
 
+type _Past = tuple[Exchange, ...]
+"""A session that has gone quiet."""
+
+
+class _Job(NamedTuple):
+    """One exchange on its way through the pipeline."""
+
+    exchange: Exchange
+    session: str
+    turn: Turn
+
+
+class State(msgspec.Struct, frozen=True):
+    """What looks after the state that the targets hold."""
+
+    restoring: Restoring | None = None
+    """Puts it back; None where nothing does."""
+    drift: Drift | None = None
+    """Tells where the targets' differ; None where nothing is probed."""
+
+
 class Trying(msgspec.Struct, frozen=True):
     """Who tries what."""
 
@@ -99,12 +122,12 @@ class Pipeline:
         brakes: Brakes,
         hear: Callable[[Event], None],
         order: Orders | None = None,
-        restoring: Restoring | None = None,
+        state: State | None = None,
     ) -> None:
         self.failure = ""
         """Why the environment could not be put back, which ended the run; empty where it could."""
-        self._restoring = restoring
-        self._batches: Batches = restoring.batches if restoring else Whole()
+        self._state = state or State()
+        self._batches: Batches = self._state.restoring.batches if self._state.restoring else Whole()
         self._is_between = False
         """Whether the environment is being put back, so that nothing may begin."""
         self._cut: set[str] = set()
@@ -124,15 +147,20 @@ class Pipeline:
         self._hear = hear
         self._order: Orders = Order() if order is None else order
         self._intake = Intake(settings.queue_items)
-        self._slots = asyncio.Semaphore(settings.concurrency)
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._ready: Ready[_Job | _Past] = Ready()
+        self._under_way: dict[int, _Job | _Past] = {}
+        """By their objects' ids: dispatched, and not yet done with."""
+        self._room_max = settings.concurrency * _WAITING_PER_SLOT
+        self._finished: asyncio.Future[None] | None = None
+        """Told to whoever waits for one of them to be done with."""
+        self._is_dispatched = False
+        self._tasks: set[asyncio.Task[None]] = set()
         self._fed_at: float | None = None
         self._passes = 1
         self._pass = ""
         """Ends the names of the sessions of later passes over the same traffic."""
         self._take_due: Callable[[Exchange], float | None] = lambda _: None
-        self._room = asyncio.Semaphore(settings.concurrency * _WAITING_PER_SLOT)
 
     def stop(self, why: str) -> None:
         """End in order: nothing new is begun, what is under way has a moment to end, the rest is dropped."""
@@ -145,6 +173,7 @@ class Pipeline:
         try:
             await self._run(source)
         finally:
+            self._abandon()
             for exchange in (*self._batches.rest(), *self._intake.rest()):
                 self._hear(Settled(exchange.tap, Fate.DROPPED, 1, "the run was stopped", exchange))
 
@@ -156,11 +185,19 @@ class Pipeline:
             watch = group.create_task(self._watch(), name="watch")
             await self._restore("as the run begins")
             async with asyncio.TaskGroup() as work:
-                quiet = group.create_task(self._take_up_quiet_sessions(work), name="quiet sessions")
-                await self._dispatch(work)
+                quiet = group.create_task(self._take_up_quiet_sessions(), name="quiet sessions")
+                self._start_workers(work)
+                await self._dispatch()
                 quiet.cancel()
+                self._is_dispatched = True
+                self._close_once_done()
+            self._ready = Ready()
+            self._start_session_trials(is_over=True)
+            self._close_once_done()
             async with asyncio.TaskGroup() as work:
-                self._start_session_trials(work, is_over=True)
+                self._start_workers(work)
+            if self._state.drift is not None and not self._stopping.is_set():
+                await self._state.drift.compare("at the end of the run")
             watch.cancel()
             stopper.cancel()
 
@@ -182,17 +219,18 @@ class Pipeline:
             self.stop("the time is over")
         feed.cancel()
         await asyncio.sleep(_GRACE_SECONDS)
-        for task in tuple(self._under_way):
+        for task in tuple(self._tasks):
             task.cancel()
+        self._abandon()
 
-    async def _dispatch(self, work: asyncio.TaskGroup) -> None:
-        """Start work on each exchange that is in scope, in the order in which they came."""
+    async def _dispatch(self) -> None:
+        """Put each exchange that is in scope in its place in the order, in which they came."""
         while (seen := await self._batches.take(self._intake)) is not None:
             if isinstance(seen, Boundary):
-                await self._change_batch(work)
+                await self._change_batch()
                 continue
             if isinstance(seen, PassEnd):
-                await self._end_pass(work)
+                await self._end_pass()
                 seen.over.set()
                 continue
             due_at = self._take_due(seen)
@@ -204,136 +242,176 @@ class Pipeline:
             if refusal := self._scope.refusal(exchange, session):
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
-            turn = self._order.enter(exchange, session)
-            turn.due_at = due_at
-            try:
-                await self._room.acquire()
-            except asyncio.CancelledError:
-                self._drop(exchange, turn, "the run was stopped")
-                raise
-            task = self._start(work, self._work(exchange, session, turn), f"exchange {exchange.index}")
-            task.add_done_callback(partial(self._ended, exchange, turn))
+            job = _Job(exchange, session, self._order.enter(exchange, session))
+            job.turn.due_at = due_at
+            self._under_way[id(job)] = job
+            job.turn.when_free(partial(self._ready.put, job))
+            while len(self._under_way) >= self._room_max:
+                self._finished = asyncio.get_running_loop().create_future()
+                await self._finished
 
-    async def _change_batch(self, work: asyncio.TaskGroup) -> None:
+    def _start_workers(self, work: asyncio.TaskGroup) -> None:
+        """A task for each exchange costs more than most exchanges do, so a few take what is ready."""
+        for number in range(self._settings.concurrency):
+            self._start(work, self._serve(work), f"worker {number}")
+
+    async def _change_batch(self) -> None:
         """Let all that is under way end, and have the environment put back."""
         await self._idle()
-        self._start_session_trials(work, is_over=True)
+        self._start_session_trials(is_over=True)
         self._is_between = True
         await self._idle()
         self._cut |= self._sessions.names()
         await self._restore("between two batches")
         self._is_between = False
 
+    async def _idle(self) -> None:
+        while self._under_way:
+            self._finished = asyncio.get_running_loop().create_future()
+            await self._finished
+
     async def _restore(self, when: str) -> None:
         """Put the environment back, where that is configured; a failure ends the run."""
-        if self._restoring is None or self._stopping.is_set():
+        if self._stopping.is_set():
             return
-        self.failure = await self._restoring.restore(when)
+        if self._state.restoring is not None:
+            self.failure = await self._unless_stopped(self._state.restoring.restore(when))
         if self.failure:
             self.stop(self.failure)
+        elif self._state.drift is not None:
+            await self._state.drift.compare(when)
 
-    def _start(
-        self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str
-    ) -> asyncio.Task[None]:
+    async def _unless_stopped(self, job: Coroutine[Any, Any, str]) -> str:
+        """What `job` gives; it is broken off, and gives nothing, once the run is to be stopped."""
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(job, name="reset")
+            stop = group.create_task(self._stopping.wait(), name="stop of the reset")
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            work.cancel()
+            stop.cancel()
+        return "" if work.cancelled() else work.result()
+
+    def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
         task = work.create_task(job, name=name)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return task
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
-    def _ended(self, exchange: Exchange, turn: Turn, _: asyncio.Task[None]) -> None:
-        """Give back what the exchange held. Its task may have been cancelled before its first step, and has
-        told nothing then."""
-        self._drop(exchange, turn, "the run was stopped")
-        turn.leave()
-        self._room.release()
-
-    async def _end_pass(self, work: asyncio.TaskGroup) -> None:
+    async def _end_pass(self) -> None:
         """Work off all of a pass over recorded traffic, and forget what the next one is to find out anew."""
         await self._idle()
-        self._start_session_trials(work, is_over=True)
+        self._start_session_trials(is_over=True)
         await self._idle()
         self._passes += 1
         self._pass = f" in pass {self._passes}"
-        self._order = Order()
+        self._order.clear()
         self._sessions.clear()
         self._cut.clear()
         await self._restore("between two passes")
         self._trials.begin_pass(self._passes)
 
-    async def _idle(self) -> None:
-        while self._under_way:
-            await asyncio.wait(self._under_way)
-
-    async def _work(self, exchange: Exchange, session: str, turn: Turn) -> None:
-        """One exchange from its turn on. A bug is caught here, and costs this exchange alone."""
-        try:
-            await turn.wait()
-            async with self._slots, self._governor.turn():
-                later = await self._conduct(exchange, session, turn)
-            turn.leave()
+    async def _serve(self, work: asyncio.TaskGroup) -> None:
+        while (job := await self._ready.take()) is not None:
+            if not isinstance(job, _Job):
+                await self._work_session(job)
+                self._finish(job)
+                continue
+            async with self._governor.turn():
+                later = await self._guarded(job, self._conduct(job))
+            job.turn.leave()
             if later is not None and later.mutants:
-                async with self._slow_slots:
-                    await self._trials.conduct_slow(later)
+                self._start(work, self._work_slowly(job, later), f"slow mutants of {job.exchange.index}")
+            else:
+                self._finish(job)
+
+    async def _work_slowly(self, job: _Job, later: Later) -> None:
+        async with self._slow_slots:
+            await self._guarded(job, self._trials.conduct_slow(later))
+        self._finish(job)
+
+    async def _guarded[T](self, job: _Job, work: Coroutine[Any, Any, T]) -> T | None:
+        """What `work` on one exchange gives. A bug is caught here, and costs this exchange alone."""
+        try:
+            return await work
         except asyncio.CancelledError:
-            self._drop(exchange, turn, "the run was stopped")
+            self._drop(job, "the run was stopped")
             raise
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
-            self._hear(Broke(exchange.index, _bug(error)))
-            self._drop(exchange, turn, "work on it broke")
-        finally:
-            turn.leave()
-            self._order.forget(session, turn)
+            self._hear(Broke(job.exchange.index, _bug(error)))
+            self._drop(job, "work on it broke")
+        return None
 
-    async def _conduct(self, exchange: Exchange, session: str, turn: Turn) -> Later | None:
+    def _finish(self, job: _Job | _Past) -> None:
+        """Nothing more is done about `job`."""
+        if isinstance(job, _Job):
+            job.turn.leave()
+            self._order.forget(job.session, job.turn)
+        self._under_way.pop(id(job), None)
+        if self._finished is not None and not self._finished.done():
+            self._finished.set_result(None)
+        self._close_once_done()
+
+    def _close_once_done(self) -> None:
+        if self._is_dispatched and not self._under_way:
+            self._ready.close()
+
+    def _abandon(self) -> None:
+        """Drop all that was not begun, or whose worker was cancelled."""
+        for job in tuple(self._under_way.values()):
+            if isinstance(job, _Job):
+                self._drop(job, "the run was stopped")
+            self._finish(job)
+
+    async def _conduct(self, job: _Job) -> Later | None:
         """Try the exchange; what is still to be tried of it where nobody waits."""
         if why := self._brakes.halted():
             self.stop(why)
         if self._stopping.is_set():
-            self._drop(exchange, turn, "the run was stopped")
+            self._drop(job, "the run was stopped")
             return None
+        exchange, session = job.exchange, job.session
         if exchange.protocol in CONVERSATIONS and self._talks is not None:
-            await self._talks.conduct(exchange, session, turn)
+            await self._talks.conduct(exchange, session, job.turn)
             return None
         case = Case(
             exchange,
             session,
             self._endpoints.name(exchange.request),
-            {name: self._knowledge.snapshot(exchange.request, name) for name in self._settings.targets},
+            self._knowledge.of_targets(exchange.request, self._settings.targets),
             self._sessions.before(session, exchange),
         )
         if session in self._cut:
             self._cut.discard(session)
             await self._trials.retell(case)
-        if turn.due_at is not None:
-            self._hear(SentLate(max(time.monotonic() - turn.due_at, 0.0)))
-        later = await self._trials.conduct(case, turn)
+        if job.turn.due_at is not None:
+            self._hear(SentLate(max(time.monotonic() - job.turn.due_at, 0.0)))
+        later = await self._trials.conduct(case, job.turn)
         if later is not None:
             self._sessions.add(session, exchange, time.monotonic())
         return later
 
-    def _drop(self, exchange: Exchange, turn: Turn, why: str) -> None:
+    def _drop(self, job: _Job, why: str) -> None:
         """Tell that the exchange was dropped, unless its fate was told before."""
-        if not turn.is_settled:
-            turn.is_settled = True
-            self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
+        if not job.turn.is_settled:
+            job.turn.is_settled = True
+            self._hear(Settled(job.exchange.tap, Fate.DROPPED, 1, why, job.exchange))
 
-    def _start_session_trials(self, work: asyncio.TaskGroup, *, is_over: bool = False) -> None:
-        """Start work on the sessions that have gone quiet, or on all when the run is over."""
+    def _start_session_trials(self, *, is_over: bool = False) -> None:
+        """Have the sessions worked on that have gone quiet, or all when the run is over."""
         if self._stopping.is_set() or self._is_between or not self._governor.sends_scripts:
             return
-        for name, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
-            self._start(work, self._work_session(past), f"session {name}")
+        for _, past in self._sessions.quiet(time.monotonic(), is_over=is_over):
+            self._under_way[id(past)] = past
+            self._ready.put(past)
 
-    async def _work_session(self, past: tuple[Exchange, ...]) -> None:
+    async def _work_session(self, past: _Past) -> None:
         try:
-            async with self._slots:
-                await self._session_trials.conduct(past)
+            await self._session_trials.conduct(past)
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
             self._hear(Broke(past[0].index, _bug(error)))
 
-    async def _take_up_quiet_sessions(self, work: asyncio.TaskGroup) -> None:
+    async def _take_up_quiet_sessions(self) -> None:
         while True:
-            self._start_session_trials(work)
+            self._start_session_trials()
             await asyncio.sleep(_TICK_SECONDS)
 
     async def _watch(self) -> None:

@@ -41,7 +41,7 @@ class Scope:
             return Fate.FILTERED, "answered over HTTP/2, and replayed as it was there"
         if is_own(exchange.request):
             return Fate.FILTERED, "sent by shadow itself"
-        line = _line(exchange)
+        line = _line(exchange) if self._include or self._exclude else ""
         if self._include and not any(fnmatchcase(line, pattern) for pattern in self._include):
             return Fate.FILTERED, "not in scope.include"
         if any(fnmatchcase(line, pattern) for pattern in self._exclude):

@@ -11,8 +11,9 @@ _MAX_EXCHANGES = 40
 
 
 class _Past(msgspec.Struct):
-    exchanges: list[Exchange]
+    exchanges: tuple[Exchange, ...]
     at: float
+    index_max: int = -1
     is_worked_off: bool = False
 
 
@@ -28,10 +29,11 @@ class Sessions:
 
     def add(self, session: str, exchange: Exchange, now: float) -> None:
         """Remember one more exchange of `session`, seen at `now` (monotonic seconds)."""
-        past = self._past.setdefault(session, _Past([], now))
+        past = self._past.setdefault(session, _Past((), now))
         past.at = now
         if len(past.exchanges) < _MAX_EXCHANGES:
-            past.exchanges.append(exchange)
+            past.exchanges = (*past.exchanges, exchange)
+            past.index_max = max(past.index_max, exchange.index)
             past.is_worked_off = False
         self._past.move_to_end(session)
         if len(self._past) > _MAX_SESSIONS:
@@ -40,7 +42,12 @@ class Sessions:
     def before(self, session: str, exchange: Exchange) -> tuple[Exchange, ...]:
         """What the session had asked before `exchange`."""
         past = self._past.get(session)
-        return tuple(each for each in past.exchanges if each.index < exchange.index) if past else ()
+        if past is None:
+            return ()
+        told = past.exchanges
+        if past.index_max < exchange.index:  # nearly always, and shared by all that follow
+            return told
+        return tuple(each for each in told if each.index < exchange.index)
 
     def names(self) -> set[str]:
         """The sessions that are remembered."""
@@ -56,5 +63,5 @@ class Sessions:
         for name, past in self._past.items():
             if not past.is_worked_off and (is_over or now - past.at >= self._idle_seconds):
                 past.is_worked_off = True
-                ripe.append((name, tuple(past.exchanges)))
+                ripe.append((name, past.exchanges))
         return ripe

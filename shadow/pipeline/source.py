@@ -47,13 +47,13 @@ class Recorded:
         """By index, of those that wait in the intake."""
 
     async def feed(self, intake: Takes, hear: Hear) -> None:
+        is_paced = bool(self._pacer.pace.speed or self._pacer.pace.per_second)
         for item in self._items:
             if isinstance(item, Settled):
                 hear(item)
                 continue
             try:
-                due_at = await self._pacer.wait(item.seen_at)
-                if due_at is not None:
+                if is_paced and (due_at := await self._pacer.wait(item.seen_at)) is not None:
                     self._due[item.index] = due_at
                 is_in = await intake.put(item)
             except asyncio.CancelledError:

@@ -123,9 +123,11 @@ class Trials:
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
-        await self._judge_original(
-            case, originals, answers, via, doubt=self._doubt(case, originals, early_answers)
-        )
+        doubt = self._doubt(case, originals, early_answers)
+        if not doubt and self._environment.is_estranged(case.exchange, answers):
+            doubt = "it is signed, by a key or in a way that is not known here"
+            self._judging.count_refusal(case, answers)
+        await self._judge_original(case, originals, answers, via, doubt=doubt)
         self._cuts.note(case, answers)
         await self._look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
@@ -176,6 +178,8 @@ class Trials:
             return "its secrets were masked when it was recorded"
         if any(_is_accepted(answers) for _, answers in early):
             return "a mutant of it had been accepted before"
+        if name := self._environment.lacks(originals):
+            return f"nobody could log in as {name!r}"
         if doubt := self._cuts.doubt(case):
             return doubt
         if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):
@@ -217,7 +221,9 @@ class Trials:
                 self._governor.note(name, case.endpoint, outcome, case.exchange.response)
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
-        """Remember the exchange as each target saw it."""
+        """Remember the exchange as each target saw it, for the mutants of others."""
+        if not self._settings.mutants:
+            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),

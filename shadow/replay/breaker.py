@@ -48,9 +48,11 @@ class Breaker:
         self,
         settings: BreakerSettings | None = None,
         *,
+        is_warm: bool = False,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """Where `is_warm`, starts are slow after recoveries alone: the first requests keep a schedule."""
         self.settings = settings or BreakerSettings()
         self.circuit = Circuit.CLOSED
         self._clock = clock
@@ -59,7 +61,7 @@ class Breaker:
         self._retry_seconds = self.settings.retry_seconds
         self._again_at = 0.0
         """When the next trial may begin, or the one under way is given up."""
-        self._started_at: float | None = None
+        self._started_at: float | None = -float("inf") if is_warm else None
         self._next_slot_at = 0.0
 
     @property

@@ -21,8 +21,10 @@ class TalkSettings(msgspec.Struct, frozen=True):
 
     connect_timeout_seconds: float = 5.0
     quiet_seconds: float = 0.2
-    """How long is listened for more once all that was recorded has come; and, in streams, after how long
-    without a byte an answer counts as whole that is shorter than the recorded one."""
+    """In streams, after how long without a byte an answer counts as whole that is shorter than the recorded
+    one."""
+    end_seconds: float = 0.1
+    """How long is listened for more once all that was recorded has come."""
     total_seconds_max: float = 120.0
     """For a whole conversation; beyond it what is left is not waited for."""
     bytes_max: int = 16 << 20
@@ -92,7 +94,7 @@ async def converse(
         heard = tuple(hearing.messages)
         hearing.turn()
         await say(sending.wording(cue.message, heard) if sending.wording else cue.message)
-    await hearing.for_seconds(settings.quiet_seconds)
+    await hearing.for_seconds(settings.end_seconds)
 
 
 async def conduct(
@@ -135,7 +137,7 @@ def _outcome(sending: Sending, progress: Progress) -> Outcome:
     if hearing is None:
         return NoReply(Silence.REFUSED, "no connection within the time limit", timing)
     hearing.turn()
-    is_answered = bool(hearing.messages) or progress.response.status != 0
+    is_answered = bool(hearing.messages) or hearing.is_full or progress.response.status != 0
     is_awaited = any(not each.is_from_client for each in sending.messages)
     if hearing.ending is Silence.MALFORMED or (hearing.ending is Silence.REFUSED and not is_answered):
         return NoReply(hearing.ending, hearing.detail, timing)

@@ -8,9 +8,10 @@ import msgspec
 from shadow.model import Request, Response
 from shadow.replay._contract import Target
 from shadow.replay.aim import Aim
-from shadow.replay.evidence import gather
+from shadow.replay.evidence import gather, may_tell
 from shadow.replay.evidence_text import Asked, Evidence
 from shadow.replay.explanation import Trace, TracedView
+from shadow.replay.foresight import Foresight
 from shadow.replay.memory import Mapping, Memory, Scope, View, put
 from shadow.replay.rewrite import rewrite
 from shadow.replay.rules import Rules
@@ -51,11 +52,12 @@ class Correlation:
         self.trace = trace
         self._aim = Aim(target, live)
         self._keeps_host = keeps_host
+        self._foresight = Foresight(self._aim, keeps_host=keeps_host)
         self._prefix = target.path_prefix.rstrip("/").encode()
-        self.on_shared: Callable[[str | None, str, str], None] | None = None
-        """Told kind, live and shadow value of what was learned here for all sessions, for others to
-        `take_over`."""
-        self._rules = rules or Rules()
+        self.on_shared: Callable[[str | None, str, str, int | None], None] | None = None
+        """Told kind, live and shadow value of what was learned here for all sessions, and the number of the
+        rule that found it at its places alone; for others to `take_over`."""
+        self._rules = Rules() if rules is None else rules
         self._pinned = self._rules.pinned(target.name)
         self._shared = Memory(self.settings.values_max)
         self._scopes: dict[str, Scope] = {}
@@ -82,6 +84,8 @@ class Correlation:
         `exchange` its index. Where not `is_shared`, other sessions are not told: for runs that make and break
         things of their own.
         """
+        if not self._rules.has_places_of_answers and self.trace is None and not may_tell(live, shadow):
+            return
         scope = self._scope(session)
         request = request or self._asked.get(session, _NOTHING)
         if self._prefix:
@@ -99,10 +103,13 @@ class Correlation:
         if self.trace is not None and is_shared:
             self.trace.learned(taken, session, exchange, request, live, shadow)
 
-    def take_over(self, kind: str | None, live: str, shadow: str) -> None:
-        """Know what another process learned for all sessions."""
+    def take_over(self, kind: str | None, live: str, shadow: str, *, rule: int | None = None) -> None:
+        """Know what another process learned for all sessions, or for the places of a rule."""
         self._pair(Evidence(live, shadow, kind))
-        self._shared.put(kind, live, shadow)
+        if rule is None:
+            self._shared.put(kind, live, shadow)
+        else:
+            put(self._ruled.setdefault(rule, {}), live, shadow, self.settings.session_values_max)
 
     def translate(self, request: Request, session: str) -> Request:
         """`request`, as recorded, with the target's values and under its path prefix.
@@ -111,14 +118,34 @@ class Correlation:
         """
         scope = self._scope(session)
         put(self._asked, session, request, self.settings.sessions_max)
+        made = request if self._stays_as_it_is(request, scope) else self._rewritten(request, scope, session)
+        if self._prefix and made.target.startswith(b"/"):
+            return msgspec.structs.replace(made, target=self._prefix + made.target)
+        return made
+
+    def _stays_as_it_is(self, request: Request, scope: Scope) -> bool:
+        """Whether nothing is known of what the request asks for; what the client used is noted then."""
+        if self._rules.has_places_of_requests or self._pinned or self.trace is not None:
+            return False
+        asked = self._foresight.of(request)
+        if asked is None or any(
+            each.may_be_known(scope) or each.may_be_known(self._shared) for each in asked
+        ):
+            return False
+        view = View(scope, self._shared, self._pinned)
+        for part in asked:
+            for kind, text in part.noted:
+                if (kind, text) not in scope.made:
+                    view.note(text, kind)
+        return True
+
+    def _rewritten(self, request: Request, scope: Scope, session: str) -> Request:
         view = View(scope, self._shared, self._pinned)
         if self.trace is not None:
             view = TracedView(scope, self._shared, self._pinned, self.trace, session, request)
         made = rewrite(request, view, self._aim, keeps_host=self._keeps_host)
-        if self._rules:
+        if self._rules.has_places_of_requests:
             made = self._rules.applied(request, made, (scope.ruled, self._ruled), view)
-        if self._prefix and made.target.startswith(b"/"):
-            return msgspec.structs.replace(made, target=self._prefix + made.target)
         return made
 
     def names(self, word: str, before: str) -> bool:
@@ -179,14 +206,17 @@ class Correlation:
         self._pair(evidence)
         if is_shared and not (evidence.kind or "").startswith(_OWN_KINDS):
             if self.on_shared is not None and self._shared.values.get(key) != evidence.shadow:
-                self.on_shared(evidence.kind, evidence.live, evidence.shadow)
+                self.on_shared(evidence.kind, evidence.live, evidence.shadow, None)
             self._shared.put(*key, evidence.shadow)
         return True
 
     def _take_ruled(self, scope: Scope, number: int, evidence: Evidence, *, is_shared: bool) -> None:
         """Take in what a rule found: for the places that it names, or for everywhere where it names none."""
-        self._pair(evidence)
-        if not self._rules.has_places(number):
+        self._pair(msgspec.structs.replace(evidence, kind=None))  # the user says so, whatever holds it
+        has_places = self._rules.has_places(number)
+        if is_shared and self.on_shared is not None:
+            self.on_shared(None, evidence.live, evidence.shadow, number if has_places else None)
+        if not has_places:
             scope.put(None, evidence.live, evidence.shadow)
             if is_shared:
                 self._shared.put(None, evidence.live, evidence.shadow)

@@ -19,7 +19,13 @@ _MAX_DATAGRAM_BYTES = 65_507
 class Port(asyncio.DatagramProtocol):
     """A socket of our own that only one peer can reach; its user closes it."""
 
-    def __init__(self, on_bytes: Callable[[bytes], None], on_end: Callable[[Silence, str], None]) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        on_bytes: Callable[[bytes], None],
+        on_end: Callable[[Silence, str], None],
+    ) -> None:
+        self._sock = sock
         self._on_bytes = on_bytes
         self._on_end = on_end
         self._transport: asyncio.DatagramTransport | None = None
@@ -29,8 +35,12 @@ class Port(asyncio.DatagramProtocol):
         """Raises UnsayableError for one that is too long."""
         if len(datagram) > _MAX_DATAGRAM_BYTES:
             raise UnsayableError(f"{len(datagram)} bytes do not fit into a datagram")
-        if self._transport is not None and not self._transport.is_closing():
+        if self._transport is None or self._transport.is_closing():
+            return
+        if datagram:
             self._transport.sendto(datagram)
+        else:  # which asyncio takes for nothing to send
+            self._sock.send(datagram)
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -89,7 +99,7 @@ class DatagramTransport:
     async def _talk(self, sending: Sending, progress: Progress) -> None:
         hearing = Hearing(joins=False, bytes_max=self.settings.bytes_max)
         address = (await self._guard.addresses(self.target))[0]
-        port = await open_port(address, lambda: Port(hearing.hear, hearing.end))
+        port = await open_port(address, lambda sock: Port(sock, hearing.hear, hearing.end))
         progress.connected_at = asyncio.get_running_loop().time()
         progress.hearing = hearing
         self._ports.add(port)
@@ -105,14 +115,14 @@ class DatagramTransport:
             port.abort()
 
 
-async def open_port(address: Address, port: Callable[[], Port]) -> Port:
+async def open_port(address: Address, port: Callable[[socket.socket], Port]) -> Port:
     """A port that speaks to `address` alone. Raises OSError."""
     loop = asyncio.get_running_loop()
     sock = socket.socket(address.family, socket.SOCK_DGRAM)
     try:
         sock.setblocking(False)
         sock.connect((address.ip, address.port))
-        _, found = await loop.create_datagram_endpoint(port, sock=sock)
+        _, found = await loop.create_datagram_endpoint(lambda: port(sock), sock=sock)
     except BaseException:
         sock.close()
         raise

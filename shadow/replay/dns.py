@@ -75,7 +75,7 @@ class DnsTransport:
 
     async def _ask_by_udp(self, text: bytes, ears: "_Ears", sending: Sending, progress: Progress) -> None:
         address = (await self._guard.addresses(self.target))[0]
-        port = await open_port(address, lambda: Port(ears.hear, ears.hearing.end))
+        port = await open_port(address, lambda sock: Port(sock, ears.hear, ears.hearing.end))
         progress.connected_at = asyncio.get_running_loop().time()
         progress.hearing = ears.hearing
         self._ports.add(port)
@@ -104,9 +104,11 @@ class DnsTransport:
             await line.say(len(text).to_bytes(2) + text)
             await ears.answered(amount, sending.timeout_seconds)
             if amount > 1:
-                await ears.hearing.for_seconds(self.settings.quiet_seconds)
-        finally:
+                await ears.hearing.for_seconds(self.settings.end_seconds)
+        except BaseException:
             line.abort()
+            raise
+        line.leave()
 
 
 def _patience_seconds(sending: Sending) -> float:
@@ -158,7 +160,7 @@ class _Ears:
 def _is_answer(message: DnsMessage, query: DnsMessage) -> bool:
     if not message.is_answer or message.id != query.id:
         return False
-    return not message.questions or _asked(message) == _asked(query)
+    return not message.questions or not query.questions or _asked(message) == _asked(query)
 
 
 def _asked(message: DnsMessage) -> list[tuple[str, int, int]]:

@@ -26,6 +26,21 @@ _VOLATILE = frozenset(
 """Fields that no client sends back, or that are read apart."""
 
 
+_EVER_NEW = _VOLATILE - frozenset(b"set-cookie location content-location etag link".split())
+"""Fields that are read by nobody here."""
+
+
+def may_tell(live: Response, shadow: Response) -> bool:
+    """False where a glance shows that two answers are evidence of nothing: equal, but for what every answer
+    has anew."""
+    if live.body != shadow.body or len(live.headers) != len(shadow.headers):
+        return True
+    for mine, its in zip(live.headers, shadow.headers, strict=True):
+        if mine != its and (mine[0] != its[0] or mine[0].lower() not in _EVER_NEW):
+            return True
+    return False
+
+
 def gather(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:
     """All evidence in two answers to one request, each pair once per place.
 

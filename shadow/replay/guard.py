@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shadow.errors import ConfigError, TargetError, UnsafeError
-from shadow.model import Request, field
+from shadow.model import Headers, Request, field
+from shadow.model.remembering import by_headers
 from shadow.replay._contract import Sending, Target
 from shadow.replay.elsewhere import elsewhere
 from shadow.replay.spending import Spending
@@ -244,7 +245,12 @@ class Guard:
 
 def is_own(request: Request) -> bool:
     """Whether `request` was sent by a Shadow, this run's or another's: then it is never tapped."""
-    return field(request.headers, RUN_FIELD.lower()) is not None
+    return _is_marked(request.headers)
+
+
+@by_headers
+def _is_marked(headers: Headers) -> bool:
+    return field(headers, RUN_FIELD.lower()) is not None
 
 
 def is_own_address(ip: Ip) -> bool:

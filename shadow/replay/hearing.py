@@ -35,19 +35,16 @@ class Hearing:
             return
         self.latest_at = self._loop.time()
         self.first_at = self.first_at or self.latest_at
+        if self._joins:
+            self._join(body[: self._room])
+        elif len(body) + _MESSAGE_BYTES <= self._room:
+            self.amount += 1
+            self.messages.append(Message(False, body, 0.0, kind))
         self._room -= len(body) + (0 if self._joins else _MESSAGE_BYTES)
+        self._changed.set()
         if self._room < 0:
             self.is_full = True
             self.end(Silence.CLOSED, "it said more than is kept")
-            return
-        if self._joins:
-            self.amount += len(body)
-            self._joined = bytearray() if self._joined is None else self._joined
-            self._joined += body
-        else:
-            self.amount += 1
-            self.messages.append(Message(False, body, 0.0, kind))
-        self._changed.set()
 
     @property
     def has_turn(self) -> bool:
@@ -85,6 +82,11 @@ class Hearing:
         limit = self._loop.time() + seconds
         while self.ending is None and await self._changes_before(limit):
             pass
+
+    def _join(self, body: bytes) -> None:
+        self.amount += len(body)
+        self._joined = bytearray() if self._joined is None else self._joined
+        self._joined += body
 
     async def _changes_before(self, limit: float) -> bool:
         if limit <= self._loop.time():

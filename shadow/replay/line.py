@@ -45,9 +45,14 @@ class Line(asyncio.Protocol):
         self._transport.write_eof()
         return True
 
-    def close(self) -> None:
-        """Close once what was written is sent."""
-        if self._transport is not None:
+    def leave(self) -> None:
+        """Close as a client does, so that a server has nothing to complain of; at once where it takes no
+        more."""
+        if self._transport is None:
+            return
+        if self._transport.get_write_buffer_size():
+            self._transport.abort()
+        else:
             self._transport.close()
 
     def abort(self) -> None:

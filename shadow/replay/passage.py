@@ -9,12 +9,15 @@ from shadow.replay.conditions_pattern import drawn
 
 
 class Strike(NamedTuple):
-    """A moment at which a condition broke a path."""
+    """What a condition did that broke a path."""
 
-    at: float
+    number: int
+    """Strikes are counted; a clock may show the same for two."""
     trouble: Trouble
     what: str
     """For a person: ``"reset after 100 bytes up"``."""
+    has_left: bool = True
+    """Whether any of the sending may have reached the target, so that it must not leave again."""
 
 
 class Path(Protocol):
@@ -81,13 +84,14 @@ class Dice:
 class Passage:
     """One sending, from when its transport is given it until it has an outcome."""
 
-    def __init__(self, relay: object, lane: str, ordinal: int, protocol: str, now: float) -> None:
+    def __init__(self, relay: object, lane: str, ordinal: int, protocol: str, strikes_before: int) -> None:
         self.relay = relay
         self.lane = lane
         self.ordinal = ordinal
         """Which sending of its lane it is, from 0."""
         self.protocol = protocol
-        self.began_at = now
+        self.strikes_before = strikes_before
+        """Strikes with a lower number were not its."""
         self.dialled: list[Path] = []
         """Paths that were opened for it."""
         self.found: list[Path] = []

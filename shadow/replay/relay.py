@@ -71,6 +71,7 @@ class Relay:
         """Sendings and bytes since they were last told."""
         self._strikes: deque[Strike] = deque(maxlen=4096)
         """Of all paths, the latest."""
+        self._strike_count = 0
         self._gone = asyncio.Event()
 
     @property
@@ -84,7 +85,7 @@ class Relay:
         self._ordinals[lane] = ordinal + 1
         if len(self._ordinals) > _LANES_MAX:
             self._ordinals.popitem(last=False)
-        passage = Passage(self, lane, ordinal, protocol, asyncio.get_running_loop().time())
+        passage = Passage(self, lane, ordinal, protocol, self._strike_count)
         self._passages.append(passage)
         return passage
 
@@ -108,7 +109,7 @@ class Relay:
         found = (
             [each for path in passage.dialled for each in path.strikes] if passage.dialled else self._strikes
         )
-        return [each for each in found if each.at >= passage.began_at]
+        return [each for each in found if each.number >= passage.strikes_before]
 
     def told(self) -> list[ConditionMet]:
         """What was met since this was last asked."""
@@ -125,7 +126,8 @@ class Relay:
         if passage is None or passage.relay is not self or passage.is_over:
             return addresses
         used = (*passage.dialled, *passage.found)
-        if any(strike.at >= passage.began_at for path in used for strike in path.strikes):
+        strikes = (each for path in used for each in path.strikes)
+        if any(each.has_left and each.number >= passage.strikes_before for each in strikes):
             raise TargetError(
                 "not sent again, for it was a network condition that broke the first connection"
             )
@@ -174,8 +176,11 @@ class Relay:
     def idle_drop_seconds(self) -> float:
         return self._idle_drop_seconds
 
-    def struck(self, strike: Strike) -> None:
+    def struck(self, trouble: Trouble, what: str, *, has_left: bool = True) -> Strike:
+        strike = Strike(self._strike_count, trouble, what, has_left)
+        self._strike_count += 1
         self._strikes.append(strike)
+        return strike
 
     def settle(self, path: Line | Ferry) -> None:
         """Count what the courses of `path` met, once."""
@@ -305,6 +310,7 @@ async def _connect(loop: asyncio.AbstractEventLoop, line: Line, addresses: Seque
             sock.setblocking(False)
             await loop.sock_connect(sock, (address.ip, address.port))
             await loop.create_connection(lambda: line.target, sock=sock)
+            line.socket = sock
         except OSError as error:
             sock.close()
             trouble = error

@@ -117,7 +117,7 @@ class FerryHost(Protocol):
 
     def idle_drop_seconds(self) -> float: ...
 
-    def struck(self, strike: Strike) -> None: ...
+    def struck(self, trouble: Trouble, what: str) -> Strike: ...
 
     @property
     def is_killed(self) -> Callable[[], bool]: ...
@@ -228,7 +228,9 @@ class Ferry:
         if lost_by is None and len(self._held) + len(fate.pieces) > _HELD_MAX:
             lost_by = Trouble.LATENCY
         if lost_by is not None:
-            self._strike(lost_by, f"lost a datagram {direction} by the condition {lost_by}")
+            self.strikes.append(
+                self._host.struck(lost_by, f"lost a datagram {direction} by the condition {lost_by}")
+            )
             return
         for piece in fate.pieces:
             if piece.at <= now:
@@ -272,9 +274,4 @@ class Ferry:
             with suppress(OSError):  # the error was about an earlier one; this one still goes
                 self._targets[-1].send(data)
         except OSError:  # no room, or too long: lost, as on any network
-            self._strike(Trouble.MTU, "a datagram was not taken")
-
-    def _strike(self, trouble: Trouble, what: str) -> None:
-        strike = Strike(self._loop.time(), trouble, what)
-        self.strikes.append(strike)
-        self._host.struck(strike)
+            self.strikes.append(self._host.struck(Trouble.MTU, "a datagram was not taken"))

@@ -21,6 +21,8 @@ class Joins(Protocol):
 
     def ended(self, direction: Direction) -> None: ...
 
+    def broken(self, direction: Direction) -> None: ...
+
     def lost(self, end: "End", exc: Exception | None) -> None: ...
 
     def throttle(self, direction: Direction, *, is_full: bool) -> None: ...
@@ -47,8 +49,12 @@ class End(asyncio.Protocol):
         self._line.carry(self.direction, data)
 
     def eof_received(self) -> bool:
+        """What uvloop reports as an end may be a reset that followed the last bytes at once."""
         self.has_ended = True
-        self._line.ended(self.direction)
+        if self._is_reset():
+            self._line.broken(self.direction)
+        else:
+            self._line.ended(self.direction)
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -60,6 +66,15 @@ class End(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._line.throttle(OTHER[self.direction], is_full=False)
+
+    def _is_reset(self) -> bool:
+        if self.transport is None:
+            return False
+        sock = self.transport.get_extra_info("socket")
+        try:
+            return bool(sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+        except OSError:
+            return True
 
     def write(self, data: bytes) -> None:
         if self.transport is not None and not self.transport.is_closing():

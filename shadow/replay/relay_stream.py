@@ -1,6 +1,7 @@
 """One relayed connection: what comes in at one end leaves at the other, as the conditions allow."""
 
 import asyncio
+import socket
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
@@ -37,7 +38,7 @@ class Host(Protocol):
         self, passage: Passage, now: float, not_before: Mapping[Direction, float]
     ) -> dict[Direction, Course]: ...
 
-    def struck(self, strike: Strike) -> None: ...
+    def struck(self, trouble: Trouble, what: str, *, has_left: bool = True) -> Strike: ...
 
     @property
     def is_killed(self) -> Callable[[], bool]: ...
@@ -65,6 +66,8 @@ class Line:
         self.passage = passage
         self.strikes: list[Strike] = []
         self.courses = host.courses(passage, loop.time(), {})
+        self.socket: socket.socket | None = None
+        """The target's; it belongs to the loop and is only looked at."""
         self.is_met = False
         """Whether our connection has stood."""
         self.on_met: Callable[[], None] = _nothing
@@ -124,8 +127,6 @@ class Line:
         self._drop_idle(direction, now)
         if direction in self._dead or direction in self._closed:
             return
-        if direction is Direction.UP and self.target.has_ended and self._queues[Direction.DOWN]:
-            self._strike(now, Trouble.SLOW_CLOSE, "the target had closed, unknown to us")
         pieces, stop = self.courses[direction].carry(data, now)
         self._queue(direction, [*pieces, *([stop] if stop else [])])
 
@@ -138,6 +139,12 @@ class Line:
             return
         self._queue(direction, [Over(self.courses[direction].end(now), is_reset=False)])
 
+    def broken(self, direction: Direction) -> None:
+        """The stream in `direction` was reset by whoever was to go on with it."""
+        if direction not in self._dead:
+            at = max(self._loop.time(), self.courses[direction].last_at)
+            self._queue(direction, [Over(at, is_reset=True)])
+
     def lost(self, end: End, exc: Exception | None) -> None:
         """One of the connections is gone; the other learns of it after what is on its way."""
         other = self.target if end is self.ours else self.ours
@@ -146,8 +153,7 @@ class Line:
         elif end.direction in self._dead:
             self._forsake()
         elif exc is not None:
-            at = max(self._loop.time(), self.courses[end.direction].last_at)
-            self._queue(end.direction, [Over(at, is_reset=True)])
+            self.broken(end.direction)
         else:
             other.close()
 
@@ -177,11 +183,27 @@ class Line:
         passage = self._host.enter(self)
         if passage is None:
             return
+        if self._is_left():
+            what = "the target had closed, which was still on its way to us"
+            self.strikes.append(self._host.struck(Trouble.SLOW_CLOSE, what, has_left=False))
+            self._closed.add(Direction.UP)
+            self.ours.reset()
         self._host.settle(self)
         not_before = {direction: course.last_at for direction, course in self.courses.items()}
         self.passage = passage
         self.courses = self._host.courses(passage, now, not_before)
         self._start_clocks()
+
+    def _is_left(self) -> bool:
+        """Whether the target has closed, be it that the loop has not yet told us."""
+        if self.target.has_ended or self.target.transport is None or self.socket is None:
+            return True
+        try:
+            return not self.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
 
     def _drop_idle(self, direction: Direction, now: float) -> None:
         """The path is dead if nothing passed for too long; nobody could have noticed before."""
@@ -251,7 +273,7 @@ class Line:
         """Break the path as a condition says."""
         carried = self.courses[direction].tally.setdefault(stop.trouble, 0)
         what = f"{stop.halt.value} by the condition {stop.trouble} after {carried} bytes {direction}"
-        self._strike(self._loop.time(), stop.trouble, what)
+        self.strikes.append(self._host.struck(stop.trouble, what))
         match stop.halt:
             case Halt.CLOSE:
                 self.ours.close()
@@ -265,11 +287,6 @@ class Line:
                 self._dead.add(direction)
             case Halt.LOST:
                 self._dead.update(Direction)
-
-    def _strike(self, now: float, trouble: Trouble, what: str) -> None:
-        strike = Strike(now, trouble, what)
-        self.strikes.append(strike)
-        self._host.struck(strike)
 
     def _forsake(self) -> None:
         """Our side of a dead path is closed; the other side cannot know."""

@@ -1,16 +1,17 @@
 """A recorded request with its live values exchanged for a target's own; every other byte stays as it was."""
 
 import re
+from functools import lru_cache
 from typing import Protocol
 
 from shadow.content.entity import entity, media_type, replace_body
 from shadow.content.json import quote, text_of
 from shadow.content.query import decode, encode, join_target, split_target
-from shadow.model import Request
+from shadow.model import Headers, Request
 from shadow.replay.aim import Aim
 from shadow.replay.evidence import etag_kind
 from shadow.replay.evidence_text import URL_START, path_segments
-from shadow.replay.token import is_id_key, kind_of_key, kind_of_path, kind_of_word
+from shadow.replay.token import is_id_key, is_token, kind_of_key, kind_of_path, kind_of_word
 
 BODY_BYTES_MAX = 256 * 1024
 """Larger bodies are uploads; going through one would hold up everything else for too long."""
@@ -23,7 +24,8 @@ _OF_HOST = frozenset(
     (b"origin", b"referer", b"x-forwarded-host", b"x-original-host", b"x-host", b"forwarded")
 )
 """Fields that repeat the host that the client asked."""
-_CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-range"))
+CONDITIONS = frozenset((b"if-match", b"if-none-match", b"if-range"))
+"""Their values name the state of what the whole path names."""
 _SEPARATORS = tuple(
     re.compile(rf"([{chars}]+)") for chars in (r"\s,;\"'<>(){}\[\]\\", r"/?&#", r"=", r":|@", r".", r"~+*!$")
 )
@@ -71,7 +73,9 @@ def rewrite(request: Request, lookup: Lookup, aim: Aim, *, keeps_host: bool = Fa
 
     With `keeps_host`, the fields that go with it are left alone too: services compare them.
     """
-    swap = _Swap(lookup, aim, path_segments(request.target), keeps_host=keeps_host)
+    segments = path_segments(request.target)
+    kind = kind_of_path(segments, lookup.knows)
+    swap = _Swap(lookup, aim, segments, kind, keeps_host=keeps_host)
     target = swap.target(request.target)
     headers = tuple((name, swap.field(name, value)) for name, value in request.headers)
     changed = request
@@ -86,6 +90,19 @@ def rewrite(request: Request, lookup: Lookup, aim: Aim, *, keeps_host: bool = Fa
     return changed if swapped == content else replace_body(changed, swapped)
 
 
+def rewrite_target(target: bytes, lookup: Lookup, aim: Aim) -> tuple[bytes, str]:
+    """What `rewrite` makes of a target, and the kind of thing that its path is about."""
+    segments = path_segments(target)
+    kind = kind_of_path(segments, lookup.knows)
+    return _Swap(lookup, aim, segments, kind, keeps_host=False).target(target), kind
+
+
+def rewrite_fields(headers: Headers, kind: str, lookup: Lookup, aim: Aim, *, keeps_host: bool) -> Headers:
+    """What `rewrite` makes of fields, save of `CONDITIONS`, where the path is about a thing of `kind`."""
+    swap = _Swap(lookup, aim, [], kind, keeps_host=keeps_host)
+    return tuple((name, swap.field(name, value)) for name, value in headers)
+
+
 def _written(new: str, old_raw: bytes, old: str) -> bytes:
     """`new` as it stands in a URL: as it is where the old text did too, else percent-encoded throughout."""
     raw = new.encode("utf-8", "surrogateescape")
@@ -93,14 +110,27 @@ def _written(new: str, old_raw: bytes, old: str) -> bytes:
     return raw if was_bare and _BARE.fullmatch(raw) else encode(raw)
 
 
+_KEY_BYTES_MAX = 96
+_LONG_KEY = ("", False, "", False)
+"""What is made of a key that nobody would give to a name."""
+
+
+@lru_cache(maxsize=4096)
+def _key(raw: bytes) -> tuple[str, bool, str, bool]:
+    """A raw JSON key: its text, whether it announces an id, what kind of thing it names, and whether it may
+    name a thing itself."""
+    text = text_of(raw)
+    return text, is_id_key(text), kind_of_key(text), is_token(text, has_id_key=True)
+
+
 class _Swap:
     """Exchanges the values of one request."""
 
-    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str], *, keeps_host: bool) -> None:
+    def __init__(self, lookup: Lookup, aim: Aim, segments: list[str], kind: str, *, keeps_host: bool) -> None:
         self._lookup = lookup
         self._aim = aim
         self._segments = segments
-        self._kind = kind_of_path(segments, lookup.knows)
+        self._kind = kind
         self._keeps_host = keeps_host
 
     def target(self, target: bytes) -> bytes:
@@ -118,7 +148,7 @@ class _Swap:
             return b";".join(self._crumb(piece) for piece in value.split(b";"))
         self._lookup.place = ("header", lower)
         text = value.decode("latin-1")
-        if lower in _CONDITIONS:
+        if lower in CONDITIONS:
             return re.sub(r'"([^"]*)"', self._etag, text).encode("latin-1")
         if lower in _OF_HOST:
             if self._keeps_host:
@@ -267,10 +297,11 @@ class _Swap:
         for token in _JSON_TOKEN.finditer(content):
             string, colon, number = token.groups()
             if colon is not None:
-                key = text_of(string)
+                key, is_id, own, may_name = _key(string) if len(string) <= _KEY_BYTES_MAX else _LONG_KEY
                 self._lookup.place = ("body:$.", key)
-                is_id = is_id_key(key)
-                kind, is_bare = self._kind_under(key)
+                kind, is_bare = (own, False) if own else (self._kind, True) if is_id else ("", False)
+                if not may_name:
+                    continue
                 new = self._json_key(key)
                 start, stop = token.span(1)
             elif string is not None:
@@ -285,7 +316,7 @@ class _Swap:
         return b"".join((*out, content[end:])) if out else content
 
     def _json_key(self, key: str) -> bytes | None:
-        found = self._lookup.find(key, None) if len(key) >= _PIECE_CHARS_MIN else None
+        found = self._lookup.find(key, None)
         return None if found is None or found == key else quote(found)
 
     def _json_string(self, raw: bytes, kind: str, *, is_bare: bool) -> bytes | None:

@@ -70,8 +70,10 @@ class StreamTransport:
         try:
             await converse(say, script, sending, progress, settings=self.settings, is_stream=True)
             await self._hear_out(line, script[-1], hearing, progress)
-        finally:
+        except BaseException:
             line.abort()
+            raise
+        line.leave()
 
     async def _hear_out(self, line: Line, last: Cue, hearing: Hearing, progress: Progress) -> None:
         """Where nothing came that was due, the peer may be waiting for our end, which a capture does not

@@ -7,7 +7,7 @@ import msgspec
 from wsproto.connection import Connection, ConnectionState, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
 from wsproto.extensions import Extension, PerMessageDeflate
-from wsproto.frame_protocol import CloseReason
+from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 from wsproto.utilities import LocalProtocolError
 
 from shadow.model import NO_RESPONSE, Headers, Message, Outcome, Request, Silence, fields
@@ -21,6 +21,7 @@ from shadow.replay.line import Line, abort_all, connect
 from shadow.wire.http1 import ResponseReader, serialise_request
 
 _EXTENSIONS = b"sec-websocket-extensions"
+_WINDOWS = frozenset(map(str, range(9, 16)))
 _PIECE_BYTES = 4096
 """Compressed bytes that are inflated at once: a thousand times as much may come of them."""
 _COUNTED = ("text", "binary", "close")
@@ -94,9 +95,10 @@ class WebSocketTransport:
             if client.is_open:
                 await converse(client.say, script, sending, progress, settings=self.settings)
                 await client.leave()
-            line.close()
-        finally:
+        except BaseException:
             line.abort()
+            raise
+        line.leave()
 
 
 class _Client:
@@ -164,6 +166,9 @@ class _Client:
         if response.status == 101:
             try:
                 self._frames = Connection(ConnectionType.CLIENT, _extensions(response.headers))
+            except UnsayableError as error:
+                self.opening.end(Silence.UNSENT, str(error))
+                return
             except ValueError as error:
                 self.opening.end(Silence.MALFORMED, f"the handshake's extension cannot be used: {error}")
                 return
@@ -225,6 +230,27 @@ class _Client:
             self.line.write(self._frames.send(event))
 
 
+class _Deflate(PerMessageDeflate):
+    """wsproto's, which forgets with a ping between two fragments that these are compressed."""
+
+    def frame_inbound_header(
+        self, proto: FrameDecoder | FrameProtocol, opcode: Opcode, rsv: RsvBits, payload_length: int
+    ) -> CloseReason | RsvBits:
+        before = self._inbound_compressed
+        found = super().frame_inbound_header(proto, opcode, rsv, payload_length)
+        self._of_message = before if opcode.iscontrol() else self._inbound_compressed
+        return found
+
+    def frame_inbound_complete(
+        self, proto: FrameDecoder | FrameProtocol, fin: bool
+    ) -> bytes | CloseReason | None:
+        is_control = not self._inbound_is_compressible
+        found = super().frame_inbound_complete(proto, fin)
+        if is_control:
+            self._inbound_compressed = self._of_message
+        return found
+
+
 def _event(message: Message) -> Event:
     try:
         match message.kind:
@@ -273,7 +299,26 @@ def _extensions(headers: Headers) -> list[Extension]:
     for offer in _offers(headers):
         if not _is_deflate(offer):
             raise ValueError(f"{offer.decode('latin-1')!r} was not offered")
-        deflate = PerMessageDeflate()
-        deflate.finalize(offer.decode("latin-1").replace('"', ""))
-        found.append(deflate)
+        found.append(_deflate(offer))
+    return found
+
+
+def _deflate(offer: bytes) -> PerMessageDeflate:
+    """Raises ValueError for parameters that are none, UnsayableError for a window that zlib does not have.
+
+    The server's window is not looked at: the largest reads them all.
+    """
+    pairs = (part.strip().partition("=") for part in offer.decode("latin-1").lower().split(";")[1:])
+    given = {name.strip(): value.strip(' "') for name, _, value in pairs}
+    bits = given.get("client_max_window_bits", "15")
+    if bits == "8":
+        raise UnsayableError("the server asks for a window of 8 bits, which zlib cannot write")
+    if bits not in _WINDOWS:
+        raise ValueError(f"{bits!r} is no size of a window")
+    found = _Deflate(
+        client_no_context_takeover="client_no_context_takeover" in given,
+        server_no_context_takeover="server_no_context_takeover" in given,
+        client_max_window_bits=int(bits),
+    )
+    found.finalize("permessage-deflate")
     return found

@@ -78,7 +78,17 @@ class Crew:
             self._room.set()
             self._passed.set()
             self._hear(StateChanged("stopping", why))
+            if self._assembly.guard.halted:
+                self._tell_all(Halt(self._assembly.guard.halted))
             self._tell_all(Stop(why))
+
+    def hear(self, event: Event) -> None:
+        """What changes the run's state changes what workers do, at once."""
+        if isinstance(event, StateChanged):
+            self._pass_orders()
+
+    def close(self) -> None:
+        """Nothing is kept that a sink would write."""
 
     async def run(self, source: Source) -> None:
         """Work off `source` until it ends, or `stop` was called, or the time is over."""
@@ -99,8 +109,8 @@ class Crew:
                 if not each.is_over:
                     each.hired.kill()
                     self._drop(self._board.of(each.number), "the run was stopped")
-            self._assembly.judging.refused_count += sum(each.refused for each in self._members)
-            self._assembly.judging.taken_count += sum(each.taken for each in self._members)
+            self._assembly.judging.refused_count += sum(each.latest.refused for each in self._members)
+            self._assembly.judging.taken_count += sum(each.latest.taken for each in self._members)
 
     def offer(self, exchange: Exchange) -> bool:
         """Hand `exchange` to a worker; False at once where too many wait, and the caller counts it."""
@@ -124,7 +134,7 @@ class Crew:
         self._passes += 1
         self._tell_all(EndPass())
         while not self._stopping.is_set():
-            if all(each.is_over or each.passes >= self._passes for each in self._members):
+            if all(each.is_over or each.latest.passes >= self._passes for each in self._members):
                 return True
             self._passed.clear()
             await self._passed.wait()
@@ -167,6 +177,8 @@ class Crew:
         for each in self._members:
             if not each.is_over:
                 each.hired.kill()
+        await asyncio.sleep(_TICK_SECONDS)
+        self._ended.set()  # whatever was not heard of their end
 
     async def _watch(self) -> None:
         """Now and then: tell how much waits, and end a worker that is heard no more."""
@@ -183,7 +195,7 @@ class Crew:
     def _pass_orders(self) -> None:
         """Have workers do what somebody asked of this process."""
         if (why := self._assembly.guard.halted) and not self._stopping.is_set():
-            self._halt(why)
+            self.stop(why)
         if self._assembly.governor.is_paused != self._is_paused:
             self._is_paused = not self._is_paused
             self._tell_all(Pause(is_over=not self._is_paused))
@@ -200,21 +212,16 @@ class Crew:
         if batch.tally != _EMPTY:
             self._hear(batch.tally)
         self._settle(batch.settled)
-        member.refused, member.taken, member.is_done = batch.refused, batch.taken, batch.is_last
-        if batch.passes != member.passes:
-            member.passes = batch.passes
-            self._passed.set()
+        guard = self._assembly.guard
+        guard.admitted += batch.admitted - member.latest.admitted
+        guard.admitted_bytes += batch.admitted_bytes - member.latest.admitted_bytes
+        member.latest, member.is_done = batch, batch.is_last
+        self._passed.set()
         if batch.is_last and member.handover is not None:
             member.handover.close()
         if batch.halted:
-            self._assembly.guard.halt(batch.halted)
-            self._halt(batch.halted)
-        elif batch.stopped:
-            self.stop(batch.stopped)
-
-    def _halt(self, why: str) -> None:
-        if not self._stopping.is_set():
-            self._tell_all(Halt(why))
+            guard.halt(batch.halted)
+        if why := batch.halted or batch.stopped:
             self.stop(why)
 
     def _pass_on(self, member: "_Member", event: Event | Reported) -> None:
@@ -277,7 +284,8 @@ class _Member:
         self.outgoing: list[Handing] = []
         self.wanted: list[int] = []
         self.silent_ticks = 0
-        self.refused = self.taken = self.passes = 0
+        self.latest = Batch()
+        """What it told last: its sums are those since it began."""
         self.is_done = False
         """Whether it said that it has worked off all."""
         self.is_over = False

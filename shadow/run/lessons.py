@@ -20,6 +20,8 @@ class Corresponds(msgspec.Struct, frozen=True):
     kind: str | None
     live: str
     shadow: str
+    rule: int | None = None
+    """The number of the rule that found it, where it holds at the places of that alone."""
 
 
 class Observed(msgspec.Struct, frozen=True):
@@ -93,7 +95,7 @@ class Lessons:
             match lesson:
                 case Corresponds():
                     correlation = self._links[lesson.target].correlation
-                    correlation.take_over(lesson.kind, lesson.live, lesson.shadow)
+                    correlation.take_over(lesson.kind, lesson.live, lesson.shadow, rule=lesson.rule)
                 case Observed():
                     noise.take_over(lesson.endpoint, lesson.differences, lesson.witness)
                 case Equal():
@@ -114,8 +116,8 @@ class Lessons:
     def _try(self, endpoint: str, mutator: str) -> None:
         self._tried[endpoint, mutator] += 1
 
-    def _corresponds(self, target: str) -> Callable[[str | None, str, str], None]:
-        def told(kind: str | None, live: str, shadow: str) -> None:
-            self._learned.append(Corresponds(target, kind, live, shadow))
+    def _corresponds(self, target: str) -> Callable[[str | None, str, str, int | None], None]:
+        def told(kind: str | None, live: str, shadow: str, rule: int | None) -> None:
+            self._learned.append(Corresponds(target, kind, live, shadow, rule))
 
         return told

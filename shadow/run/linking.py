@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
-from shadow.model import Event, Signs
+from shadow.model import Event, Match, Signs
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
+from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.ways import HTTP2, never_refuses
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
@@ -55,24 +56,43 @@ def link(
         trace=Trace() if settings.explain_correlation else None,
         keeps_host=settings.host == "keep",
     )
+    logins = logins_of(settings, target, signer, hear)
     preparation = Preparation(
-        target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
+        target,
+        correlation,
+        signer,
+        run=run,
+        keeps_host=settings.host == "keep",
+        clock=time.time,
+        logins=logins,
     )
     carriers = transports(target, guard)
     http2 = carriers.get(HTTP2)
+    has_schedule = settings.rate_per_second is not None or settings.speed_factor is not None
     return Link(
         target,
         conditioned(settings, target, guard, carriers, hear=hear),
         preparation,
         correlation,
-        Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX)),
+        Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX), is_warm=has_schedule),
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
         http2_refusal=http2.refusal if isinstance(http2, Http2Transport) else never_refuses,
         gate=gate,
         resumed=resumed,
+        logins=logins,
     )
+
+
+def logins_of(
+    settings: Settings, target: Target, signer: Signs | None, hear: Callable[[Event], None]
+) -> Logins | None:
+    """The credentials of the identities at `target`; None where all that is needed stands in the requests."""
+    identities, logins = settings.identities, settings.logins
+    if not logins and all(who.match == Match() for who in identities):
+        return None
+    return Logins(target.name, identities, logins, signer, clock=time.time, hear=hear)
 
 
 def transports(target: Target, guard: Guard) -> dict[str, Transport]:
@@ -111,4 +131,5 @@ def conditioned(
     met: dict[str, Transport] = {
         name: ConditionedTransport(each, relay, hear=hear) for name, each in carriers.items()
     }
-    return {**met, CALM: RawTransport(target, guard)}
+    calm = next(iter(transports(target, guard).values())) if target.scheme in _TALKERS else None
+    return {**met, CALM: calm or RawTransport(target, guard)}

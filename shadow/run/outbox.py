@@ -15,6 +15,7 @@ from shadow.model import (
     QueueSeen,
     Replies,
     Reply,
+    SecretTaken,
     Sent,
     Settled,
     StateChanged,
@@ -43,7 +44,7 @@ class Batch(msgspec.Struct, frozen=True):
     """What a worker has to tell since its last batch. Empty, it says that the worker lives."""
 
     settled: list[int] = []
-    """Numbers of exchanges whose fate is in `tally`."""
+    """Numbers of exchanges whose fates are among `events`."""
     tally: Tally = Tally()
     events: list[Event | Reported] = []
     """All that is told whole, in its order."""
@@ -52,6 +53,9 @@ class Batch(msgspec.Struct, frozen=True):
     """Why the worker asks for the end of the run."""
     halted: str = ""
     """Why nothing may be sent any more: a safety rule."""
+    admitted: int = 0
+    """Requests sent since the worker began."""
+    admitted_bytes: int = 0
     refused: int = 0
     """Of originals that the live service took, those that every target refused; since the worker began."""
     taken: int = 0
@@ -101,6 +105,8 @@ class Outbox:
             case Sent() | QueueSeen() | StateChanged(state="ending" | "paused"):
                 return  # of no matter, or told by the run itself
             case _:
+                if isinstance(event, SecretTaken):
+                    self._redactor.learn(event.value)
                 self._events.append(event)
         self._be_due()
 
@@ -111,7 +117,8 @@ class Outbox:
 
     def collect(self) -> Batch:
         """Everything since the last time; `stopped` is told once."""
-        batch = Batch(self._settled, self._tally, self._events, stopped=self._stopped)
+        fates = [Settled(tap, fate, count, why) for (tap, fate, why), count in self._fates.items()]
+        batch = Batch(self._settled, self._tally, [*fates, *self._events], stopped=self._stopped)
         self._stopped = ""
         self._clear()
         return batch
@@ -119,10 +126,11 @@ class Outbox:
     def _clear(self) -> None:
         self._settled: list[int] = []
         self._events: list[Event | Reported] = []
-        self._tally = Tally(Counter(), {}, Counter(), [])
+        self._tally = Tally({}, Counter(), [])
+        self._fates: Counter[tuple[str, Fate, str]] = Counter()
 
     def _settle(self, event: Settled) -> None:
-        self._tally.fates[event.tap, event.fate.value] += event.count
+        self._fates[event.tap, event.fate, event.why] += event.count
         exchange = event.exchange
         if exchange is None:
             return

@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 
 from shadow.config import Settings
-from shadow.content.redaction import Redactor
 from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
 from shadow.replay import Spending
-from shadow.run.assembly import Place, assemble
+from shadow.run.assembly import Place, assemble, configured_redactor
 from shadow.run.lessons import Lessons
 from shadow.run.loop import run_replay
 from shadow.run.outbox import Outbox, key_of
@@ -65,30 +64,33 @@ class Gates:
 
     def __init__(self) -> None:
         self._order = Order()
-        self._gates: dict[tuple[int, str, float], deque[asyncio.Event]] = {}
-        self._closed: dict[int, asyncio.Event] = {}
+        self._gates: dict[tuple[int, str, float], deque[Turn]] = {}
+        self._closed: dict[int, Turn] = {}
 
     def hold(self, exchange: Exchange, number: int) -> None:
         """Let `exchange`, when it comes, wait until `number` is released."""
-        gate = self._closed[number] = asyncio.Event()
+        gate = self._closed[number] = Turn(exchange.seen_at)
         self._gates.setdefault(key_of(exchange), deque()).append(gate)
 
     def release(self, numbers: list[int]) -> None:
         for number in numbers:
             if (gate := self._closed.pop(number, None)) is not None:
-                gate.set()
+                gate.original_sent()
 
     def enter(self, exchange: Exchange, session: str) -> Turn:
         turn = self._order.enter(exchange, session)
         key = key_of(exchange)
         if gates := self._gates.get(key):
-            turn.waits_for = (*turn.waits_for, gates.popleft())
+            turn.wait_for(gates.popleft(), until_left=False)
             if not gates:
                 del self._gates[key]
         return turn
 
     def forget(self, session: str, turn: Turn) -> None:
         self._order.forget(session, turn)
+
+    def clear(self) -> None:
+        self._order.clear()
 
 
 class Given:
@@ -138,7 +140,7 @@ class Given:
 class _Worker:
     def __init__(self, post: Post) -> None:
         self._gone = asyncio.Event()
-        self._outbox = Outbox(Redactor(post.settings.redaction, post.key), self._tell)
+        self._outbox = Outbox(configured_redactor(post.settings, post.key), self._tell)
         self._gates = Gates()
         self._given = Given()
         self._handover: Handover | None = None
@@ -156,6 +158,8 @@ class _Worker:
     async def run(self, sock: socket.socket) -> None:
         self._handover = await join(sock, self._hear, self._on_gone)
         try:
+            for link in self._assembly.environment.links:
+                await link.log_in()
             async with asyncio.TaskGroup() as group:
                 alive = group.create_task(self._say_alive(), name="alive")
                 await self._assembly.pipeline.run(self._given)
@@ -212,6 +216,8 @@ class _Worker:
             self._outbox.collect(),
             lessons=self._lessons.take(),
             halted=assembly.guard.halted,
+            admitted=assembly.guard.admitted,
+            admitted_bytes=assembly.guard.admitted_bytes,
             refused=assembly.judging.refused_count,
             taken=assembly.judging.taken_count,
             passes=self._given.passes,

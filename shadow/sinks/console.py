@@ -17,7 +17,18 @@ from rich.text import Text
 
 from shadow.content.redaction import Redactor, redact_finding
 from shadow.errors import SinkError
-from shadow.model import Broke, Event, Finding, Found, Severity, StateChanged, TargetSeen
+from shadow.model import (
+    Broke,
+    Event,
+    Finding,
+    Found,
+    Judged,
+    Sent,
+    Settled,
+    Severity,
+    StateChanged,
+    TargetSeen,
+)
 from shadow.sinks._background import Background
 from shadow.sinks.ledger import Ledger, severity_of
 from shadow.sinks.lines import finding_line, json_line
@@ -56,6 +67,8 @@ class Console:
 
     `ledger` must hear the same events. What hostile peers sent is redacted and escaped before it is shown.
     """
+
+    ignores: frozenset[type] = frozenset((Sent, Settled, Judged))
 
     def __init__(
         self,

@@ -128,7 +128,8 @@ class Ledger:
             "state": self.state,
             "states": list(self.states),
             "unwritten": dict(unwritten or {}),
-        } | ({"conditions": _conditions(self.conditions)} if self.conditions else {})
+            "conditions": _conditions(self.conditions),
+        }
         return found | {"filtered": reasons} if reasons else found
 
     def _count_reason(self, why: str, count: int) -> None:
@@ -136,8 +137,6 @@ class Ledger:
             self.reasons[why] = self.reasons.get(why, 0) + count
 
     def _add(self, tally: Tally) -> None:
-        for (_, fate), count in tally.fates.items():
-            self.fates[Fate(fate)] += count
         for (_, parcel), replies in tally.replies.items():
             self.sent[Parcel(parcel)] += replies.sent
         for (*_, verdict), count in tally.trials.items():

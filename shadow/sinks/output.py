@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shadow.content.redaction import Redactor, redact_exchange, redact_finding
-from shadow.model import Event, Exchange, Fate, Finding, Found, Settled, Tally
+from shadow.model import Event, Exchange, Fate, Finding, Found, Judged, Sent, Settled, Tally
 from shadow.sinks._background import Background
 from shadow.sinks.folder import Folder, unwritable
 from shadow.sinks.lines import finding_line
@@ -40,6 +40,8 @@ class Output:
     SinkError where the folder cannot be written at the start; later trouble is logged once, counted in
     `unwritten`, and tried again.
     """
+
+    ignores: frozenset[type] = frozenset((Sent, Judged))
 
     def __init__(
         self,

@@ -166,8 +166,6 @@ class Metrics:
         self._fate_series[name, fate].inc(count)
 
     def _add(self, tally: Tally) -> None:
-        for (tap, fate), count in tally.fates.items():
-            self._settled(tap, Fate(fate), count)
         for (target, parcel), replies in tally.replies.items():
             sent, seconds = self._series_sent(target, Parcel(parcel))
             sent.inc(replies.sent)

@@ -162,6 +162,10 @@ class Running:
         return "\n".join(self._told)
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def pipeline(self) -> int:
         """Process id of its one child."""
         pid = self._process.pid
@@ -184,6 +188,10 @@ class Running:
     async def end(self) -> int:
         """Ctrl-C, and the exit code."""
         self.interrupt()
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """The exit code, once it has ended by itself."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             _, err = await self._process.communicate()
         self._told.extend(err.decode().splitlines())

@@ -1,12 +1,15 @@
-"""Conversations in a capture: told by `shadow extract`, counted and not replayed by `shadow replay`."""
+"""Conversations in a capture: told by `shadow extract`, and by `shadow replay` to targets that speak them."""
 
+import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from bench.capture import Packet, Talk, pcap
 from tests.end_to_end.conftest import Ask, Opened, ledger, recording, shadow
+from tests.replay.talks import tcp_service
 from tests.wire.test_wire_datagrams import ASK, CLIENT, REPLY, SERVER, datagram
 from tests.wire.test_wire_websocket import ASK as CHAT
 from tests.wire.test_wire_websocket import MASK, switch
@@ -57,7 +60,7 @@ async def test_each_conversation_is_a_line_with_what_was_said(tmp_path: Path, ca
 
 
 @pytest.mark.parametrize("kind", ["captures", "lines"])
-async def test_conversations_are_counted_and_nothing_of_them_is_sent(
+async def test_what_the_target_cannot_carry_is_counted_and_told(
     tmp_path: Path, captures: list[Path], opened: Opened, kind: str
 ) -> None:
     files, unparsed = [str(path) for path in captures], 1
@@ -71,17 +74,18 @@ async def test_conversations_are_counted_and_nothing_of_them_is_sent(
     assert ended.code == 0, ended.err
     assert ledger(tmp_path / "shadow-out") == {
         "captured": len(ASKS) + 5 + unparsed,
-        "replayed": len(ASKS) + 1,
-        "filtered": 4,
+        "replayed": len(ASKS) + 2,
+        "filtered": 3,
         "sampled_out": 0,
         "dropped": 0,
         "unparsed": unparsed,
     }
     assert {target for _, target, _ in candidate.asked} >= {target for _, target, _ in ASKS} | {"/chat"}
+    assert "filtered 1: dns needs a target of dns://, not http://" in ended.out
     kept = [
         json.loads(line) for line in (tmp_path / "shadow-out" / "exchanges.jsonl").read_bytes().splitlines()
     ]
-    assert {line.get("protocol", "http") for line in kept} == {"http"}
+    assert {line.get("protocol", "http") for line in kept} == {"http", "websocket"}
 
 
 async def test_of_conversations_no_mutants_are_made(tmp_path: Path, captures: list[Path]) -> None:
@@ -89,3 +93,56 @@ async def test_of_conversations_no_mutants_are_made(tmp_path: Path, captures: li
     shown = await shadow("mutate", "-", "--json", cwd=tmp_path, stdin=extracted.out.encode())
     assert shown.code == 0, shown.err
     assert {json.loads(line)["endpoint"] for line in shown.out.splitlines()} == {"GET /chat"}
+
+
+type Said = list[tuple[bytes, bytes]]
+"""What the client says, each with what it hears."""
+
+
+def record_lines(path: Path, *conversations: Said) -> None:
+    packets: list[Packet] = []
+    for number, said in enumerate(conversations):
+        at = 1_700_000_000.0 + number
+        talk = Talk(("10.0.0.7", 40000 + number), ("10.0.0.2", 9000), at=at).open()
+        for mine, other in said:
+            talk.say(0, mine).say(1, other)
+        packets += talk.close().packets
+    path.write_bytes(pcap(packets))
+
+
+def lines_service(answers: dict[bytes, bytes]) -> Callable[..., Awaitable[None]]:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while line := await reader.readline():
+            writer.write(answers.get(line, b"-ERR\n"))
+
+    return serve
+
+
+RIGHT = {b"PING\n": b"+PONG\n", b"GET a\n": b"$one\n"}
+SAID = list(RIGHT.items())
+
+
+@pytest.mark.parametrize(
+    ("changed", "code", "where"),
+    [({}, 0, []), ({b"GET a\n": b"$two\n"}, 1, [["message[]:line[]"]])],
+    ids=["same release", "another answer"],
+)
+async def test_lines_over_tcp_are_compared(
+    tmp_path: Path, changed: dict[bytes, bytes], code: int, where: list[list[str]]
+) -> None:
+    record_lines(tmp_path / "lines.pcap", SAID, SAID, SAID)
+    async with tcp_service(lines_service(RIGHT)) as old, tcp_service(lines_service(RIGHT | changed)) as new:
+        targets = ("--candidate", f"tcp://127.0.0.1:{new}", "--baseline", f"tcp://127.0.0.1:{old}")
+        ended = await shadow("replay", "lines.pcap", "--as", "9000=tcp", *targets, cwd=tmp_path)
+    assert ended.code == code, ended.err
+    found = [json.loads(line) for line in (tmp_path / "shadow-out/findings.jsonl").read_text().splitlines()]
+    assert [each["where"] for each in found] == where
+    assert ledger(tmp_path / "shadow-out")["replayed"] == 3
+
+
+async def test_targets_must_speak_one_protocol(tmp_path: Path) -> None:
+    (tmp_path / "x.pcap").write_bytes(pcap([]))
+    targets = ("--candidate", "tcp://127.0.0.1:1", "--baseline", "udp://127.0.0.1:1")
+    ended = await shadow("replay", "x.pcap", *targets, cwd=tmp_path)
+    assert ended.code == 2
+    assert "speak different protocols; give both the same scheme" in ended.err

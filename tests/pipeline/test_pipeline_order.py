@@ -1,4 +1,4 @@
-import asyncio
+from functools import partial
 
 import pytest
 
@@ -11,7 +11,7 @@ def exchange(method: bytes, seen_at: float, latency_seconds: float = 0.1) -> Exc
 
 
 def is_free(turn: Turn) -> bool:
-    return all(event.is_set() for event in turn.waits_for)
+    return turn.is_free
 
 
 @pytest.mark.parametrize("method", [b"GET", b"HEAD", b"OPTIONS", b"PROPFIND"])
@@ -66,15 +66,16 @@ async def test_writes_that_overlapped_live_run_side_by_side() -> None:
     assert is_free(order.enter(exchange(b"POST", 1.0), "b"))
 
 
-async def test_waiting_ends_when_the_predecessor_leaves_and_can_be_cancelled() -> None:
+def test_who_waits_is_told_once_the_predecessor_leaves() -> None:
     order = Order()
-    first, second = (order.enter(exchange(b"POST", 0.0), "a") for _ in range(2))
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01):
-            await second.wait()
-    first.leave()
-    async with asyncio.timeout(5):
-        await second.wait()
+    told: list[int] = []
+    turns = [order.enter(exchange(b"POST", 0.0), "a") for _ in range(3)]
+    for number, turn in enumerate(turns):
+        turn.when_free(partial(told.append, number))
+    assert told == [0]
+    for turn in (turns[0], turns[0], turns[1]):
+        turn.leave()
+    assert told == [0, 1, 2]
 
 
 async def test_forgotten_session_begins_anew() -> None:

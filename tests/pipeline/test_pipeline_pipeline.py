@@ -16,7 +16,6 @@ from mutators import session_mutator
 from shadow.errors import TapError
 from shadow.model import (
     Broke,
-    Event,
     Exchange,
     Expect,
     Fate,
@@ -33,7 +32,6 @@ from shadow.model import (
     Wire,
     field,
 )
-from shadow.pipeline.intake import Takes
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.source import Looped, Recorded
 from shadow.replay import BreakerSettings, Pace, Pacer
@@ -438,26 +436,3 @@ async def test_run_that_is_cut_off_in_any_turn_of_the_loop_counts_all_that_it_to
         run.cancel()
     settled = Counter(each.exchange.index for each in bench.of(Settled) if each.exchange)
     assert settled == Counter(taken)
-
-
-async def test_exchange_whose_task_is_cancelled_before_its_first_step_is_counted() -> None:
-    class Cancelling(Recorded):
-        """Cancels the work on each exchange in the very turn in which it was begun."""
-
-        async def feed(self, intake: Takes, hear: Callable[[Event], None]) -> None:
-            for at in range(200):  # far more than may wait for their turn
-                assert await intake.put(exchange("GET /a", at, session=f"s{at}"))
-                await asyncio.sleep(0)
-                for task in asyncio.all_tasks():
-                    if task.get_name() == f"exchange {at}":
-                        self.cancelled += task.cancel()
-
-        cancelled = 0
-
-    bench = Bench(always(reply()))
-    source = Cancelling([], Pacer(Pace()))
-    async with asyncio.timeout(10):
-        await bench.pipeline(concurrency=1).run(source)
-    assert source.cancelled == 200
-    assert bench.fates == [(Fate.DROPPED, "the run was stopped")] * 200
-    assert bench.candidate.requests == []

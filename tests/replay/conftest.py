@@ -39,6 +39,7 @@ class Peer(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.server.peers.append(self)
+        self.server.joined.set()
 
     def data_received(self, data: bytes) -> None:
         self.got += data
@@ -90,6 +91,7 @@ class Server:
         self.stays_half_open = stays_half_open
         self.peers: list[Peer] = []
         self.arrived = asyncio.Event()
+        self.joined = asyncio.Event()
         self.port = 0
 
     @property

@@ -134,3 +134,27 @@ async def test_a_slow_start_doubles_its_rate_until_there_is_no_limit() -> None:
     for _ in range(1000):
         await breaker.allow()
     assert clock.now == before
+
+
+async def test_a_schedule_is_kept_from_the_first_request_on_and_recoveries_start_slowly() -> None:
+    clock = Clock()
+    breaker = Breaker(BreakerSettings(), is_warm=True, clock=clock, sleep=clock.sleep)
+    for _ in range(1000):
+        await breaker.allow()
+    assert clock.now == 0.0
+    for _ in range(5):
+        breaker.note(REFUSED)
+    await breaker.allow()
+    breaker.note(UP)
+    recovered = clock.now
+    for _ in range(100):
+        await breaker.allow()
+    assert clock.now - recovered > 0.2
+
+
+def test_what_comes_between_a_trial_that_failed_and_the_next_does_not_hurry_it() -> None:
+    clock = Clock()
+    breaker = opened(clock)
+    for _ in range(50):
+        breaker.note(REFUSED)  # of what was under way when the circuit opened
+    assert breaker.wait_seconds() == 0.5

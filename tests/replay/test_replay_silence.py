@@ -151,10 +151,10 @@ async def test_a_connect_that_takes_too_long_is_refused(serve: Serve, transports
 
 @pytest.mark.parametrize("kind", BOTH)
 async def test_a_slow_server_is_waited_for(serve: Serve, transports: Open, kind: str) -> None:
-    def drip(peer: Peer, _: Request) -> None:
-        loop = asyncio.get_running_loop()
-        for position in range(len(ANSWER)):
-            loop.call_later(0.001 * position, peer.write, ANSWER[position : position + 1])
+    def drip(peer: Peer, _: Request, position: int = 0) -> None:
+        peer.write(ANSWER[position : position + 1])
+        if position < len(ANSWER):
+            asyncio.get_running_loop().call_later(0.001, drip, peer, _, position + 1)
 
     server = await serve(drip)
     assert response_of(await transports(kind, server.target).send(sending())).body == b"hello"
