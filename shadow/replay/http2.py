@@ -233,8 +233,8 @@ class Http2Transport:
             return None
         try:
             connection = await self._connect()
-        except ssl.SSLError as error:
-            return f"{NO_ALPN}: {error.reason or error}"
+        except ssl.SSLError as error:  # any other may pass: a certificate, a handshake that was cut
+            return NO_ALPN if "NO_APPLICATION_PROTOCOL" in (error.reason or "") else None
         except ConnectionRefusedError as error:
             return NO_ALPN if str(error) == NO_ALPN else None
         except (TargetError, UnsafeError, OSError):

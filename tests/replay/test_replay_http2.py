@@ -533,6 +533,13 @@ async def test_tls_agrees_on_http2_or_it_is_not_spoken(
             assert why(outcome) is Silence.REFUSED
 
 
+async def test_certificate_that_is_not_trusted_says_nothing_of_http2(tmp_path: Path) -> None:
+    context = server_tls(write_certificate(tmp_path / "pem"), "h2")
+    async with serving(tls=context) as server, sending_to(server.target) as transport:
+        assert await transport.refusal() == ""
+        assert why(await transport.send(sending())) is Silence.REFUSED
+
+
 def test_it_completes_requests_at_one_moment() -> None:
     target = Target("candidate", "http", "127.0.0.1", 1)
     assert isinstance(Http2Transport(target, Guard(GuardSettings(), [target])), Synchronised)
