@@ -53,7 +53,8 @@ def editable(request: Request, known: Known) -> list[int]:
 
     Not the marks, Host, message framing, nor what carries credentials, digests or parts of a signature.
     """
-    kept = {name.lower().encode() for name in known.signer.places().values()} if known.signer else set()
+    places = known.signer.places(request).values() if known.signer else ()
+    kept = {name.lower().encode("latin-1") for name in places}
     return [
         at
         for at, (name, _) in enumerate(request.headers)

@@ -5,58 +5,74 @@ from typing import NamedTuple
 import msgspec
 
 from shadow.auth.identity import is_public
-from shadow.model import Edit, Headers, Known, Request, Signs, field
+from shadow.model import Edit, Headers, Known, Request, Signs, field, without_field
 
 
 class Signed(NamedTuple):
-    """A request that carries a signature in a field of its own, under the known scheme."""
+    """A request that carries one signature, under the known scheme."""
 
     request: Request
     signer: Signs
     key: str
     """Id of the key that it states."""
     value: bytes
-    """The signature field's value."""
+    """The signature as it is written, with the prefix that the scheme gives it."""
 
     def name(self, part: str) -> bytes | None:
-        """The lower-case name of the field that carries `part`; None where the scheme has none."""
-        name = self.signer.places().get(part)
-        return name.lower().encode("latin-1") if name else None
+        """The lower-case name of the field that carries `part`, alone or with others; None where the scheme
+        has none, or another place for it."""
+        name = self.signer.places(self.request).get(part, "query:")
+        return None if name.startswith("query:") else name.lower().encode("latin-1")
 
     def stated(self, part: str) -> bytes | None:
         """What the request states as `part`; None where it does not."""
-        name = self.name(part)
-        return None if name is None else field(self.request.headers, name)
+        return self.signer.read(self.request, part)
+
+    def has_whole_field(self) -> bool:
+        """Whether the signature is all that its field holds, so that it may be had twice."""
+        name = self.name("signature")
+        return name is not None and field(self.request.headers, name) == self.value
 
     def signing_names(self) -> frozenset[bytes]:
-        return frozenset(name.lower().encode("latin-1") for name in self.signer.places().values())
+        places = self.signer.places(self.request).values()
+        return frozenset(name.lower().encode("latin-1") for name in places)
 
     def edit(self, part: str, value: bytes, what: str) -> Edit:
-        """The request with the field of `part` set to `value`, and the signature not made anew."""
-        headers = replaced(self.request.headers, self.name(part) or b"", value)
-        return kept_signature(msgspec.structs.replace(self.request, headers=headers), what)
+        """The request with `part` set to `value`, and the signature not made anew."""
+        return kept_signature(self.signer.put(self.request, part, value) or self.request, what)
+
+    def without_signature(self) -> Request:
+        """The request without the signature, but with all that it states besides."""
+        name = self.name("signature")
+        if name is None or not self.has_whole_field():
+            return self.signer.bare(self.request)
+        return msgspec.structs.replace(self.request, headers=without_field(self.request.headers, name))
 
     def own_signature(self) -> bytes | None:
         """The request's valid signature; None where its key's secret is not known."""
-        return self._signature_of(self.signer.sign(self.request))
+        return self.signature_of(self.signer.sign(self.request))
 
     def signature_over(self, variant: Request) -> bytes | None:
-        """The signature of `variant` by the key it states; None where it would be the request's own too."""
-        value = self._signature_of(self.signer.sign(variant))
-        return None if value == self.own_signature() else value
+        """The signature of `variant` by the key it states; None where it would do for the request too."""
+        value = self.signature_of(self.signer.sign(variant))
+        return None if value is None or self.is_right(value) else value
 
-    def _signature_of(self, made: Request | None) -> bytes | None:
-        return field(made.headers, self.name("signature") or b"") if made else None
+    def is_right(self, value: bytes) -> bool:
+        """Whether the request is genuine with `value` for its signature."""
+        tried = self.signer.put(self.request, "signature", value)
+        return value == self.own_signature() or (tried is not None and self.signer.verifies(tried) is True)
+
+    def signature_of(self, made: Request | None) -> bytes | None:
+        return self.signer.read(made, "signature") if made else None
 
 
 def signed(request: Request, known: Known) -> Signed | None:
     """`request` as a signed one; None where it is not, and where the configuration lets anybody make it."""
     signer = known.signer
     key = signer.key_id(request) if signer else None
-    name = signer.places().get("signature") if signer else None
-    if signer is None or key is None or name is None or is_public(request, known.identities):
+    if signer is None or key is None or is_public(request, known.identities):
         return None
-    value = field(request.headers, name.lower().encode("latin-1"))
+    value = signer.read(request, "signature")
     return None if value is None else Signed(request, signer, key, value)
 
 

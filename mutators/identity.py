@@ -24,7 +24,8 @@ def as_anonymous(request: Request, _rng: Random, known: Known) -> Edit | None:
     owner = known.owner
     if owner is None or is_anonymous(owner) or is_public(request, known.identities):
         return None
-    bare = stripped(request, known.signer, [name for name, _ in owner.headers])
+    names, query = [name for name, _ in owner.headers], [name for name, _ in owner.query]
+    bare = stripped(request, known.signer, names, parameters=query)
     return Edit(bare, f"dropped every credential of {owner.name!r}", signs_again=False)
 
 

@@ -124,14 +124,12 @@ def put_twice(session: Session, rng: Random) -> Script | None:
 def replayed_request(session: Session, rng: Random, known: Known) -> Script | None:
     """A nonce counts once: the same signed bytes again are an eavesdropper's replay (RFC 9421 §7.2.2)."""
     signer = known.signer
-    nonce = signer.places().get("nonce") if signer else None
-    if signer is None or nonce is None:
+    if signer is None:
         return None
-    name = nonce.lower().encode("latin-1")
     usable = [
         at
         for at, one in enumerate(session)
-        if succeeded(one) and signer.key_id(one.request) is not None and field(one.request.headers, name)
+        if succeeded(one) and signer.key_id(one.request) is not None and signer.read(one.request, "nonce")
     ]
     if not usable:
         return None

@@ -9,7 +9,7 @@ from mutators._signed import Signed, kept_signature, signed
 from shadow.auth.algorithms import ED25519_ORDER, RECOVERABLE_BYTES, SECP256K1_ORDER
 from shadow.auth.credentials import credential_names, stripped
 from shadow.auth.encoding import Written, written
-from shadow.model import Edit, Expect, Known, Level, Request, without_field
+from shadow.model import Edit, Expect, Known, Level, Request
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -27,9 +27,8 @@ def signature_dropped(request: Request, _rng: Random, known: Known) -> Edit | No
     it = signed(request, known)
     if it is None or set(credential_names(request)) - it.signing_names():
         return None  # another credential may carry the request
-    name = it.name("signature") or b""
-    bare = msgspec.structs.replace(request, headers=without_field(request.headers, name))
-    return kept_signature(bare, f"dropped {name.decode('latin-1')!r}")
+    place = it.signer.places(request).get("signature", "")
+    return kept_signature(it.without_signature(), f"dropped {place!r}")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -164,7 +163,7 @@ def signature_field_followed(request: Request, rng: Random, known: Known) -> Edi
 
 def _doubled(it: Signed | None, rng: Random, *, is_valid_last: bool) -> Edit | None:
     seen = written(it.value) if it else None
-    if it is None or seen is None:
+    if it is None or seen is None or not it.has_whole_field():
         return None
     name = it.name("signature") or b""
     wrong = (name, seen.text(rng.randbytes(len(seen.raw))))

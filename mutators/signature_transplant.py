@@ -7,7 +7,7 @@ import msgspec
 from mutators._contract import mutator
 from mutators._signed import Signed, kept_signature, signed
 from shadow.auth.canonical import path_of
-from shadow.model import Edit, Exchange, Expect, Known, Level, Request, field
+from shadow.model import Edit, Exchange, Expect, Known, Level, Request
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -29,12 +29,13 @@ def signature_of_other_request(request: Request, rng: Random, known: Known) -> E
 def signature_of_other_principal(request: Request, rng: Random, known: Known) -> Edit | None:
     """Every signing field of another principal's request, valid there, is a transplant here (CWE-345)."""
     it = signed(request, known)
-    if it is None:
+    place = it.name("signature") if it else None
+    if it is None or place is None:
         return None
     names = it.signing_names()
     for other in _others(it, rng, known, is_own=False):
         donor = _valid_there(it, other.request)
-        if donor is None:
+        if donor is None or it._replace(request=donor).name("signature") != place:
             continue
         own = tuple(pair for pair in request.headers if pair[0].lower() not in names)
         taken = tuple(pair for pair in donor.headers if pair[0].lower() in names)
@@ -60,7 +61,7 @@ def _others(it: Signed, rng: Random, known: Known, *, is_own: bool) -> list[Exch
 def _recorded(it: Signed, other: Request) -> bytes | None:
     """The signature that `other` was recorded with, where the key's secret is not known to make one with."""
     is_usable = it.own_signature() is None and _differs_throughout(it.request, other)
-    return field(other.headers, it.name("signature") or b"") if is_usable else None
+    return it.signature_of(other) if is_usable else None
 
 
 def _valid_there(it: Signed, other: Request) -> Request | None:
@@ -69,8 +70,7 @@ def _valid_there(it: Signed, other: Request) -> Request | None:
     if fresh is None:
         return other if _differs_throughout(it.request, other) else None
     here = it.signer.sign(it.request, key=it.signer.key_id(other))
-    name = it.name("signature") or b""
-    return None if here and field(here.headers, name) == field(fresh.headers, name) else fresh
+    return None if here and it.signature_of(here) == it.signature_of(fresh) else fresh
 
 
 def _signed_alike(it: Signed, other: Request) -> Request | None:

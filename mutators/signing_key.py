@@ -4,10 +4,11 @@ from random import Random
 
 from mutators._contract import mutator
 from mutators._signed import Signed, kept_signature, signed
+from shadow.auth.credentials import query_pairs
 from shadow.auth.encoding import written
 from shadow.auth.identity import is_public
 from shadow.auth.jwt import bearer_jwt
-from shadow.model import Edit, Expect, Known, Level, Request, field
+from shadow.model import Edit, Expect, Known, Level, Request
 
 _DAY_SECONDS = 86_400
 _FAR_SECONDS = (2 * _DAY_SECONDS, 30 * _DAY_SECONDS, 3_650 * _DAY_SECONDS)
@@ -68,8 +69,8 @@ def key_of_another_stated(request: Request, rng: Random, known: Known) -> Edit |
         return None
     for key in _other_keys(it, rng):
         theirs = it.signer.sign(request, key=key)
-        value = field(theirs.headers, it.name("key_id") or b"") if theirs else None
-        if theirs is not None and value is not None and _signature(it, theirs) != it.value:
+        value = it.signer.read(theirs, "key_id") if theirs else None
+        if theirs is not None and value is not None and it.signature_of(theirs) != it.value:
             return it.edit("key_id", value, f"stated the key {key!r} over a signature by {it.key!r}")
     return None
 
@@ -82,12 +83,12 @@ def signed_by_key_of_another(request: Request, rng: Random, known: Known) -> Edi
     if it is None or own is None or it.stated("key_id") is None:
         return None
     made = [(key, theirs) for key in _other_keys(it, rng) if (theirs := it.signer.sign(request, key=key))]
-    differing = [(key, theirs) for key, theirs in made if _signature(it, theirs) != _signature(it, own)]
+    differing = [(key, theirs) for key, theirs in made if not it.is_right(it.signature_of(theirs) or b"")]
     if not differing:
         return None
     # one of the same algorithm gets past the check of the stated one
     key, theirs = min(differing, key=lambda pair: _algorithm(it, pair[1]) != _algorithm(it, own))
-    value = _signature(it, theirs) or b""
+    value = it.signature_of(theirs) or b""
     return it.edit("signature", value, f"signed by {key!r} while stating {it.key!r}")
 
 
@@ -137,7 +138,11 @@ def _signed_at(request: Request, known: Known, offset_seconds: int) -> Edit | No
 
 
 def _lifetime_seconds(request: Request) -> int:
-    """How long after its stated time the request's bearer token may still be valid; 0 without one."""
+    """How long after its stated time the request's bearer token, or its presigned address, may still be
+    valid; 0 without one."""
+    presigned = dict(query_pairs(request.target)).get(b"X-Amz-Expires", b"")
+    if presigned.isdigit() and len(presigned) < 10:
+        return int(presigned)
     token = bearer_jwt(request.headers)
     expiry, issued = (token.claims.get(name) for name in ("exp", "iat")) if token else (None, None)
     if isinstance(expiry, int | float) and isinstance(issued, int | float) and abs(expiry - issued) < 1e12:
@@ -157,13 +162,8 @@ def _other_keys(it: Signed, rng: Random) -> list[str]:
     return keys
 
 
-def _signature(it: Signed, request: Request) -> bytes | None:
-    return field(request.headers, it.name("signature") or b"")
-
-
 def _algorithm(it: Signed, request: Request) -> bytes | None:
-    name = it.name("algorithm")
-    return None if name is None else field(request.headers, name)
+    return it.signer.read(request, "algorithm")
 
 
 def _unlike(key: bytes, rng: Random) -> bytes:

@@ -163,6 +163,8 @@ def _toml(value: object) -> str:
 def _type(kind: Any) -> str:
     """A type as a reader of TOML says it; raises TypeError for one that has no word yet."""
     kind, limits = _plain(kind)
+    if kind is Any:
+        return "value"
     if kind in _SCALARS:
         return _SCALARS[kind] + " and".join(limits)
     match get_origin(kind):

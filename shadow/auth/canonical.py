@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from hashlib import sha256
 
+from shadow.auth.place import Place
 from shadow.errors import ConfigError, nearest
 from shadow.model import Request, field, fields
 
@@ -11,23 +12,25 @@ type Reader = Callable[[Request], bytes]
 """Reads one part of the canonical string from a request whose signing fields are in place."""
 
 
-def reader(part: str, names: Mapping[str, str]) -> Reader:
+def reader(part: str, places: Mapping[str, Place]) -> Reader:
     """What reads `part`, one entry of ``signing.canonical``.
 
-    `names` gives the header of each configured signing part (``{"timestamp": "x-timestamp"}``).
-    Raises ConfigError for an unknown part and for one whose header is not configured.
+    `places` tells where each configured part of a signature stands. Raises ConfigError for an unknown part
+    and for one whose header is not configured.
     """
+    if part == "query" and (signature := places.get("signature")) and signature.name.startswith("query:"):
+        return lambda request: _sorted_query(signature.drop(request))
     if part in _READERS:
         return _READERS[part]
-    if part in _STATED:
-        if not names.get(part):
+    if part in _STATED_PARTS:
+        if part not in places:
             raise ConfigError(f"signing.canonical has {part!r}, but signing.{part} names no header; set it")
-        return partial(_first, names[part].lower().encode("latin-1"))
+        return partial(_stated, places[part])
     if part.startswith("header:") and len(part) > len("header:"):
         return partial(_joined, part.removeprefix("header:").lower().encode("latin-1", "replace"))
     if len(part) >= 2 and part[0] == part[-1] == "'":
         return partial(_literal, part[1:-1].encode())
-    choices = (*_READERS, *_STATED, "header:NAME", "'literal'")
+    choices = (*_READERS, *_STATED_PARTS, "header:NAME", "'literal'")
     raise ConfigError(
         f"signing.canonical has {part!r}, which is none of {', '.join(choices)}{nearest(part, choices)}"
     )
@@ -60,6 +63,10 @@ def _first(name: bytes, request: Request) -> bytes:
     return field(request.headers, name) or b""
 
 
+def _stated(place: Place, request: Request) -> bytes:
+    return place.read(request) or b""
+
+
 def _joined(name: bytes, request: Request) -> bytes:
     return b", ".join(fields(request.headers, name))
 
@@ -77,5 +84,5 @@ _READERS: Mapping[str, Reader] = {
     "body_digest": body_digest,
     "host": partial(_first, b"host"),
 }
-_STATED = ("timestamp", "nonce", "key_id", "algorithm")
+_STATED_PARTS = ("timestamp", "nonce", "key_id", "algorithm")
 """Parts that stand in a header of their own."""

@@ -1,6 +1,8 @@
 """Which parts of a request carry credentials, recognised by their names alone."""
 
 from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
+from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 import msgspec
 
@@ -41,12 +43,55 @@ def credential_names(request: Request) -> tuple[bytes, ...]:
     return tuple(dict.fromkeys(k.lower() for k, _ in request.headers if k.lower() in CREDENTIAL_FIELDS))
 
 
-def stripped(request: Request, signer: Signs | None, also: Iterable[bytes] = ()) -> Request:
-    """`request` without any credential: known fields and query parameters, signing fields, and `also`."""
-    signing = {name.lower().encode("latin-1") for name in signer.places().values()} if signer else set()
-    gone = CREDENTIAL_FIELDS | signing | {name.lower() for name in also}
+def stripped(
+    request: Request,
+    signer: Signs | None,
+    also: Iterable[bytes] = (),
+    *,
+    parameters: Iterable[bytes] = (),
+    kept: Iterable[bytes] = (),
+) -> Request:
+    """`request` without any credential: known fields and query parameters, the parts of a signature, the
+    fields `also` and the query's `parameters`; but with the fields `kept` (lower case)."""
+    request = signer.bare(request) if signer else request
+    gone = (CREDENTIAL_FIELDS | {name.lower() for name in also}) - set(kept)
     headers = tuple((key, value) for key, value in request.headers if key.lower() not in gone)
-    return msgspec.structs.replace(request, target=_without_parameters(request.target), headers=headers)
+    names = CREDENTIAL_PARAMETERS | {name.lower() for name in parameters}
+    return msgspec.structs.replace(
+        request, target=_without_parameters(request.target, names), headers=headers
+    )
+
+
+def with_parameters(target: bytes, added: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """`target` with these parameters in its query, in the place of those of the same names."""
+    pairs = tuple(added)
+    made = _without_parameters(target, {name.lower() for name, _ in pairs}) if pairs else target
+    for name, value in pairs:
+        said = quote_from_bytes(name, safe="").encode() + b"=" + quote_from_bytes(value, safe="").encode()
+        made += (b"&" if b"?" in made else b"?") + said
+    return made
+
+
+def query_pairs(target: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Name and value of every parameter of the query, percent-decoded."""
+    for pair in target.partition(b"?")[2].split(b"&"):
+        name, _, value = pair.partition(b"=")
+        if name:
+            yield unquote_to_bytes(name), unquote_to_bytes(value)
+
+
+def credential_values(request: Request) -> Iterator[bytes]:
+    """Every value in the request that is a credential by its place: of fields, whole and without their
+    scheme, of each cookie, and of parameters; never an empty one."""
+    for name, value in request.headers:
+        if name.lower() in CREDENTIAL_FIELDS:
+            yield from (each for each in (value, value.partition(b" ")[2].strip()) if each)
+    yield from (value for _, value in cookies(request.headers) if value)
+    yield from (
+        value
+        for name, value in query_pairs(request.target)
+        if name.lower() in CREDENTIAL_PARAMETERS and value
+    )
 
 
 def only_credential(
@@ -83,12 +128,12 @@ def cookies(headers: Headers) -> Iterator[tuple[bytes, bytes]]:
                 yield name, value
 
 
-def _without_parameters(target: bytes) -> bytes:
+def _without_parameters(target: bytes, names: AbstractSet[bytes]) -> bytes:
     path, mark, query = target.partition(b"?")
     if not mark:
         return target
     pairs = query.split(b"&")
-    kept = [pair for pair in pairs if pair.partition(b"=")[0].lower() not in CREDENTIAL_PARAMETERS]
+    kept = [pair for pair in pairs if unquote_to_bytes(pair.partition(b"=")[0]).lower() not in names]
     if len(kept) == len(pairs):
         return target
     return path + b"?" + b"&".join(kept) if kept else path

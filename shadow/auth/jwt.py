@@ -1,32 +1,13 @@
-"""JSON Web Tokens (RFC 7519) as their parts: taken apart, put together, signed; never verified."""
+"""JSON Web Tokens (RFC 7519) as their parts: taken apart, put together, signed."""
 
-import hmac
 from typing import Any, NamedTuple
 
 import msgspec
-from cryptography.exceptions import UnsupportedAlgorithm
-from jwt import InvalidKeyError
-from jwt.algorithms import get_default_algorithms
 
+from shadow.auth.algorithms import JWS_ALGORITHMS, Key
 from shadow.auth.credentials import authorization
 from shadow.auth.encoding import decode, encode
 from shadow.model import Headers
-
-HMAC_DIGESTS = {"HS256": "sha256", "HS384": "sha384", "HS512": "sha512"}
-KEY_PAIR_ALGORITHMS = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "EdDSA",
-)
-REPEATABLE_ALGORITHMS = (*HMAC_DIGESTS, "RS256", "RS384", "RS512", "EdDSA")
-"""Those that always make the same signature of the same message (RFC 8017 §8.2, RFC 8032)."""
 
 
 class Jwt(NamedTuple):
@@ -41,6 +22,16 @@ class Jwt(NamedTuple):
 
     def text(self) -> bytes:
         return self.signing_input + b"." + self.signature
+
+    def signed_by(self, key: Key) -> "Jwt":
+        """The token as it was encoded, with the signature that `key` makes."""
+        return self._replace(signature=encode(key.sign(self.signing_input), "base64url"))
+
+    def is_of(self, key: Key) -> bool:
+        """Whether `key` made the signature, and it is written as it must be (RFC 7515 §2)."""
+        raw = decode(self.signature, "base64url")
+        is_plain = raw is not None and encode(raw, "base64url") == self.signature
+        return raw is not None and is_plain and key.verify(self.signing_input, raw)
 
 
 def bearer_jwt(headers: Headers) -> Jwt | None:
@@ -66,30 +57,14 @@ def unsigned_jwt(header: dict[str, Any], claims: dict[str, Any]) -> Jwt:
     return Jwt(header, claims, text, b"")
 
 
-def signed_jwt(header: dict[str, Any], claims: dict[str, Any], key: bytes) -> Jwt | None:
-    """A token of these parts signed by the algorithm that `header` states; None where `key` does not fit.
+def signed_jwt(header: dict[str, Any], claims: dict[str, Any], secret: bytes) -> Jwt | None:
+    """A token of these parts signed by the algorithm that `header` states; None where `secret` does not fit.
 
-    `key` is the secret of an HMAC, or a private key in PEM.
+    `secret` is that of an HMAC, and may be empty there, or a private key in PEM.
     """
-    return resigned_jwt(unsigned_jwt(header, claims), key)
-
-
-def resigned_jwt(token: Jwt, key: bytes) -> Jwt | None:
-    """`token` as it was encoded, with the signature that `key` makes; None where `key` does not fit."""
-    signature = _signature(str(token.header.get("alg")), key, token.signing_input)
-    return None if signature is None else token._replace(signature=encode(signature, "base64url"))
-
-
-def _signature(algorithm: str, key: bytes, message: bytes) -> bytes | None:
-    if algorithm in HMAC_DIGESTS:
-        return hmac.digest(key, message, HMAC_DIGESTS[algorithm])
-    known = get_default_algorithms()
-    if algorithm not in KEY_PAIR_ALGORITHMS or algorithm not in known:
-        return None
-    try:
-        return known[algorithm].sign(message, known[algorithm].prepare_key(key))
-    except (InvalidKeyError, UnsupportedAlgorithm, ValueError, TypeError):
-        return None
+    algorithm = JWS_ALGORITHMS.get(str(header.get("alg")))
+    key = algorithm.load(secret or b"\0") if algorithm else ""  # HMAC fills keys up with zeros (RFC 2104)
+    return None if isinstance(key, str) else unsigned_jwt(header, claims).signed_by(key)
 
 
 def _json_object(text: bytes) -> dict[str, Any] | None:

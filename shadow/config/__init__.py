@@ -1,6 +1,6 @@
 """One TOML file, and the options that win over it, to frozen settings."""
 
-from shadow.config.loading import json_schema, load, secrets
+from shadow.config.loading import json_schema, load, secret_values, secrets
 from shadow.config.settings import Settings
 from shadow.config.values import parse_address, parse_duration, parse_live, parse_target
 
@@ -12,5 +12,6 @@ __all__ = [
     "parse_duration",
     "parse_live",
     "parse_target",
+    "secret_values",
     "secrets",
 ]

@@ -38,6 +38,14 @@ def secrets(settings: Settings) -> dict[str, str]:
     return {key.id: _secret(key) for key in keys if key.secret_env or key.secret_file}
 
 
+def secret_values(settings: Settings) -> tuple[str, ...]:
+    """Every secret that the settings hold or refer to, as text. Raises ConfigError as `secrets` does."""
+    schemes = (settings.signing, settings.tokens)
+    inline = [key.secret for scheme in schemes if scheme for key in scheme.keys]
+    own = [text for each in settings.identity for text in each.secrets()]
+    return tuple(text.strip() for text in (*secrets(settings).values(), *inline, *own) if text)
+
+
 def json_schema() -> dict[str, Any]:
     """JSON Schema of the configuration file."""
     return msgspec.json.schema(Settings)

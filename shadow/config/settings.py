@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from shadow.auth import TokenSettings
-from shadow.auth.scheme import SigningSettings
+from shadow.auth.login import Login
+from shadow.auth.settings import SigningSettings
+from shadow.config.identities import IdentitySettings
 from shadow.config.tables import (
     AtLeastOne,
     Count,
-    IdentitySettings,
     NoiseSettings,
     Patterns,
     SafetySettings,
@@ -93,7 +94,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The Host field sent: the target's own, or the recorded one."""
     condition: str | tuple[str | ConditionTable, ...] = ""
     """Bad networks on the way to the targets: ``"latency=200ms,jitter=50ms"``, a list of such texts, or
-    `[[condition]]` tables; see docs/conditions.md."""
+    `[[condition]]` tables; docs/conditions.md has them all."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     keylog: str = ""
@@ -152,4 +153,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     @property
     def identities(self) -> tuple[Identity, ...]:
+        """Raises ConfigError where a secret of one is not to be had."""
         return tuple(each.to_identity() for each in self.identity)
+
+    @property
+    def logins(self) -> dict[str, Login]:
+        """How identities log in, by name. Raises ConfigError as `identities` does, and for what is wrong."""
+        found = {each.name: each.to_login() for each in self.identity}
+        return {name: login for name, login in found.items() if login is not None}

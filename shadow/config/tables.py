@@ -4,36 +4,12 @@ from typing import Annotated
 
 from msgspec import Meta, Struct
 
-from shadow.model import Headers, Identity
 from shadow.wire.protocols import Spoken
 
 type Share = Annotated[float, Meta(gt=0.0, le=1.0)]
 type Count = Annotated[int, Meta(ge=0)]
 type AtLeastOne = Annotated[int, Meta(ge=1)]
 type Patterns = tuple[str, ...]
-
-
-class IdentitySettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """One principal, as `[[identity]]`."""
-
-    name: str
-    """What findings call it."""
-    role: str = ""
-    """Free text such as ``"readonly"``; those of one role and tenant are never swapped for each other."""
-    rank: int = 0
-    """Higher may do more: what `may` does not list for a lower rank must be denied to it."""
-    tenant: str = ""
-    """Identities of different tenants must not reach each other's resources; empty for none."""
-    key: str = ""
-    """Id of the signing key it uses; empty where it signs nothing."""
-    headers: dict[str, str] = {}
-    """Header fields that carry its credentials: Authorization, Cookie, an API key."""
-    may: Patterns | None = None
-    """What it may do, as ``"METHOD path-glob"``: ``"GET *"``, ``"POST */start"``. Left out: not stated."""
-
-    def to_identity(self) -> Identity:
-        headers: Headers = tuple((key.encode(), value.encode()) for key, value in self.headers.items())
-        return Identity(self.name, self.role, self.rank, self.key, headers, self.may, self.tenant)
 
 
 class ScopeSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -9,6 +9,7 @@ from base64 import b64decode, b64encode
 from functools import lru_cache
 from hashlib import blake2s
 from typing import Any
+from urllib.parse import quote_from_bytes
 
 import msgspec
 
@@ -22,6 +23,9 @@ _MAX_KNOWN_FIELD_BYTES = 256
 """Most fields say the same in every message: those are looked through once."""
 _MAX_PASSES = 5
 """A mask may close what it stands in, so that more shows as secret; text without secrets takes one pass."""
+_MIN_LEARNED_BYTES = 8
+_MAX_LEARNED = 256
+"""Each is looked for in every text; the oldest is forgotten first."""
 _MAX_DEPTH = 100
 """Values nested deeper are left out: a recursive walk must not meet the interpreter's limit."""
 
@@ -61,6 +65,19 @@ class Redactor:
 
         self._clean_field = clean_field
         self._clean_line = clean_line
+        self._learned: tuple[bytes, ...] = ()
+        """Replaced, never changed: whoever masks may be another thread."""
+
+    def learn(self, secret: bytes) -> None:
+        """Mask `secret` from now on wherever it stands, as it is or percent-encoded. Words so short that they
+        may be no secret elsewhere are left to their names."""
+        if len(secret) < _MIN_LEARNED_BYTES:
+            return
+        texts = dict.fromkeys((secret, quote_from_bytes(secret, safe="").encode()))
+        kept = [text for text in self._learned if text not in texts]
+        self._learned = (*texts, *kept)[:_MAX_LEARNED]
+        self._clean_field.cache_clear()
+        self._clean_line.cache_clear()
 
     def mask(self, secret: bytes, *, keeps_length: bool = False) -> bytes:
         """``b"<redacted:1a2b3c>"``; what is masked already, or empty, stays as it is.
@@ -91,6 +108,9 @@ class Redactor:
         def mask(secret: bytes) -> bytes:
             return self.mask(secret, keeps_length=keeps_length)
 
+        for secret in self._learned:
+            if secret in raw:
+                raw = raw.replace(secret, mask(secret))
         for _ in range(_MAX_PASSES):
             clean = self._search.once(raw, mask)
             if clean == raw:

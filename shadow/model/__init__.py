@@ -14,6 +14,7 @@ from shadow.model.event import (
     Judged,
     Parcel,
     QueueSeen,
+    SecretTaken,
     Sent,
     SentLate,
     Settled,
@@ -35,7 +36,7 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Script, Step, Wire
+from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
@@ -84,6 +85,7 @@ __all__ = [
     "Known",
     "Learned",
     "Level",
+    "Match",
     "Message",
     "Missed",
     "NoReply",
@@ -95,6 +97,7 @@ __all__ = [
     "Request",
     "Response",
     "Script",
+    "SecretTaken",
     "Sent",
     "SentLate",
     "Settled",

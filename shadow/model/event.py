@@ -132,8 +132,14 @@ class StateChanged(msgspec.Struct, frozen=True):
 
     state: str
     """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"reset"``,
-    ``"drifted"``."""
+    ``"drifted"``, ``"unprobed"``, ``"locked-out"``, ``"partly-unsigned"``."""
     why: str = ""
+
+
+class SecretTaken(msgspec.Struct, frozen=True):
+    """A credential came from a target. It is to be masked wherever it shows; no sink hears of it."""
+
+    value: bytes
 
 
 type Event = (
@@ -149,6 +155,7 @@ type Event = (
     | FramesSeen
     | ConditionMet
     | StateChanged
+    | SecretTaken
     | Tally
     | Correlated
 )

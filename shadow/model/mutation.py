@@ -72,6 +72,20 @@ class Edit(msgspec.Struct, frozen=True):
     """Whether a signed request is signed anew after the edit. False where the signature is the point."""
 
 
+class Match(msgspec.Struct, frozen=True):
+    """What tells that a request is an identity's: all that is stated must hold. Texts may hold ``*``."""
+
+    claims: tuple[tuple[str, str], ...] = ()
+    """Claims of a bearer JWT: ``("sub", "alice")``."""
+    headers: tuple[tuple[str, str], ...] = ()
+    cookies: tuple[tuple[str, str], ...] = ()
+    query: tuple[tuple[str, str], ...] = ()
+    user: str = ""
+    """The user of Basic credentials."""
+    is_anyone: bool = False
+    """Whether a request with credentials that are nobody else's is this identity's."""
+
+
 class Identity(msgspec.Struct, frozen=True):
     """One principal that the configuration names, and what makes a request its own."""
 
@@ -88,6 +102,14 @@ class Identity(msgspec.Struct, frozen=True):
     """What it may do, as ``"METHOD path-glob"`` (``"GET *"``, ``"POST */start"``); None where not stated."""
     tenant: str = ""
     """Identities of different tenants must not reach each other's resources."""
+    query: Headers = ()
+    """Parameters of the query that carry its credentials."""
+    match: Match = Match()
+    """What tells its requests, besides the credentials."""
+    logs_in: bool = False
+    """Whether its credentials are those that a login gives; until then it has none."""
+    tokens: tuple[bytes, ...] = ()
+    """Values of credentials that are or were its own, at the live service or here; bounded."""
 
 
 class Known(msgspec.Struct, frozen=True):

@@ -10,10 +10,16 @@ class Signs(Protocol):
 
     Every method returns None where it cannot do what is asked: the request is not signed under this
     scheme, the key is not configured, or the scheme has no such part.
+
+    A signature's parts are ``signature``, ``key_id``, ``algorithm``, ``timestamp``, ``nonce`` and
+    ``body_digest``; a scheme has some of them.
     """
 
     def key_id(self, request: Request) -> str | None:
-        """The id of the key that `request` says it is signed with; None when it is not signed."""
+        """The id of the key that `request` says it is signed with; None when it is not signed.
+
+        Where the scheme names none, the configured key that made the signature, or else the first.
+        """
         ...
 
     def keys(self) -> tuple[str, ...]:
@@ -33,10 +39,27 @@ class Signs(Protocol):
         """
         ...
 
+    def verifies(self, request: Request) -> bool | None:
+        """Whether the signature was made by the configured key over this very request."""
+        ...
+
     def stated_time(self, request: Request) -> float | None:
         """The Unix time that `request` says it was signed at."""
         ...
 
-    def places(self) -> dict[str, str]:
-        """Where the parts stand: ``{"signature": "x-signature", "nonce": "x-nonce", ...}`` (header names)."""
+    def places(self, request: Request | None = None) -> dict[str, str]:
+        """Where the parts of the request's signature stand, or else those of one to be made:
+        ``{"signature": "x-signature", "nonce": "query:nonce", ...}``, names of fields or parameters."""
+        ...
+
+    def read(self, request: Request, part: str) -> bytes | None:
+        """What the request states as `part`, as it is written."""
+        ...
+
+    def put(self, request: Request, part: str, value: bytes) -> Request | None:
+        """`request` stating `value` as `part`, all else as it was, its signature not made anew."""
+        ...
+
+    def bare(self, request: Request) -> Request:
+        """`request` without any part of a signature."""
         ...

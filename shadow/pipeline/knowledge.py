@@ -21,8 +21,16 @@ _MAX_LEARNED_BODY_BYTES = 64 * 1024
 class Knowledge:
     """Learns from exchanges; `snapshot` gives what a mutator of one exchange may see."""
 
-    def __init__(self, *, identities: tuple[Identity, ...], signer: Signs | None) -> None:
+    def __init__(
+        self,
+        *,
+        identities: tuple[Identity, ...],
+        signer: Signs | None,
+        here: Mapping[str, Callable[[], tuple[Identity, ...]]] | None = None,
+    ) -> None:
+        """`here` tells, by the target's name, the identities with the credentials that they have there."""
         self._identities = identities
+        self._here = here or {}
         self._signer = signer
         self._values: dict[str, tuple[str, ...]] = {}
         self._is_shared = False
@@ -50,10 +58,11 @@ class Knowledge:
 
     def snapshot(self, request: Request, target: str) -> Known:
         """What is known of a target when `request` is mutated for it."""
-        owner = owner_of(request, self._identities, self._signer)
+        identities = self._here[target]() if target in self._here else self._identities
+        owner = owner_of(request, identities, self._signer)
         others = tuple(self._others.get(target, ()))
         self._is_shared = True
-        return Known(self._values, others, self._identities, owner, self._signer)
+        return Known(self._values, others, identities, owner, self._signer)
 
     def _remember(self, place: str, value: str) -> None:
         seen = self._values.get(place, ())

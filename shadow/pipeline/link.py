@@ -25,6 +25,7 @@ from shadow.model import (
     with_field,
 )
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.logins import Claim, Logins
 from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.rewording import Rewording
@@ -60,6 +61,8 @@ class Ready(msgspec.Struct, frozen=True):
     protocol: str = "http"
     messages: tuple[Message, ...] = ()
     """A conversation as recorded."""
+    claim: Claim | None = None
+    """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
 
     @property
     def pause_seconds(self) -> float:
@@ -88,17 +91,21 @@ class Link:
         hear: Callable[[Event], None],
         gate: Gate | None = None,
         resumed: Callable[[], Awaitable[None]] | None = None,
+        logins: Logins | None = None,
     ) -> None:
         """`gate` is that of all targets' writes; None where nobody ever holds it.
 
-        `resumed` is awaited before each sending: it returns once the run is not paused.
+        `resumed` is awaited before each sending: it returns once the run is not paused. `logins` holds the
+        credentials of identities that have some of their own here.
         """
+        self.logins = logins
         self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
         self._transports = transports
         self._breaker = breaker
+        self._queue = asyncio.Lock()
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
@@ -119,9 +126,22 @@ class Link:
         trial = next(self._trials)
         if exchange.protocol in CONVERSATIONS:
             return self._prepared_talk(exchange, session, trial, salt)
-        return Ready(
-            self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
-        )
+        made = self._preparation.of(exchange, session, trial=trial, salt=salt, use=use, request=request)
+        claim = self.logins.claim(exchange, request or exchange.request) if self.logins else None
+        return Ready(made, claim=claim)
+
+    async def log_in(self, *, is_anew: bool = False) -> list[str]:
+        """Log in as every identity that has a login; why, for each that cannot."""
+        return await self.logins.log_in(self._inquire, is_anew=is_anew) if self.logins is not None else []
+
+    def lacks(self, ready: Ready) -> str:
+        """The identity that `ready` should be of, and cannot: nobody could log in. Else empty."""
+        is_lacking = self.logins is not None and self.logins.lacks(ready.claim)
+        return ready.claim.owner if is_lacking and ready.claim is not None else ""
+
+    def is_strange(self, exchange: Exchange) -> bool:
+        """Whether the request bears a signature that nobody here can make."""
+        return self._preparation.is_strange(exchange)
 
     def conditional(self, ready: Ready, tag: bytes) -> Ready:
         """A prepared request that asks for the change of what bears `tag`, signed again."""
@@ -148,7 +168,8 @@ class Link:
             return None
         if edit.wire is not None or not edit.signs_again:
             return Ready(edit.request, edit.wire, edit.what)
-        return Ready(self._preparation.edited(edit.request, session, salt=salt), None, edit.what)
+        made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
+        return Ready(made, None, edit.what)
 
     @property
     def carriers(self) -> Iterable[str]:
@@ -162,12 +183,39 @@ class Link:
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
-        while seconds := self._breaker.wait_seconds():
-            if self._stopping.is_set() and not self._breaker.is_up:
-                return NoReply(Silence.REFUSED, "the target is down")
-            await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+        if (seconds := self._breaker.wait_seconds()) and not await self._is_let_through(seconds):
+            return NoReply(Silence.REFUSED, "the target is down")
         if self._resumed is not None:
             await self._resumed()
+        if self.logins is None or ready.wire is not None:
+            return await self._sent(ready, via, parcel, session)
+        fresh = await self.logins.fresh(ready.request, ready.claim, self._inquire)
+        ready = self._renewed(ready, fresh)
+        outcome = await self._sent(ready, via, parcel, session)
+        is_plain = parcel is not Parcel.MUTANT
+        other = await self.logins.renewed(
+            ready.request, outcome, ready.claim, self._inquire, may_log_in=is_plain
+        )
+        if other is None:
+            return outcome
+        ready = self._renewed(ready, other)
+        outcome = await self._sent(ready, via, Parcel.PROBE, session)
+        self.logins.judge_renewal(ready.request, outcome)
+        return outcome
+
+    def _renewed(self, ready: Ready, request: Request) -> Ready:
+        """`ready` with newer credentials, as `request` has them."""
+        if request is ready.request:
+            return ready
+        return msgspec.structs.replace(ready, request=self._preparation.renewed(ready.request, request))
+
+    async def _inquire(self, request: Request) -> Outcome:
+        """The answer to a request that looks after credentials, told as a probe."""
+        outcome = await self.ask(request, timeout_seconds=self._timeout_seconds)
+        self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
+        return outcome
+
+    async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
         sending = Sending(
             ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
         )
@@ -183,6 +231,19 @@ class Link:
             self.tell(is_up=True)
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
+
+    async def _is_let_through(self, seconds: float) -> bool:
+        """Wait for the breaker, to be asked again after `seconds`; False where that makes no sense any more.
+
+        One at a time: if all who wait woke for each free place, a slow start would keep a processor busy.
+        """
+        async with self._queue:
+            while seconds:
+                if self._stopping.is_set() and not self._breaker.is_up:
+                    return False
+                await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+                seconds = self._breaker.wait_seconds()
+        return True
 
     def own(self, request: Request, identity: Identity | None = None) -> Ready:
         """A request of the configuration's own, ready to be sent."""

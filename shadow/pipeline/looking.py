@@ -31,7 +31,6 @@ class Look(msgspec.Struct, frozen=True):
 
     name: str
     endpoint: str
-    """Under which noise of its answers is known."""
     request: Request
     """As recorded, or as configured."""
     exchange: Exchange | None = None
@@ -91,7 +90,8 @@ def changed(
         return ()
     if classify(after) not in (AnswerClass.SUCCESS, AnswerClass.REJECTED):
         return ()  # unwell, which is told elsewhere
-    found = judging.between(look.endpoint, before, after)
+    # under a name of its own: what drifts between live and shadow must stand still here
+    found = judging.between(f"state of {look.endpoint}", before, after)
     return tuple(each for each in found if look.probe is None or look.probe.counts(each))
 
 

@@ -24,6 +24,7 @@ from shadow.model import (
 )
 from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
+from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake, PassEnd
@@ -87,6 +88,15 @@ class _Job(NamedTuple):
     turn: Turn
 
 
+class State(msgspec.Struct, frozen=True):
+    """What looks after the state that the targets hold."""
+
+    restoring: Restoring | None = None
+    """Puts it back; None where nothing does."""
+    drift: Drift | None = None
+    """Tells where the targets' differ; None where nothing is probed."""
+
+
 class Trying(msgspec.Struct, frozen=True):
     """Who tries what."""
 
@@ -112,12 +122,12 @@ class Pipeline:
         brakes: Brakes,
         hear: Callable[[Event], None],
         order: Orders | None = None,
-        restoring: Restoring | None = None,
+        state: State | None = None,
     ) -> None:
         self.failure = ""
         """Why the environment could not be put back, which ended the run; empty where it could."""
-        self._restoring = restoring
-        self._batches: Batches = restoring.batches if restoring else Whole()
+        self._state = state or State()
+        self._batches: Batches = self._state.restoring.batches if self._state.restoring else Whole()
         self._is_between = False
         """Whether the environment is being put back, so that nothing may begin."""
         self._cut: set[str] = set()
@@ -186,6 +196,8 @@ class Pipeline:
             self._close_once_done()
             async with asyncio.TaskGroup() as work:
                 self._start_workers(work)
+            if self._state.drift is not None and not self._stopping.is_set():
+                await self._state.drift.compare("at the end of the run")
             watch.cancel()
             stopper.cancel()
 
@@ -260,11 +272,24 @@ class Pipeline:
 
     async def _restore(self, when: str) -> None:
         """Put the environment back, where that is configured; a failure ends the run."""
-        if self._restoring is None or self._stopping.is_set():
+        if self._stopping.is_set():
             return
-        self.failure = await self._restoring.restore(when)
+        if self._state.restoring is not None:
+            self.failure = await self._unless_stopped(self._state.restoring.restore(when))
         if self.failure:
             self.stop(self.failure)
+        elif self._state.drift is not None:
+            await self._state.drift.compare(when)
+
+    async def _unless_stopped(self, job: Coroutine[Any, Any, str]) -> str:
+        """What `job` gives; it is broken off, and gives nothing, once the run is to be stopped."""
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(job, name="reset")
+            stop = group.create_task(self._stopping.wait(), name="stop of the reset")
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            work.cancel()
+            stop.cancel()
+        return "" if work.cancelled() else work.result()
 
     def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
         task = work.create_task(job, name=name)

@@ -7,8 +7,10 @@ from collections.abc import Callable
 
 import msgspec
 
+from shadow.auth.identity import with_credentials
 from shadow.model import Exchange, Headers, Identity, Request, Signs, field, with_field, without_field
 from shadow.model.remembering import by_headers
+from shadow.pipeline.logins import Logins
 from shadow.replay import RUN_FIELD, TRIAL_FIELD, Correlation, Target
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -30,7 +32,9 @@ class Preparation:
         run: str,
         keeps_host: bool,
         clock: Callable[[], float],
+        logins: Logins | None = None,
     ) -> None:
+        """`logins` holds the credentials of identities that have some of their own at this target."""
         self._target = target
         self._correlation = correlation
         self._signer = signer
@@ -39,6 +43,7 @@ class Preparation:
         self._clock = clock
         self._dressed = by_headers(self._with_host_and_run)
         self._pass = ""
+        self._logins = logins
         self._checked: tuple[Request | None, bool] = None, False
         """The latest recorded request whose signature was looked at, and whether it was a stranger's."""
 
@@ -63,10 +68,15 @@ class Preparation:
         replayed live is replayed here. With a `salt`, one Idempotency-Key becomes one new key: what it had
         stood for is done again.
         """
+        if self._logins is not None:
+            self._logins.note(exchange)
+            request = self._logins.own_login(exchange) if request in (None, exchange.request) else request
         request = exchange.request if request is None else request
-        if self._is_strange(exchange):
+        if self.is_strange(exchange):
             return self.marked(request, trial)
         made = self._correlation.translate(request, session)
+        if self._logins is not None:
+            made = self._logins.dressed(made, self._logins.claim(exchange, request))
         if salt or self._pass:
             made = self._with_fresh_idempotency_key(made, salt)
         headers = (*self._dressed(made.headers), (TRIAL_FIELD, b"%d" % trial))
@@ -74,17 +84,18 @@ class Preparation:
         dressed = Request(made.method, target, made.version, headers, made.body, made.trailers)
         if self._signer is None:
             return dressed
-        return self.signed(dressed, seen_at=exchange.seen_at, salt=f"{salt}:{use}")
+        return self.signed(dressed, seen_at=exchange.seen_at, salt=f"{salt}:{use}", before=exchange.request)
 
     def own(self, request: Request, trial: int, identity: Identity | None = None) -> Request:
         """A request that the configuration has, below the target's prefix, with its Host, marked, and with
         the credentials of `identity`."""
         prefix = self._target.path_prefix.encode()
         headers = with_field(request.headers, b"Host", self._target.authority.encode())
-        headers = (*headers, *identity.headers) if identity else headers
         made = self.marked(
             msgspec.structs.replace(request, target=prefix + request.target, headers=headers), trial
         )
+        if identity is not None:
+            made = with_credentials(made, self._logins.here(identity) if self._logins else identity)
         if identity is None or not identity.key or self._signer is None:
             return made
         nonce = _like(_NONCE, f"{self._run}:own:{trial}")
@@ -94,34 +105,60 @@ class Preparation:
         """From now on one recorded nonce or Idempotency-Key becomes another than before, once more."""
         self._pass = f"pass {number}:"
 
-    def edited(self, request: Request, session: str, *, salt: str) -> Request:
-        """A prepared request after an edit: live values that the edit brought in translated, signed anew."""
+    def edited(self, request: Request, session: str, *, salt: str, before: Request | None = None) -> Request:
+        """A prepared request, `before`, after an edit: live values that the edit brought in translated, and
+        signed anew."""
         prefix = self._target.path_prefix.encode()
         bare = msgspec.structs.replace(request, target=request.target.removeprefix(prefix))
-        return self.signed(self._correlation.translate(bare, session), salt=salt)
+        return self.signed(self._correlation.translate(bare, session), salt=salt, before=before or request)
 
-    def signed(self, request: Request, *, seen_at: float | None = None, salt: str = "") -> Request:
-        """`request` with a fresh signature where it bears one of a configured key, else `request` itself."""
+    def signed(
+        self,
+        request: Request,
+        *,
+        seen_at: float | None = None,
+        salt: str = "",
+        before: Request | None = None,
+    ) -> Request:
+        """`request` with a fresh signature where it bears one of a configured key, else `request` itself.
+
+        `before` is what it was made of: where the request does not name its key, that tells it.
+        """
         if self._signer is None or self._signer.key_id(request) is None:
             return request
         now = self._clock()
         stated = self._signer.stated_time(request)
         skew = 0.0 if stated is None or seen_at is None else stated - seen_at
         at = None if stated is None else now + skew
-        return self._signer.sign(request, at=at, nonce=self._nonce(request, salt)) or request
+        key = None if before is None else self._unnamed_key(request, before)
+        return self._signer.sign(request, key=key, at=at, nonce=self._nonce(request, salt)) or request
+
+    def renewed(self, request: Request, fresh: Request) -> Request:
+        """`fresh`, which is `request` with newer credentials, signed anew where `request` bore a signature
+        that was right."""
+        if fresh is request or self._signer is None or not self._signer.verifies(request):
+            return fresh
+        return self._signer.sign(fresh) or fresh
+
+    def _unnamed_key(self, request: Request, before: Request) -> str | None:
+        """The key of a signature that names none and was true `before`; None where there is no doubt."""
+        signer = self._signer
+        if signer is None or len(signer.keys()) < 2 or signer.read(request, "key_id") is not None:
+            return None
+        return None if signer.verifies(request) else signer.key_id(before)
 
     def marked(self, request: Request, trial: int) -> Request:
         """`request` with the fields that tell everyone it is ours."""
         headers = (*self._with_run(request.headers), (TRIAL_FIELD, b"%d" % trial))
         return msgspec.structs.replace(request, headers=headers)
 
-    def _is_strange(self, exchange: Exchange) -> bool:
+    def is_strange(self, exchange: Exchange) -> bool:
         """Whether the request bears a signature that the configured keys did not make."""
         request = exchange.request
         if self._signer is None or self._signer.key_id(request) is None:
             return False
         if self._checked[0] is not request:  # its mutants ask again and again
-            self._checked = request, self._signer.sign(request) != request
+            self._checked = request, self._signer.verifies(request) is not True
         return self._checked[1]
 
     def _with_host_and_run(self, headers: Headers) -> Headers:
@@ -151,10 +188,7 @@ class Preparation:
         )
 
     def _nonce(self, request: Request, salt: str) -> str | None:
-        name = self._signer.places().get("nonce") if self._signer else None
-        if name is None:
-            return None
-        recorded = field(request.headers, name.lower().encode())
+        recorded = self._signer.read(request, "nonce") if self._signer else None
         return (
             None if recorded is None else _like(recorded.decode("latin-1"), f"{self._run}:{self._pass}{salt}")
         )

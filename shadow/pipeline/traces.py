@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import msgspec
 
 from shadow.judge import classify, template
-from shadow.model import AnswerClass, Difference, Exchange, Outcome, Parcel, Reply, Script, Step, field
+from shadow.model import AnswerClass, Difference, Exchange, Level, Outcome, Parcel, Reply, Script, Step, field
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers, Environment, Pair
@@ -29,6 +29,10 @@ _FREE = 40
 _REFUTED_MAX = 3
 _TRIES_MAX = 4
 """Mutants of one exchange that are tried for one suspicion."""
+_IN_VAIN_MAX = 12
+"""After so many suspicions in vain an endpoint's state is taken to change by itself."""
+_BLIND_MAX = 6
+"""Mutants of one endpoint that are tried without a suspicion."""
 
 type Trace = tuple[Difference, ...]
 type State = list[tuple[Look, Answers]]
@@ -48,22 +52,31 @@ class Traces:
         *,
         probes: Sequence[Probe] = (),
         times: int = 3,
+        is_alone: bool = True,
     ) -> None:
+        """Where others send to the targets too, and not `is_alone`, only what a session made for itself can
+        be watched: nobody holds them back."""
+        self._is_alone = is_alone
         self._environment = environment
         self._scripts = scripts
         self._judging = judging
         self._endpoints = endpoints
         self._gate = gate
-        self._probes = [probe_look(each, endpoints) for each in probes]
+        self._probes = [probe_look(each, endpoints) for each in probes] if is_alone else []
         self._times = times
         self._looked = 0
         self._confirmed: dict[tuple[str, str], Trace] = {}
         self._refuted: dict[tuple[str, str], int] = {}
+        self._tried: dict[str, int] = {}
+        self._in_vain: dict[str, int] = {}
+        """Suspicions that were refuted, by endpoint."""
 
     def watch(self, case: Case) -> "Watch | None":
         """What looks at the state around the mutants of a write; None where there is nothing to look at, or
         enough was looked."""
-        if not case.is_write or not self.may_look:
+        if not case.is_write or not self.may_look or self._in_vain.get(case.endpoint, 0) >= _IN_VAIN_MAX:
+            return None
+        if not self._is_alone and not case.is_about_own:
             return None
         looks = self._looks(case.exchange, case.past)
         return Watch(self, case, looks) if looks else None
@@ -89,6 +102,10 @@ class Traces:
             found.append((look, answers))
         return found
 
+    def note_drift(self) -> None:
+        """Take notice that the candidate's state has changed as the baseline's has not."""
+        self._judging.is_drifted = True
+
     def between(self, before: State, after: State) -> Trace:
         """Where the candidate's state changed, as the baseline's did not."""
         found: list[Difference] = []
@@ -106,6 +123,26 @@ class Traces:
             return self._confirmed[key]
         if self._refuted.get(key, 0) >= _REFUTED_MAX:
             return ()
+        return await self._every_time(case, mutant, key, is_late=is_late)
+
+    async def tried(self, case: Case, mutant: Mutant) -> Trace:
+        """What the mutant leaves behind in the state before its original, looked for without a suspicion.
+
+        A write that is done in part may do what its original did already: that shows only before it. A few
+        mutants of bodies are tried at each endpoint, each once.
+        """
+        key = (case.endpoint, mutant.mutator.name)
+        count = self._tried.get(case.endpoint, 0)
+        is_new = key not in self._refuted and key not in self._confirmed
+        if mutant.mutator.level is not Level.BODY or count >= _BLIND_MAX or not is_new or not self.may_look:
+            return self._confirmed.get(key, ())
+        self._tried[case.endpoint] = count + 1
+        if not await self._once(case, mutant, is_late=False):
+            self._refuted[key] = 1
+            return ()
+        return await self._every_time(case, mutant, key, is_late=False)
+
+    async def _every_time(self, case: Case, mutant: Mutant, key: tuple[str, str], *, is_late: bool) -> Trace:
         trace: Trace = ()
         async with self._gate.holds():
             for attempt in range(self._times):
@@ -113,6 +150,7 @@ class Traces:
                 places = {template(each.where) for each in found}
                 trace = tuple(each for each in trace if template(each.where) in places) if attempt else found
                 if not trace:
+                    self._in_vain[case.endpoint] = self._in_vain.get(case.endpoint, 0) + 1
                     self._refuted[key] = self._refuted.get(key, 0) + 1
                     return ()
         self._confirmed[key] = trace
@@ -120,7 +158,12 @@ class Traces:
 
     def framed(self, script: Script, past: Sequence[Exchange]) -> "Framed | None":
         """A script with looks around its judged step, where it has one, at its end; else None."""
-        if len(script.judged) != 1 or script.is_burst or script.judged[0] != len(script.steps) - 1:
+        if (
+            not self._is_alone
+            or len(script.judged) != 1
+            or script.is_burst
+            or script.judged[0] != len(script.steps) - 1
+        ):
             return None
         step = script.steps[-1]
         if not may_write(step.request) or step.same_as is not None:
@@ -214,7 +257,9 @@ class Watch:
             return {}
         self._state = await self._look()
         if not self._traces.between(before, self._state):
-            return {}
+            trace = await self._traces.tried(self._case, refused[0]) if is_late and refused else ()
+            return {refused[0].mutator.name: trace} if trace else {}
+        self._traces.note_drift()
         for mutant in refused[:_TRIES_MAX]:
             if trace := await self._traces.confirmed(self._case, mutant, is_late=is_late):
                 return {mutant.mutator.name: trace}

@@ -57,7 +57,7 @@ class Correlation:
         self.on_shared: Callable[[str | None, str, str, int | None], None] | None = None
         """Told kind, live and shadow value of what was learned here for all sessions, and the number of the
         rule that found it at its places alone; for others to `take_over`."""
-        self._rules = rules or Rules()
+        self._rules = Rules() if rules is None else rules
         self._pinned = self._rules.pinned(target.name)
         self._shared = Memory(self.settings.values_max)
         self._scopes: dict[str, Scope] = {}
@@ -84,7 +84,7 @@ class Correlation:
         `exchange` its index. Where not `is_shared`, other sessions are not told: for runs that make and break
         things of their own.
         """
-        if not self._rules and self.trace is None and not may_tell(live, shadow):
+        if not self._rules.has_places_of_answers and self.trace is None and not may_tell(live, shadow):
             return
         scope = self._scope(session)
         request = request or self._asked.get(session, _NOTHING)
@@ -125,7 +125,7 @@ class Correlation:
 
     def _stays_as_it_is(self, request: Request, scope: Scope) -> bool:
         """Whether nothing is known of what the request asks for; what the client used is noted then."""
-        if self._rules or self.trace is not None:
+        if self._rules.has_places_of_requests or self._pinned or self.trace is not None:
             return False
         asked = self._foresight.of(request)
         if asked is None or any(
@@ -144,7 +144,7 @@ class Correlation:
         if self.trace is not None:
             view = TracedView(scope, self._shared, self._pinned, self.trace, session, request)
         made = rewrite(request, view, self._aim, keeps_host=self._keeps_host)
-        if self._rules:
+        if self._rules.has_places_of_requests:
             made = self._rules.applied(request, made, (scope.ruled, self._ruled), view)
         return made
 
@@ -212,7 +212,7 @@ class Correlation:
 
     def _take_ruled(self, scope: Scope, number: int, evidence: Evidence, *, is_shared: bool) -> None:
         """Take in what a rule found: for the places that it names, or for everywhere where it names none."""
-        self._pair(evidence)
+        self._pair(msgspec.structs.replace(evidence, kind=None))  # the user says so, whatever holds it
         has_places = self._rules.has_places(number)
         if is_shared and self.on_shared is not None:
             self.on_shared(None, evidence.live, evidence.shadow, number if has_places else None)

@@ -1,5 +1,6 @@
 """Keeps what correlation learned and where it was used, for `--explain-correlation` alone."""
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -18,6 +19,8 @@ _WAITING_MAX = 50_000
 _MISSED_MAX = 5_000
 _BODY_BYTES_MAX = 256 * 1024
 _DEPTH_MAX = 32
+_WORD = re.compile(r"[^\s<>]{6,8192}")
+"""What a request may repeat; shorter ones stand there by chance."""
 
 
 class Trace:
@@ -80,13 +83,16 @@ class Trace:
         self, taken: Sequence[Evidence], exchange: int, asked: str, live: Response, shadow: Response
     ) -> None:
         """Keep the values of the live answer that the shadow's told nothing about."""
-        here = {value for value, _ in _values(shadow)}
+        theirs = tuple(_values(shadow))
+        here, places = {value for value, _ in theirs}, {place for _, place in theirs}
         known = {each.live for each in taken}
-        why = "the shadow's answer has no such place"
-        if live.status // 100 != shadow.status // 100:
-            why = f"the shadow answered {shadow.status} instead of {live.status}"
         for value, place in _values(live):
             if value not in here and value not in known:
+                why = "it looks like no name, so nothing was learned"
+                if live.status // 100 != shadow.status // 100:
+                    why = f"the shadow answered {shadow.status} instead of {live.status}"
+                elif place not in places:
+                    why = "the shadow's answer has no such place"
                 put(self._waiting, value, Missed(value, exchange, asked, place, why, ""), _WAITING_MAX)
 
 
@@ -187,7 +193,7 @@ def _leaves(value: Any, key: str, place: str, depth: int) -> Iterator[tuple[str,
     elif isinstance(value, str):
         if "/" in value and URL_START.match(value):
             yield from ((each, place) for each in _parts(value))
-        elif is_id_key(key) or is_token(value):
+        elif is_id_key(key) or _WORD.fullmatch(value):
             yield value, place
     elif type(value) is int and is_id_key(key):
         yield str(value), place

@@ -8,6 +8,7 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
@@ -36,8 +37,8 @@ class ResetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of that request."""
     when: Literal["start", "batch"] = "start"
     """Once before anything is sent, or also between batches."""
-    batch: Annotated[int, Meta(ge=1)] | Literal["session"] = "session"
-    """What a batch is: so many exchanges, or a session, each of which then begins at a fresh environment."""
+    batch: Annotated[int, Meta(ge=1)] | str = "session"
+    """What a batch is: so many exchanges, or ``"session"``: each then begins at a fresh environment."""
     timeout_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """A reset that takes longer has failed."""
 
@@ -93,6 +94,8 @@ def _request(settings: ResetSettings) -> Request | None:
     if bool(settings.command) == bool(settings.request):
         which = "both" if settings.command else "neither"
         raise ConfigError(f"[reset] has {which} of command and request; give one of them")
+    if isinstance(settings.batch, str) and settings.batch != "session":
+        raise ConfigError(f"reset.batch is {settings.batch!r}: give a number of exchanges, or 'session'")
     if not settings.request:
         if not settings.command[0]:
             raise ConfigError("reset.command names no program; write it as ['./reset.sh', 'argument']")
@@ -122,12 +125,17 @@ async def _last_line(process: asyncio.subprocess.Process) -> str:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End the program and all that it started, where it has not ended by itself."""
-    for each in (signal.SIGTERM, signal.SIGKILL):
-        if process.returncode is not None:
-            return
-        os.killpg(process.pid, each)
-        try:
-            async with asyncio.timeout(_GRACE_SECONDS):
-                await process.wait()
-        except TimeoutError:
-            continue
+    if process.returncode is not None:
+        return
+    _signal(process, signal.SIGTERM)
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_GRACE_SECONDS):
+            await process.wait()
+    _signal(process, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(process: asyncio.subprocess.Process, number: int) -> None:
+    """Send a signal to the program's group, as long as anyone of it lives."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

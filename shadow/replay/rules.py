@@ -79,8 +79,15 @@ class Rules:
             if each.startswith(parts) and "*" not in each
         )
 
-    def __bool__(self) -> bool:
+    @property
+    def has_places_of_requests(self) -> bool:
+        """Whether anything is said of where requests carry values."""
         return bool(self._rules or self._spared)
+
+    @property
+    def has_places_of_answers(self) -> bool:
+        """Whether anything is said of where answers tell values."""
+        return bool(self._rules)
 
     def pinned(self, target: str) -> dict[str, str]:
         """Live values and what the target called `target` has in their place."""

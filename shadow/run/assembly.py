@@ -2,20 +2,21 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
 from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
 from shadow.auth import signer_of
-from shadow.config import Settings, parse_live, parse_target, secrets
+from shadow.config import Settings, parse_live, parse_target, secret_values, secrets
 from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
-from shadow.model import Event, Finding, Signs
+from shadow.model import Event, Finding, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
+from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.gate import Gate
@@ -23,7 +24,7 @@ from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Orders
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.probes import Probes
 from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.restoring import Restoring
@@ -72,6 +73,7 @@ class Assembly(msgspec.Struct, frozen=True):
     targets: tuple[Target, ...]
 
 
+_MAX_TROUBLES = 20
 _DRAIN_SECONDS = 60.0
 """Whoever ended the tap waits for this."""
 _PATIENCE_SECONDS = 30.0
@@ -115,7 +117,7 @@ def assemble(
     targets = _targets(settings)
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
     guard.spending = None if place is None else place.spending
-    signer = configured_signer(settings)
+    signer = configured_signer(settings, targets, hear)
     stopping = asyncio.Event()
     gate = Gate()
     governor = Governor(
@@ -166,6 +168,7 @@ def check(settings: Settings) -> None:
     Noise(_noise_settings(settings, targets, is_live=True))
     Redactor(settings.redaction, b"")
     configured_signer(settings)
+    _ = settings.logins, secret_values(settings)
     _check_identities(settings)
     check_patterns(settings)
     Rules(settings.correlation)
@@ -173,6 +176,12 @@ def check(settings: Settings) -> None:
     _check_together(settings)
     Probes.of(settings.probe, settings.identities)
     admin_settings(settings, os.environ)
+
+
+async def _logged_in_anew(environment: Environment) -> str:
+    """Have every identity log in again; why one cannot, else empty."""
+    troubles = [why for link in environment.links for why in await link.log_in(is_anew=True)]
+    return troubles[0] if troubles else ""
 
 
 def _check_together(settings: Settings) -> None:
@@ -203,9 +212,30 @@ def check_patterns(settings: Settings) -> None:
                 raise ConfigError(f"--{key} {pattern!r} matches no mutator{hint}; see shadow mutators")
 
 
-def configured_signer(settings: Settings) -> Signs | None:
-    """What signs requests under the configured scheme; None where none is configured. Raises ConfigError."""
-    return signer_of(settings.signing, settings.tokens, secrets(settings))
+def configured_signer(
+    settings: Settings, targets: Sequence[Target] = (), hear: Hear = lambda _: None
+) -> Signs | None:
+    """What signs requests under the configured scheme; None where none is configured. Raises ConfigError.
+
+    What goes wrong with a callable is heard, each trouble once.
+    """
+    told: set[str] = set()
+
+    def tell(why: str) -> None:
+        if why not in told and len(told) < _MAX_TROUBLES:
+            told.add(why)
+            hear(StateChanged("partly-unsigned", why))
+
+    url_scheme = targets[0].scheme if targets else "http"
+    return signer_of(settings.signing, settings.tokens, secrets(settings), url_scheme=url_scheme, tell=tell)
+
+
+def configured_redactor(settings: Settings, key: bytes) -> Redactor:
+    """What masks secrets, those of the settings among them. Raises ConfigError."""
+    redactor = Redactor(settings.redaction, key)
+    for value in secret_values(settings):
+        redactor.learn(value.encode())
+    return redactor
 
 
 def scope_of(settings: Settings) -> Scope:
@@ -280,7 +310,9 @@ def _schedulers(settings: Settings) -> tuple[Scheduler[Mutator], Scheduler[Sessi
 
 
 def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
-    knowledge = Knowledge(identities=settings.identities, signer=parts.signer)
+    links = parts.environment.links
+    here = {each.target.name: each.logins.identities for each in links if each.logins}
+    knowledge = Knowledge(identities=settings.identities, signer=parts.signer, here=here)
     endpoints = Endpoints(names=parts.environment.candidate.correlation.names)
     scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
@@ -299,6 +331,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         parts.gate,
         probes=probes.all,
         times=settings.confirmations,
+        is_alone=settings.workers == 1,
     )
     trials = Trials(
         parts.environment,
@@ -349,7 +382,11 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             batches,
             halted=lambda: parts.guard.halted,
             hear=parts.hear,
+            afterwards=[lambda: _logged_in_anew(parts.environment)],
         )
+    drift = None
+    if probes.all:
+        drift = Drift(parts.environment, parts.judging, probes.all, hear=parts.hear)
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
@@ -374,7 +411,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         ),
         hear=parts.hear,
         order=parts.order,
-        restoring=restoring,
+        state=State(restoring, drift),
     )
 
 
@@ -386,7 +423,7 @@ def configured_reset(settings: Settings) -> Reset | None:
 def _batches(reset: ResetSettings, settings: Settings, signer: Signs | None) -> Batches:
     if reset.when == "start":
         return Whole()
-    if reset.batch != "session":
+    if isinstance(reset.batch, int):
         return Counted(reset.batch)
     return BySession(
         lambda exchange: session_of(exchange, settings.session.by, signer),

@@ -16,13 +16,24 @@ import msgspec
 from shadow.config import Settings, parse_address
 from shadow.content.redaction import Redactor
 from shadow.errors import TargetError
-from shadow.model import Choosy, Event, Fate, Finding, Found, Settled, Severity, Sink, StateChanged
+from shadow.model import (
+    Choosy,
+    Event,
+    Fate,
+    Finding,
+    Found,
+    SecretTaken,
+    Settled,
+    Severity,
+    Sink,
+    StateChanged,
+)
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
 from shadow.run.admin import Controls, admin_settings, administered
-from shadow.run.assembly import Assembly, assemble
+from shadow.run.assembly import Assembly, assemble, configured_redactor
 from shadow.run.crew import Crew
 from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
@@ -69,10 +80,19 @@ class _Sinks:
         self.all: list[Sink] = []
         self.earlier: tuple[Finding, ...] = ()
         """What an earlier process of this run had found."""
+        self.redactor: Redactor | None = None
+        self._early: list[Event] = []
+        """What was heard before there were sinks."""
         self._heard_by: dict[type, tuple[Callable[[Event], None], ...]] = {}
         self._count = 0
 
     def hear(self, event: Event) -> None:
+        if self.redactor is None:
+            self._early.append(event)
+            return
+        if isinstance(event, SecretTaken):
+            self.redactor.learn(event.value)
+            return
         if self._count != len(self.all):
             self._heard_by, self._count = {}, len(self.all)
         kind = type(event)
@@ -81,6 +101,13 @@ class _Sinks:
             found = self._heard_by[kind] = tuple(each.hear for each in self.all if _hears(each, kind))
         for hear in found:
             hear(event)
+
+    def open(self, redactor: Redactor) -> None:
+        """From now on there are sinks, and a redactor of theirs: pass on what was heard until now."""
+        self.redactor = redactor
+        early, self._early = self._early, []
+        for event in early:
+            self.hear(event)
 
 
 def _hears(sink: Sink, kind: type) -> bool:
@@ -107,6 +134,9 @@ async def execute(
         downs = await _unreachable(assembly.guard, assembly.targets)
         if downs and not run_settings.is_live:
             raise TargetError(downs[0][1])
+        troubles = [] if downs else await _logged_in(assembly)
+        if troubles and not run_settings.is_live:
+            raise TargetError(troubles[0])
         with _opened(settings, run_settings, run, key, sinks) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
@@ -116,6 +146,7 @@ async def execute(
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
             crew = None if workers is None else Crew(workers, assembly, settings, sinks.hear)
+            sinks.all += [crew] if crew is not None else []
             controls = _controls(assembly, crew or assembly.pipeline, ledger, run)
             async with administered(admin, controls) as url:
                 if url:
@@ -201,7 +232,7 @@ def _opened(
     settings: Settings, run_settings: RunSettings, run: str, key: bytes, sinks: _Sinks
 ) -> Iterator[Ledger]:
     """The sinks, heard by `sinks` inside, closed in the end: the console last, to tell of all others."""
-    redactor = Redactor(settings.redaction, key)
+    redactor = configured_redactor(settings, key)
     ledger = Ledger()
     started_at = time.time()
 
@@ -240,9 +271,15 @@ def _opened(
             explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
             stack.callback(explanation.close)
             sinks.all.append(explanation)
+        sinks.open(redactor)
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger
+
+
+async def _logged_in(assembly: Assembly) -> list[str]:
+    """Have every identity log in at every target; why, for each that cannot."""
+    return [why for link in assembly.environment.links for why in await link.log_in()]
 
 
 async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[str, str]]:

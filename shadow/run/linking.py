@@ -5,9 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
-from shadow.model import Event, Signs
+from shadow.model import Event, Match, Signs
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
+from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
 from shadow.replay.conditioned import ConditionedTransport
@@ -53,8 +54,15 @@ def link(
         trace=Trace() if settings.explain_correlation else None,
         keeps_host=settings.host == "keep",
     )
+    logins = logins_of(settings, target, signer, hear)
     preparation = Preparation(
-        target, correlation, signer, run=run, keeps_host=settings.host == "keep", clock=time.time
+        target,
+        correlation,
+        signer,
+        run=run,
+        keeps_host=settings.host == "keep",
+        clock=time.time,
+        logins=logins,
     )
     has_schedule = settings.rate_per_second is not None or settings.speed_factor is not None
     return Link(
@@ -68,7 +76,18 @@ def link(
         hear=hear,
         gate=gate,
         resumed=resumed,
+        logins=logins,
     )
+
+
+def logins_of(
+    settings: Settings, target: Target, signer: Signs | None, hear: Callable[[Event], None]
+) -> Logins | None:
+    """The credentials of the identities at `target`; None where all that is needed stands in the requests."""
+    identities, logins = settings.identities, settings.logins
+    if not logins and all(who.match == Match() for who in identities):
+        return None
+    return Logins(target.name, identities, logins, signer, clock=time.time, hear=hear)
 
 
 def transports(target: Target, guard: Guard) -> dict[str, Transport]:

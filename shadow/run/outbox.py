@@ -15,6 +15,7 @@ from shadow.model import (
     QueueSeen,
     Replies,
     Reply,
+    SecretTaken,
     Sent,
     Settled,
     StateChanged,
@@ -104,6 +105,8 @@ class Outbox:
             case Sent() | QueueSeen() | StateChanged(state="ending" | "paused"):
                 return  # of no matter, or told by the run itself
             case _:
+                if isinstance(event, SecretTaken):
+                    self._redactor.learn(event.value)
                 self._events.append(event)
         self._be_due()
 

@@ -13,13 +13,12 @@ from typing import Any
 import msgspec
 
 from shadow.config import Settings
-from shadow.content.redaction import Redactor
 from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
 from shadow.replay import Spending
-from shadow.run.assembly import Place, assemble
+from shadow.run.assembly import Place, assemble, configured_redactor
 from shadow.run.lessons import Lessons
 from shadow.run.loop import run_replay
 from shadow.run.outbox import Outbox, key_of
@@ -141,7 +140,7 @@ class Given:
 class _Worker:
     def __init__(self, post: Post) -> None:
         self._gone = asyncio.Event()
-        self._outbox = Outbox(Redactor(post.settings.redaction, post.key), self._tell)
+        self._outbox = Outbox(configured_redactor(post.settings, post.key), self._tell)
         self._gates = Gates()
         self._given = Given()
         self._handover: Handover | None = None
@@ -159,6 +158,8 @@ class _Worker:
     async def run(self, sock: socket.socket) -> None:
         self._handover = await join(sock, self._hear, self._on_gone)
         try:
+            for link in self._assembly.environment.links:
+                await link.log_in()
             async with asyncio.TaskGroup() as group:
                 alive = group.create_task(self._say_alive(), name="alive")
                 await self._assembly.pipeline.run(self._given)

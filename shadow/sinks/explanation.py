@@ -55,7 +55,7 @@ class Explanation:
                 entry["targets"][heard.target] = {
                     "value": self._masked(each.shadow, each.place),
                     "applied": before["applied"] + each.applied,
-                    "last_place": self._redactor.text(each.last_place),
+                    "last_place": self._used(each.last_place),
                 }
         return sorted(found.values(), key=lambda entry: -_applied(entry))
 
@@ -67,7 +67,7 @@ class Explanation:
                 "target": heard.target,
                 "told": self._whence(each),
                 "why": each.why,
-                "carried": self._redactor.text(each.carried),
+                "carried": self._used(each.carried),
                 "times": each.times,
             }
             for heard in self._heard
@@ -77,9 +77,16 @@ class Explanation:
     def _whence(self, each: Learned | Missed) -> dict[str, Any]:
         return {
             "exchange": each.exchange,
-            "asked": self._redactor.target(each.asked.encode()).decode("utf-8", "replace"),
+            "asked": self._used(each.asked),
             "place": each.place,
         }
+
+    def _used(self, where: str) -> str:
+        """``"METHOD path place"`` as it may be shown; a place holds names alone."""
+        method, _, rest = where.partition(" ")
+        path, blank, place = rest.partition(" ")
+        shown_path = self._redactor.target(path.encode("utf-8", "replace")).decode("utf-8", "replace")
+        return f"{method} {shown_path}{blank}{place}".strip()
 
     def _masked(self, value: str, place: str) -> str:
         """`value` as it may be shown, which stood at `place`."""

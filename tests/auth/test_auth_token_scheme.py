@@ -115,7 +115,7 @@ def test_token_signed_by_a_private_key_is_issued_anew() -> None:
     ("key", "message"),
     [
         (TokenKey("k", algorithm="HS265", secret="x"), "did you mean 'HS256'"),
-        (TokenKey("k", algorithm="ES256", secret="x"), "none of HS256"),
+        (TokenKey("k", algorithm="ES256", secret="x"), "no private key in PEM for ES256"),
         (TokenKey("k", algorithm="RS256", secret="top secret"), "no private key in PEM"),
         (TokenKey("k", status="gone"), "none of active, revoked"),
     ],

@@ -3,7 +3,9 @@
 import json
 import re
 from base64 import b64decode, b64encode
+from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -373,3 +375,42 @@ def test_no_value_makes_it_raise_and_twice_is_once(value: object) -> None:
 def test_a_secret_in_json_never_survives(name: str, secret: str) -> None:
     masked = REDACTOR.raw(json.dumps({"a": "b", name: secret, "z": [1]}).encode())
     assert MARK.fullmatch(json.loads(masked)[name])
+
+
+def test_a_learned_secret_is_masked_wherever_it_stands() -> None:
+    redactor = Redactor(RedactionSettings(), key=b"of this run")
+    token = "tok/en+of a target"
+    headers = ((b"X-Unsuspicious", token.encode()), (b"X-Other", b"id=" + token.encode()))
+    body = json.dumps({"hello": token}).encode()
+    request = Request(b"GET", b"/x?q=tok%2Fen%2Bof%20a%20target", headers=headers, body=body)
+    exchange = Exchange(0, "har", "s", 1.0, request, Response(200, headers=headers, body=body))
+    assert redact_exchange(redactor, exchange) == exchange, "nothing tells that it is one"
+    redactor.learn(token.encode())
+    clean = msgspec.json.encode(redact_exchange(redactor, exchange))
+    assert token.encode() not in clean
+    assert b"tok%2Fen" not in clean
+    assert b64encode(body) not in clean
+    told: dict[str, Any] = {"headers": [["X-Unsuspicious", token]], "body": token}
+    exact = b64encode(b"GET /x HTTP/1.1\r\nX-Y: " + token.encode()).decode()
+    found = Finding(
+        "f", "mutant", "F100", "low", f"accepted {token}", "GET /x", (), None, (), "same", token, (), 1, told,
+        told, None, "1/1", {"raw_base64": exact},
+    )  # fmt: skip
+    assert exact.encode() not in msgspec.json.encode(redact_finding(redactor, found))
+    assert token.encode() not in msgspec.json.encode(redact_finding(redactor, found))
+    assert token not in redactor.text(f"answered {token}")
+
+
+def test_short_words_are_not_learned() -> None:
+    redactor = Redactor(RedactionSettings(), key=b"of this run")
+    redactor.learn(b"alice")
+    redactor.learn(b"")
+    assert redactor.text("alice was here") == "alice was here"
+
+
+def test_only_the_newest_learned_secrets_are_remembered() -> None:
+    redactor = Redactor(RedactionSettings(), key=b"of this run")
+    for at in range(1_000):
+        redactor.learn(b"secret number %d" % at)
+    assert MARK.search(redactor.text("secret number 999"))
+    assert redactor.text("secret number 0") == "secret number 0"

@@ -6,7 +6,8 @@ import tomllib
 import msgspec
 import pytest
 
-from shadow.auth.scheme import CanonicalScheme, SigningSettings
+from shadow.auth.scheme import CanonicalScheme
+from shadow.auth.settings import SigningSettings
 from shadow.demo.principals import ALGORITHMS, principals
 from shadow.demo.settings import shadow_config
 from shadow.demo.vmctl import BUGS, parse_bugs

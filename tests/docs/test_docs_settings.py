@@ -9,6 +9,7 @@ import pytest
 from mutators import CATALOG, SESSION_CATALOG
 from shadow.auth import signer_of
 from shadow.auth.canonical import reader
+from shadow.auth.place import FieldPlace
 from shadow.config import Settings, load
 from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError
@@ -45,7 +46,10 @@ def test_the_parts_that_an_example_sets_up_take_it(settings: Settings) -> None:
     Noise(NoiseSettings(ignore=settings.noise.ignore))
     Guard(GuardSettings(allow=settings.safety.allow, kill_file=settings.safety.kill_file), [])
     Redactor(settings.redaction, b"key")
-    signer_of(settings.signing, settings.tokens)
+    if settings.signing is None or not settings.signing.callable:  # which is the user's own
+        signer_of(settings.signing, settings.tokens)
+    for each in settings.identity:
+        each.match.to_match()
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
@@ -67,7 +71,7 @@ def test_there_is_an_example_of_every_table(table: str) -> None:
 def test_the_parts_of_the_canonical_string_that_are_listed_are_those_there_are() -> None:
     rows = CONFIGURATION.read_text().partition("| part | is |\n|---|---|\n")[2].partition("\n\n")[0]
     listed = [part for row in rows.splitlines() for part in re.findall(r"`([^`]+)`", row.split("|")[1])]
-    headers = {part: f"x-{part}" for part in SIGNING_PARTS}
+    headers = {part: FieldPlace(f"x-{part}") for part in SIGNING_PARTS}
     for part in listed:
         reader(part, headers)
     with pytest.raises(ConfigError) as error:

@@ -12,7 +12,8 @@ from mutators import token
 from mutators._contract import Mutator
 from shadow.auth.basic import read_basic, write_basic
 from shadow.auth.credentials import cookies
-from shadow.auth.scheme import CanonicalScheme, SigningSettings
+from shadow.auth.scheme import CanonicalScheme
+from shadow.auth.settings import SigningSettings
 from shadow.model import Edit, Expect, Headers, Identity, Known, Request, field, fields
 
 SECRET = "a secret of more than thirty-two bytes"

@@ -35,13 +35,15 @@ from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
 from shadow.pipeline.order import Order, Turn
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, Trying
+from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.probes import Probe
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scope import Scope
@@ -49,6 +51,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
+from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Later, Trials
 from shadow.replay import (
     Breaker,
@@ -183,6 +186,8 @@ class Bench:
         breaker: BreakerSettings | None = None,
         sayable: Callable[[Sending], bool] = lambda _: True,
         timeout_seconds: float = 10.0,
+        looks: bool = False,
+        probes: Sequence[Probe] = (),
         earlier: Mapping[str, Finding] | None = None,
         safe_mode: SafeModeSettings | None = None,
     ) -> None:
@@ -206,6 +211,8 @@ class Bench:
             slow_start_seconds=0.0, retry_seconds=0.001, retry_seconds_max=0.001, trial_seconds_max=0.01
         )
 
+        gate = Gate()
+
         def link(side: Side) -> Link:
             correlation = Correlation(side.target, (LIVE,))
             preparation = Preparation(
@@ -220,6 +227,7 @@ class Bench:
                 timeout_seconds=timeout_seconds,
                 stopping=self.stopping,
                 hear=self.heard.append,
+                gate=gate,
                 resumed=self.governor.resumed,
             )
 
@@ -233,6 +241,9 @@ class Bench:
         self.confirmation = Confirmation(
             self.environment, self.scripts, self.judging, times=times, may_write=may_write
         )
+        self.traces = Traces(
+            self.environment, self.scripts, self.judging, self.endpoints, gate, probes=probes, times=times
+        )
         self.trials = Trials(
             self.environment,
             Scheduler(mutators, seed=seed),
@@ -243,6 +254,7 @@ class Bench:
             governor=self.governor,
             hear=self.heard.append,
             report=self.reporting.report,
+            traces=self.traces if looks else None,
         )
         self.session_trials = SessionTrials(
             self.scripts,
@@ -256,6 +268,7 @@ class Bench:
             may_write=may_write,
             hear=self.heard.append,
             report=self.reporting.report,
+            traces=self.traces if looks else None,
         )
         self._order = Order()
         self._signer = signer
@@ -280,7 +293,9 @@ class Bench:
             await pipeline.run(Recorded(items, Pacer(Pace())))
         return pipeline
 
-    def pipeline(self, *, scope: Scope | None = None, **settings: Any) -> Pipeline:
+    def pipeline(
+        self, *, scope: Scope | None = None, state: State | None = None, **settings: Any
+    ) -> Pipeline:
         usual: dict[str, Any] = {
             "concurrency": 4,
             "queue_items": 50,
@@ -299,6 +314,7 @@ class Bench:
                 lambda: self.halted, lambda: self.environment.candidate.is_up, self.governor, self.stopping
             ),
             hear=self.heard.append,
+            state=state,
         )
 
     def of[E](self, kind: type[E]) -> list[E]:

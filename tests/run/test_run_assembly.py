@@ -19,7 +19,7 @@ GIVEN = {"candidate": "http://127.0.0.1:8001"}
         ({"no_mutators": ["zzz*"]}, "'zzz*' matches no mutator"),
         ({"noise": {"ignore": ["foo"]}}, "'foo'"),
         ({"safety": {"allow": ["10.0.0.0/99"]}}, "10.0.0.0/99"),
-        ({"signing": {"signature": "", "keys": []}}, "signing.signature is empty"),
+        ({"signing": {"signature": "", "keys": []}}, "signing names neither keys nor a scheme"),
         ({"identity": [{"name": "bob", "key": "k1"}]}, "identity 'bob': no key 'k1'"),
         ({"signing": {"signature": "x", "canonical": ["pth"]}}, "did you mean 'path'"),
     ],
