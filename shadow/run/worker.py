@@ -48,9 +48,8 @@ def serve(post: Post, sock: socket.socket, near: list[socket.socket]) -> None:
     """
     for each in near:
         each.close()
-    for name in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)  # a terminal's go to all; the parent ends its workers in order
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for name in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(name, signal.SIG_IGN)  # what is sent to all of a group, the parent passes on in order
     _die_with(post.parent)
     run_replay(_work(post, sock))
 
