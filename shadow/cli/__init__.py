@@ -24,6 +24,7 @@ _COMMANDS = {
         "Write the exchanges in captures as JSON lines, HAR, GoReplay or flows; sends nothing.",
     ),
     "mutate": ("shadow.cli.mutate", "Show the mutants that would be sent; sends nothing."),
+    "packets": ("shadow.cli.packets", "Send malformed packets, and see whether the service lives."),
     "mutators": ("shadow.cli.catalogues", "List the mutators, with what each expects and why."),
     "comparators": ("shadow.cli.catalogues", "List the comparators."),
     "config": ("shadow.cli.config", "Check a configuration file, or print its schema."),

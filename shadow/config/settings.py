@@ -94,7 +94,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The Host field sent: the target's own, or the recorded one."""
     condition: str | tuple[str | ConditionTable, ...] = ""
     """Bad networks on the way to the targets: ``"latency=200ms,jitter=50ms"``, a list of such texts, or
-    `[[condition]]` tables; see docs/conditions.md."""
+    `[[condition]]` tables; docs/conditions.md has them all."""
     max_body_bytes: AtLeastOne = 4 * 1024 * 1024
     """The most that the tap keeps of a body. A longer request is not replayed, a longer answer is cut."""
     keylog: str = ""

@@ -47,8 +47,8 @@ class Made(Protocol):
 class Place(Protocol):
     """One target: how packets get there, and how it does."""
 
-    async def send(self, packets: Sequence[bytes]) -> str:
-        """Why nothing may be sent any more; empty where the packets left."""
+    async def send(self, made: "Made") -> str:
+        """Why nothing may be sent any more; empty where `made`, as it is for this target, left."""
         ...
 
     async def health(self) -> Health: ...
@@ -127,7 +127,7 @@ class Campaign:
     async def _send_all(self, made: Sequence[Made]) -> bool:
         """Whether all were allowed to leave."""
         for each in made:
-            refusal = await self._candidate.send(each.packets)
+            refusal = await self._candidate.send(each)
             if refusal:
                 self.stopped, self.is_refused = refusal, True
                 return False
@@ -136,14 +136,16 @@ class Campaign:
         return True
 
     async def _look(self) -> Health:
-        """How the candidate is, twice the same where it is not well: one slow answer is none."""
+        """How the candidate is. Not well once is not well: something may start it again at once, and what is
+        chance is not seen each time that a culprit is confirmed."""
         await self._sleep(_SETTLE_SECONDS)
         self.looks += 1
         health = await self._candidate.health()
-        if health is Health.WELL:
+        if health is not Health.HUNG:
             return health
-        self.looks += 1
-        return await self._candidate.health()
+        self.looks += 1  # what dies says nothing while it does
+        is_gone = await self._candidate.health() is Health.GONE
+        return Health.GONE if is_gone else Health.HUNG
 
     async def _blame(self, batch: Sequence[Made], health: Health) -> None:
         """Find out which packet of the batch it was."""
@@ -159,19 +161,21 @@ class Campaign:
             if self.stopped:
                 return
             if seen is not None:
-                await self._confirm((each,), seen)
-                return
+                if await self._confirm((each,), seen) or self.stopped:
+                    return
+                break  # by itself it does no harm: something before it did its part
         seen = await self._dies_of(batch)
         if seen is not None and not self.stopped:
             await self._confirm(tuple(batch), seen)
 
-    async def _confirm(self, made: tuple[Made, ...], health: Health) -> None:
-        """Have the candidate die of `made` as often as is asked for, and try the baseline once."""
+    async def _confirm(self, made: tuple[Made, ...], health: Health) -> bool:
+        """Have the candidate die of `made` as often as is asked for, and try the baseline once; whether it
+        did."""
         confirmed = 1
         while confirmed < self._settings.times and await self._is_back(self._candidate):
             if await self._dies_of(made) is None:
-                self._tell(f"the candidate lived through {made[0].what!r} the second time: not told")
-                return
+                self._tell(f"the candidate lived through {made[0].what!r} when it was sent again")
+                return False
             confirmed += 1
         baseline = await self._baseline_after(made)
         self.culprits.append(Culprit(health, made, confirmed, confirmed, baseline))
@@ -181,6 +185,7 @@ class Campaign:
             self.stopped = f"the candidate did not come back within {self._settings.wait_seconds:g} s"
         elif len(self.culprits) >= self._settings.culprits_max:
             self.stopped = f"{len(self.culprits)} causes are enough"
+        return True
 
     async def _dies_of(self, made: Sequence[Made]) -> Health | None:
         """How the candidate is after `made`; None where it is well."""
@@ -193,7 +198,7 @@ class Campaign:
         if self._baseline is None:
             return None
         for each in made:
-            if await self._baseline.send(each.packets):
+            if await self._baseline.send(each):
                 return None
             await self._sleep(len(each.packets) / self._settings.per_second)
         await self._sleep(_SETTLE_SECONDS)

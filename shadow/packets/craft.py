@@ -31,6 +31,8 @@ class Ends(msgspec.Struct, frozen=True):
     port: int
     spoofed: tuple[IPv4Network, ...] = ()
     """Networks that sources may be made up from; empty: never."""
+    is_mended: bool = False
+    """Whether what leaves has its IP length and checksum put right on the way."""
 
 
 class Crafted(msgspec.Struct, frozen=True):
@@ -58,10 +60,10 @@ class _Job(msgspec.Struct, frozen=True):
 
     @property
     def transport(self) -> Packet:
-        ports = {"sport": self.port, "dport": self.ends.port}
         if self.seed.protocol == "tcp":
-            return TCP(**ports, flags="PA", seq=self.dice.getrandbits(32), ack=self.dice.getrandbits(32))
-        return UDP(**ports)
+            seq, ack = self.dice.getrandbits(32), self.dice.getrandbits(32)
+            return TCP(sport=self.port, dport=self.ends.port, flags="PA", seq=seq, ack=ack)
+        return UDP(sport=self.port, dport=self.ends.port)
 
     @property
     def whole(self) -> Packet:
@@ -74,27 +76,38 @@ type _Recipe = Callable[[_Job], _Made]
 
 
 def craft(
-    seeds: Sequence[Seed], ends: Ends, number: int, *, run_seed: int, without: frozenset[str]
+    seeds: Sequence[Seed],
+    ends: Ends,
+    number: int,
+    *,
+    run_seed: int,
+    without: frozenset[str] = frozenset(),
+    recipe: str = "",
 ) -> Crafted:
-    """The malformed packet called `number`; recipes in `without` are left out, if any other is left.
+    """The malformed packet called `number`, by `recipe` where one is named.
 
-    Which recipe it is does not depend on those left out, but for the packets that these would have been.
+    Else by one that the dice choose; if that is in `without`, by another, where there is one. Which packet it
+    is otherwise does not depend on either, so that the same can be made for other `ends`.
     """
     dice = Random(f"{run_seed}:packet:{number}")
     seed = dice.choice(seeds)
-    job = _Job(seed, ends, dice, dice.randint(_PORT_MIN, 65_535))
+    port = dice.randint(_PORT_MIN, 65_535)
     recipes = recipes_for(seed, ends)
     name = dice.choice(list(recipes))
     if name in without:
-        name = dice.choice([each for each in recipes if each not in without] or [name])
+        rest = [each for each in recipes if each not in without]
+        name = Random(f"{run_seed}:other:{number}").choice(rest or [name])
+    name = recipe or name
     random.seed(f"{run_seed}:scapy:{number}")
-    what, packets = recipes[name](job)
+    what, packets = recipes[name](_Job(seed, ends, dice, port))
     return Crafted(number, name, what, tuple(bytes(each) for each in packets))
 
 
 def recipes_for(seed: Seed, ends: Ends) -> dict[str, _Recipe]:
     """The recipes that apply, by name."""
     found: dict[str, _Recipe] = {**_IP}
+    if ends.is_mended:
+        del found["ip_checksum"]
     if ends.spoofed:
         found |= {"spoofed_source": _spoofed_source}
     if seed.protocol == "tcp":
@@ -129,6 +142,8 @@ def _ip_field(job: _Job) -> _Made:
         "ttl": 8,
         "proto": 8,
     }
+    if job.ends.is_mended:
+        del bits["len"]
     name = job.dice.choice(list(bits))
     value = singular(bits[name], job.dice)
     packet = job.whole

@@ -1,6 +1,7 @@
 """Whether a service still lives: asked as its clients would, on connections of its own."""
 
 import asyncio
+import contextlib
 import socket
 from enum import Enum
 
@@ -8,9 +9,6 @@ from shadow.packets.dns_craft import base_of
 from shadow.packets.seeds import Seed
 from shadow.replay import Target
 from shadow.replay.guard import Address
-
-_TRIES = 3
-"""Of a datagram, which may be lost among thousands."""
 
 
 class Health(Enum):
@@ -65,19 +63,15 @@ class Look:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             sock.connect((address.ip, address.port))
-            for _ in range(_TRIES):
-                try:
-                    await loop.sock_sendall(sock, self._question)
+            try:
+                with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(self._timeout_seconds):
+                        await loop.sock_sendall(sock, self._question)
                         await loop.sock_recv(sock, 65_535)
-                except TimeoutError:
-                    if self._answers is None and self._target.scheme == "udp":
-                        break
-                except OSError:
-                    return Health.GONE
-                else:
-                    self._answers = True
-                    return Health.WELL
+                        self._answers = True
+                        return Health.WELL
+            except OSError:
+                return Health.GONE
         if self._target.scheme == "udp" and not self._answers:
             self._answers = False
             return Health.WELL  # it was not refused, and never says more

@@ -24,7 +24,7 @@ class Seed(msgspec.Struct, frozen=True):
 
 
 def seeds_in(records: Iterable[Record], ports: frozenset[int]) -> list[Seed]:
-    """What went to one of `ports` (any, where empty, that is the lower of two), each once, at most SEEDS_MAX."""
+    """What went to one of `ports` (where empty, to the lower of the two), each once, at most SEEDS_MAX."""
     found: dict[Seed, None] = {}
     for _, link, frame in records:
         try:

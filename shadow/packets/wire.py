@@ -1,6 +1,5 @@
-"""Where packets leave: a raw socket on the way to one target, opened once, after which no privilege is left."""
+"""Where packets leave: a raw socket on the way to one target, opened once, as that needs a privilege."""
 
-import os
 import socket
 import struct
 import time
@@ -13,6 +12,7 @@ from shadow.errors import ConfigError, TargetError, UnsafeError
 from shadow.replay.guard import Address, is_own_address
 
 _IP = 0x0800
+_LOOPBACK = "lo"
 _ARP_TABLE = Path("/proc/net/arp")
 _ROUTES = Path("/proc/net/route")
 _ARP_SECONDS = 0.05
@@ -29,26 +29,37 @@ class Route(NamedTuple):
 
 
 class PacketSocket:
-    """Sends IP packets as they are, their headers unread, to one neighbour. Whoever opened it closes it."""
+    """Sends IP packets to one target, as they are. Whoever opened it closes it.
+
+    To this machine itself they go by the system's own way out, for what comes in on loopback by another is
+    taken for forged: there the system mends the total length and the checksum of the IP header.
+    """
 
     def __init__(self, address: Address) -> None:
         """Raises ConfigError without the privilege, TargetError where there is no way to `address`."""
+        self.address = address
         self.route = route_to(address)
+        self.is_mended = self.route.interface == _LOOPBACK
+        """Whether the system sets length and checksum of IP headers itself."""
+        self._to: tuple[object, ...] = (self.route.interface, _IP, 0, 1, self.route.hardware)
         try:
-            self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
+            if self.is_mended:
+                self._to = (address.ip, 0)
+                self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            else:
+                self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM)
         except PermissionError as error:
             raise ConfigError(
                 "cannot send raw packets: run as root or with CAP_NET_RAW, best in a network namespace"
             ) from error
         self._socket.setblocking(False)
         self.unsent = 0
-        """Packets that the system did not take: too long for the interface, or too many at once."""
+        """Packets that the system did not take: too short for it, too long for the interface, too many."""
 
     def send(self, packet: bytes) -> bool:
         """Whether `packet` left."""
-        to = (self.route.interface, _IP, 0, 1, self.route.hardware)
         try:
-            self._socket.sendto(packet, to)
+            self._socket.sendto(packet, self._to)
         except OSError:
             self.unsent += 1
             return False
@@ -69,17 +80,39 @@ def check_place(address: Address, *, allow: tuple[str, ...], is_namespaced: bool
         raise UnsafeError(f"malformed packets are not sent to {address.ip}, which is many: name one host")
     if not (ip.is_loopback or is_namespaced or allow):
         raise UnsafeError(
-            f"malformed packets are sent to loopback, in a network namespace, or to what [safety] allow lists:"
+            "malformed packets are sent to loopback, within a network namespace, or to what --allow lists:"
             f" {address.ip} is none of these"
         )
 
 
 def is_namespaced() -> bool:
-    """Whether this process is in another network namespace than the machine itself."""
+    """Whether this process is in a network namespace made for it: a process above it is in another."""
+    own = _namespace("self")
+    seen = {"self"}
+    above = _parent("self")
+    while above not in seen and above not in ("", "0"):
+        theirs = _namespace(above)
+        if own and theirs and theirs != own:
+            return True
+        seen.add(above)
+        above = _parent(above)
+    return False
+
+
+def _namespace(process: str) -> int:
+    """The number of a process's network namespace; 0 where we may not look."""
     try:
-        return os.stat("/proc/self/ns/net").st_ino != os.stat("/proc/1/ns/net").st_ino
-    except OSError:  # who may not look is not told
-        return False
+        return Path(f"/proc/{process}/ns/net").stat().st_ino
+    except OSError:
+        return 0
+
+
+def _parent(process: str) -> str:
+    try:
+        status = Path(f"/proc/{process}/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+    return next((line.split()[1] for line in status.splitlines() if line.startswith("PPid:")), "")
 
 
 def route_to(address: Address) -> Route:
@@ -89,7 +122,7 @@ def route_to(address: Address) -> Route:
             probe.connect((address.ip, address.port))
             source: str = probe.getsockname()[0]
             if is_own_address(IPv4Address(address.ip)):
-                return Route("lo", source, bytes(6))
+                return Route(_LOOPBACK, source, bytes(6))
             with suppress(OSError):
                 probe.send(b"")  # has the system find its neighbour
         except OSError as error:
