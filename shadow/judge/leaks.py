@@ -7,6 +7,7 @@ import orjson
 from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
 from shadow.model import Headers, Response
+from shadow.model.remembering import by_headers
 
 _SCANNED_BYTES = 256 * 1024
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
@@ -84,11 +85,9 @@ def _is_broken_json(response: Response) -> bool:
     return False
 
 
+@by_headers
 def _is_coded(headers: Headers) -> bool:
-    for name, _ in headers:  # noqa: SIM110  # asked of every answer, several times: a generator costs twice
-        if name.lower() == b"content-encoding":
-            return True
-    return False
+    return any(name.lower() == b"content-encoding" for name, _ in headers)
 
 
 def _scanned(response: Response) -> bytes:

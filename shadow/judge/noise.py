@@ -129,6 +129,8 @@ class Noise:
         """
         differences = tuple(differences)
         if not differences:
+            if self.on_observed is not None:
+                self.on_observed(endpoint, (), witness)
             self._has_baseline |= witness is Witness.LIVE_RELEASE
             self._tally(endpoint, witness).add((), self._keep, 0)
             return
@@ -146,8 +148,7 @@ class Noise:
             self._learn(endpoint, differences, witness)
             return
         self._has_baseline |= witness is Witness.LIVE_RELEASE
-        tally = self._tallies.setdefault((endpoint, witness), _Tally())
-        tally.add_equal(count, 0.5 ** (1 / self._settings.half_life_comparisons))
+        self._tally(endpoint, witness).add_equal(count, self._keep)
 
     def _learn(self, endpoint: str, differences: tuple[Difference, ...], witness: Witness) -> None:
         self._has_baseline |= witness is Witness.LIVE_RELEASE

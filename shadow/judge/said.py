@@ -49,12 +49,15 @@ def close_code(reply: Reply) -> int | None:
 
 
 def is_clock(difference: Difference) -> bool:
-    """Whether two texts differ in nothing but Unix times, in seconds or milliseconds."""
+    """Whether two texts, or numbers, differ in nothing but Unix times, in seconds or milliseconds."""
     left, right = difference.left, difference.right
-    if difference.change is not Change.VALUE or not isinstance(left, str) or not isinstance(right, str):
+    if difference.change is not Change.VALUE or isinstance(left, bool) or isinstance(right, bool):
         return False
-    ours, theirs = _UNIX_TIME.sub("<time>", left), _UNIX_TIME.sub("<time>", right)
-    return ours == theirs != left
+    is_numbers = isinstance(left, int | float) and isinstance(right, int | float)
+    if not is_numbers and not (isinstance(left, str) and isinstance(right, str)):
+        return False
+    ours, theirs = (_UNIX_TIME.sub("<time>", str(each)) for each in (left, right))
+    return ours == theirs != str(left)
 
 
 def words_of(reply: Reply) -> str:

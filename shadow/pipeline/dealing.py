@@ -43,7 +43,7 @@ class Dealing:
 
         `original` is the unedited request as the candidate gets it.
         """
-        if case.is_write and not self._settings.may_write:
+        if not self._settings.mutants or (case.is_write and not self._settings.may_write):
             return []
         index = case.exchange.index
 

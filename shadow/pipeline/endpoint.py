@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from shadow.model import Request
 
@@ -63,14 +64,28 @@ class Endpoints:
         return place or "/"
 
     def _segment(self, place: str, segment: str) -> str:
-        # letters alone are none, and a word is told faster than by the pattern
-        if not segment.isalpha() and _ID.fullmatch(segment) and not _VERSION.fullmatch(segment):
+        if _is_id(segment):
             return "{id}"
         seen = self._children.setdefault(place, set())
         limit = self._fan_out if place else self._fan_out * _TOP_FACTOR
         if len(seen) <= limit:
             seen.add(segment)
         return "{id}" if len(seen) > limit else segment
+
+
+def _is_id(segment: str) -> bool:
+    """Letters alone are none, and those are most."""
+    if segment.isalpha():
+        return False
+    return (_known_id if len(segment) <= _MAX_KNOWN_CHARACTERS else _looks_like_id)(segment)
+
+
+def _looks_like_id(segment: str) -> bool:
+    return bool(_ID.fullmatch(segment)) and not _VERSION.fullmatch(segment)
+
+
+_known_id = lru_cache(4096)(_looks_like_id)
+_MAX_KNOWN_CHARACTERS = 64
 
 
 def _names_nothing(word: str, before: str) -> bool:

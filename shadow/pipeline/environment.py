@@ -9,6 +9,8 @@ import msgspec
 from shadow.model import Exchange, Outcome, Parcel, Reply
 from shadow.pipeline.link import Link, MutateFor, Ready
 
+_DENIALS = (401, 403)
+
 
 class Pair[T](msgspec.Struct, frozen=True):
     """One thing for each target; `baseline` is None where there is no baseline."""
@@ -81,6 +83,13 @@ class Environment:
         """The identity as which a target should have been asked, but nobody could log in; else empty."""
         theirs = self.baseline.lacks(readies.baseline) if self.baseline and readies.baseline else ""
         return self.candidate.lacks(readies.candidate) or theirs
+
+    def is_estranged(self, exchange: Exchange, answers: Answers) -> bool:
+        """Whether every target refused what live took, by a signature that nobody here can make anew."""
+        outcomes = [answers.candidate, *([answers.baseline] if answers.baseline is not None else [])]
+        refused = [isinstance(each, Reply) and each.response.status in _DENIALS for each in outcomes]
+        is_taken = exchange.response is not None and exchange.response.status not in _DENIALS
+        return is_taken and all(refused) and self.candidate.is_strange(exchange)
 
     async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
         """Both targets' outcomes."""

@@ -67,6 +67,11 @@ class Judging:
             differences = self._compare(answers.baseline.response, answers.candidate.response)
             self.noise.observe(case.endpoint, differences, Witness.CANDIDATE)
 
+    def count_refusal(self, case: Case, answers: Answers) -> None:
+        """Take in that nobody took what live did, where the answers tell nothing else."""
+        if case.exchange.response is not None:
+            self._count(case.exchange.response, answers)
+
     def _count(self, live: Response, answers: Answers) -> None:
         if classify(Reply(live)) is AnswerClass.SUCCESS:
             self.taken_count += 1

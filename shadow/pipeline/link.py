@@ -105,6 +105,7 @@ class Link:
         self._preparation = preparation
         self._transports = transports
         self._breaker = breaker
+        self._queue = asyncio.Lock()
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
@@ -182,10 +183,8 @@ class Link:
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
-        while seconds := self._breaker.wait_seconds():
-            if self._stopping.is_set() and not self._breaker.is_up:
-                return NoReply(Silence.REFUSED, "the target is down")
-            await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+        if (seconds := self._breaker.wait_seconds()) and not await self._is_let_through(seconds):
+            return NoReply(Silence.REFUSED, "the target is down")
         if self._resumed is not None:
             await self._resumed()
         if self.logins is None or ready.wire is not None:
@@ -232,6 +231,19 @@ class Link:
             self.tell(is_up=True)
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
+
+    async def _is_let_through(self, seconds: float) -> bool:
+        """Wait for the breaker, to be asked again after `seconds`; False where that makes no sense any more.
+
+        One at a time: if all who wait woke for each free place, a slow start would keep a processor busy.
+        """
+        async with self._queue:
+            while seconds:
+                if self._stopping.is_set() and not self._breaker.is_up:
+                    return False
+                await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
+                seconds = self._breaker.wait_seconds()
+        return True
 
     def own(self, request: Request, identity: Identity | None = None) -> Ready:
         """A request of the configuration's own, ready to be sent."""

@@ -36,9 +36,14 @@ def may_write(request: Request, wire: Wire | None = None) -> bool:
     parameter that overrides it. Bytes may hold more requests than one."""
     if is_write(request.method) or _overrides_method(request.headers):
         return True
-    if _PARAMETER.search(request.target) or (request.body and _PARAMETER.search(request.body)):
+    if _has_parameter(request.target) or (request.body and _has_parameter(request.body)):
         return True
     return wire is not None and _bytes_may_write(b"".join(wire.segments))
+
+
+def _has_parameter(text: bytes) -> bool:
+    """A search for one word is far faster than the pattern, which nearly nothing matches."""
+    return b"method" in text.lower() and _PARAMETER.search(text) is not None
 
 
 @by_headers

@@ -275,11 +275,21 @@ class Pipeline:
         if self._stopping.is_set():
             return
         if self._state.restoring is not None:
-            self.failure = await self._state.restoring.restore(when)
+            self.failure = await self._unless_stopped(self._state.restoring.restore(when))
         if self.failure:
             self.stop(self.failure)
         elif self._state.drift is not None:
             await self._state.drift.compare(when)
+
+    async def _unless_stopped(self, job: Coroutine[Any, Any, str]) -> str:
+        """What `job` gives; it is broken off, and gives nothing, once the run is to be stopped."""
+        async with asyncio.TaskGroup() as group:
+            work = group.create_task(job, name="reset")
+            stop = group.create_task(self._stopping.wait(), name="stop of the reset")
+            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
+            work.cancel()
+            stop.cancel()
+        return "" if work.cancelled() else work.result()
 
     def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
         task = work.create_task(job, name=name)

@@ -112,9 +112,11 @@ class Trials:
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
-        await self._judge_original(
-            case, originals, answers, via, doubt=self._doubt(case, originals, early_answers)
-        )
+        doubt = self._doubt(case, originals, early_answers)
+        if not doubt and self._environment.is_estranged(case.exchange, answers):
+            doubt = "it is signed, by a key or in a way that is not known here"
+            self._judging.count_refusal(case, answers)
+        await self._judge_original(case, originals, answers, via, doubt=doubt)
         self._cuts.note(case.session, answers)
         await self._look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:

@@ -53,8 +53,8 @@ class Sending(msgspec.Struct, frozen=True):
             return sum(map(len, self.wire.segments))
         request = self.request
         head = len(request.method) + len(request.target) + len(request.version) + 6
-        fields = sum(len(name) + len(value) + 4 for name, value in request.headers)
-        said = sum(len(each.body) for each in self.messages if each.is_from_client)
+        fields = sum([len(name) + len(value) + 4 for name, value in request.headers])
+        said = sum([len(each.body) for each in self.messages if each.is_from_client])
         return head + fields + len(request.body) + said
 
 

@@ -28,9 +28,12 @@ class Aim:
         return text.lower() in self._hosts
 
     def _is_named_in(self, text: str) -> bool:
-        if any(host in text for host in self._hosts):
-            return True
-        return not text.islower() and any(host in text.lower() for host in self._hosts)
+        texts = (text,) if text.islower() else (text, text.lower())
+        for host in self._hosts:
+            for each in texts:
+                if host in each:
+                    return True
+        return False
 
     def _replacement(self, found: re.Match[str]) -> str:
         parts = _URL.match(found[0])

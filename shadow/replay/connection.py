@@ -195,6 +195,11 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
+    def forsake(self) -> None:
+        """Close at once, where nobody may be told that the socket is gone."""
+        self.abort()
+        self.connection_lost(None)
+
     async def closed(self) -> None:
         """Return when the socket is gone."""
         await asyncio.shield(self._lost)
@@ -328,17 +333,36 @@ async def _connect(
 ) -> Connection:
     loop = asyncio.get_running_loop()
     sock = socket.socket(address.family, socket.SOCK_STREAM)
+    connection = Connection(loop, sock, open_connections)
+    inode = os.fstat(sock.fileno()).st_ino
     try:
         sock.setblocking(False)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         await loop.sock_connect(sock, (address.ip, address.port))
-        _, connection = await loop.create_connection(
-            lambda: Connection(loop, sock, open_connections),
+        await loop.create_connection(
+            lambda: connection,
             sock=sock,
             ssl=tls,
             server_hostname=host if tls else None,
         )
     except BaseException:
-        sock.close()
+        connection.forsake()
+        _let_go(sock, inode)
         raise
     return connection
+
+
+def _let_go(sock: socket.socket, inode: int) -> None:
+    """Close `sock`, unless its number stands for another file by now.
+
+    uvloop closes the descriptor of a connection that is cancelled while it is made, and tells neither the
+    socket nor the protocol.
+    """
+    try:
+        is_ours = os.fstat(sock.fileno()).st_ino == inode
+    except OSError:
+        is_ours = False
+    if is_ours:
+        sock.close()
+    else:
+        sock.detach()

@@ -19,8 +19,11 @@ def elsewhere(sending: Sending, target: Target) -> str:
     That is what an absolute target names (RFC 9112 §3.2.2), and a CONNECT. Names that cannot exist are no
     place.
     """
+    authorities = _authorities(sending.request, sending.wire)
+    if not authorities:
+        return ""
     own = _own(target)
-    for authority in _authorities(sending.request, sending.wire):
+    for authority in authorities:
         if authority.lower() not in own and not authority.lower().partition(b":")[0].endswith(_NOWHERE):
             return authority.decode("latin-1")
     return ""

@@ -10,7 +10,7 @@ import msgspec
 
 from shadow.model import Headers, Request
 from shadow.replay.aim import Aim
-from shadow.replay.memory import Key, Memory, Place
+from shadow.replay.memory import Key, Memory, Place, is_notable
 from shadow.replay.rewrite import CONDITIONS, rewrite_fields, rewrite_target
 
 _TARGETS = 4096
@@ -95,7 +95,8 @@ class _Record:
         return None
 
     def note(self, text: str, kind: str | None) -> None:
-        self._noted[kind, text] = None
+        if is_notable(text, kind):
+            self._noted[kind, text] = None
 
     def asked(self, kind: str = "") -> Asked:
         return Asked(tuple(self._found), tuple(self._bare), tuple(self._noted), kind)

@@ -103,13 +103,18 @@ class View:
 
     def note(self, text: str, kind: str | None) -> None:
         """The client used `text`, and nothing is known of it."""
-        if kind is None and not is_token(text, has_id_key=True):
-            return
-        if kind is not None and (len(text) > 128 or not any(map(str.isdigit, text))):
+        if not is_notable(text, kind):
             return
         key = (kind, text)
         if key not in self._scope.values:
             put(self._scope.made, key, None, self._scope.capacity)
+
+
+def is_notable(text: str, kind: str | None) -> bool:
+    """Whether `text` may be a name that the client made up."""
+    if kind is None:
+        return is_token(text, has_id_key=True)
+    return len(text) <= 128 and any(map(str.isdigit, text))
 
 
 def put[K, V](store: dict[K, V], key: K, value: V, capacity: int) -> None:

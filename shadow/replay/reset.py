@@ -37,8 +37,8 @@ class ResetSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Body of that request."""
     when: Literal["start", "batch"] = "start"
     """Once before anything is sent, or also between batches."""
-    batch: Annotated[int, Meta(ge=1)] | Literal["session"] = "session"
-    """What a batch is: so many exchanges, or a session, each of which then begins at a fresh environment."""
+    batch: Annotated[int, Meta(ge=1)] | str = "session"
+    """What a batch is: so many exchanges, or ``"session"``: each then begins at a fresh environment."""
     timeout_seconds: Annotated[float, Meta(gt=0)] = 60.0
     """A reset that takes longer has failed."""
 
@@ -94,6 +94,8 @@ def _request(settings: ResetSettings) -> Request | None:
     if bool(settings.command) == bool(settings.request):
         which = "both" if settings.command else "neither"
         raise ConfigError(f"[reset] has {which} of command and request; give one of them")
+    if isinstance(settings.batch, str) and settings.batch != "session":
+        raise ConfigError(f"reset.batch is {settings.batch!r}: give a number of exchanges, or 'session'")
     if not settings.request:
         if not settings.command[0]:
             raise ConfigError("reset.command names no program; write it as ['./reset.sh', 'argument']")

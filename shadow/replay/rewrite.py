@@ -1,6 +1,7 @@
 """A recorded request with its live values exchanged for a target's own; every other byte stays as it was."""
 
 import re
+from functools import lru_cache
 from typing import Protocol
 
 from shadow.content.entity import entity, media_type, replace_body
@@ -10,7 +11,7 @@ from shadow.model import Headers, Request
 from shadow.replay.aim import Aim
 from shadow.replay.evidence import etag_kind
 from shadow.replay.evidence_text import URL_START, path_segments
-from shadow.replay.token import is_id_key, kind_of_key, kind_of_path, kind_of_word
+from shadow.replay.token import is_id_key, is_token, kind_of_key, kind_of_path, kind_of_word
 
 BODY_BYTES_MAX = 256 * 1024
 """Larger bodies are uploads; going through one would hold up everything else for too long."""
@@ -107,6 +108,19 @@ def _written(new: str, old_raw: bytes, old: str) -> bytes:
     raw = new.encode("utf-8", "surrogateescape")
     was_bare = old.encode("utf-8", "surrogateescape") == old_raw
     return raw if was_bare and _BARE.fullmatch(raw) else encode(raw)
+
+
+_KEY_BYTES_MAX = 96
+_LONG_KEY = ("", False, "", False)
+"""What is made of a key that nobody would give to a name."""
+
+
+@lru_cache(maxsize=4096)
+def _key(raw: bytes) -> tuple[str, bool, str, bool]:
+    """A raw JSON key: its text, whether it announces an id, what kind of thing it names, and whether it may
+    name a thing itself."""
+    text = text_of(raw)
+    return text, is_id_key(text), kind_of_key(text), is_token(text, has_id_key=True)
 
 
 class _Swap:
@@ -283,10 +297,11 @@ class _Swap:
         for token in _JSON_TOKEN.finditer(content):
             string, colon, number = token.groups()
             if colon is not None:
-                key = text_of(string)
+                key, is_id, own, may_name = _key(string) if len(string) <= _KEY_BYTES_MAX else _LONG_KEY
                 self._lookup.place = ("body:$.", key)
-                is_id = is_id_key(key)
-                kind, is_bare = self._kind_under(key)
+                kind, is_bare = (own, False) if own else (self._kind, True) if is_id else ("", False)
+                if not may_name:
+                    continue
                 new = self._json_key(key)
                 start, stop = token.span(1)
             elif string is not None:
@@ -301,7 +316,7 @@ class _Swap:
         return b"".join((*out, content[end:])) if out else content
 
     def _json_key(self, key: str) -> bytes | None:
-        found = self._lookup.find(key, None) if len(key) >= _PIECE_CHARS_MIN else None
+        found = self._lookup.find(key, None)
         return None if found is None or found == key else quote(found)
 
     def _json_string(self, raw: bytes, kind: str, *, is_bare: bool) -> bytes | None:

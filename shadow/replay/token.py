@@ -136,6 +136,7 @@ def _is_random(text: str, *, is_prefixed: bool) -> bool:
     return runs >= 4 and len(text) >= (6 if is_prefixed else 12)
 
 
+@lru_cache(maxsize=4096)
 def _singular(word: str) -> str:
     word = re.sub(r"[^a-z0-9]", "", word.lower())
     if word.endswith("ies") and len(word) > 4:

@@ -423,7 +423,7 @@ def configured_reset(settings: Settings) -> Reset | None:
 def _batches(reset: ResetSettings, settings: Settings, signer: Signs | None) -> Batches:
     if reset.when == "start":
         return Whole()
-    if reset.batch != "session":
+    if isinstance(reset.batch, int):
         return Counted(reset.batch)
     return BySession(
         lambda exchange: session_of(exchange, settings.session.by, signer),

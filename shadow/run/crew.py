@@ -82,6 +82,14 @@ class Crew:
                 self._tell_all(Halt(self._assembly.guard.halted))
             self._tell_all(Stop(why))
 
+    def hear(self, event: Event) -> None:
+        """What changes the run's state changes what workers do, at once."""
+        if isinstance(event, StateChanged):
+            self._pass_orders()
+
+    def close(self) -> None:
+        """Nothing is kept that a sink would write."""
+
     async def run(self, source: Source) -> None:
         """Work off `source` until it ends, or `stop` was called, or the time is over."""
         self._take_due = source.take_due

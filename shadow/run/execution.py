@@ -146,6 +146,7 @@ async def execute(
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))
             crew = None if workers is None else Crew(workers, assembly, settings, sinks.hear)
+            sinks.all += [crew] if crew is not None else []
             controls = _controls(assembly, crew or assembly.pipeline, ledger, run)
             async with administered(admin, controls) as url:
                 if url:

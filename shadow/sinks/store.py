@@ -13,7 +13,7 @@ import msgspec
 
 from shadow.content.redaction import Redactor, redact_finding
 from shadow.errors import SinkError
-from shadow.model import Event, Finding, Found, Judged, Sent, Settled, Tally, Trial
+from shadow.model import Event, Finding, Found, Judged, Sent, Settled, Tally, Trial, Verdict
 from shadow.sinks._background import Background
 from shadow.sinks.lines import finding_line
 
@@ -143,7 +143,7 @@ class Store:
         verdict = trial.judgement.verdict
         cell = (_text(trial.endpoint), trial.mutator or "", expect.value if expect else "", verdict.value)
         with self._lock:
-            if self._add(cell, 1):
+            if self._add(cell, 1) and verdict is Verdict.FAILED:  # others never become an occurrence
                 self._remember(trial.exchange, trial.endpoint)
 
     def _add(self, cell: _Cell, count: int) -> bool:

@@ -1,6 +1,7 @@
 """Bytes as text for formats that hold text alone: UTF-8, else Latin-1, and then the place is named."""
 
 from collections.abc import Collection
+from functools import lru_cache
 
 from shadow.model import Headers
 
@@ -37,14 +38,24 @@ def as_bytes(text: str, named: Collection[str | int], *places: str | int) -> byt
         return text.encode("utf-8", "surrogatepass")
 
 
+def _field(pair: tuple[str, str]) -> tuple[bytes, bytes]:
+    """The field that `pair` was made of: one value for all that say the same, as most do."""
+    return _known_field(pair) if len(pair[0]) + len(pair[1]) <= _MAX_KNOWN_CHARACTERS else _encoded(pair)
+
+
+def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:
+    return pair[0].encode("utf-8", "surrogatepass"), pair[1].encode("utf-8", "surrogatepass")
+
+
+_known_field = lru_cache(4096)(_encoded)
+_MAX_KNOWN_CHARACTERS = 256
+
+
 def as_fields(pairs: Pairs, named: Collection[str | int], place: str) -> Headers:
     """The fields that `pairs` were made of. A place may also be named for a whole line, or for all of them:
     the line's number alone, or `place`."""
     if not named:
-        return tuple(
-            (name.encode("utf-8", "surrogatepass"), value.encode("utf-8", "surrogatepass"))
-            for name, value in pairs
-        )
+        return tuple([_field(pair) for pair in pairs])
     found = []
     for at, (name, value) in enumerate(pairs):
         line: str | int = at if place == "headers" else place

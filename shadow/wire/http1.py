@@ -18,6 +18,8 @@ from shadow.wire.http1_whole import stays_open
 MAX_HEAD_BYTES = 262_144
 MAX_BODY_BYTES = 67_108_864
 _STATUS_LINE_START = b"HTTP/"
+_INTERIM_MAX = 256
+"""Interim responses before one final one. More are a flood that would keep whoever reads it busy for ever."""
 
 
 class Limits(msgspec.Struct, frozen=True):
@@ -131,7 +133,15 @@ class ResponseReader:
     is read from then on.
     """
 
-    __slots__ = ("_max_body_bytes", "_max_head_bytes", "_message", "error", "method", "surplus")
+    __slots__ = (
+        "_interim_count",
+        "_max_body_bytes",
+        "_max_head_bytes",
+        "_message",
+        "error",
+        "method",
+        "surplus",
+    )
 
     def __init__(
         self, method: bytes, *, max_head_bytes: int = MAX_HEAD_BYTES, max_body_bytes: int = MAX_BODY_BYTES
@@ -140,6 +150,7 @@ class ResponseReader:
         self._max_head_bytes = max_head_bytes
         self._max_body_bytes = max_body_bytes
         self._message = Message(max_head_bytes, max_body_bytes)
+        self._interim_count = 0
         self.surplus = b""
         self.error: str | None = None
 
@@ -199,6 +210,10 @@ class ResponseReader:
                 return None
             if 100 <= head.status < 200 and head.status != 101:
                 text = text[at:]
+                self._interim_count += 1
+                if self._interim_count > _INTERIM_MAX:
+                    self.error = message.fail(f"more than {_INTERIM_MAX} interim responses")
+                    return None
                 self._message = Message(self._max_head_bytes, self._max_body_bytes)
                 continue
             self.resume(head)

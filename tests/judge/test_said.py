@@ -52,7 +52,12 @@ def test_answers_have_a_class_and_a_word(reply: Reply, expected: AnswerClass, wo
         (":1795397641", ":-1", False),
         ("a", "b", False),
         ("17953976411", "17953976422", False),
-        (1795397641, 1795397700, False),
+        (1795397641, 1795397700, True),
+        (1795397641.25, 1795397700.5, True),
+        (1795397641, 5, False),
+        (0.25, 0.5, False),
+        (True, False, False),
+        (1795397641, "1795397700", False),
     ],
 )
 def test_texts_that_differ_in_the_time_alone_are_known(left: object, right: object, expected: bool) -> None:

@@ -1,5 +1,6 @@
 """The environment is put back between batches: nothing is under way then, and what was known is forgotten."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 from shadow.model import Exchange, Expect, Fate, Outcome, Request, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.pipeline import Pipeline, State
-from shadow.pipeline.restoring import Restoring
+from shadow.pipeline.restoring import After, Restoring
 from shadow.pipeline.source import Recorded
 from shadow.replay import Pace, Pacer
 from shadow.replay.reset import Reset, ResetSettings
@@ -48,8 +49,8 @@ def life(session: str, first: int, number: int) -> list[Exchange]:
     ]
 
 
-async def run(bench: Bench, told: Sequence[Exchange], batches: Batches, **settings: Any) -> Pipeline:
-    restoring = Restoring(
+def restoring(bench: Bench, batches: Batches, *afterwards: After) -> Restoring:
+    return Restoring(
         Reset(ResetSettings(request="POST /reset")),
         bench.environment,
         bench.judging,
@@ -57,8 +58,12 @@ async def run(bench: Bench, told: Sequence[Exchange], batches: Batches, **settin
         batches,
         halted=lambda: bench.halted,
         hear=bench.heard.append,
+        afterwards=afterwards,
     )
-    pipeline = bench.pipeline(state=State(restoring), **settings)
+
+
+async def run(bench: Bench, told: Sequence[Exchange], batches: Batches, **settings: Any) -> Pipeline:
+    pipeline = bench.pipeline(state=State(restoring(bench, batches)), **settings)
     await pipeline.run(Recorded(told, Pacer(Pace())))
     return pipeline
 
@@ -128,6 +133,32 @@ async def test_a_failed_reset_ends_the_run(taken: int) -> None:
     assert [each.why for each in bench.of(StateChanged) if each.state == "stopping"] == [pipeline.failure]
 
 
+async def test_a_reset_is_broken_off_once_the_run_is_to_be_stopped() -> None:
+    bench = Bench(Counter(10))
+    is_resetting = asyncio.Event()
+    was_cancelled = False
+
+    async def hang() -> str:
+        nonlocal was_cancelled
+        is_resetting.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            was_cancelled = True
+            raise
+        return "never"
+
+    pipeline = bench.pipeline(state=State(restoring(bench, Whole(), hang)))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        run_ = group.create_task(pipeline.run(Recorded(life("a", 0, 1), Pacer(Pace()))), name="run")
+        await is_resetting.wait()
+        pipeline.stop("interrupted")
+        await run_
+    assert was_cancelled
+    assert pipeline.failure == ""
+    assert bench.fates == [(Fate.DROPPED, "the run was stopped")] * 3
+
+
 async def test_nothing_is_put_back_once_nothing_may_be_sent() -> None:
     ours = Counter(10)
     bench = Bench(ours)
@@ -142,17 +173,7 @@ async def test_what_comes_afterwards_may_fail_too() -> None:
     async def log_in() -> str:
         return "identity 'ann' could not log in"
 
-    restoring = Restoring(
-        Reset(ResetSettings(request="POST /reset")),
-        bench.environment,
-        bench.judging,
-        bench.knowledge,
-        Whole(),
-        halted=lambda: "",
-        hear=bench.heard.append,
-        afterwards=[log_in],
-    )
-    assert await restoring.restore("now") == "identity 'ann' could not log in"
+    assert await restoring(bench, Whole(), log_in).restore("now") == "identity 'ann' could not log in"
     assert resets(bench) == []
 
 

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Iterator
 from itertools import count
 
+import msgspec
 import pytest
 
 from mutators import CATALOG
+from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
 from shadow.model import (
     Expect,
     Fate,
@@ -15,6 +17,7 @@ from shadow.model import (
     Level,
     NoReply,
     Outcome,
+    Reply,
     Request,
     Settled,
     Silence,
@@ -33,6 +36,7 @@ from tests.pipeline.conftest import (
     exchange,
     is_edited,
     reply,
+    request,
 )
 
 JSON = b'{"a": 1}'
@@ -369,3 +373,35 @@ async def test_nothing_is_kept_of_an_exchange_that_is_done(line: str) -> None:
     for index in range(3):
         await bench.conduct(exchange(line, index))
     assert bench.trials._harmful == {}
+
+
+OURS, THEIRS = (
+    CanonicalScheme(
+        SigningSettings(signature="X-Sig", canonical=("path",), keys=(SigningKey("k", secret=secret),))
+    )
+    for secret in ("aa", "bb")
+)
+DENIED = reply(401)
+
+
+@pytest.mark.parametrize(
+    ("by", "candidate", "baseline", "verdict", "refused"),
+    [
+        (THEIRS, DENIED, None, Verdict.UNDECIDED, 1),
+        (THEIRS, reply(403), DENIED, Verdict.UNDECIDED, 1),
+        (THEIRS, DENIED, reply(), Verdict.FAILED, 0),
+        (THEIRS, reply(500), None, Verdict.FAILED, 0),
+        (THEIRS, reply(), None, Verdict.PASSED, 0),
+        (OURS, DENIED, None, Verdict.FAILED, 1),
+    ],
+    ids=["nobody takes it", "neither takes it", "the baseline does", "broken", "taken", "made here"],
+)
+async def test_a_strangers_signature_that_nobody_takes_tells_nothing(
+    by: CanonicalScheme, candidate: Reply, baseline: Reply | None, verdict: Verdict, refused: int
+) -> None:
+    signed = by.sign(request("GET /v1/x"), key="k")
+    assert signed is not None
+    bench = Bench(always(candidate), always(baseline) if baseline else None, signer=OURS)
+    await bench.conduct(msgspec.structs.replace(exchange("GET /v1/x"), request=signed))
+    assert bench.verdicts == {None: verdict}
+    assert bench.judging.refused_count == refused

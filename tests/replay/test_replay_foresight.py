@@ -9,6 +9,7 @@ from shadow.replay.aim import Aim
 from shadow.replay.evidence import gather, may_tell
 from shadow.replay.evidence_text import Asked as Evidently
 from shadow.replay.foresight import Foresight
+from shadow.replay.memory import is_notable
 from shadow.replay.rewrite import rewrite
 
 TARGET = Target("candidate", "http", "shadow.test", 80)
@@ -59,7 +60,8 @@ class Asked:
         return None
 
     def note(self, text: str, kind: str | None) -> None:
-        self.noted.add((kind, text))
+        if is_notable(text, kind):
+            self.noted.add((kind, text))
 
 
 @given(REQUESTS)

@@ -128,6 +128,7 @@ async def test_a_target_that_does_not_take_the_request_is_named(outcome: Outcome
         (ResetSettings(), "has neither of command and request"),
         (ResetSettings(command=("x",), request="POST /"), "has both of command and request"),
         (ResetSettings(command=("",)), "names no program"),
+        (ResetSettings(command=("x",), batch="sesion"), "give a number of exchanges, or 'session'"),
         (ResetSettings(request="/reset"), "write it as 'POST /path'"),
         (ResetSettings(request="POST reset"), "write it as 'POST /path'"),
         (ResetSettings(request="POST /a b"), "write it as 'POST /path'"),

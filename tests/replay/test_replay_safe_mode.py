@@ -212,3 +212,9 @@ def test_it_does_not_flap(pattern: Callable[[int], bool]) -> None:
     for at in range(4000):
         watched.ask(reply() if pattern(at) else SILENT, 1, every=0.05)
     assert len(watched.told) <= 20, "200 seconds, at most one change in ten"
+
+
+def test_a_sudden_change_is_not_lost_among_all_that_was_well_before() -> None:
+    watched = Watched()
+    watched.ask(reply(0.1), 5000, every=0.001)
+    assert watched.ask(reply(2.0), 60, every=0.05) is Mode.THROTTLED

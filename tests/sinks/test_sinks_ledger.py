@@ -121,6 +121,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "state": "throttled",
         "states": [{"state": "throttled", "why": "it is slow", "at": 1700000001.25}],
         "unwritten": {"exchanges": 2},
+        "conditions": {},
     }
 
 

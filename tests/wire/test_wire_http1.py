@@ -324,3 +324,13 @@ def test_short_way_of_responses_ends_where_the_long_one_does(
         assert (found.feed(rest), found.surplus) == (expected, reader.surplus)
     else:
         assert (found, rest) == (expected, reader.surplus)
+
+
+@pytest.mark.parametrize("step", [1, 7, 100_000])
+@pytest.mark.parametrize(("count", "is_fine"), [(256, True), (257, False)])
+def test_interim_responses_are_bounded(count: int, step: int, *, is_fine: bool) -> None:
+    text = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * count + b"HTTP/1.1 204 No Content\r\n\r\n"
+    reader = ResponseReader(b"GET")
+    found = [reader.feed(text[at : at + step]) for at in range(0, len(text), step)]
+    assert (found[-1] is not None) == is_fine
+    assert reader.error == (None if is_fine else "more than 256 interim responses")
