@@ -155,6 +155,19 @@ class Orders(Protocol):
 
 _UNORDERED = frozenset({"dns", "udp"})
 """Datagrams overtake each other on the way as they like; so nobody relies on their order."""
+
+
+def has_effect(exchange: Exchange) -> bool:
+    """Whether what comes later may depend on `exchange`: then it keeps its place among all sessions."""
+    return is_write(exchange.request.method) and exchange.protocol not in _UNORDERED
+
+
+def ended_at(exchange: Exchange) -> float:
+    """When its live answer began, or its last message came, in Unix seconds."""
+    answered_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
+    return max(answered_at, exchange.messages[-1].seen_at) if exchange.messages else answered_at
+
+
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
@@ -170,15 +183,12 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method) and exchange.protocol not in _UNORDERED:
+        if has_effect(exchange):
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:
             ahead, peers = self._writes, self._reads
-        ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
-        if exchange.messages:
-            ended_at = max(ended_at, exchange.messages[-1].seen_at)
-        turn = self._last[session] = Turn(ended_at)
+        turn = self._last[session] = Turn(ended_at(exchange))
         if before is not None:
             turn.wait_for(before, until_left=True)
         for each in ahead:
