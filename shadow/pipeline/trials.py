@@ -128,7 +128,7 @@ class Trials:
             doubt = "it is signed, by a key or in a way that is not known here"
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
-        self._cuts.note(case, answers)
+        self._cuts.note(case.session, answers)
         await self._look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
             self._judging.note_write(answers, live=case.exchange.response)
@@ -180,7 +180,7 @@ class Trials:
             return "a mutant of it had been accepted before"
         if name := self._environment.lacks(originals):
             return f"nobody could log in as {name!r}"
-        if doubt := self._cuts.doubt(case):
+        if doubt := self._cuts.doubt(case.session):
             return doubt
         if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):
             return "a mutant of it may have been accepted before: its answer was cut short by us"
@@ -331,7 +331,7 @@ class Trials:
         """Where a network condition of ours broke the candidate's connection: is it still well?"""
         if not isinstance(cut, NoReply) or not is_cut(cut):
             return
-        judgement, after = await self._cuts.aftermath(case, cut)
+        judgement, after = await self._cuts.aftermath(case.exchange, case.session, cut)
         if judgement.verdict is Verdict.PASSED or after is None:
             return
         trial = Trial(
