@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from shadow.errors import TargetError, UnsafeError
-from shadow.model import Ending, Headers, NoReply, Outcome, Silence, Timing, Wire
+from shadow.model import Ending, Headers, NoReply, Outcome, Silence
 from shadow.replay._contract import Sending, Target
 from shadow.replay.connection import IDEMPOTENT, tls_context
 from shadow.replay.dialling import dial
@@ -15,8 +15,8 @@ from shadow.replay.guard import Guard
 from shadow.replay.http2_connection import Http2Connection
 from shadow.replay.http2_lanes import Lanes
 from shadow.replay.http2_stream import Stream
-from shadow.replay.http2_wire import WireConnection
-from shadow.wire.http2_answer import AnswerReader
+from shadow.replay.http2_together import complete_together
+from shadow.replay.http2_wire import say_wire
 from shadow.wire.http2_form import in_http2, trailers_in_http2, unsayable
 
 NO_ALPN = "the target does not take HTTP/2 by ALPN"
@@ -86,7 +86,7 @@ class Http2Transport:
         if refusal := await self._refusal(sending):
             return refusal
         if sending.wire is not None:
-            return await self._send_wire(sending, sending.wire)
+            return await say_wire(sending, sending.wire, self._dial, self.settings.body_bytes_max)
         stream = await self._try(sending)
         if self._should_retry(stream) and not self._guard.admit(sending, self.target):
             stream = await self._try(sending)
@@ -113,7 +113,7 @@ class Http2Transport:
             else:
                 streams[at] = Stream(sending, self.settings.body_bytes_max, loop.time())
         if streams:
-            await self._complete_together(list(streams.values()))
+            await self._complete(list(streams.values()))
         again = {
             at: stream
             for at, stream in streams.items()
@@ -124,7 +124,7 @@ class Http2Transport:
                 at: Stream(each.sending, self.settings.body_bytes_max, loop.time())
                 for at, each in again.items()
             }
-            await self._complete_together(list(renewed.values()))
+            await self._complete(list(renewed.values()))
             streams |= renewed
         return [outcomes[at] if at in outcomes else streams[at].outcome() for at in range(len(sendings))]
 
@@ -144,6 +144,12 @@ class Http2Transport:
         for connection in list(self._open):
             connection.abort()
             await connection.closed()
+
+    async def _complete(self, streams: list[Stream]) -> None:
+        async def reach(stream: Stream) -> Http2Connection | None:
+            return await self._reach(stream, self._connect)
+
+        await complete_together(streams, reach, self._said, ping_seconds_max=self.settings.ping_seconds_max)
 
     async def _refusal(self, sending: Sending) -> NoReply | None:
         """Why `sending` is not sent; None where it has its turn."""
@@ -248,84 +254,6 @@ class Http2Transport:
             return "" if connection.has_settings else "the target does not speak HTTP/2"
         finally:
             connection.abort()
-
-    async def _send_wire(self, sending: Sending, wire: Wire) -> Outcome:
-        loop = asyncio.get_running_loop()
-        started_at, connected_at = loop.time(), 0.0
-        reader = AnswerReader(wire.stream, max_body_bytes=self.settings.body_bytes_max)
-        connection: WireConnection | None = None
-        timed_out = False
-        try:
-            async with asyncio.timeout(sending.timeout_seconds):
-                connection = await self._dial(lambda: WireConnection(loop, reader))
-                connected_at = loop.time()
-                await connection.say(wire)
-                if wire.ending is Ending.RESET:
-                    return NoReply(Silence.RESET, "reset by us, as asked")
-                await connection.answered()
-        except TimeoutError:
-            timed_out = True
-        except UnsafeError as error:
-            return NoReply(Silence.UNSENT, str(error))
-        except (TargetError, OSError) as error:
-            return NoReply(Silence.REFUSED, str(error) or type(error).__name__)
-        finally:
-            if connection is not None:
-                connection.abort()
-                await connection.closed()
-        if connection is None:
-            return NoReply(Silence.REFUSED, "no connection within the time limit")
-        first = connection.first_byte_at
-        timing = Timing(
-            connected_at - started_at, first - started_at if first else 0.0, loop.time() - started_at
-        )
-        return connection.outcome(timing, timed_out=timed_out)
-
-    async def _complete_together(self, streams: list[Stream]) -> None:
-        """Say all streams but their ends, then the ends, and wait for the answers."""
-        timeout_seconds = max(stream.sending.timeout_seconds for stream in streams)
-        connections: list[Http2Connection] = []
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                groups = await self._held(streams, connections)
-                for connection, group in groups:
-                    connection.release(group)
-                for stream in streams:
-                    await stream.done
-        except TimeoutError:
-            for stream in streams:
-                if not stream.is_done:
-                    stream.time_out(is_connected=bool(connections))
-        finally:
-            for connection in connections:
-                connection.abort()
-
-    async def _held(
-        self, streams: list[Stream], connections: list[Http2Connection]
-    ) -> list[tuple[Http2Connection, list[Stream]]]:
-        """Connections on which all of `streams` have been said but their ends, and the peer has heard that.
-
-        There are several where the peer takes fewer streams at a time; each is added to `connections`.
-        """
-        groups: list[tuple[Http2Connection, list[Stream]]] = []
-        left = list(streams)
-        while left:
-            connection = await self._reach(left[0], self._connect)
-            if connection is None:
-                for stream in left[1:]:
-                    stream.lose(*(left[0].trouble or (Silence.REFUSED, "no connection")))
-                    stream.settle()
-                break
-            connections.append(connection)
-            await connection.settled()
-            count = max(connection.streams_max, 1)
-            group, left = left[:count], left[count:]
-            for stream in group:
-                await connection.hold(stream, *self._said(stream.sending))
-            groups.append((connection, group))
-        for connection, _ in groups:
-            await connection.answers_ping(self.settings.ping_seconds_max)
-        return groups
 
 
 def _tls_context(*, verify: bool) -> ssl.SSLContext:

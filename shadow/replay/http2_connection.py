@@ -264,13 +264,7 @@ class Http2Connection(asyncio.Protocol):
             case DataReceived():
                 self._hear_data(event)
             case ResponseReceived():
-                if stream := self._streams.get(event.stream_id):
-                    # the library would end the connection for a length that is not the body's, 304's too
-                    self._h2.streams[event.stream_id]._expected_content_length = None  # noqa: SLF001
-                    stream.begin_answer(_fields(event.headers), self.loop.time())
-                    if stream.fault:
-                        self._cancel(stream)
-                        self._finish(stream)
+                self._hear_head(event)
             case TrailersReceived():
                 if stream := self._streams.get(event.stream_id):
                     stream.add_trailers(_fields(event.headers))
@@ -286,6 +280,18 @@ class Http2Connection(asyncio.Protocol):
                     self._pongs.pop(0).set_result(None)
             case _:
                 pass
+
+    def _hear_head(self, event: ResponseReceived) -> None:
+        stream = self._streams.get(event.stream_id)
+        if stream is None:
+            return
+        if state := self._h2.streams.get(event.stream_id):
+            # the library would end the connection for a length that is not the body's, 304's too
+            state._expected_content_length = None  # noqa: SLF001
+        stream.begin_answer(_fields(event.headers), self.loop.time())
+        if stream.fault:
+            self._cancel(stream)
+            self._finish(stream)
 
     def _hear_data(self, event: DataReceived) -> None:
         if event.flow_controlled_length:

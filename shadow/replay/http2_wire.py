@@ -4,10 +4,16 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 from typing import cast
 
+from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, NoReply, Outcome, Reply, Silence, Timing, Wire
+from shadow.replay._contract import Sending
 from shadow.wire.http2_answer import AnswerReader
+
+type Dial = Callable[[Callable[[], WireConnection]], Awaitable[WireConnection]]
+"""Connects what is made to the target. Raises OSError, TargetError or UnsafeError."""
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
 
@@ -120,3 +126,35 @@ class WireConnection(asyncio.Protocol):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._settled)
+
+
+async def say_wire(sending: Sending, wire: Wire, dial: Dial, body_bytes_max: int) -> Outcome:
+    """What came back to `wire` on a connection of its own, which is closed afterwards."""
+    loop = asyncio.get_running_loop()
+    started_at, connected_at = loop.time(), 0.0
+    reader = AnswerReader(wire.stream, max_body_bytes=body_bytes_max)
+    connection: WireConnection | None = None
+    timed_out = False
+    try:
+        async with asyncio.timeout(sending.timeout_seconds):
+            connection = await dial(lambda: WireConnection(loop, reader))
+            connected_at = loop.time()
+            await connection.say(wire)
+            if wire.ending is Ending.RESET:
+                return NoReply(Silence.RESET, "reset by us, as asked")
+            await connection.answered()
+    except TimeoutError:
+        timed_out = True
+    except UnsafeError as error:
+        return NoReply(Silence.UNSENT, str(error))
+    except (TargetError, OSError) as error:
+        return NoReply(Silence.REFUSED, str(error) or type(error).__name__)
+    finally:
+        if connection is not None:
+            connection.abort()
+            await connection.closed()
+    if connection is None:
+        return NoReply(Silence.REFUSED, "no connection within the time limit")
+    first = max(connection.first_byte_at, connected_at) - started_at if connection.first_byte_at else 0.0
+    timing = Timing(connected_at - started_at, first, loop.time() - started_at)
+    return connection.outcome(timing, timed_out=timed_out)
