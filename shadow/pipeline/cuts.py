@@ -91,13 +91,14 @@ class Cuts:
 
 
 def _is_told_once(exchange: Exchange) -> bool:
-    """Whether it may have been acted on, and so is not said again to see how the candidate does."""
+    """Whether it may have been acted on, and so is not said again to see how the candidate does; or cannot be
+    said again over HTTP/1.1."""
     match exchange.protocol:
         case "dns":
             return not all(map(is_query, exchange.messages[:1]))
         case "tcp" | "udp":
             return True
-    return may_write(exchange.request)
+    return may_write(exchange.request) or bool(exchange.seen_over)
 
 
 def _knock(ready: Ready) -> Ready:
