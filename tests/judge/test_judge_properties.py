@@ -3,7 +3,7 @@
 import json
 
 import msgspec
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from comparators import compare
@@ -107,9 +107,16 @@ def test_any_evidence_has_a_verdict_with_a_reason(evidence: Evidence) -> None:
 
 
 @given(evidences)
+def test_what_our_own_conditions_cut_is_never_held_against_the_candidate(evidence: Evidence) -> None:
+    if evidence.is_cut:
+        assert judge(evidence).verdict is Verdict.UNDECIDED
+
+
+@given(evidences)
 def test_a_broken_answer_to_a_sound_control_never_passes_unless_silence_may_be_meant(
     evidence: Evidence,
 ) -> None:
+    assume(not evidence.is_cut)
     is_sound = classify(evidence.control) in (AnswerClass.SUCCESS, AnswerClass.REJECTED)
     is_judged_alone = evidence.expect is not Expect.ONCE and evidence.level not in (
         Level.FRAMING,
