@@ -22,7 +22,8 @@ RUN_FIELD = b"Shadow-Run"
 TRIAL_FIELD = b"Shadow-Trial"
 RESOLVE_TIMEOUT_SECONDS = 5.0
 KILL_FILE_POLL_SECONDS = 0.1
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # RFC 6052 §2.1: the last 32 bits are an IPv4 address
+NAT64 = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48")))
+"""RFC 6052 §2.1 and RFC 8215: the last 32 bits are an IPv4 address, as a /96 has them."""
 
 type Ip = IPv4Address | IPv6Address
 type Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
@@ -346,7 +347,9 @@ def _plain(ip: Ip) -> Ip:
     if inner is not None:
         return inner
     number = int(ip)
-    if ip in NAT64 or 1 < number < 2**32:  # the latter: IPv4-compatible, RFC 4291 §2.5.5.1
+    if (
+        any(ip in network for network in NAT64) or 1 < number < 2**32
+    ):  # the latter: IPv4-compatible, RFC 4291 §2.5.5.1
         return IPv4Address(number & 0xFFFFFFFF)
     return IPv6Address(number)
 

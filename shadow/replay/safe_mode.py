@@ -15,8 +15,8 @@ from shadow.replay.usual import Usual
 
 _WELL = 0.5
 """Of either limit: below this share of it a target is well again. What lies between changes nothing."""
-_LATEST = 100
-"""So many originals at most are looked at: among more, a sudden change would be lost for too long."""
+_LATEST = 2
+"""So many times the samples that are needed are looked at: among more, a change would show too late."""
 _FEW = 3
 """Originals that tell enough where few are sent: to get better, and to give up."""
 _TOO_MANY_REQUESTS = 429
@@ -54,7 +54,7 @@ class SafeModeSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     slow_seconds: Seconds = 0.25
     """A rise of less than this is never too slow."""
     window_seconds: Seconds = 30.0
-    """So far back is looked, at the latest hundred originals."""
+    """So far back is looked, and at no more than twice `samples_min` originals."""
     samples_min: Annotated[int, Meta(ge=1)] = 20
     """Originals in the window before anything is concluded from them."""
     hold_seconds: Seconds = 10.0
@@ -147,7 +147,7 @@ class _View:
 
     def __init__(self, settings: SafeModeSettings) -> None:
         self._settings = settings
-        self._samples: deque[_Sample] = deque(maxlen=max(_LATEST, settings.samples_min))
+        self._samples: deque[_Sample] = deque(maxlen=max(_LATEST * settings.samples_min, _FEW))
         self._usual = Usual()
 
     def add(

@@ -37,7 +37,9 @@ async def check_live(settings: Settings) -> None:
     live = parse_live(settings.live)
     try:
         own = (settings.listen, settings.admin)
-        await Guard(GuardSettings(live=tuple(each for each in own if each)), [live]).check()
+        await Guard(
+            GuardSettings(live=tuple(each for each in own if each and not each.endswith(":0"))), [live]
+        ).check()
     except UnsafeError as error:
         raise UnsafeError(
             f"--live {settings.live!r} is the tap's own --listen {settings.listen!r} or --admin:"

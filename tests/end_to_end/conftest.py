@@ -185,6 +185,9 @@ class Running:
         """Ctrl-C."""
         self._process.send_signal(signal.SIGINT)
 
+    def send_signal(self, name: signal.Signals) -> None:
+        self._process.send_signal(name)
+
     async def end(self) -> int:
         """Ctrl-C, and the exit code."""
         self.interrupt()

@@ -89,6 +89,28 @@ async def test_a_killed_pipeline_is_not_noticed_by_clients_and_comes_back(
     assert ledger(proxy.out)["captured"] == len(client.statuses)
 
 
+@pytest.mark.parametrize("switch", ["signal", "admin"])
+async def test_a_kill_switch_stops_all_but_live_traffic(tmp_path: Path, opened: Opened, switch: str) -> None:
+    live, candidate = await opened(), await opened()
+    arguments = (*ONLY_ORIGINALS, "--admin", "127.0.0.1:0")
+    async with proxying(tmp_path, live=live, candidate=candidate, arguments=arguments) as proxy:
+        client = Client(proxy)
+        await client.get("/items/1")
+        await candidate.until(lambda shop: len(shop.seen) == 1)
+        if switch == "signal":
+            proxy.send_signal(signal.SIGUSR1)
+        else:
+            url = proxy.told.partition("admin at ")[2].split()[0]
+            async with aiohttp.ClientSession() as session, session.post(f"{url}/stop") as response:
+                assert (await response.json())["state"] == "stopping"
+        await proxy.until("a safety rule stopped the pipeline; live traffic goes on")
+        await client.get(*["/items/2"] * 20)
+        assert await proxy.end() == 3, proxy.told
+    assert set(client.statuses) == {200}
+    assert len(live.seen) == 21
+    assert len(candidate.seen) == 1
+
+
 async def test_a_candidate_that_starts_late_is_taken_up(tmp_path: Path, opened: Opened) -> None:
     live, candidate = await opened(), Shop("no price")
     async with serving(Shop()) as first:

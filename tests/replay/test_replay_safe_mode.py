@@ -217,4 +217,4 @@ def test_it_does_not_flap(pattern: Callable[[int], bool]) -> None:
 def test_a_sudden_change_is_not_lost_among_all_that_was_well_before() -> None:
     watched = Watched()
     watched.ask(reply(0.1), 5000, every=0.001)
-    assert watched.ask(reply(2.0), 60, every=0.05) is Mode.THROTTLED
+    assert watched.ask(reply(2.0), 25, every=0.15) is Mode.THROTTLED

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from shadow.errors import TargetError, UnsafeError
 from shadow.model import Message, Request, Silence
 from shadow.replay._contract import Sending, Target
 from shadow.replay.guard import Guard, GuardSettings
@@ -42,6 +43,13 @@ CARRIERS = {
     ("udp", "udp"): talk("udp", b"hi"),
     ("dns", "dns"): talk("dns", QUERY),
 }
+
+
+ADDRESSES = [
+    *("127.0.0.1", "127.0.0.2", "::ffff:127.0.0.1", "::127.0.0.1", "2002:7f00:1::", "64:ff9b::7f00:1"),
+    *("64:ff9b:1::7f00:1", "0.0.0.0", "::", "::1"),
+]
+"""All of them are, or lead to, this machine."""
 
 
 class Live(asyncio.DatagramProtocol):
@@ -85,19 +93,7 @@ class Names:
 
 
 @pytest.mark.parametrize("carrier", CARRIERS, ids=" ".join)
-@pytest.mark.parametrize(
-    "address",
-    [
-        "127.0.0.1",
-        "::ffff:127.0.0.1",
-        "::127.0.0.1",
-        "2002:7f00:1::",
-        "64:ff9b::7f00:1",
-        "0.0.0.0",
-        "::",
-        "::1",
-    ],
-)
+@pytest.mark.parametrize("address", ADDRESSES)
 async def test_a_name_that_leads_to_the_live_service_after_the_check_gets_nothing(
     carrier: tuple[str, str], address: str
 ) -> None:
@@ -171,3 +167,27 @@ async def test_no_answer_says_where_to_connect(serve: Serve, name: str) -> None:
             assert sum(peer.count for peer in server.peers) == 2
             await transport.close()
         assert live.met == 0
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *(
+            "127.0.0.1",
+            "127.1",
+            "2130706433",
+            "0x7f.1",
+            "0x7f000001",
+            "0177.0.0.1",
+            "127.0.0.1.",
+            "127.8.8.8",
+        ),
+        *("localhost", "LOCALHOST", "localhost.", "::1", "::ffff:127.0.0.1", "0.0.0.0", "0", "::"),
+    ],
+)
+@pytest.mark.parametrize("live", ["http://127.0.0.1:8000", "localhost:8000", "[::1]:8000", "0.0.0.0:8000"])
+async def test_no_spelling_of_this_machine_gets_past_the_guard(host: str, live: str) -> None:
+    """With the system's own resolver; what it cannot resolve cannot be connected to either."""
+    target = Target("candidate", "http", host, 8000)
+    with pytest.raises((UnsafeError, TargetError)):
+        await Guard(GuardSettings(live=(live,)), [target]).check()
