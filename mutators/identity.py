@@ -159,7 +159,7 @@ def _others(known: Known) -> Iterator[Identity]:
         is_alike = (
             owner is not None and who.role == owner.role and who.tenant == owner.tenant and who.role != ""
         )
-        if not is_anonymous(who) and who != owner and not is_alike:
+        if (who.key or who.headers or who.query) and who != owner and not is_alike:
             yield who
 
 

@@ -1,6 +1,7 @@
 """HTTP Message Signatures (RFC 9421): Signature-Input and Signature, with Content-Digest (RFC 9530)."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from math import isfinite
 from typing import NamedTuple
 
@@ -26,6 +27,7 @@ _PLACES = {
     "signature": "Signature",
 }
 _TIMES = (b"created", b"expires")
+_MAX_KNOWN = 256
 
 
 class _Labelled(NamedTuple):
@@ -61,6 +63,8 @@ class MessageScheme:
         self._ring = Keyring(settings.keys, loaded(settings.keys, secrets or {}, is_text=True))
         self._url_scheme = settings.url_scheme or url_scheme
         self._label = settings.label.encode()
+        self._labelled = lru_cache(maxsize=_MAX_KNOWN)(_labelled)
+        """One request is asked about many times over."""
         self._components = tuple(Item(name.lower().encode()) for name in settings.components)
 
     def key_id(self, request: Request) -> str | None:
@@ -90,7 +94,7 @@ class MessageScheme:
         if first is None:
             return None
         if part == "signature":
-            return first.signature.strip(b":") if len(list(_labelled(request))) == 1 else None
+            return first.signature.strip(b":") if len(self._all(request)) == 1 else None
         if part == "timestamp":
             at = first.time()
             return None if at is None else b"%d" % at
@@ -131,7 +135,7 @@ class MessageScheme:
         stated = first.time()
         moved = 0 if at is None or stated is None else int(at) - stated
         request = with_digest(request)
-        for each in list(_labelled(request)):
+        for each in self._all(request):
             own = signing if each.label == first.label else self._key_of(request, each)
             if own is not None and self._ring.key(own) is not None:
                 request = self._signed(request, each, own, moved, nonce)
@@ -179,9 +183,14 @@ class MessageScheme:
                 return b"%d" % (int(parameter.raw) + moved)
         return parameter.raw
 
+    def _all(self, request: Request) -> tuple[_Labelled, ...]:
+        """The request's signatures, in the order of Signature-Input."""
+        inputs = b", ".join(fields(request.headers, b"signature-input"))
+        return self._labelled(inputs, b", ".join(fields(request.headers, b"signature"))) if inputs else ()
+
     def _first(self, request: Request) -> _Labelled | None:
         """The signature that speaks for the request: the first whose key is configured, or else the first."""
-        found = list(_labelled(request))
+        found = self._all(request)
         of_ours = (each for each in found if self._key_of(request, each) in self._ring.ids)
         return next(of_ours, found[0] if found else None)
 
@@ -210,16 +219,15 @@ class MessageScheme:
         return (self._url_scheme, "https" if self._url_scheme == "http" else "http")
 
 
-def _labelled(request: Request) -> Iterator[_Labelled]:
-    """The request's signatures, in the order of Signature-Input."""
-    inputs = b", ".join(fields(request.headers, b"signature-input"))
-    if not inputs:
-        return
-    signatures = dictionary(b", ".join(fields(request.headers, b"signature")))
-    for label, text in dictionary(inputs).items():
-        covered = inner_list(text)
-        if covered is not None and label in signatures:
-            yield _Labelled(label, covered, signatures[label])
+def _labelled(inputs: bytes, values: bytes) -> tuple[_Labelled, ...]:
+    """The signatures of the two fields, in the order of the first."""
+    signatures = dictionary(values)
+    read = ((label, inner_list(text)) for label, text in dictionary(inputs).items())
+    return tuple(
+        _Labelled(label, covered, signatures[label])
+        for label, covered in read
+        if covered is not None and label in signatures
+    )
 
 
 def _with(request: Request, made: _Labelled) -> Request:

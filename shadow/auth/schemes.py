@@ -54,6 +54,7 @@ class Schemes:
         have to be guessed."""
         self._schemes = schemes
         self._begins = begins
+        self._marks = tuple(_mark(scheme) for scheme in schemes)
 
     def key_id(self, request: Request) -> str | None:
         scheme = self._of(request)
@@ -122,10 +123,22 @@ class Schemes:
         return request
 
     def _of(self, request: Request) -> Signs | None:
-        return next((scheme for scheme in self._schemes if scheme.key_id(request) is not None), None)
+        names = {name.lower() for name, _ in request.headers}
+        for scheme, mark in zip(self._schemes, self._marks, strict=True):
+            if (mark is None or mark in names) and scheme.key_id(request) is not None:
+                return scheme
+        return None
 
     def _with(self, key: str) -> Signs | None:
         return next((s for s in self._schemes if key in (*s.keys(), *s.revoked_keys())), None)
+
+
+def _mark(scheme: Signs) -> bytes | None:
+    """The field without which the scheme knows no request, in lower case; None where there is no such one."""
+    if isinstance(scheme, SigV4Scheme):
+        return None  # it may all stand in the query
+    place = scheme.places().get("signature", "authorization")
+    return None if place.startswith("query:") else place.lower().encode("latin-1")
 
 
 def signer_of(

@@ -1,7 +1,7 @@
 """What identities hold at one target: credentials that logins gave, renewed in time and where refused."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -23,17 +23,10 @@ from shadow.model import (
     Signs,
     StateChanged,
 )
+from shadow.pipeline.held import RENEWAL_SECONDS, Held
 
-_MARGIN_SECONDS = 30.0
-_MARGIN_SHARE = 0.25
-"""So long before its end a credential is renewed, or for this share of its life, whichever is less."""
 _RETRY_SECONDS = 15.0
 """After a login that failed, the next is tried this much later."""
-_RENEWAL_SECONDS = (0.1, 64.0)
-"""After a refusal, the next login for the same reason: at least this much later, twice as much each time that
-a new credential was refused too, at most so much."""
-_MAX_VALUES = 64
-"""Of one identity; the oldest are forgotten."""
 _MAX_STALE = 10_000
 _UNAUTHORIZED = 401
 
@@ -68,7 +61,7 @@ class Logins:
         self._signer = signer
         self._clock = clock
         self._hear = hear
-        self._held = {name: _Held(login) for name, login in logins.items()}
+        self._held = {name: Held(login) for name, login in logins.items()}
         self._paths = {(each.request.method, path_of(each.request.target)) for each in logins.values()}
         self._stale: dict[bytes, None] = {}
         """Recorded credentials whose counterpart here was refused."""
@@ -185,12 +178,12 @@ class Logins:
         if held is None or not isinstance(outcome, Reply):
             return
         is_refused = outcome.response.status == _UNAUTHORIZED
-        least, most = _RENEWAL_SECONDS
+        least, most = RENEWAL_SECONDS
         held.pause_seconds = min(most, held.pause_seconds * 2) if is_refused else least
 
     def _note_accepted(self, request: Request, outcome: Outcome) -> None:
         """A credential that is taken now was not refused for good before."""
-        least = _RENEWAL_SECONDS[0]
+        least = RENEWAL_SECONDS[0]
         if isinstance(outcome, Reply) and any(held.pause_seconds > least for held in self._held.values()):
             held = self._held.get(self._holder(request) or "")
             if held is not None and held.grant is not None and self._bears(request, held.grant):
@@ -213,7 +206,7 @@ class Logins:
             names = (name for name, held in self._held.items() if is_login(held.login, request))
             yield from list(names)[:1]
 
-    async def _log_in(self, name: str, held: "_Held", ask: Ask, *, is_refused: bool = False) -> None:
+    async def _log_in(self, name: str, held: Held, ask: Ask, *, is_refused: bool = False) -> None:
         """Have a new credential, unless somebody got one meanwhile or it is too early for another try."""
         before = held.grant
         async with held.lock:
@@ -221,7 +214,7 @@ class Logins:
             if held.grant is not before or now < held.retry_at:
                 return
             if is_refused and now < held.renewal_at:
-                if held.pause_seconds > _RENEWAL_SECONDS[0]:
+                if held.pause_seconds > RENEWAL_SECONDS[0]:
                     return
                 await asyncio.sleep(held.renewal_at - now)
             if is_refused:
@@ -237,7 +230,7 @@ class Logins:
                 self._hear(SecretTaken(value))
             self._rebuild()
 
-    def _tell(self, name: str, held: "_Held", why: str) -> None:
+    def _tell(self, name: str, held: Held, why: str) -> None:
         """Tell a failure, once until it was mended."""
         asked = held.login.request
         path = path_of(asked.target).decode("latin-1")
@@ -294,70 +287,8 @@ class Logins:
             yield from (value for _, value in query_pairs(request.target))
 
 
-class _Held:
-    """What one identity that logs in has."""
-
-    def __init__(self, login: Login) -> None:
-        self.login = login
-        self.grant: Grant | None = None
-        self.trouble = ""
-        """Why the latest login failed; empty where it did not."""
-        self.lock = asyncio.Lock()
-        self.retry_at = 0.0
-        self.renewal_at = 0.0
-        self.pause_seconds = _RENEWAL_SECONDS[0]
-        self.names: frozenset[bytes] = frozenset()
-        self.parameters: frozenset[bytes] = frozenset()
-        self.ours: dict[bytes, None] = {}
-        """Values that this target gave, oldest first."""
-        self._values: dict[bytes, None] = {}
-        """Those, and what live gave."""
-        self._due_at: float | None = None
-
-    def is_due(self, now: float) -> bool:
-        """Whether the credential is to be renewed."""
-        return self._due_at is not None and now >= self._due_at
-
-    def take(self, grant: Grant, now: float) -> None:
-        self.grant, self.trouble = grant, ""
-        self.names = frozenset(name.lower() for name, _ in grant.headers) - {b"authorization", b"cookie"}
-        self.parameters = frozenset(name for name, _ in grant.query)
-        life = None if grant.expires_at is None else grant.expires_at - now
-        is_known = life is not None and life > 0  # a clock that is far off says nothing
-        self._due_at = now + life - min(_MARGIN_SECONDS, life * _MARGIN_SHARE) if life and is_known else None
-        self.remember(grant.values, is_ours=True)
-
-    def remember(self, values: Iterable[bytes], *, is_ours: bool) -> None:
-        for store in (self._values, self.ours) if is_ours else (self._values,):
-            store.update(dict.fromkeys(values))
-            while len(store) > _MAX_VALUES:
-                del store[next(iter(store))]
-
-    def dress(self, who: Identity) -> Identity:
-        """The identity with its credential of now."""
-        if self.grant is None:
-            return msgspec.structs.replace(who, tokens=tuple(self._values))
-        return msgspec.structs.replace(
-            who,
-            headers=_over(who.headers, self.grant.headers),
-            query=who.query + self.grant.query,
-            tokens=tuple(self._values),
-        )
-
-
 def _given(login: Login, outcome: Outcome, now: float) -> Grant | str:
     if not isinstance(outcome, Reply):
         return f"was not answered ({outcome.why.replace('_', ' ')})"
     body = entity(outcome.response)
     return granted(login, outcome.response, body or b"", now)
-
-
-def _over(
-    below: tuple[tuple[bytes, bytes], ...], above: tuple[tuple[bytes, bytes], ...]
-) -> tuple[tuple[bytes, bytes], ...]:
-    """Fields of both, those of `above` in place of the same names; cookies are joined."""
-    taken = {name.lower() for name, _ in above}
-    crumbs = [value for name, value in (*below, *above) if name.lower() == b"cookie"]
-    kept = [line for line in below if line[0].lower() not in taken | {b"cookie"}]
-    kept += [line for line in above if line[0].lower() != b"cookie"]
-    return (*kept, *(((b"Cookie", b"; ".join(crumbs)),) if crumbs else ()))

@@ -421,3 +421,22 @@ async def test_a_login_that_is_cancelled_holds_up_nobody(who: int) -> None:
     assert tasks[1 - who].result() == []
     assert service.count in (1, 2)
     assert await service.ask(OF_ANN) == (200, "ann")
+
+
+async def test_after_a_reset_everybody_logs_in_anew() -> None:
+    service = Service(ANN)
+    await service.link.log_in()
+    assert await service.link.log_in() == []
+    assert service.count == 1
+    service.tokens.clear()
+    assert await service.link.log_in(is_anew=True) == []
+    assert service.count == 2
+    assert await service.ask(OF_ANN) == (200, "ann")
+    assert service.parcels.count(Parcel.PROBE) == 2
+
+
+async def test_a_probe_of_an_identity_bears_what_it_was_granted_here() -> None:
+    service = Service(ANN)
+    await service.link.log_in()
+    ready = service.link.own(Request(b"GET", b"/x"), ANN)
+    assert await service.send(ready) == (200, "ann")
