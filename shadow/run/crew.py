@@ -31,7 +31,7 @@ _HUNG_SECONDS = 60.0
 """A worker says several times a second that it lives; nothing that it does may hold it up for so long."""
 _STOP_SECONDS = 10.0
 """How long workers may take to end once they are to stop; they give what is under way two seconds."""
-_AT_ONCE = 32
+_AT_ONCE = 64
 """So many exchanges are read before workers are heard again."""
 _EMPTY = Tally()
 

@@ -28,7 +28,7 @@ from shadow.run.lessons import Lesson
 from shadow.sinks.ledger import is_unsent
 from shadow.taps.jsonl import encode
 
-_TELL_SECONDS = 0.02
+_TELL_SECONDS = 0.05
 """So long words are collected; whoever waits for one is told at once."""
 
 
