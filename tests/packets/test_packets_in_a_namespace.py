@@ -54,7 +54,7 @@ def test_the_packet_that_a_nameserver_dies_of_is_found(tmp_path: Path) -> None:
     server.write_text(NAMESERVER)
     start, out = f"{sys.executable} {server}", tmp_path / "out"
     ended = in_namespace(
-        f"{start} 5300 2>/dev/null & pids=$!; {start} 5301 careful & pids=\"$pids $!\"\n"
+        f'{start} 5300 2>/dev/null & pids=$!; {start} 5301 careful & pids="$pids $!"\n'
         f"{sys.executable} -c 'import tests.packets.test_packets_in_a_namespace as t; t.wait(5300, 5301)'\n"
         f"{sys.executable} -m shadow packets --candidate dns://127.0.0.1:5300"
         f" --baseline dns://127.0.0.1:5301 --restart '{start} 5300' --packets 120 --rate 2000 --out {out}"
