@@ -22,7 +22,8 @@ http {{
   access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p;
   fastcgi_temp_path {folder}/f; uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s;
   keepalive_requests 1000000000;
-  server {{ listen 127.0.0.1:{port}; location / {{ default_type application/json; return 200 '{body}'; }}
+  server {{ listen 127.0.0.1:{port}{protocol};
+    location / {{ default_type application/json; return 200 '{body}'; }}
     location /files/ {{ alias {files}/; }} }}
 }}
 """
@@ -45,17 +46,19 @@ def tool(name: str) -> str:
 
 
 @contextmanager
-def nginx(body: str, *, files: Path | None = None) -> Iterator[int]:
+def nginx(body: str, *, files: Path | None = None, protocol: str = "") -> Iterator[int]:
     """The port of an nginx with one worker that answers everything with `body`, JSON without quotes ``'``.
 
-    What is in the folder `files` it serves below ``/files/``.
+    What is in the folder `files` it serves below ``/files/``. `protocol` is ``"http2"`` for that alone.
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         settings = Path(folder) / "nginx.conf"
         user = "user root;" if os.geteuid() == 0 else ""  # else it may not read what is root's
         settings.write_text(
-            _NGINX.format(folder=folder, port=port, body=body, user=user, files=files or folder)
+            _NGINX.format(
+                folder=folder, port=port, body=body, user=user, files=files or folder, protocol=f" {protocol}"
+            )
         )
         with running([tool("nginx"), "-p", folder, "-c", str(settings)]):
             until(lambda: listens(port))

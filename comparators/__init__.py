@@ -10,6 +10,7 @@ from comparators.binary_body import binary_body
 from comparators.dns_answer import dns_answer
 from comparators.event_stream import event_stream
 from comparators.form_body import form_body
+from comparators.grpc_body import grpc_body
 from comparators.headers import NOT_COMPARED, headers
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
@@ -19,6 +20,7 @@ from comparators.status import completeness, status
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
 from shadow.model import Change, Difference, Reply, Response, field
+from shadow.wire.grpc_status import with_trailers
 
 __all__ = [
     "CATALOG",
@@ -42,6 +44,7 @@ CATALOG: tuple[Comparator, ...] = (
     event_stream,
     xml_body,
     form_body,
+    grpc_body,
     text_body,
     binary_body,
 )
@@ -60,6 +63,7 @@ _OF_BODY = {
     Content.EVENTS: event_stream,
     Content.XML: xml_body,
     Content.FORM: form_body,
+    Content.GRPC: grpc_body,
     Content.TEXT: text_body,
     Content.BINARY: binary_body,
 }
@@ -72,6 +76,7 @@ def compare(control: Response, other: Response) -> tuple[Difference, ...]:
     """
     if control.body == other.body and _differ_by_chance(control, other):
         return ()
+    control, other = with_trailers(control), with_trailers(other)
     found = [difference for member in _OF_HEAD for difference in member(control, other)]
     if control.is_complete and other.is_complete and not _has_same_body(control, other):
         found.extend(islice(_of_body(control, other), MAX_DIFFERENCES))

@@ -6,6 +6,7 @@ import orjson
 
 from shadow.content.entity import media_type, undone
 from shadow.model import Response
+from shadow.wire.grpc import is_grpc
 
 
 class Content(StrEnum):
@@ -17,6 +18,7 @@ class Content(StrEnum):
     EVENTS = "event stream"
     XML = "xml"
     FORM = "form"
+    GRPC = "grpc"
     TEXT = "text"
     BINARY = "binary"
 
@@ -66,6 +68,8 @@ def _kind(response: Response, body: bytes) -> Content:
     stated = media_type(response.headers).decode("latin-1")
     if kind := _BY_TYPE.get(stated):
         return kind
+    if is_grpc(response.headers):
+        return Content.GRPC
     if stated.endswith("+json"):
         return Content.JSON
     if stated.endswith("+xml"):

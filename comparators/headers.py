@@ -6,11 +6,12 @@ from collections.abc import Iterator
 from comparators import _cookies
 from comparators._bounded import bounded_pair
 from comparators._contract import comparator
-from shadow.model import Change, Difference, Headers, Response
+from shadow.model import Change, Difference, Headers, Response, without_field
+from shadow.wire.grpc_status import is_call
 
 NOT_COMPARED = frozenset(
     b"connection content-length date keep-alive proxy-connection server shadow-run shadow-trial te trailer"
-    b" transfer-encoding upgrade"
+    b" transfer-encoding upgrade grpc-accept-encoding grpc-encoding"
     b" age alt-svc cdn-loop cf-cache-status cf-ray nel report-to via x-amz-cf-id x-amz-cf-pop x-cache"
     b" x-cache-hits x-served-by x-timer".split()
 )
@@ -58,7 +59,14 @@ def headers(control: Response, other: Response) -> Iterator[Difference]:
     if control.headers != other.headers:
         yield from _compared("header", control.headers, other.headers)
     if control.trailers != other.trailers:
-        yield from _compared("trailer", control.trailers, other.trailers)
+        yield from _compared("trailer", _trailers(control), _trailers(other))
+
+
+def _trailers(response: Response) -> Headers:
+    """Without the status of a gRPC call, which is compared as the answer's."""
+    if not is_call(response):
+        return response.trailers
+    return without_field(response.trailers, b"grpc-status")
 
 
 def _compared(part: str, left: Headers, right: Headers) -> Iterator[Difference]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from comparators._contract import comparator
 from shadow.model import Change, Difference, Response, field
+from shadow.wire.grpc_status import call_status, is_call, status_name
 
 _MAX_CUT_BYTES = 1 << 20
 """Above, it may have been our own limit that cut the body."""
@@ -11,9 +12,12 @@ _MAX_CUT_BYTES = 1 << 20
 
 @comparator
 def status(control: Response, other: Response) -> Iterator[Difference]:
-    """The status code is the answer's meaning (RFC 9110 §15); the reason phrase has none (RFC 9112 §4)."""
-    if control.status != other.status:
-        yield Difference("status", Change.VALUE, control.status, other.status)
+    """The status code is the answer's meaning (RFC 9110 §15); the reason phrase has none (RFC 9112 §4). That
+    of a gRPC call is its own status: its HTTP status is always 200.
+    """
+    ours, theirs = _status(control), _status(other)
+    if ours is not None and theirs is not None and ours != theirs:
+        yield Difference("status", Change.VALUE, ours, theirs)
 
 
 @comparator
@@ -28,6 +32,14 @@ def completeness(control: Response, other: Response) -> Iterator[Difference]:
         yield Difference("body:end", Change.MISSING, "complete", "cut short")
     else:
         yield Difference("body:end", Change.ADDED, None, "complete")
+
+
+def _status(response: Response) -> int | str | None:
+    """None for a call that was cut before its status."""
+    if not is_call(response):
+        return response.status
+    code = call_status(response)
+    return None if code is None else status_name(code)
 
 
 def _is_endless(response: Response) -> bool:

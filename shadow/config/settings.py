@@ -87,9 +87,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     `[reset]`."""
     confirmations: AtLeastOne = 3
     """How often a suspicion is sent again before it is reported."""
-    transport: Literal["auto", "aiohttp", "raw"] = "auto"
-    """``"auto"`` takes the lean, byte-exact ``raw`` over plain TCP; over TLS aiohttp, where it can say an
-    exchange and all its mutants exactly."""
+    transport: Literal["auto", "aiohttp", "raw", "http2"] = "auto"
+    """``"auto"`` takes HTTP/2 for what was seen over it where the targets speak it; else the lean, byte-exact
+    ``raw`` over plain TCP; over TLS aiohttp, where it can say an exchange and all its mutants exactly."""
     host: Literal["target", "keep"] = "target"
     """The Host field sent: the target's own, or the recorded one."""
     condition: str | tuple[str | ConditionTable, ...] = ""

@@ -11,7 +11,7 @@ from shadow.judge.places import template
 from shadow.judge.regression import Witnesses, judge_original, regressions
 from shadow.judge.report import finding, message
 from shadow.judge.reproduce import curl
-from shadow.judge.severity import is_at_least, severity_of
+from shadow.judge.severity import is_at_least, is_breakage, severity_of
 
 __all__ = [
     "Cause",
@@ -31,6 +31,7 @@ __all__ = [
     "curl",
     "finding",
     "is_at_least",
+    "is_breakage",
     "is_cut",
     "judge",
     "judge_original",

@@ -1,8 +1,10 @@
 """What an outcome amounts to: outcomes of one class count as the same."""
 
+from shadow.judge.grpc import class_of_code
 from shadow.judge.leaks import is_error_in_200
 from shadow.judge.said import class_of_dns, class_of_websocket, words_of
 from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Silence
+from shadow.wire.grpc_status import call_status, status_name
 
 BAD = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
 """No service may answer so, whatever it was asked."""
@@ -15,11 +17,18 @@ _SILENCES: dict[Silence, AnswerClass] = {
     Silence.UNSENT: AnswerClass.DOWN,
     Silence.CUT: AnswerClass.DOWN,
 }
+_REFUSING = frozenset(
+    {"PROTOCOL_ERROR", "FLOW_CONTROL_ERROR", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL"}
+    | {"COMPRESSION_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED"}
+)
+"""Error codes that blame the request (RFC 9113 §7)."""
 _REJECTING_5XX = frozenset({501, 505})
 
 
 def classify(outcome: Outcome) -> AnswerClass:
-    """What `outcome` amounts to. A 200 whose body is a GraphQL or JSON-RPC error is a rejection."""
+    """What `outcome` amounts to. A 200 whose body is a GraphQL or JSON-RPC error is a rejection, and a gRPC
+    call's status is its own.
+    """
     if isinstance(outcome, NoReply):
         return _SILENCES[outcome.why]
     if outcome.protocol in CONVERSATIONS and outcome.response.status in (0, 101):
@@ -33,6 +42,8 @@ def classify(outcome: Outcome) -> AnswerClass:
         return AnswerClass.REJECTED
     if 300 <= status < 400:
         return AnswerClass.REDIRECT
+    if (code := call_status(outcome.response)) is not None:
+        return class_of_code(code)
     return AnswerClass.REJECTED if is_error_in_200(outcome.response) else AnswerClass.SUCCESS
 
 
@@ -47,12 +58,16 @@ def is_cut(outcome: Outcome | None) -> bool:
 
 
 def is_silent(outcome: Outcome | None) -> bool:
-    """Whether the connection ended without an answer."""
-    return isinstance(outcome, NoReply) and outcome.why in (Silence.CLOSED, Silence.RESET)
+    """Whether the connection ended without an answer. HTTP/2 says no by ending a stream, with the reason."""
+    if not isinstance(outcome, NoReply) or outcome.why not in (Silence.CLOSED, Silence.RESET):
+        return False
+    return not any(word in _REFUSING for word in outcome.detail.split()[:2])
 
 
 def status_text(outcome: Outcome) -> str:
-    """The status code, or why there is none: ``"404"``, ``"timed out"``."""
+    """The status code, or why there is none: ``"404"``, ``"13 INTERNAL"``, ``"timed out"``."""
     if isinstance(outcome, NoReply):
         return outcome.why.value.replace("_", " ")
+    if (code := call_status(outcome.response)) is not None:
+        return status_name(code)
     return words_of(outcome) or str(outcome.response.status)

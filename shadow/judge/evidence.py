@@ -4,7 +4,8 @@ import msgspec
 
 from shadow.judge.classes import is_cut
 from shadow.judge.severity import severity_of
-from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Verdict
+from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Response, Verdict
+from shadow.wire.grpc_status import RESOURCE_EXHAUSTED, call_status
 
 _THROTTLED = frozenset({429})
 
@@ -40,13 +41,17 @@ class Evidence(msgspec.Struct, frozen=True):
     def is_throttled(self) -> bool:
         """Whether a rate limit answered in place of the service, so that answers cannot be compared."""
         outcomes = (self.answer, self.control, self.baseline_answer, self.baseline_control)
-        return any(isinstance(each, Reply) and each.response.status in _THROTTLED for each in outcomes)
+        return any(isinstance(each, Reply) and _is_throttled(each.response) for each in outcomes)
 
     @property
     def is_cut(self) -> bool:
         """Whether a network condition of our own cut any of the answers that are judged."""
         outcomes = (self.answer, self.control, self.baseline_answer, self.baseline_control)
         return any(map(is_cut, (*outcomes, *self.burst, *(self.baseline_burst or ()))))
+
+
+def _is_throttled(response: Response) -> bool:
+    return response.status in _THROTTLED or call_status(response) == RESOURCE_EXHAUSTED
 
 
 def passed(why: str) -> Judgement:

@@ -12,6 +12,7 @@ from shadow.judge.places import template
 from shadow.judge.roots import Root, roots
 from shadow.judge.shapes import masked
 from shadow.model import AnswerClass, Difference, Kind, Level, NoReply, Outcome, Response, Trial
+from shadow.wire.grpc_status import call_message, call_status, status_name
 
 _BREAKAGES = frozenset({"F100", "hang", "crash"})
 _LET_IN = frozenset(
@@ -61,6 +62,9 @@ def signature(outcome: Outcome | None) -> str:
     if isinstance(outcome, NoReply):
         return outcome.why.value
     response = outcome.response
+    if (code := call_status(response)) is not None:
+        message = call_message(response).decode("utf-8", "backslashreplace")
+        return f"{status_name(code)} {_text_signature(message) if code else ''}"
     body = undone(response).body
     return f"{response.status} {_body_signature(response, body)}"
 

@@ -8,6 +8,7 @@ from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
 from shadow.model import Headers, Response
 from shadow.model.remembering import by_headers
+from shadow.wire.grpc_status import call_message, is_call
 
 _SCANNED_BYTES = 256 * 1024
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
@@ -91,4 +92,6 @@ def _is_coded(headers: Headers) -> bool:
 
 
 def _scanned(response: Response) -> bytes:
+    if is_call(response):
+        return call_message(response)[:_SCANNED_BYTES]
     return undone(response).body[:_SCANNED_BYTES]

@@ -6,7 +6,7 @@ from typing import Protocol
 
 import msgspec
 
-from shadow.judge.classes import classify, is_cut
+from shadow.judge.classes import classify, is_cut, status_text
 from shadow.judge.places import is_within, name, template
 from shadow.judge.said import words_of
 from shadow.judge.severity import severity_of
@@ -24,6 +24,7 @@ from shadow.model import (
     Silence,
     Verdict,
 )
+from shadow.wire.grpc_status import call_status
 
 _SWITCHED = 101
 
@@ -223,6 +224,8 @@ def _status(expected: Outcome, other: Outcome) -> Difference:
 def _shown(outcome: Outcome) -> int | str:
     if isinstance(outcome, NoReply):
         return outcome.why.value.replace("_", " ")
+    if call_status(outcome.response) is not None:
+        return status_text(outcome)
     return words_of(outcome) if outcome.protocol in CONVERSATIONS else outcome.response.status
 
 

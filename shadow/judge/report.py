@@ -74,7 +74,7 @@ def finding(
         baseline=message(trial.baseline),
         confirmed=confirmed,
         reproduce={
-            "curl": curl(request, origin) if request is not None and is_exact else None,
+            "curl": curl(request, origin, is_http2=trial.is_http2) if request and is_exact else None,
             "raw_base64": b64encode(trial.sent).decode(),
             "seed": trial.seed,
         }
@@ -99,6 +99,10 @@ def message(outcome: Outcome | None) -> dict[str, Any] | None:
         "headers": [[str(name, "latin-1"), str(value, "latin-1")] for name, value in response.headers],
         "body_bytes": len(response.body),
     }
+    if response.trailers:
+        shown["trailers"] = [
+            [str(name, "latin-1"), str(value, "latin-1")] for name, value in response.trailers
+        ]
     cut = body[:MAX_BODY_BYTES]
     text = _text(cut)
     shown |= {"body_base64": b64encode(cut).decode()} if text is None else {"body": text}

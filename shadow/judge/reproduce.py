@@ -3,23 +3,26 @@
 import shlex
 from base64 import b64encode
 
-from shadow.model import Request, field
+from shadow.model import Headers, Request, field, fields
+from shadow.wire.http2_form import in_http2
 
 _IMPLIED = (b"accept", b"user-agent", b"content-type", b"expect")
 """Fields that curl adds unless told otherwise; the last two only with a body."""
 
 
-def curl(request: Request, origin: str) -> str | None:
+def curl(request: Request, origin: str, *, is_http2: bool = False) -> str | None:
     """A bash command line that sends `request` to `origin` (``"http://host:port"``) as it is.
 
     Bodies that are not printable go through base64, so that every byte survives the shell. None where curl
-    cannot say the request: NUL or a line end in the head.
+    cannot say the request: NUL or a line end in the head. Over HTTP/2 what speaks of the connection is left
+    out, and a gRPC call says that it takes trailers.
     """
     head = [request.method, request.target, *(part for line in request.headers for part in line)]
     if any(byte in part for part in head for byte in b"\x00\r\n"):
         return None
-    words = [b"curl", b"-sS", b"-i", b"--http1.1", b"--globoff", b"--path-as-is", *_method(request.method)]
-    for name, value in request.headers:
+    words = [b"curl", b"-sS", b"-i", _version(origin, is_http2=is_http2), b"--globoff"]
+    words += [b"--path-as-is", *_method(request.method)]
+    for name, value in _over_http2(request) if is_http2 else request.headers:
         if not _is_curls_own(request, name, value):
             words += [b"-H", name + b": " + value if value else name + b";"]
     for name in _IMPLIED if request.body else _IMPLIED[:2]:
@@ -33,6 +36,19 @@ def curl(request: Request, origin: str) -> str | None:
         words += [b"--data-binary", b"@-"]
     words += _address(request.target, origin.encode())
     return feed + " ".join(map(_quoted, words))
+
+
+def _version(origin: str, *, is_http2: bool) -> bytes:
+    if not is_http2:
+        return b"--http1.1"
+    return b"--http2" if origin.startswith("https:") else b"--http2-prior-knowledge"
+
+
+def _over_http2(request: Request) -> Headers:
+    """The fields as curl is to be told them: the authority as Host, and no crumbs of cookies."""
+    return tuple(line for line in in_http2(request, "", joins_cookies=True) if line[0][:1] != b":") + tuple(
+        (b"Host", value) for value in fields(request.headers, b"host")
+    )
 
 
 def _method(method: bytes) -> list[bytes]:

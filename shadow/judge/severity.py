@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from shadow.model import Change, Difference, Severity
+from shadow.judge.grpc import class_of_name
+from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
     "F100": Severity.HIGH,
@@ -61,6 +62,13 @@ def of_difference(difference: Difference) -> Severity:
     return Severity.MEDIUM if is_in_head and found is Severity.HIGH else found
 
 
+def is_breakage(status: object) -> bool:
+    """Whether a status, as a difference shows it, is none that a sound service answers; silence is one."""
+    if (found := class_of_name(status)) is not None:
+        return found in (AnswerClass.BROKEN, AnswerClass.HUNG)
+    return not isinstance(status, int) or status >= 500
+
+
 def is_at_least(found: Severity, limit: Severity) -> bool:
     return _RANKS[found] >= _RANKS[limit]
 
@@ -72,4 +80,7 @@ def _is_fewer(difference: Difference) -> bool:
 
 
 def _hundreds(status: object) -> object:
+    """The class of a status: of gRPC's, what it amounts to."""
+    if (found := class_of_name(status)) is not None:
+        return found
     return status // 100 if isinstance(status, int) else status

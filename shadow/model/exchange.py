@@ -72,6 +72,8 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """What both sides of a conversation said, in order; of gRPC, the messages inside the bodies."""
     is_complete: bool = True
     """False where messages are missing: cut by a gap in the capture, or a size limit."""
+    seen_over: bytes = b""
+    """``b"HTTP/2"`` or ``b"HTTP/3"`` where the request was seen so, and was put in the form of HTTP/1.1."""
 
 
 def field(headers: Headers, name: bytes) -> bytes | None:

@@ -51,13 +51,18 @@ class Ending(StrEnum):
 
 
 class Wire(msgspec.Struct, frozen=True):
-    """A request as exact bytes, for what a `Request` cannot say. Only the raw transport can send it."""
+    """A request as exact bytes, for what a `Request` cannot say, on a connection of its own."""
 
     segments: tuple[bytes, ...]
     """Written one after the other, each flushed to the network by itself."""
     pause_seconds: float = 0.0
     """Waited between two segments."""
     ending: Ending = Ending.READ
+    protocol: str = "http1"
+    """``"http1"``, which the raw transport sends, or ``"http2"``: all that is said on a connection, with the
+    preface and the settings where there are to be any (`shadow.wire.http2_writing`)."""
+    stream: int = 1
+    """Of HTTP/2: the stream on which the answer is looked for."""
 
 
 class Edit(msgspec.Struct, frozen=True):

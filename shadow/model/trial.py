@@ -164,3 +164,5 @@ class Trial(msgspec.Struct, frozen=True):
     seed: int = 0
     has_live: bool = True
     """Whether the tap saw the live answer."""
+    is_http2: bool = False
+    """Whether it was sent over HTTP/2; `sent` has the request in the form of HTTP/1.1 all the same."""

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shadow.judge import aftermath, template
+from shadow.judge import aftermath, is_breakage, template
 from shadow.model import Change, Difference, Judgement, Parcel, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Environment
@@ -53,7 +53,8 @@ class Confirmation:
         if self._judging.is_drifted:
             rest = _beyond_drift(case, rest)
         if case.is_write and not self._may_write:
-            lasting = tuple(each for each in rest if self._is_seen_enough(case, each))
+            seen = [each for each in rest if self._is_seen_enough(case, each)]
+            lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(case, lasting)
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
@@ -179,6 +180,13 @@ class Confirmation:
         self._refuted[key] = self._refuted.get(key, 0) + 1
 
 
+def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
+    """Whether it is the length of an array of which the others name elements that came or went."""
+    return difference.change is Change.LENGTH and any(
+        each.where.startswith(f"{difference.where}[") for each in others
+    )
+
+
 def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """Those that no drift of state explains. What explains a status explains all that comes with it."""
     if any(each.where == "status" and _may_be_drift(case, each) for each in differences):
@@ -191,7 +199,7 @@ def _may_be_drift(case: Case, difference: Difference) -> bool:
     another state of a resource that this session did not make, so that telling it anew makes no fresh
     one."""
     if difference.where == "status":
-        is_broken = not isinstance(difference.right, int) or difference.right >= 500
+        is_broken = is_breakage(difference.right)
         return not is_broken and not case.is_about_own
     if difference.change in (Change.LENGTH, Change.ORDER) or difference.where.endswith("]"):
         return True

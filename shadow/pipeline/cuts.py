@@ -8,16 +8,16 @@ import msgspec
 
 from shadow.judge import classify, is_cut
 from shadow.judge.evidence import failed, passed, undecided
-from shadow.model import AnswerClass, Ending, Expect, Judgement, NoReply, Outcome, Silence, Wire
-from shadow.pipeline.case import Case
+from shadow.model import AnswerClass, Ending, Exchange, Expect, Judgement, NoReply, Outcome, Silence, Wire
 from shadow.pipeline.environment import Answers, Environment, Readies
 from shadow.pipeline.link import Ready
+from shadow.pipeline.order import may_write
 from shadow.replay.dns import is_query
 
 _SESSIONS_MAX = 65_536
 _LOOKS = 3
 _PAUSE_SECONDS = 0.1
-"""Between two looks; a process takes a moment to die."""
+"""Before each look; a process takes a moment to die."""
 _UNWELL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG, AnswerClass.DOWN})
 
 
@@ -43,20 +43,22 @@ class Cuts:
         """What is said of a candidate that was unwell each time."""
         return f"{self._times}/{self._times}"
 
-    def note(self, case: Case, answers: Answers) -> None:
+    def note(self, session: str, answers: Answers) -> None:
         """Take in an original's answers: where one was cut, nobody knows what its session has come to."""
         if is_cut(answers.candidate) or is_cut(answers.baseline):
-            self._sessions[case.session] = None
+            self._sessions[session] = None
             if len(self._sessions) > _SESSIONS_MAX:
                 self._sessions.popitem(last=False)
 
-    def doubt(self, case: Case) -> str:
+    def doubt(self, session: str) -> str:
         """Why the answers to an original tell nothing; empty where they do."""
-        if case.session in self._sessions:
+        if session in self._sessions:
             return "a network condition of ours cut an earlier request of its session"
         return ""
 
-    async def aftermath(self, case: Case, cut: Outcome) -> tuple[Judgement, Answers | None]:
+    async def aftermath(
+        self, exchange: Exchange, session: str, cut: Outcome
+    ) -> tuple[Judgement, Answers | None]:
         """Whether the candidate is well after `cut`, asked over a calm network; and what it said last.
 
         A request that reads is sent again for that. One that writes is not, for it may have been acted on:
@@ -65,38 +67,38 @@ class Cuts:
         detail = cut.detail if isinstance(cut, NoReply) else ""
         answers: Answers | None = None
         for attempt in range(self._times):
-            if attempt:
-                await self._sleep(_PAUSE_SECONDS)
-            salt = f"{case.exchange.index}:cut:{attempt}"
-            readies = self._environment.prepare(case.exchange, case.session, salt)
-            answers = await self._look(case, readies)
-            if not _is_unwell(answers.candidate, case):
+            await self._sleep(_PAUSE_SECONDS)
+            salt = f"{exchange.index}:cut:{attempt}"
+            readies = self._environment.prepare(exchange, session, salt)
+            answers = await self._look(exchange, session, readies)
+            if not _is_unwell(answers.candidate, exchange):
                 return passed("well after a network condition of ours"), answers
         assert answers is not None
-        if answers.baseline is not None and _is_unwell(answers.baseline, case):
+        if answers.baseline is not None and _is_unwell(answers.baseline, exchange):
             return undecided("candidate and baseline are unwell after a network condition of ours"), answers
         is_gone = classify(answers.candidate) is AnswerClass.DOWN
         why = f"{_shown(answers.candidate)} over a calm network, after a connection was {detail}"
         return failed("crash" if is_gone else "unhealthy", why, Expect.SURVIVE), answers
 
-    async def _look(self, case: Case, readies: Readies) -> Answers:
-        if _is_told_once(case):
+    async def _look(self, exchange: Exchange, session: str, readies: Readies) -> Answers:
+        if _is_told_once(exchange):
             readies = msgspec.structs.replace(
                 readies,
                 candidate=_knock(readies.candidate),
                 baseline=None if readies.baseline is None else _knock(readies.baseline),
             )
-        return await self._environment.look(readies, case.session)
+        return await self._environment.look(readies, session)
 
 
-def _is_told_once(case: Case) -> bool:
-    """Whether it may have been acted on, and so is not said again to see how the candidate does."""
-    match case.exchange.protocol:
+def _is_told_once(exchange: Exchange) -> bool:
+    """Whether it may have been acted on, and so is not said again to see how the candidate does; or cannot be
+    said again over HTTP/1.1."""
+    match exchange.protocol:
         case "dns":
-            return not all(map(is_query, case.exchange.messages[:1]))
+            return not all(map(is_query, exchange.messages[:1]))
         case "tcp" | "udp":
             return True
-    return case.is_write
+    return may_write(exchange.request) or bool(exchange.seen_over)
 
 
 def _knock(ready: Ready) -> Ready:
@@ -108,10 +110,10 @@ def _knock(ready: Ready) -> Ready:
     )
 
 
-def _is_unwell(outcome: Outcome, case: Case) -> bool:
-    if _is_told_once(case):
+def _is_unwell(outcome: Outcome, exchange: Exchange) -> bool:
+    if _is_told_once(exchange):
         return isinstance(outcome, NoReply) and outcome.why is Silence.REFUSED
-    live = case.exchange.response
+    live = exchange.response
     if live is not None and live.status >= 500:
         return isinstance(outcome, NoReply) and outcome.why is Silence.REFUSED
     is_silent = isinstance(outcome, NoReply) and outcome.why is not Silence.UNSENT

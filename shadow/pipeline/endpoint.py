@@ -5,6 +5,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from shadow.model import Request
+from shadow.wire.grpc import is_grpc
 
 _ID = re.compile(
     r"""\d+
@@ -30,7 +31,8 @@ class Endpoints:
     """Names endpoints ``"GET /v1/x/{id}"``; at most `limit` of them, all later ones are ``"other"``.
 
     A segment is ``{id}`` when it looks like an identifier, or once its place has shown more than `fan_out`
-    different words: a path with free text in it must not make a name of each word.
+    different words: a path with free text in it must not make a name of each word. The path of a gRPC call
+    names a method and nothing else, and stays as it is.
     """
 
     def __init__(
@@ -45,7 +47,8 @@ class Endpoints:
 
     def name(self, request: Request) -> str:
         """The endpoint of `request`; later the same may get a more general name, never a narrower one."""
-        template = self._template(path_of(request.target))
+        path = path_of(request.target)
+        template = path if is_grpc(request.headers) else self._template(path)
         name = f"{request.method.decode('latin-1')[:20]} {template}"
         if name in self._names:
             return name

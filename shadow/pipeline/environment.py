@@ -8,6 +8,7 @@ import msgspec
 
 from shadow.model import Exchange, Outcome, Parcel, Reply
 from shadow.pipeline.link import Link, MutateFor, Ready
+from shadow.pipeline.ways import Ways
 
 _DENIALS = (401, 403)
 
@@ -26,9 +27,10 @@ type Answers = Pair[Outcome]
 class Environment:
     """Sends to candidate and baseline at the same time, and waits for both."""
 
-    def __init__(self, candidate: Link, baseline: Link | None) -> None:
+    def __init__(self, candidate: Link, baseline: Link | None, ways: Ways | None = None) -> None:
         self.candidate = candidate
         self.baseline = baseline
+        self.ways = ways or Ways(self.links)
         self.sent_count = 0
         """How often both targets were asked the same."""
 
@@ -66,6 +68,10 @@ class Environment:
             if theirs is not None and self.baseline is not None and not self.baseline.can_send(theirs, name):
                 return False
         return True
+
+    def carries(self, readies: Readies, via: str) -> bool:
+        """Whether transport `via` can say this for every target."""
+        return self._says_all(via, [readies])
 
     def names_untold(self, readies: Readies) -> bool:
         """Whether the candidate's target names a live value that stands for another one at the baseline.

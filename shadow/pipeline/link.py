@@ -1,7 +1,7 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from itertools import count
 
 import msgspec
@@ -29,13 +29,15 @@ from shadow.pipeline.logins import Claim, Logins
 from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.rewording import Rewording
-from shadow.replay import Breaker, Correlation, Sending, Target, Transport
+from shadow.pipeline.ways import HTTP2, Refusal, never_refuses
+from shadow.replay import Breaker, Correlation, Sending, Synchronised, Target, Transport
 
 CALM = "calm"
 """Name of the transport that no network condition meets, where there are conditions."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
 
+_DOWN = NoReply(Silence.REFUSED, "the target is down")
 _MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
 """Conversations that may change state."""
 _OWN_LANE = "shadow"
@@ -89,6 +91,7 @@ class Link:
         timeout_seconds: float,
         stopping: asyncio.Event,
         hear: Callable[[Event], None],
+        http2_refusal: Refusal = never_refuses,
         gate: Gate | None = None,
         resumed: Callable[[], Awaitable[None]] | None = None,
         logins: Logins | None = None,
@@ -109,6 +112,7 @@ class Link:
         self._timeout_seconds = timeout_seconds
         self._stopping = stopping
         self._hear = hear
+        self._http2_refusal = http2_refusal
         self._resumed = resumed
         self._trials = count(1)
         self._is_up: bool | None = None
@@ -173,8 +177,8 @@ class Link:
 
     @property
     def carriers(self) -> Iterable[str]:
-        """Names of the transports, the preferred first."""
-        return [name for name in self._transports if name != CALM]
+        """Names of the transports of HTTP/1.1, the preferred first."""
+        return [name for name in self._transports if name not in (CALM, HTTP2)]
 
     def can_send(self, ready: Ready, via: str) -> bool:
         """Whether the transport called `via` can say `ready` exactly."""
@@ -183,14 +187,11 @@ class Link:
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
-        if (seconds := self._breaker.wait_seconds()) and not await self._is_let_through(seconds):
-            return NoReply(Silence.REFUSED, "the target is down")
-        if self._resumed is not None:
-            await self._resumed()
+        if not await self._has_turn():
+            return _DOWN
         if self.logins is None or ready.wire is not None:
             return await self._sent(ready, via, parcel, session)
-        fresh = await self.logins.fresh(ready.request, ready.claim, self._inquire)
-        ready = self._renewed(ready, fresh)
+        ready = await self._refreshed(ready)
         outcome = await self._sent(ready, via, parcel, session)
         is_plain = parcel is not Parcel.MUTANT
         other = await self.logins.renewed(
@@ -202,6 +203,13 @@ class Link:
         outcome = await self._sent(ready, via, Parcel.PROBE, session)
         self.logins.judge_renewal(ready.request, outcome)
         return outcome
+
+    async def _refreshed(self, ready: Ready) -> Ready:
+        """`ready` with credentials that have not run out."""
+        if self.logins is None or ready.wire is not None:
+            return ready
+        fresh = await self.logins.fresh(ready.request, ready.claim, self._inquire)
+        return self._renewed(ready, fresh)
 
     def _renewed(self, ready: Ready, request: Request) -> Ready:
         """`ready` with newer credentials, as `request` has them."""
@@ -216,14 +224,57 @@ class Link:
         return outcome
 
     async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
-        sending = Sending(
-            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
-        )
-        if may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE:
+        sending = self._sending(ready, session)
+        if self._may_write(ready):
             async with self._gate.passes():
                 outcome = await self._carry(sending, via, parcel)
         else:
             outcome = await self._carry(sending, via, parcel)
+        return self._noted(outcome, parcel)
+
+    async def http2_refusal(self) -> str:
+        """Why the target does not take HTTP/2; empty where it does, or where that is not known by now."""
+        return await self._http2_refusal() if HTTP2 in self._transports else "there is no transport for it"
+
+    def synchronises(self, via: str) -> bool:
+        """Whether several requests can be completed at one moment there."""
+        return isinstance(self._transports[via], Synchronised)
+
+    async def send_together(
+        self, readies: Sequence[Ready], *, via: str, parcel: Parcel, session: str
+    ) -> list[Outcome]:
+        """What came back to requests that were completed at one moment, where the transport can do that."""
+        for _ in readies:
+            if not await self._has_turn():
+                return [_DOWN] * len(readies)
+        transport = self._transports[via]
+        assert isinstance(transport, Synchronised)
+        sendings = [self._sending(await self._refreshed(ready), session) for ready in readies]
+        if any(map(self._may_write, readies)):
+            async with self._gate.passes():
+                outcomes = await transport.send_together(sendings)
+        else:
+            outcomes = await transport.send_together(sendings)
+        return [self._noted(outcome, parcel) for outcome in outcomes]
+
+    async def _has_turn(self) -> bool:
+        """Wait while the target is known to be down; False where the run is stopping meanwhile."""
+        if (seconds := self._breaker.wait_seconds()) and not await self._is_let_through(seconds):
+            return False
+        if self._resumed is not None:
+            await self._resumed()
+        return True
+
+    def _sending(self, ready: Ready, session: str) -> Sending:
+        return Sending(
+            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
+        )
+
+    def _may_write(self, ready: Ready) -> bool:
+        return may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE
+
+    def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
+        """`outcome`, told to the breaker and to the sinks."""
         self._breaker.note(outcome)
         if not self._breaker.is_up:
             self.tell(is_up=False, why=_why(outcome))

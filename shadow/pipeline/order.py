@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Protocol
 
 from shadow.model import Exchange, Headers, Request, Wire
-from shadow.model.remembering import by_headers
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
 """Methods that do not write (RFC 9110 §9.2.1, RFC 4918, and the QUERY draft)."""
@@ -23,12 +22,13 @@ def is_write(method: bytes) -> bool:
 
 
 _OVERRIDES = frozenset({b"x-http-method-override", b"x-http-method", b"x-method-override"})
+_OVERRIDE_LENGTHS = frozenset(map(len, _OVERRIDES))
 _OVERRIDE_LINE = re.compile(
     rb"\nx-(?:http-method-override|http-method|method-override)[ \t]*:", re.IGNORECASE
 )
 _PARAMETER = re.compile(rb"(?:_|%5f)method(?:%5d|\])?[\"']?\s*[=:\r]|name=[\"']?_method", re.IGNORECASE)
 """In a query, a form, JSON or multipart, as frameworks take it."""
-_START_LINE = re.compile(rb"(?:^|\n)([^\s]{1,64})[ \t]+[^\s]+[ \t]+HTTP/")
+_START_LINE = re.compile(rb"([^\s]{1,64})[ \t]+[^\s]+[ \t]+HTTP/")
 
 
 def may_write(request: Request, wire: Wire | None = None) -> bool:
@@ -46,14 +46,20 @@ def _has_parameter(text: bytes) -> bool:
     return b"method" in text.lower() and _PARAMETER.search(text) is not None
 
 
-@by_headers
 def _overrides_method(headers: Headers) -> bool:
-    return any(name.lower() in _OVERRIDES for name, _ in headers)
+    return any(len(name) in _OVERRIDE_LENGTHS and name.lower() in _OVERRIDES for name, _ in headers)
 
 
 def _bytes_may_write(sent: bytes) -> bool:
-    methods = {method.upper() for method in _START_LINE.findall(sent)}
-    return any(map(is_write, methods)) or bool(_OVERRIDE_LINE.search(sent) or _PARAMETER.search(sent))
+    # patterns are tried only where a word says that they may match: mutants may be long
+    at = sent.find(b"HTTP/")
+    while at >= 0:
+        found = _START_LINE.match(sent, sent.rfind(b"\n", 0, at) + 1)
+        if found is not None and is_write(found[1].upper()):
+            return True
+        end = sent.find(b"\n", at)
+        at = sent.find(b"HTTP/", end) if end >= 0 else -1
+    return b"method" in sent.lower() and bool(_OVERRIDE_LINE.search(sent) or _PARAMETER.search(sent))
 
 
 class Turn:
@@ -148,6 +154,19 @@ class Orders(Protocol):
 
 _UNORDERED = frozenset({"dns", "udp"})
 """Datagrams overtake each other on the way as they like; so nobody relies on their order."""
+
+
+def has_effect(exchange: Exchange) -> bool:
+    """Whether what comes later may depend on `exchange`: then it keeps its place among all sessions."""
+    return is_write(exchange.request.method) and exchange.protocol not in _UNORDERED
+
+
+def ended_at(exchange: Exchange) -> float:
+    """When its live answer began, or its last message came, in Unix seconds."""
+    answered_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
+    return max(answered_at, exchange.messages[-1].seen_at) if exchange.messages else answered_at
+
+
 _MANY = 1000
 """Reads that have been sent are forgotten by so many at a time."""
 
@@ -163,15 +182,12 @@ class Order:
     def enter(self, exchange: Exchange, session: str) -> Turn:
         """The turn of `exchange`, behind its session's previous one and all that it must not overtake."""
         before = self._last.get(session)
-        if is_write(exchange.request.method) and exchange.protocol not in _UNORDERED:
+        if has_effect(exchange):
             self._reads, self._writes = _unsent(self._reads), _unsent(self._writes)
             ahead, peers = [*self._reads, *self._writes], self._writes
         else:
             ahead, peers = self._writes, self._reads
-        ended_at = exchange.seen_at + (exchange.latency_seconds or 0.0)
-        if exchange.messages:
-            ended_at = max(ended_at, exchange.messages[-1].seen_at)
-        turn = self._last[session] = Turn(ended_at)
+        turn = self._last[session] = Turn(ended_at(exchange))
         if before is not None:
             turn.wait_for(before, until_left=True)
         for each in ahead:

@@ -385,7 +385,8 @@ class Pipeline:
         if job.turn.due_at is not None:
             self._hear(SentLate(max(time.monotonic() - job.turn.due_at, 0.0)))
         later = await self._trials.conduct(case, job.turn)
-        self._sessions.add(session, exchange, time.monotonic())
+        if later is not None:
+            self._sessions.add(session, exchange, time.monotonic())
         return later
 
     def _drop(self, job: _Job, why: str) -> None:

@@ -6,6 +6,7 @@ from shadow.model import CONVERSATIONS, Exchange
 
 _CARRIERS: dict[str, tuple[str, ...]] = {
     "http": ("http", "https"),
+    "grpc": ("http", "https"),
     "websocket": ("http", "https"),
     "tcp": ("tcp", "tls"),
     "udp": ("udp",),

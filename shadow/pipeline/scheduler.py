@@ -39,7 +39,10 @@ class Scheduler[M: Mutator | SessionMutator]:
     def __init__(self, mutators: Sequence[M], *, seed: int) -> None:
         self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
-        self._tries: dict[tuple[str, str], int] = {}
+        self._words = [each.name.encode() for each in self._mutators]
+        self._places = {each.name: at for at, each in enumerate(self._mutators)}
+        self._ranks: dict[str, _Ranks] = {}
+        """By endpoint."""
         self.on_tried: Callable[[str, str], None] | None = None
         """Told of endpoint and mutator of what is tried here, for others to `take_over`."""
 
@@ -64,22 +67,58 @@ class Scheduler[M: Mutator | SessionMutator]:
 
     def take_over(self, endpoint: str, mutator: str, count: int) -> None:
         """Count tries, made here or by another process."""
-        key = (endpoint, mutator)
-        self._tries[key] = self._tries.get(key, 0) + count
+        at = self._places.get(mutator)
+        if at is not None:
+            self._ranks_of(endpoint).add(at, count)
 
-    def _ranked(self, endpoint: str, exchange: int) -> list[M]:
-        def drawn(word: str) -> int:
-            return crc32(f"{self._seed}:{exchange}:{word}".encode())
+    def _ranked(self, endpoint: str, exchange: int) -> Iterator[M]:
+        """All mutators, from the least tried on; those of one rank are drawn only when it is their turn."""
+        start = crc32(f"{self._seed}:{exchange}:".encode())
+        ranks = self._ranks_of(endpoint)
+        given: set[int] = set()
+        for rank in sorted(ranks.members):
+            left = [at for at in ranks.members.get(rank, ()) if at not in given]
+            # of the whole text, though only its end is new
+            drawn = sorted([(crc32(self._words[at], start), at) for at in left])
+            for at in self._in_turns(drawn, start):
+                given.add(at)
+                yield self._mutators[at]
 
-        tried = [
-            (self._tries.get((endpoint, each.name), 0), drawn(each.name), each) for each in self._mutators
-        ]
-        tried.sort(key=itemgetter(0, 1))
-        places: dict[tuple[int, str], int] = {}
+    def _ranks_of(self, endpoint: str) -> "_Ranks":
+        ranks = self._ranks.get(endpoint)
+        if ranks is None:
+            ranks = self._ranks[endpoint] = _Ranks(len(self._mutators))
+        return ranks
+
+    def _in_turns(self, drawn: list[tuple[int, int]], start: int) -> list[int]:
+        """Mutators that were tried as often, in the order in which they were drawn: levels take turns."""
+        levels = {level: crc32(level.encode(), start) for level in Level}
+        places: dict[str, int] = {}
         ranked = []
-        for tries, _, mutator in tried:
-            place = places[tries, mutator.level] = places.get((tries, mutator.level), -1) + 1
+        for _, at in drawn:
+            mutator = self._mutators[at]
+            place = places[mutator.level] = places.get(mutator.level, -1) + 1
             turn = place // _PER_TURN.get(mutator.level, 1)
-            ranked.append((tries, turn, drawn(mutator.level), mutator))
-        ranked.sort(key=itemgetter(0, 1, 2))
-        return [each[3] for each in ranked]
+            ranked.append((turn, levels[mutator.level], at))
+        ranked.sort(key=itemgetter(0, 1))
+        return [each[2] for each in ranked]
+
+
+class _Ranks:
+    """How often each mutator, by its place, was tried at one endpoint."""
+
+    __slots__ = ("_tries", "members")
+
+    def __init__(self, count: int) -> None:
+        self._tries = [0] * count
+        self.members: dict[int, dict[int, None]] = {0: dict.fromkeys(range(count))}
+        """The mutators that were tried so often."""
+
+    def add(self, at: int, count: int) -> None:
+        tries = self._tries[at]
+        self._tries[at] = tries + count
+        before = self.members[tries]
+        del before[at]
+        if not before:
+            del self.members[tries]
+        self.members.setdefault(tries + count, {})[at] = None

@@ -12,8 +12,6 @@ from shadow.pipeline.order import is_write
 type Own = Callable[[Link, str, str], Ready]
 """Makes a step ready that stems from no recorded request: for a target, in a session, with a salt."""
 
-_TRANSPORT = "raw"
-"""Every step takes the transport that can say anything, so that no two steps differ by it."""
 _NOT_EDITABLE = NoReply(Silence.UNSENT, "nothing here to edit")
 
 
@@ -46,9 +44,10 @@ class Scripts:
         nothing.
         """
         scope = f"script-{next(self._runs)}"
+        ways = [await self._environment.ways.of_step(past[step.origin]) for step in script.steps]
 
         async def on(link: Link) -> list[Outcome]:
-            run = _Run(link, script, past, scope, parcel, mutate, own or {})
+            run = _Run(link, script, past, scope, parcel, mutate, ways, own or {})
             try:
                 return await run.all_steps(is_serial=is_serial)
             finally:
@@ -76,9 +75,12 @@ class _Run:
         scope: str,
         parcel: Parcel,
         mutate: MutateFor | None,
+        ways: Sequence[str],
         own: Mapping[int, Own],
     ) -> None:
+        """`ways` are the transports of the steps: those of one recorded exchange never differ by it."""
         self._link = link
+        self._ways = ways
         self._script = script
         self._past = past
         self._scope = scope
@@ -92,7 +94,7 @@ class _Run:
         while (at := len(outcomes)) < len(self._script.steps):
             burst = [at] if is_serial else self._burst(at)
             readies = [self._ready(position) for position in burst]
-            answers = await together([self._send(ready) for ready in readies])
+            answers = await self._send_burst(readies, [self._ways[position] for position in burst])
             for position, outcome in zip(burst, answers, strict=True):
                 if position in self._own:
                     continue
@@ -124,7 +126,15 @@ class _Run:
             self._sent[position] = ready
         return ready
 
-    async def _send(self, ready: Ready | None) -> Outcome:
+    async def _send_burst(self, readies: Sequence[Ready | None], ways: Sequence[str]) -> list[Outcome]:
+        """All at one moment, where one transport can do that; else side by side."""
+        given = [ready for ready in readies if ready is not None]
+        is_one = len(set(ways)) == 1 and len(given) == len(readies) > 1
+        if not is_one or not self._link.synchronises(ways[0]):
+            return await together([self._send(ready, via) for ready, via in zip(readies, ways, strict=True)])
+        return await self._link.send_together(given, via=ways[0], parcel=self._parcel, session=self._scope)
+
+    async def _send(self, ready: Ready | None, via: str) -> Outcome:
         if ready is None:
             return _NOT_EDITABLE
-        return await self._link.send(ready, via=_TRANSPORT, parcel=self._parcel, session=self._scope)
+        return await self._link.send(ready, via=via, parcel=self._parcel, session=self._scope)

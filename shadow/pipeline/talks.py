@@ -6,7 +6,7 @@ import msgspec
 
 from comparators import compare_talks
 from shadow.content.redaction import is_talk_masked
-from shadow.judge import Noise, Witness, Witnesses, classify, judge_original, template
+from shadow.judge import Noise, Witness, Witnesses, classify, is_cut, judge_original, template
 from shadow.judge.regression import Same
 from shadow.judge.said import is_clock
 from shadow.model import (
@@ -29,6 +29,7 @@ from shadow.model import (
     Trial,
     Verdict,
 )
+from shadow.pipeline.cuts import Cuts
 from shadow.pipeline.environment import Answers, Environment
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
@@ -77,6 +78,7 @@ class Talks:
         self._seed = seed
         self._hear = hear
         self._report = report
+        self._cuts = Cuts(environment)
         self._confirmed: dict[_Key, str] = {}
         self._refuted: dict[_Key, int] = {}
         self._seen: dict[tuple[str, Change], int] = {}
@@ -109,12 +111,23 @@ class Talks:
         if judgement.verdict is Verdict.FAILED:
             judgement, times = await self._confirm(exchange, session, live, answers, judgement)
         self._conclude(exchange, answers, judgement, readies.candidate, times)
+        await self._look_after_cut(exchange, session, answers, readies.candidate)
+
+    async def _look_after_cut(self, exchange: Exchange, session: str, answers: Answers, ready: Ready) -> None:
+        """Where a network condition of ours broke the candidate's connection: is it still well?"""
+        if not is_cut(answers.candidate):
+            return
+        judgement, after = await self._cuts.aftermath(exchange, session, answers.candidate)
+        if judgement.verdict is Verdict.FAILED and after is not None:
+            self._conclude(exchange, after, judgement, ready, self._cuts.all_times, Kind.NETWORK)
 
     def _settle(self, exchange: Exchange, turn: Turn, answers: Answers) -> bool:
         """Tell the exchange's fate; False when the candidate was not reached."""
         turn.is_settled = True
         candidate = answers.candidate
-        if isinstance(candidate, NoReply) and classify(candidate) is AnswerClass.DOWN:
+        is_down = isinstance(candidate, NoReply) and classify(candidate) is AnswerClass.DOWN
+        if is_down and not is_cut(candidate):
+            assert isinstance(candidate, NoReply)
             why = f"candidate {candidate.why}"
             self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
             return False
@@ -242,7 +255,13 @@ class Talks:
         return (self._endpoints.scope(exchange), *_place(difference))
 
     def _conclude(
-        self, exchange: Exchange, answers: Answers, judgement: Judgement, ready: Ready, times: str
+        self,
+        exchange: Exchange,
+        answers: Answers,
+        judgement: Judgement,
+        ready: Ready,
+        times: str,
+        kind: Kind = Kind.REGRESSION,
     ) -> None:
         """Tell the verdict, and report it where it failed for good."""
         is_failed = judgement.verdict is Verdict.FAILED
@@ -250,7 +269,7 @@ class Talks:
         trial = Trial(
             exchange.index,
             self._endpoints.name(exchange, is_handshake=is_of_handshake),
-            Kind.REGRESSION,
+            kind,
             None,
             judgement,
             answer=answers.candidate,

@@ -11,6 +11,7 @@ from shadow.model import (
     AnswerClass,
     Difference,
     Event,
+    Exchange,
     Expect,
     Fate,
     Judged,
@@ -38,6 +39,7 @@ from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.traces import Traces, Watch, is_conditional
+from shadow.pipeline.ways import HTTP2, Way
 from shadow.wire.http1 import serialise_request
 
 _HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
@@ -49,6 +51,8 @@ class Later(msgspec.Struct, frozen=True):
     case: Case
     mutants: tuple[Mutant, ...]
     original: Answers
+    via: str = "raw"
+    """The transport that carries them."""
 
 
 class Trials:
@@ -88,16 +92,23 @@ class Trials:
         for link in self._environment.links:
             link.begin_pass(number)
 
-    async def conduct(self, case: Case, turn: Turn) -> Later:
-        """Try the exchange and its mutants; `turn` is told when the original has been sent.
+    async def conduct(self, case: Case, turn: Turn) -> Later | None:
+        """Try the exchange and its mutants; `turn` is told when the original has been sent. None where the
+        targets do not speak what it was seen in.
 
         For requests that write, mutants that must be rejected go first: afterwards the state often forbids
         the request whoever asks. All others follow the original. What takes long by itself is given back,
         for `conduct_slow`.
         """
         originals = self._environment.prepare(case.exchange, case.session)
-        mutants = self._dealing.mutants(case, originals.candidate)
-        via = self._carrier(originals, mutants)
+        way = await self._way(case.exchange, originals)
+        if way.refusal:
+            turn.original_sent()
+            turn.is_settled = True
+            self._hear(Settled(case.exchange.tap, Fate.FILTERED, 1, way.refusal, case.exchange))
+            return None
+        mutants = self._dealing.mutants(case, originals.candidate, via=way.via)
+        via = way.via or self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
         watch = self._traces.watch(case) if self._traces is not None and mutants else None
@@ -117,7 +128,7 @@ class Trials:
             doubt = "it is signed, by a key or in a way that is not known here"
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
-        self._cuts.note(case, answers)
+        self._cuts.note(case.session, answers)
         await self._look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
             self._judging.note_write(answers, live=case.exchange.response)
@@ -131,7 +142,7 @@ class Trials:
                 await self._try_late(case, mutant, answers, via, watch)
         if not case.is_write:
             await self._look_after(case, answers, via)
-        return Later(case, tuple(slow), answers)
+        return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw")
 
     async def retell(self, case: Case) -> None:
         """Send what the session had asked before, as a fresh environment has not heard it."""
@@ -139,7 +150,10 @@ class Trials:
             readies = self._environment.prepare(
                 each, case.session, f"{each.index}:retold:{case.exchange.index}"
             )
-            via = self._carrier(readies, [])
+            way = await self._way(each, readies)
+            if way.refusal:
+                continue
+            via = way.via or self._environment.carrier([readies]) or "raw"
             answers = await self._send(case, readies, via, Parcel.REPEAT)
             self._environment.learn(each, answers, case.session)
 
@@ -151,10 +165,10 @@ class Trials:
             if not case.is_write:
                 salt = f"{case.exchange.index}:{mutant.mutator.name}:control"
                 controls = self._environment.prepare(case.exchange, case.session, salt)
-                control = await self._send(case, controls, "raw", Parcel.REPEAT)
-            await self._try_late(case, mutant, control, "raw")
+                control = await self._send(case, controls, later.via, Parcel.REPEAT)
+            await self._try_late(case, mutant, control, later.via)
         if not case.is_write:
-            await self._look_after(case, control, "raw")
+            await self._look_after(case, control, later.via)
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
@@ -166,7 +180,7 @@ class Trials:
             return "a mutant of it had been accepted before"
         if name := self._environment.lacks(originals):
             return f"nobody could log in as {name!r}"
-        if doubt := self._cuts.doubt(case):
+        if doubt := self._cuts.doubt(case.session):
             return doubt
         if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):
             return "a mutant of it may have been accepted before: its answer was cut short by us"
@@ -174,11 +188,10 @@ class Trials:
             return "it names what the candidate was never seen to have, though the baseline was"
         return ""
 
-    def _carrier(self, originals: Pair[Ready], mutants: list[Mutant]) -> str:
-        """One transport for all of a case, so that a control and its mutant never differ by it."""
-        if self._settings.transport != "auto":
-            return self._settings.transport
-        return self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
+    async def _way(self, exchange: Exchange, readies: Pair[Ready]) -> Way:
+        return await self._environment.ways.of(
+            exchange, is_sayable=lambda: self._environment.carries(readies, HTTP2)
+        )
 
     async def _send(self, case: Case, readies: Pair[Ready], via: str, parcel: Parcel) -> Answers:
         return await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
@@ -241,7 +254,7 @@ class Trials:
         if doubt:
             judgement = Judgement(Verdict.UNDECIDED, doubt)
             self._conclude(
-                self._original_trial(case, originals, answers, judgement), originals.candidate, None
+                self._original_trial(case, originals, answers, judgement), originals.candidate, None, via
             )
             return
         self._judging.learn(case, answers)
@@ -250,7 +263,7 @@ class Trials:
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
         trial = self._original_trial(case, originals, answers, judgement)
-        self._conclude(trial, originals.candidate, confirmed)
+        self._conclude(trial, originals.candidate, confirmed, via)
 
     async def _try_late(
         self, case: Case, mutant: Mutant, original: Answers, via: str, watch: Watch | None = None
@@ -311,14 +324,14 @@ class Trials:
         if not case.is_write and classify(answer.candidate) in _HARMFUL:
             self._harmful[case.exchange.index] = mutant, answer
         trial = _mutant_trial(case, mutant, control, answer, judgement)
-        self._conclude(trial, mutant.readies.candidate, confirmed)
+        self._conclude(trial, mutant.readies.candidate, confirmed, via)
         await self._look_after_cut(case, mutant.mutator.name, mutant.readies.candidate, answer.candidate)
 
     async def _look_after_cut(self, case: Case, mutator: str | None, ready: Ready, cut: Outcome) -> None:
         """Where a network condition of ours broke the candidate's connection: is it still well?"""
         if not isinstance(cut, NoReply) or not is_cut(cut):
             return
-        judgement, after = await self._cuts.aftermath(case, cut)
+        judgement, after = await self._cuts.aftermath(case.exchange, case.session, cut)
         if judgement.verdict is Verdict.PASSED or after is None:
             return
         trial = Trial(
@@ -336,7 +349,7 @@ class Trials:
             seed=self._settings.seed,
         )
         is_failed = judgement.verdict is Verdict.FAILED
-        self._conclude(trial, ready, Confirmed(judgement, self._cuts.all_times) if is_failed else None)
+        self._conclude(trial, ready, Confirmed(judgement, self._cuts.all_times) if is_failed else None, "")
 
     async def _look_after(self, case: Case, before: Answers, via: str) -> None:
         """Where mutants of a reading request did harm, ask it once more: is the service still well?"""
@@ -348,7 +361,7 @@ class Trials:
         if judgement.verdict is not Verdict.PASSED:
             trial = _mutant_trial(case, mutant, before, answer, judgement)
             times = Confirmed(judgement, self._confirmation.all_times)
-            self._conclude(trial, mutant.readies.candidate, times)
+            self._conclude(trial, mutant.readies.candidate, times, via)
 
     def _original_trial(
         self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
@@ -366,8 +379,10 @@ class Trials:
             has_live=case.exchange.response is not None,
         )
 
-    def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None) -> None:
+    def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None, via: str) -> None:
         """Tell the trial's verdict, and report it where it failed for good."""
+        if via == HTTP2:
+            trial = msgspec.structs.replace(trial, is_http2=True)
         if confirmed is not None:
             trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
         elif trial.judgement.verdict is Verdict.FAILED:

@@ -1,6 +1,6 @@
 """What goes into the shadow environment, and what comes back. `http` is heavy, so it is imported by name."""
 
-from shadow.replay._contract import Sending, Target, Transport
+from shadow.replay._contract import Sending, Synchronised, Target, Transport
 from shadow.replay.breaker import Breaker, BreakerSettings, Circuit
 from shadow.replay.correlation import Correlation, CorrelationSettings
 from shadow.replay.guard import RUN_FIELD, TRIAL_FIELD, Guard, GuardSettings, is_own
@@ -30,6 +30,7 @@ __all__ = [
     "SafeModeSettings",
     "Sending",
     "Spending",
+    "Synchronised",
     "Target",
     "Transport",
     "due_seconds",

@@ -1,7 +1,7 @@
 """The contract of a transport: what is sent is a value, and so is what came back, silence included."""
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -70,3 +70,12 @@ class Transport(Protocol):
     async def send(self, sending: Sending) -> Outcome: ...
 
     async def close(self) -> None: ...
+
+
+@runtime_checkable
+class Synchronised(Protocol):
+    """What a transport may do besides: complete several requests at one moment, for races."""
+
+    async def send_together(self, sendings: Sequence[Sending]) -> list[Outcome]:
+        """The outcomes in the order of `sendings`; all but the ends of these are sent ahead."""
+        ...

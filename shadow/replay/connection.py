@@ -107,6 +107,11 @@ class Connection(asyncio.Protocol):
             timer.cancel()
             self._waiter = None
 
+    def put(self, text: bytes) -> None:
+        """Write `text`, unless the connection is gone."""
+        if self.is_open and self._transport is not None:
+            self._transport.write(text)
+
     def expect(self, answer: Answer) -> None:
         """From now on what comes in is the answer that `answer` tells how to read."""
         self._answer = answer

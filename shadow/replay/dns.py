@@ -91,7 +91,7 @@ class DnsTransport:
     ) -> None:
         if len(text) > _MAX_QUERY_BYTES:
             raise UnsayableError(f"{len(text)} bytes are no DNS query")
-        progress.hearing = None
+        progress.hearing = ears.hearing  # so a server that answered over UDP is not taken to be down
         line = await connect(
             self._guard,
             self.target,
@@ -99,7 +99,6 @@ class DnsTransport:
             progress,
             timeout_seconds=self.settings.connect_timeout_seconds,
         )
-        progress.hearing = ears.hearing
         try:
             await line.say(len(text).to_bytes(2) + text)
             await ears.answered(amount, sending.timeout_seconds)

@@ -6,9 +6,7 @@ from shadow.model import Request, Wire
 from shadow.replay._contract import Sending, Target
 
 _ABSOLUTE = rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s]*)"
-_START_LINES = re.compile(
-    rb"(?:^|\n)[^\s]{1,64}[ \t]+" + _ABSOLUTE + rb"|(?:^|\n)CONNECT[ \t]+([^\s/]+)", re.IGNORECASE
-)
+_START_LINE = re.compile(rb"[^\s]{1,64}[ \t]+" + _ABSOLUTE + rb"|CONNECT[ \t]+([^\s/]+)", re.IGNORECASE)
 """Anywhere in the bytes, for a body may turn out to be a request of its own."""
 _NOWHERE = (b".invalid",)  # RFC 6761 §6.4: never resolved
 
@@ -31,8 +29,9 @@ def elsewhere(sending: Sending, target: Target) -> str:
 
 def _authorities(request: Request, wire: Wire | None) -> list[bytes]:
     if wire is not None:
-        found = _START_LINES.findall(b"".join(wire.segments))
-        return [absolute or connect for absolute, connect in found]
+        lines = b"".join(wire.segments).split(b"\n")
+        likely = [line for line in lines if b"://" in line or line[:7].upper() == b"CONNECT"]
+        return [found[1] or found[2] or b"" for found in map(_START_LINE.match, likely) if found]
     if request.target.startswith(b"/") and request.method != b"CONNECT":
         return []
     if request.method.upper() == b"CONNECT":

@@ -9,7 +9,15 @@ import msgspec
 
 from shadow.content.query import split_target
 from shadow.model import Request
-from shadow.replay.token import is_id_key, is_plain, is_token, kind_of_key, kind_of_path, kind_of_word
+from shadow.replay.token import (
+    are_drawn,
+    is_id_key,
+    is_plain,
+    is_token,
+    kind_of_key,
+    kind_of_path,
+    kind_of_word,
+)
 
 URL_START = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:)?//[^/?#]*|(?=/)")
 """What stands before the path of a URL, or of an absolute path."""
@@ -73,7 +81,7 @@ def urls(live: str, shadow: str, asked: Asked, place: str, *, is_made: bool = Fa
         for at, (one, other) in enumerate(zip(segments, others, strict=True)):
             if one != other:
                 kind = kind_of_word(segments[at - 1]) if at else ""
-                is_child = asked.is_making and segments[:at] == asked.segments
+                is_child = asked.is_making and segments[:at] == asked.segments and are_drawn(one, other)
                 is_id = is_child or any(map(str.isdigit, one)) or (is_made and at == len(segments) - 1)
                 yield from named(unquote(one), unquote(other), kind, place, is_id=is_id)
     yield from pairs(query, other_query, place)

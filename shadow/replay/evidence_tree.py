@@ -10,7 +10,7 @@ import msgspec
 
 from shadow.replay.alignment import aligned
 from shadow.replay.evidence_text import URL_START, Asked, Evidence, named, urls
-from shadow.replay.token import is_id_key, is_token, kind_of_key, kind_of_word
+from shadow.replay.token import are_drawn, is_id_key, is_token, kind_of_key, kind_of_word
 
 _DEPTH_MAX = 64
 _NESTED_CHARS_MAX = 64 * 1024
@@ -100,8 +100,7 @@ class Walk:
                 return
         meant, is_id = self._meant(live, key, kind), is_id_key(key)
         if is_item and self._asked.is_making and not is_id:  # what a list of names says was made
-            is_like = live.isalpha() and shadow.isalpha() and len(live) == len(shadow)
-            meant, is_id = kind or self._asked.kind, is_like or _may_name(live)
+            meant, is_id = kind or self._asked.kind, are_drawn(live, shadow) or _may_name(live)
         yield from named(live, shadow, meant, self._here, is_id=is_id, is_sure=is_sure)
 
     def _numbers(self, live: str, shadow: str, key: str, kind: str, *, is_sure: bool) -> Iterator[Evidence]:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import ssl
+from collections.abc import Sequence
 
 import msgspec
 
@@ -13,6 +14,7 @@ from shadow.replay.attempt import Attempt
 from shadow.replay.connection import IDEMPOTENT, Connection, connect, tls_context
 from shadow.replay.guard import Guard
 from shadow.replay.idle import IdleConnections
+from shadow.replay.last_byte import complete_together
 from shadow.wire.http1 import serialise_request
 
 _OVERHEAD_BYTES_MAX = 1 << 20  # heads, chunk sizes, and what is cheaper read to its end than cut
@@ -70,8 +72,11 @@ class RawTransport:
         return len(self._open)
 
     def can_send(self, sending: Sending) -> bool:
-        """All but half a close of TLS, which asyncio does not have."""
-        return self._tls is None or sending.wire is None or sending.wire.ending is not Ending.HALF_CLOSE
+        """All but frames of HTTP/2, and half a close of TLS, which asyncio does not have."""
+        wire = sending.wire
+        if wire is None:
+            return True
+        return wire.protocol == "http1" and (self._tls is None or wire.ending is not Ending.HALF_CLOSE)
 
     async def send(self, sending: Sending) -> Outcome:
         """The answer to `sending`. A `Wire` gets a connection of its own, a `Request` may use its lane's.
@@ -80,7 +85,7 @@ class RawTransport:
         connection that was lost before the first byte of an answer: the server had closed it meanwhile.
         """
         if not self.can_send(sending):
-            return NoReply(Silence.UNSENT, "half a close is not to be had over TLS")
+            return NoReply(Silence.UNSENT, "half a close is not to be had over TLS, nor are frames of HTTP/2")
         refusal = await self._guard.turn(sending, self.target)
         if refusal:
             return NoReply(Silence.UNSENT, refusal)
@@ -92,6 +97,29 @@ class RawTransport:
             return await self._conclude(attempt)
         finally:
             attempt.drop()
+
+    async def send_together(self, sendings: Sequence[Sending]) -> list[Outcome]:
+        """The outcomes of `sendings`, of which all but the last byte is sent ahead, each on a connection of
+        its own; then the last bytes go out together, as near to one moment as connections allow.
+
+        A wire's pauses and ending are left out. What a safety rule holds back is not sent.
+        """
+        outcomes: dict[int, Outcome] = {}
+        attempts: dict[int, Attempt] = {}
+        for at, sending in enumerate(sendings):
+            refusal = "" if self.can_send(sending) else "it cannot be said over HTTP/1.1"
+            refusal = refusal or await self._guard.turn(sending, self.target)
+            if refusal:
+                outcomes[at] = NoReply(Silence.UNSENT, refusal)
+            else:
+                attempts[at] = Attempt(sending, self.settings.body_bytes_max, self._answer_bytes_max)
+        try:
+            await complete_together(list(attempts.values()), self._connect)
+            outcomes |= {at: attempt.outcome() for at, attempt in attempts.items()}
+        finally:
+            for attempt in attempts.values():
+                attempt.drop()
+        return [outcomes[at] for at in range(len(sendings))]
 
     async def close(self) -> None:
         """Close every connection, and return when their sockets are gone."""

@@ -29,6 +29,7 @@ _NOT_MADE_UP = re.compile(
 )
 _PREFIX = re.compile(r"(?:[A-Za-z]+[-_:.|])+(?=.)")
 _WORD = re.compile(r"[A-Z]?[a-z]{6,}|[A-Z]{7,}|[a-z]{7,}")
+_UNSPEAKABLE = re.compile(r"(?i:[b-df-hj-np-tv-xz]{4})")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _RUN = re.compile(r"[A-Za-z]+|[0-9]+")
 _ID_SUFFIX = re.compile(
@@ -90,6 +91,12 @@ def kind_of_path(segments: list[str], find: Callable[[str, str | None], object |
 def _is_name(word: str, before: str, find: Callable[[str, str | None], object | None]) -> bool:
     kind = kind_of_word(before)
     return bool(kind) and find(word, kind) is not None
+
+
+def are_drawn(one: str, other: str) -> bool:
+    """Whether two texts of letters alone are as long and look drawn by lot, as no two words do."""
+    fits = len(one) == len(other) and one.isalpha() and other.isalpha() and one.isascii() and other.isascii()
+    return fits and any(_UNSPEAKABLE.search(each) is not None for each in (one, other))
 
 
 @lru_cache(maxsize=4096)

@@ -38,6 +38,7 @@ from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
+from shadow.pipeline.ways import Ways
 from shadow.replay import (
     Guard,
     GuardSettings,
@@ -137,7 +138,8 @@ def assemble(
         )
         for target in targets
     ]
-    environment = Environment(links[0], links[1] if len(links) > 1 else None)
+    ways = Ways(links, settings.transport, hear=hear)
+    environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
     judging = Judging(noise, links[0].correlation.same)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
@@ -339,7 +341,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         parts.judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes, settings.transport),
+        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes),
         governor=parts.governor,
         hear=parts.hear,
         report=parts.report,

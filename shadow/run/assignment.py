@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from shadow.model import Exchange
-from shadow.pipeline.order import is_write
+from shadow.pipeline.order import ended_at, has_effect
 
 _MAX_SESSIONS = 100_000
 """Sessions that are remembered, far more than can be under work; one that comes back later begins anew."""
@@ -25,7 +25,7 @@ class Handed:
     tap: str
     is_write: bool
     ended_at: float
-    """When the live answer began, in Unix seconds."""
+    """In live time, as Unix seconds."""
     missing: int = 0
     """How many exchanges of other workers must be sent before it."""
     followers: list["Handed"] = dataclasses.field(default_factory=list)
@@ -74,16 +74,16 @@ class Board:
 
     def hand(self, exchange: Exchange, worker: int) -> tuple[Handed, list[Handed]]:
         """`exchange` as it is handed to `worker`, and what others must send before it."""
-        writes = is_write(exchange.request.method)
+        writes = has_effect(exchange)
         handed = Handed(
             self._next_number,
             worker,
             exchange.tap,
             writes,
-            exchange.seen_at + (exchange.latency_seconds or 0.0),
+            ended_at(exchange),
         )
         self._next_number += 1
-        ahead = self._ahead(self._writes, handed, exchange.seen_at)
+        ahead = self._ahead(self._writes, handed, exchange.seen_at) if self._writes else []
         if writes:
             ahead += self._ahead(self._reads, handed, exchange.seen_at)
         for each in ahead:

@@ -134,6 +134,7 @@ async def execute(
         downs = await _unreachable(assembly.guard, assembly.targets)
         if downs and not run_settings.is_live:
             raise TargetError(downs[0][1])
+        await _require_http2(settings, assembly)
         troubles = [] if downs else await _logged_in(assembly)
         if troubles and not run_settings.is_live:
             raise TargetError(troubles[0])
@@ -307,6 +308,14 @@ async def _unreachable(guard: Guard, targets: tuple[Target, ...]) -> list[tuple[
             )
         )
     return found
+
+
+async def _require_http2(settings: Settings, assembly: Assembly) -> None:
+    """Raises TargetError for a target that does not speak what everything is to be carried in."""
+    for link in assembly.environment.links if settings.transport == "http2" else ():
+        if why := await link.http2_refusal():
+            url = f"{link.target.scheme}://{link.target.authority}"
+            raise TargetError(f"transport = 'http2', but {link.target.name} {url!r}: {why}; use 'auto'")
 
 
 def _blindness(judging: Judging) -> str:

@@ -10,6 +10,7 @@ from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
 from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.ways import HTTP2, never_refuses
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
 from shadow.replay.conditioned import ConditionedTransport
 from shadow.replay.conditions_reading import check_target, read_conditions
@@ -17,6 +18,7 @@ from shadow.replay.datagram import DatagramTransport
 from shadow.replay.dns import DnsTransport
 from shadow.replay.explanation import Trace
 from shadow.replay.http import HttpTransport
+from shadow.replay.http2 import Http2Transport
 from shadow.replay.relay import Relay
 from shadow.replay.rules import Rules
 from shadow.replay.stream import StreamTransport
@@ -64,16 +66,19 @@ def link(
         clock=time.time,
         logins=logins,
     )
+    carriers = transports(target, guard)
+    http2 = carriers.get(HTTP2)
     has_schedule = settings.rate_per_second is not None or settings.speed_factor is not None
     return Link(
         target,
-        conditioned(settings, target, guard, transports(target, guard), hear=hear),
+        conditioned(settings, target, guard, carriers, hear=hear),
         preparation,
         correlation,
         Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX), is_warm=has_schedule),
         timeout_seconds=settings.timeout_seconds,
         stopping=stopping,
         hear=hear,
+        http2_refusal=http2.refusal if isinstance(http2, Http2Transport) else never_refuses,
         gate=gate,
         resumed=resumed,
         logins=logins,
@@ -100,6 +105,7 @@ def transports(target: Target, guard: Guard) -> dict[str, Transport]:
         "raw": RawTransport(target, guard),
         "aiohttp": HttpTransport(target, guard),
         "websocket": WebSocketTransport(target, guard),
+        "http2": Http2Transport(target, guard),
     }
     if target.scheme == "https":
         carriers = {name: carriers[name] for name in reversed(carriers)}

@@ -48,9 +48,8 @@ def serve(post: Post, sock: socket.socket, near: list[socket.socket]) -> None:
     """
     for each in near:
         each.close()
-    for name in (signal.SIGINT, signal.SIGHUP):
-        signal.signal(name, signal.SIG_IGN)  # a terminal's go to all; the parent ends its workers in order
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    for name in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGUSR1):
+        signal.signal(name, signal.SIG_IGN)  # what is sent to all of a group, the parent passes on in order
     _die_with(post.parent)
     run_replay(_work(post, sock))
 
@@ -65,26 +64,35 @@ class Gates:
     def __init__(self) -> None:
         self._order = Order()
         self._gates: dict[tuple[int, str, float], deque[Turn]] = {}
-        self._closed: dict[int, Turn] = {}
+        self._closed: dict[int, tuple[tuple[int, str, float], Turn]] = {}
 
     def hold(self, exchange: Exchange, number: int) -> None:
         """Let `exchange`, when it comes, wait until `number` is released."""
-        gate = self._closed[number] = Turn(exchange.seen_at)
-        self._gates.setdefault(key_of(exchange), deque()).append(gate)
+        key, gate = key_of(exchange), Turn(exchange.seen_at)
+        self._closed[number] = key, gate
+        self._gates.setdefault(key, deque()).append(gate)
 
     def release(self, numbers: list[int]) -> None:
         for number in numbers:
-            if (gate := self._closed.pop(number, None)) is not None:
-                gate.original_sent()
+            if number not in self._closed:
+                continue
+            key, gate = self._closed.pop(number)
+            gate.original_sent()
+            if gate in self._gates.get(key, ()):  # it has not come yet, or is out of scope and never will
+                self._take(key, gate)
 
     def enter(self, exchange: Exchange, session: str) -> Turn:
         turn = self._order.enter(exchange, session)
         key = key_of(exchange)
         if gates := self._gates.get(key):
-            turn.wait_for(gates.popleft(), until_left=False)
-            if not gates:
-                del self._gates[key]
+            turn.wait_for(gates[0], until_left=False)
+            self._take(key, gates[0])
         return turn
+
+    def _take(self, key: tuple[int, str, float], gate: Turn) -> None:
+        self._gates[key].remove(gate)
+        if not self._gates[key]:
+            del self._gates[key]
 
     def forget(self, session: str, turn: Turn) -> None:
         self._order.forget(session, turn)

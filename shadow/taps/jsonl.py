@@ -85,7 +85,7 @@ def encode(exchange: Exchange) -> bytes:
         "seen_at": exchange.seen_at,
     }
     if exchange.request.method or exchange.protocol == "http":
-        line["request"] = _encoded_request(exchange.request)
+        line["request"] = _encoded_request(_as_seen(exchange))
         line["response"] = None if exchange.response is None else _encoded_response(exchange.response)
     line["latency_seconds"] = exchange.latency_seconds
     if exchange.live:
@@ -98,6 +98,13 @@ def encode(exchange: Exchange) -> bytes:
     if exchange.protocol == "dns":
         line |= described(exchange.messages)
     return _ENCODER.encode_lines((line,))
+
+
+def _as_seen(exchange: Exchange) -> Request:
+    """The request with the version that it was seen over, so that it goes the same way when it is read."""
+    if not exchange.seen_over:
+        return exchange.request
+    return msgspec.structs.replace(exchange.request, version=exchange.seen_over)
 
 
 def decode(line: bytes) -> Exchange | str:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import msgspec
 
-from shadow.model import Headers, Message, field
+from shadow.model import Headers, Message, Request, field
 
 _PREFIX_BYTES = 5
 _MAX_MESSAGES = 65_536
@@ -19,6 +19,24 @@ def is_grpc(headers: Headers) -> bool:
 def is_grpc_type(content_type: bytes) -> bool:
     """Whether content of this type is gRPC's. That of gRPC-Web is framed likewise, but is ordinary HTTP."""
     return content_type[:16].lower() == b"application/grpc" and content_type[16:17] in (b"", b"+", b";", b" ")
+
+
+def is_like_call(request: Request, call: Request) -> bool:
+    """Whether `request`, made of `call`, is still a call of the same method, of whole messages.
+
+    What is not never reaches the service: the library refuses it, each in its own way.
+    """
+    if request.method != call.method or request.target != call.target:
+        return False
+    if field(request.headers, b"content-type") != field(call.headers, b"content-type"):
+        return False
+    if bool(field(request.headers, b"host")) != bool(field(call.headers, b"host")):
+        return False
+    read, made = Prefixed(), Prefixed()
+    read.take(call.body, 0.0)
+    made.take(request.body, 0.0)
+    flags = {flag for *_, flag in made.marks()}
+    return made.is_whole and flags <= {flag for *_, flag in read.marks()} | {False}
 
 
 class Prefixed:
@@ -43,6 +61,10 @@ class Prefixed:
     def is_whole(self) -> bool:
         """Whether the body read so far ends with a message."""
         return not (self._is_broken or self._left or self._prefix)
+
+    def marks(self) -> Iterator[tuple[float, int, int, bool]]:
+        """When each message was complete, where it begins and ends, and whether it is compressed."""
+        return iter(self._marks)
 
     def take(self, piece: bytes, time: float) -> None:
         """Reads the next bytes of the body."""

@@ -25,7 +25,9 @@ def is_multiplexed(request: Request) -> bool:
 def replayable(exchange: Exchange) -> Exchange:
     """`exchange` with its request in the form of HTTP/1.1; what the live service answered stays as it was."""
     request = in_http1(exchange.request)
-    return exchange if request is exchange.request else msgspec.structs.replace(exchange, request=request)
+    if request is exchange.request:
+        return exchange
+    return msgspec.structs.replace(exchange, request=request, seen_over=exchange.request.version)
 
 
 def in_http1(request: Request) -> Request:

@@ -1,4 +1,4 @@
-"""HTTP/2 in a capture, replayed into a release that speaks HTTP/1.1."""
+"""HTTP/2 in a capture, replayed into releases that speak HTTP/1.1 alone, and into some that speak HTTP/2."""
 
 from pathlib import Path
 

@@ -53,6 +53,7 @@ from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Later, Trials
+from shadow.pipeline.ways import Ways
 from shadow.replay import (
     Breaker,
     BreakerSettings,
@@ -64,6 +65,7 @@ from shadow.replay import (
     Target,
 )
 from shadow.replay.fake import Answer, FakeTransport
+from shadow.wire.http2_form import unsayable
 
 NOW = 1_700_000_000.0
 """What the clock says while a test runs; exchanges were seen at `SEEN_AT`."""
@@ -145,7 +147,13 @@ def edits(expect: Expect, *, level: Level = Level.HEADER, name: str = "", **part
 class Side:
     """One target: what it was sent, in order, and what it answers."""
 
-    def __init__(self, name: str, answering: Answering, sayable: Callable[[Sending], bool]) -> None:
+    def __init__(
+        self,
+        name: str,
+        answering: Answering,
+        sayable: Callable[[Sending], bool],
+        refuses_http2: str | None,
+    ) -> None:
         self.target = Target(name, "http", f"{name}.test", 8000)
         self.requests: list[Request] = []
         self.overlap = 0
@@ -155,6 +163,15 @@ class Side:
             "aiohttp": FakeTransport(self._answer, name="aiohttp", can_send=sayable),
             "raw": FakeTransport(self._answer, name="raw"),
         }
+        if refuses_http2 is not None:
+            http2 = FakeTransport(self._answer, name="http2", can_send=_is_http2)
+            self.transports["http2"] = http2
+        self._refuses_http2 = refuses_http2 or ""
+        self.asked_for_http2 = 0
+
+    async def http2_refusal(self) -> str:
+        self.asked_for_http2 += 1
+        return self._refuses_http2
 
     @property
     def via(self) -> set[str]:
@@ -164,6 +181,11 @@ class Side:
         self.requests.append(sending.request)
         self.overlap = max(self.overlap, sum(each.under_way for each in self.transports.values()))
         return self._answering(sending.request)
+
+
+def _is_http2(sending: Sending) -> bool:
+    is_wire_http2 = sending.wire is not None and sending.wire.protocol == "http2"
+    return is_wire_http2 or (sending.wire is None and not unsayable(sending.request))
 
 
 class Bench:
@@ -189,8 +211,11 @@ class Bench:
         looks: bool = False,
         probes: Sequence[Probe] = (),
         earlier: Mapping[str, Finding] | None = None,
+        refuses_http2: str | None = None,
         safe_mode: SafeModeSettings | None = None,
     ) -> None:
+        """`refuses_http2` is what the candidate says to HTTP/2: nothing where it speaks it, None for a run
+        without it."""
         self.heard: list[Event] = []
         self.stopping = asyncio.Event()
         self.halted = ""
@@ -205,8 +230,9 @@ class Bench:
             halt=halt,
             hear=self.heard.append,
         )
-        self.candidate = Side("candidate", candidate, sayable)
-        self.baseline = Side("baseline", baseline, sayable) if baseline else None
+        self.candidate = Side("candidate", candidate, sayable, refuses_http2)
+        is_spoken = None if refuses_http2 is None else ""
+        self.baseline = Side("baseline", baseline, sayable, is_spoken) if baseline else None
         usual = BreakerSettings(
             slow_start_seconds=0.0, retry_seconds=0.001, retry_seconds_max=0.001, trial_seconds_max=0.01
         )
@@ -227,11 +253,14 @@ class Bench:
                 timeout_seconds=timeout_seconds,
                 stopping=self.stopping,
                 hear=self.heard.append,
+                http2_refusal=side.http2_refusal,
                 gate=gate,
                 resumed=self.governor.resumed,
             )
 
-        self.environment = Environment(link(self.candidate), link(self.baseline) if self.baseline else None)
+        links = [link(each) for each in (self.candidate, self.baseline) if each is not None]
+        ways = Ways(links, transport, hear=self.heard.append)
+        self.environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
         self.noise = Noise(NoiseSettings())
         self.judging = Judging(self.noise, self.environment.candidate.correlation.same)
         self.scripts = Scripts(self.environment, self.judging)
@@ -250,7 +279,7 @@ class Bench:
             self.judging,
             self.confirmation,
             self.knowledge,
-            TrialSettings(seed, mutants, may_write, transport),
+            TrialSettings(seed, mutants, may_write),
             governor=self.governor,
             hear=self.heard.append,
             report=self.reporting.report,
@@ -284,6 +313,7 @@ class Bench:
         async with asyncio.timeout(10):
             later = await self.trials.conduct(self.case(one, past), turn)
         turn.leave()
+        assert later is not None
         return later, turn
 
     async def run(self, items: Sequence[Exchange | Settled], **settings: Any) -> Pipeline:

@@ -52,3 +52,10 @@ def test_ten_thousand_paths_make_a_bounded_number_of_names() -> None:
 def test_no_request_line_makes_naming_raise(method: bytes, target: bytes) -> None:
     name = Endpoints().name(Request(method, target))
     assert len(name) <= 21 + 1 + 2 * len(target)
+
+
+def test_method_of_grpc_is_never_a_word_among_many() -> None:
+    endpoints = Endpoints(fan_out=2)
+    kind = ((b"content-type", b"application/grpc+proto"),)
+    names = [endpoints.name(Request(b"POST", b"/shop.v1.Shop/Get%d" % at, headers=kind)) for at in range(40)]
+    assert names == [f"POST /shop.v1.Shop/Get{at}" for at in range(40)]

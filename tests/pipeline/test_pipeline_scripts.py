@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from itertools import count
 
+import msgspec
 import pytest
 
 from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
 from shadow.model import Exchange, NoReply, Outcome, Parcel, Request, Script, Silence, Step, field
 from shadow.pipeline.environment import Answers
 from shadow.pipeline.link import Mutate
+from shadow.replay import Sending
+from shadow.replay.fake import FakeTransport
 from tests.pipeline.conftest import NOW, Bench, always, exchange, reply
 
 LIVE_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
@@ -181,3 +184,51 @@ async def test_all_goes_through_the_transport_that_can_say_anything() -> None:
     await run(bench, script(0))
     assert bench.candidate.via == {"raw"}
     assert bench.sent == [("candidate", "mutant")]
+
+
+async def test_each_step_goes_the_way_its_exchange_came() -> None:
+    bench = Bench(always(reply(201)), refuses_http2="")
+    over_http2 = msgspec.structs.replace(PAST[1], seen_over=b"HTTP/2")
+    await bench.scripts.run(script(0, 1), (PAST[0], over_http2), parcel=Parcel.MUTANT)
+    transports = bench.candidate.transports
+    assert [len(transports[name].sent) for name in ("raw", "http2")] == [1, 1]
+
+
+class Together(FakeTransport):
+    """Completes several at one moment."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: reply(200))
+        self.bursts: list[int] = []
+
+    async def send_together(self, sendings: Sequence[Sending]) -> list[Outcome]:
+        self.bursts.append(len(sendings))
+        return [reply(201) for _ in sendings]
+
+
+@pytest.mark.parametrize(
+    ("is_http2", "bursts"), [((True, True, True), 3), ((False, False, False), 0), ((True, True, False), 0)]
+)
+async def test_burst_is_completed_at_one_moment_where_its_one_transport_can(
+    is_http2: tuple[bool, ...], bursts: int
+) -> None:
+    bench = Bench(always(reply(201)), refuses_http2="")
+    together = bench.candidate.transports["http2"] = Together()
+    past = tuple(msgspec.structs.replace(PAST[0], seen_over=b"HTTP/2" if each else b"") for each in is_http2)
+    steps = tuple(Step(each.request, at) for at, each in enumerate(past))
+    answers = await run(bench, Script(steps, (0, 1, 2), "told", is_burst=True), past)
+    assert len(answers) == 3
+    assert together.bursts == ([bursts] if bursts else [])
+
+
+async def test_burst_to_a_target_that_is_down_is_not_sent() -> None:
+    bench = Bench(always(reply(201)), refuses_http2="")
+    together = bench.candidate.transports["http2"] = Together()
+    bench.stopping.set()
+    past = (msgspec.structs.replace(PAST[0], seen_over=b"HTTP/2"),)
+    for _ in range(20):
+        bench.environment.candidate._breaker.note(NoReply(Silence.REFUSED))
+    one = Script((Step(past[0].request, 0),) * 2, (0, 1), "told", is_burst=True)
+    answers = await run(bench, one, past)
+    assert {each.candidate for each in answers} == {NoReply(Silence.REFUSED, "the target is down")}
+    assert together.bursts == []

@@ -528,3 +528,17 @@ def test_deep_bodies_are_let_be(depth: int) -> None:
     made = correlation()
     made.learn(Response(200, body=deep), Response(200, body=deep.replace(b"1", b"2")), "s")
     assert made.translate(post("/", deep), "s").body == deep
+
+
+@pytest.mark.parametrize(
+    ("live", "shadow", "expected"),
+    [
+        ("/jobs/zucwkgwzzq", "/jobs/dpdvoxppby", {("zucwkgwzzq", "dpdvoxppby")}),
+        ("/jobs/running", "/jobs/stopped", set()),
+        ("/other/zucwkgwzzq", "/other/dpdvoxppby", set()),
+    ],
+)
+def test_a_word_below_the_path_asked_for_is_no_id(live: str, shadow: str, expected: set[object]) -> None:
+    made = correlation()
+    made.learn(answer({"href": live}), answer({"href": shadow}), "s", request=post("/jobs", b""))
+    assert mappings(made) == expected

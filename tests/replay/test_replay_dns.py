@@ -95,6 +95,22 @@ async def test_cut_answer_is_asked_for_again_over_tcp() -> None:
         assert said(await resolver.send(talk(recorded(asked, cut), "dns"))) == [cut]
 
 
+async def test_server_that_cuts_and_takes_no_tcp_is_not_down(unused_udp_port: int) -> None:
+    class Cutting(asyncio.DatagramProtocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport: Any = transport
+
+        def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
+            self.transport.sendto(answered(data, flags=dns.flags.TC), addr)
+
+    udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(
+        Cutting, local_addr=("127.0.0.1", unused_udp_port)
+    )
+    async with transport("dns", unused_udp_port) as resolver:
+        assert silence(await resolver.send(talk(recorded(query(), ADDRESS), "dns"))) == "reset"
+    udp.close()
+
+
 async def test_zone_transfer_goes_over_tcp_with_all_its_messages() -> None:
     asked = query("example", "AXFR")
     parts = [answered(query("a.example"), "192.0.2.1")[:2] + answered(asked)[2:] for _ in range(3)]

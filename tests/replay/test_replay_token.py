@@ -1,6 +1,14 @@
 import pytest
 
-from shadow.replay.token import is_id_key, is_plain, is_token, kind_of_key, kind_of_path, kind_of_word
+from shadow.replay.token import (
+    are_drawn,
+    is_id_key,
+    is_plain,
+    is_token,
+    kind_of_key,
+    kind_of_path,
+    kind_of_word,
+)
 
 
 @pytest.mark.parametrize(
@@ -145,3 +153,18 @@ def test_kinds_of_paths(path: str, kind: str) -> None:
 def test_a_date_names_nothing() -> None:
     assert is_plain("2024-01-02")
     assert not is_plain("vm-000123")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "expected"),
+    [
+        ("zucwkgwzzq", "dpdvoxppby", True),
+        ("ZUCWKGWZZQ", "DPDVOXPPBY", True),
+        ("running", "stopped", False),
+        ("success", "failure", False),
+        ("success", "failed", False),
+        ("abc123", "def456", False),
+    ],
+)
+def test_letters_drawn_by_lot_are_no_words(one: str, other: str, *, expected: bool) -> None:
+    assert are_drawn(one, other) is expected

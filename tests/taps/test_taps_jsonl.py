@@ -39,6 +39,13 @@ def test_line_gives_back_the_same_exchange_byte_for_byte(exchange: Exchange) -> 
     assert jsonl.decode(line) == exchange
 
 
+def test_request_that_was_put_in_another_form_is_said_to_be_what_it_was() -> None:
+    seen = Exchange(0, "pcap", "s", 1.5, Request(b"GET", b"/"), seen_over=b"HTTP/2")
+    again = jsonl.decode(jsonl.encode(seen))
+    assert isinstance(again, Exchange)
+    assert again.request == Request(b"GET", b"/", b"HTTP/2")
+
+
 def test_places_that_are_no_utf8_are_named_one_by_one() -> None:
     line = json.loads(jsonl.encode(TWO))
     assert line["request"]["latin1"] == ["headers[0][1]", "headers[1][0]", "trailers[0][1]"]
