@@ -73,10 +73,12 @@ class Candidate:
         if self._server is not None:
             self._server.close()
             self._server = None
-        for task in tuple(self._tasks):
-            task.cancel()
-        if self._tasks:
-            await asyncio.wait(tuple(self._tasks))
+        for _ in range(5):  # what was accepted just now begins in one of the next turns
+            await asyncio.sleep(0)
+            for task in tuple(self._tasks):
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(tuple(self._tasks))
 
     async def until(self, count: int) -> None:
         """Wait until so many requests were seen."""
