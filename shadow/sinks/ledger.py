@@ -113,8 +113,7 @@ class Ledger:
     ) -> dict[str, Any]:
         """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has."""
         fates = dict(self.fates)
-        reasons = dict(self.reasons)
-        found = {
+        return {
             "run": run,
             "seed": seed,
             "started_at": started_at,
@@ -129,8 +128,8 @@ class Ledger:
             "states": list(self.states),
             "unwritten": dict(unwritten or {}),
             "conditions": _conditions(self.conditions),
+            "filtered": dict(self.reasons),
         }
-        return found | {"filtered": reasons} if reasons else found
 
     def _count_reason(self, why: str, count: int) -> None:
         if why in self.reasons or len(self.reasons) < _MAX_REASONS:

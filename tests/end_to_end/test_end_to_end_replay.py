@@ -18,6 +18,10 @@ SUMMARY_KEYS = {
     "sent": {"originals", "repeats", "mutants", "confirmations", "probes"},
     "trials": {"passed", "failed", "undecided"},
     "findings": {"high", "medium", "low"},
+    "late": {"requests", "p50_seconds", "p99_seconds", "max_seconds"},
+    "unwritten": {"exchanges", "store"},
+    "conditions": set(),
+    "filtered": set(),
 }
 """Others' scripts read these."""
 
@@ -72,7 +76,7 @@ async def test_files_have_the_keys_that_scripts_rely_on(
     assert (found["answer"]["status"], found["baseline"]["status"]) == (503, 200)
     assert found["confirmed"] == "3/3"
     summary = json.loads((tmp_path / "shadow-out" / "summary.json").read_bytes())
-    assert summary.keys() == SUMMARY_KEYS.keys() | {"run", "seed", "started_at", "seconds"}
+    assert summary.keys() == SUMMARY_KEYS.keys() | {"run", "seed", "started_at", "seconds", "state", "states"}
     assert {key: set(summary[key]) for key in SUMMARY_KEYS} == SUMMARY_KEYS
 
 

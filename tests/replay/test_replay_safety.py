@@ -37,6 +37,8 @@ CARRIERS = {
     ("http", "aiohttp"): Sending(request(), None, 2.0, "a"),
     ("https", "raw"): Sending(request(), None, 2.0, "a"),
     ("https", "aiohttp"): Sending(request(), None, 2.0, "a"),
+    ("http", "http2"): Sending(request(), None, 2.0, "a"),
+    ("https", "http2"): Sending(request(), None, 2.0, "a"),
     ("http", "websocket"): talk("websocket", b"hi", UPGRADE),
     ("tcp", "tcp"): talk("tcp", b"hi"),
     ("tls", "tcp"): talk("tcp", b"hi"),

@@ -122,6 +122,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "states": [{"state": "throttled", "why": "it is slow", "at": 1700000001.25}],
         "unwritten": {"exchanges": 2},
         "conditions": {},
+        "filtered": {},
     }
 
 
