@@ -19,7 +19,7 @@ SUMMARY_KEYS = {
     "trials": {"passed", "failed", "undecided"},
     "findings": {"high", "medium", "low"},
     "late": {"requests", "p50_seconds", "p99_seconds", "max_seconds"},
-    "unwritten": {"exchanges", "store"},
+    "unwritten": {"exchanges", "store", "broken"},
     "conditions": set(),
     "filtered": set(),
 }
