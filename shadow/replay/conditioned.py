@@ -31,7 +31,7 @@ class ConditionedTransport:
 
     async def send(self, sending: Sending) -> Outcome:
         """The answer to `sending`; time under way counts towards its limit."""
-        passage = self._relay.begin(sending.lane, _protocol(sending, self._inner.name))
+        passage = self._relay.begin(sending.lane, sending.protocol)
         leave = self._relay.enclose(passage)
         try:
             outcome = await self._inner.send(sending)
@@ -69,8 +69,3 @@ def _silence(outcome: NoReply, passage: Passage, timing: Timing, timeout_seconds
         what = f"held up for {timing.held_seconds:.3g} s by network conditions, then: {outcome.detail}"
         return NoReply(Silence.CUT, what, timing)
     return msgspec.structs.replace(outcome, timing=timing) if timing.held_seconds else outcome
-
-
-def _protocol(sending: Sending, name: str) -> str:
-    """What `sending` is said in: as it says itself, else as its transport is called."""
-    return getattr(sending, "protocol", name)

@@ -123,7 +123,7 @@ async def talk(
     if more.get("is_gone"):
         transport.close()
         await asyncio.sleep(0)
-    sending = Sending(request(), timeout_seconds=1.0, lane="a")
+    sending = Sending(request(), timeout_seconds=1.0, lane="a", protocol="udp")
     outcome = await over.send(sending)
     await over.close()
     transport.close()
