@@ -20,6 +20,7 @@ from shadow.model import (
 )
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.source import Source
+from shadow.pipeline.stopping import unless_stopped
 from shadow.run.assembly import Assembly, configured_signer
 from shadow.run.assignment import Assignment, Board, Handed
 from shadow.run.outbox import Batch, Reported
@@ -58,7 +59,7 @@ class Crew:
         self._passes = 0
         self._passed = asyncio.Event()
         """Set when it may be that all workers are through with a pass."""
-        self._stopping = asyncio.Event()
+        self._stopping = assembly.stopping
         self._ended = asyncio.Event()
         self._handed_count = 0
         self._is_flush_due = False
@@ -102,6 +103,7 @@ class Crew:
                 stopper = group.create_task(self._end(feed), name="stopper")
                 watch = group.create_task(self._watch(), name="watch")
                 await self._ended.wait()
+                await self._compare("at the end of the run")
                 for task in (feed, stopper, watch):
                     task.cancel()
         finally:
@@ -135,10 +137,16 @@ class Crew:
         self._tell_all(EndPass())
         while not self._stopping.is_set():
             if all(each.is_over or each.latest.passes >= self._passes for each in self._members):
-                return True
+                await self._compare("between two passes")
+                return not self._stopping.is_set()
             self._passed.clear()
             await self._passed.wait()
         return False
+
+    async def _compare(self, when: str) -> None:
+        """Tell where the targets' states differ, where that is probed; no worker has anything under way."""
+        if self._assembly.drift is not None and not self._stopping.is_set():
+            await unless_stopped(self._stopping, self._assembly.drift.compare(when))
 
     def _hand(self, exchange: Exchange) -> None:
         session = exchange.session
@@ -159,6 +167,7 @@ class Crew:
             each.flush()
 
     async def _feed(self, source: Source) -> None:
+        await self._compare("as the run begins")
         await source.feed(self, self._hear)
         self._flush()
         if waiting := len(self._board):

@@ -128,7 +128,14 @@ async def execute(
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
     admin = admin_settings(settings, os.environ)
-    assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear, earlier=earlier)
+    assembly = assemble(
+        settings,
+        run=run,
+        is_live=run_settings.is_live,
+        hear=sinks.hear,
+        earlier=earlier,
+        spending=None if workers is None else workers.spending,
+    )
     try:
         await assembly.guard.check()
         downs = await _unreachable(assembly.guard, assembly.targets)

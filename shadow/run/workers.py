@@ -45,6 +45,8 @@ class Workers(msgspec.Struct, frozen=True):
     key: bytes
     """Of the redactor, the same for all."""
     all: tuple[Hired, ...]
+    spending: Spending
+    """What they, and whoever made them, have sent."""
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def hired(settings: Settings, *, is_live: bool, run: str = "") -> Iterator[Worke
     try:
         for number in range(settings.workers):
             found.append(_hire(number, Post(share, run, is_live, key, spending, getpid()), found))
-        yield Workers(run, key, tuple(found))
+        yield Workers(run, key, tuple(found), spending)
     finally:
         for each in found:
             each.sock.close()
