@@ -261,7 +261,7 @@ class Pipeline:
         self._start_session_trials(is_over=True)
         self._is_between = True
         await self._idle()
-        self._cut |= self._sessions.names()
+        self._cut = self._sessions.names()
         await self._restore("between two batches")
         self._is_between = False
 
@@ -364,6 +364,12 @@ class Pipeline:
             self._drop(job, "the run was stopped")
             return None
         exchange, session = job.exchange, job.session
+        past = self._sessions.before(session, exchange)
+        if session in self._cut:
+            self._cut.discard(session)
+            await self._trials.retell(exchange, session, past)
+        if job.turn.due_at is not None:
+            self._hear(SentLate(max(time.monotonic() - job.turn.due_at, 0.0)))
         if exchange.protocol in CONVERSATIONS and self._talks is not None:
             await self._talks.conduct(exchange, session, job.turn)
             return None
@@ -372,13 +378,8 @@ class Pipeline:
             session,
             self._endpoints.name(exchange.request),
             self._knowledge.of_targets(exchange.request, self._settings.targets),
-            self._sessions.before(session, exchange),
+            past,
         )
-        if session in self._cut:
-            self._cut.discard(session)
-            await self._trials.retell(case)
-        if job.turn.due_at is not None:
-            self._hear(SentLate(max(time.monotonic() - job.turn.due_at, 0.0)))
         later = await self._trials.conduct(case, job.turn)
         if later is not None:
             self._sessions.add(session, exchange, time.monotonic())
