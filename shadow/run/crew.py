@@ -6,7 +6,19 @@ from collections.abc import Callable
 from functools import partial
 
 from shadow.config import Settings
-from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
+from shadow.feed.handover import (
+    BeginPass,
+    End,
+    EndPass,
+    Halt,
+    Handing,
+    Handover,
+    Pause,
+    Release,
+    Stop,
+    Wanted,
+    join,
+)
 from shadow.model import (
     RUN_STATES,
     Event,
@@ -137,6 +149,7 @@ class Crew:
         self._tell_all(EndPass())
         while not self._stopping.is_set():
             if all(each.is_over or each.latest.passes >= self._passes for each in self._members):
+                self._tell_all(BeginPass())
                 await self._compare("between two passes")
                 return not self._stopping.is_set()
             self._passed.clear()

@@ -14,7 +14,19 @@ import msgspec
 
 from shadow.config import Settings
 from shadow.errors import ConfigError
-from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
+from shadow.feed.handover import (
+    BeginPass,
+    End,
+    EndPass,
+    Halt,
+    Handing,
+    Handover,
+    Pause,
+    Release,
+    Stop,
+    Wanted,
+    join,
+)
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
@@ -210,6 +222,8 @@ class _Worker:
                 self._assembly.governor.pause("")
             case EndPass():
                 self._given.end_pass()
+            case BeginPass():
+                self._lessons.forget()
             case End():
                 self._given.end.set()
             case lessons:
