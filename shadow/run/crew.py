@@ -33,6 +33,7 @@ from shadow.model import (
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.source import Source
 from shadow.pipeline.stopping import unless_stopped
+from shadow.replay import Mode
 from shadow.run.assembly import Assembly, configured_signer
 from shadow.run.assignment import Assignment, Board, Handed
 from shadow.run.outbox import Batch, Reported
@@ -254,7 +255,11 @@ class Crew:
             for link in self._assembly.environment.links:
                 if link.target.name == event.target:
                     link.tell(is_up=is_up, why=event.detail)
-        elif not isinstance(event, StateChanged) or self._modes.note(member.number, event.state):
+        elif not isinstance(event, StateChanged):
+            self._hear(event)
+        elif self._modes.note(member.number, event.state):
+            if event.state in Mode:
+                self._assembly.governor.follow(Mode(event.state))
             self._hear(event)
 
     def _settle(self, numbers: list[int]) -> None:
@@ -275,6 +280,7 @@ class Crew:
         if not member.is_done:
             self._assignment.lose(member.number)
             self._ups.forget(member.number)
+            self._modes.forget(member.number)
             rest = sum(not each.is_over for each in self._members)
             why = f"{member.hired.obituary()} and {len(lost)} exchanges with it; {rest} go on"
             self._hear(StateChanged("short of a worker", why))
@@ -347,6 +353,9 @@ class _Modes:
         is_news = worst != self._told and self._STEPS[worst] == state
         self._told = worst if is_news else self._told
         return is_news
+
+    def forget(self, worker: int) -> None:
+        self._modes.pop(worker, None)
 
 
 class _Ups:

@@ -92,4 +92,8 @@ def _hire(number: int, post: Post, others: list[Hired]) -> Hired:
 def _share(settings: Settings) -> Settings:
     """The settings of one worker. What is told, and when the run ends, is the parent's affair."""
     concurrency = -(-settings.concurrency // settings.workers)
-    return msgspec.structs.replace(settings, workers=1, concurrency=concurrency, metrics="", duration="")
+    per_second = settings.safe_mode.per_second / settings.workers
+    safe_mode = msgspec.structs.replace(settings.safe_mode, per_second=per_second)
+    return msgspec.structs.replace(
+        settings, workers=1, concurrency=concurrency, safe_mode=safe_mode, metrics="", duration=""
+    )

@@ -8,7 +8,10 @@ from typing import Any
 
 import msgspec
 
+from shadow.config import load
 from shadow.model import Request
+from shadow.run.crew import _Modes
+from shadow.run.workers import _share
 from shadow.taps.jsonl import encode
 from tests.run.conftest import recorded, serving
 
@@ -56,6 +59,19 @@ async def test_the_states_are_compared_once_for_all_workers_and_never_beside_wha
     assert summary["ledger"]["replayed"] == 8, told
     assert summary["sent"]["mutants"] > 0
     assert summary["sent"]["probes"] == asked.count(b"/state") == 3 * 2  # at the begin, between, at the end
+
+
+def test_safe_mode_is_as_slow_with_many_workers_as_with_one() -> None:
+    share = _share(load(None, {"workers": 4, "safe_mode": {"per_second": 2.0}}))
+    assert share.safe_mode.per_second == 0.5
+
+
+def test_the_mode_of_a_worker_that_died_is_not_that_of_the_run() -> None:
+    modes = _Modes()
+    assert modes.note(0, "throttled")
+    assert not modes.note(1, "throttled")
+    modes.forget(0)
+    assert modes.note(1, "normal")
 
 
 async def test_a_setting_that_means_nothing_is_told_in_one_line(tmp_path: Path) -> None:
