@@ -275,6 +275,7 @@ class Pipeline:
         if self._stopping.is_set():
             return
         if self._state.restoring is not None:
+            await self._governor.resumed()
             restored = self._state.restoring.restore(when)
             self.failure = await unless_stopped(self._stopping, restored) or ""
         if self.failure:

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from shadow.model import Exchange, Expect, Fate, Outcome, Request, StateChanged
+from shadow.model import Exchange, Expect, Fate, Outcome, QueueSeen, Request, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.drift import Drift
 from shadow.pipeline.pipeline import Pipeline, State
@@ -188,6 +188,22 @@ async def test_a_reset_is_broken_off_once_the_run_is_to_be_stopped() -> None:
     assert was_cancelled
     assert pipeline.failure == ""
     assert bench.fates == [(Fate.DROPPED, "the run was stopped")] * 3
+
+
+async def test_nothing_is_put_back_while_the_run_is_paused() -> None:
+    ours = Counter(10)
+    bench = Bench(ours)
+    bench.governor.pause("asked to")
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        told = life("a", 0, 1)
+        run_ = group.create_task(run(bench, told, Whole()), name="run")
+        while len(bench.of(QueueSeen)) < 2:  # noqa: ASYNC110  # the run goes on looking, and does nothing
+            await asyncio.sleep(0.01)
+        assert ours.lines == []
+        bench.governor.resume("asked to")
+        await run_
+    assert ours.lines[0] == "POST /reset"
+    assert bench.fates == [(Fate.REPLAYED, "")] * 3
 
 
 async def test_nothing_is_put_back_once_nothing_may_be_sent() -> None:
