@@ -45,6 +45,8 @@ _HUNG_SECONDS = 60.0
 """A worker says several times a second that it lives; nothing that it does may hold it up for so long."""
 _STOP_SECONDS = 10.0
 """How long workers may take to end once they are to stop; they give what is under way two seconds."""
+_COMPARE_SECONDS = 10.0
+"""How long targets may take to answer the probes: one that is down may never do so."""
 _AT_ONCE = 64
 """So many exchanges are read before workers are heard again."""
 _EMPTY = Tally()
@@ -83,7 +85,11 @@ class Crew:
     @property
     def is_up(self) -> bool:
         """Whether the candidate can be used, as far as workers met it."""
-        return self._ups.is_up("candidate")
+        return self.finds_up("candidate")
+
+    def finds_up(self, target: str) -> bool:
+        """Whether the target of that name can be used, as far as workers met it."""
+        return self._ups.is_up(target)
 
     def stop(self, why: str) -> None:
         """End in order: nothing new is begun, what is under way has a moment to end, the rest is dropped."""
@@ -158,9 +164,19 @@ class Crew:
         return False
 
     async def _compare(self, when: str) -> None:
-        """Tell where the targets' states differ, where that is probed; no worker has anything under way."""
-        if self._assembly.drift is not None and not self._stopping.is_set():
-            await unless_stopped(self._stopping, self._assembly.drift.compare(when))
+        """Tell where the targets' states differ, where that is probed; no worker has anything under way.
+
+        Nothing waits for long: neither the taps, which are not heard meanwhile, nor the end of the run.
+        """
+        drift = self._assembly.drift
+        if drift is None or self._stopping.is_set():
+            return
+        try:
+            async with asyncio.timeout(_COMPARE_SECONDS):
+                await unless_stopped(self._stopping, drift.compare(when))
+        except TimeoutError:
+            why = f"{when}, the probes were not answered within {_COMPARE_SECONDS:g} s"
+            self._hear(StateChanged("unprobed", why))
 
     def _hand(self, exchange: Exchange) -> None:
         session = exchange.session

@@ -191,7 +191,12 @@ def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run
             "run": run,
             "state": assembly.governor.state,
             "states": list(ledger.states),
-            "targets": {link.target.name: link.is_up for link in assembly.environment.links},
+            "targets": {
+                link.target.name: pipeline.finds_up(link.target.name)
+                if isinstance(pipeline, Crew)
+                else link.is_up
+                for link in assembly.environment.links
+            },
             "requests": assembly.guard.admitted,
             "bytes": assembly.guard.admitted_bytes,
             "ledger": {"captured": ledger.captured} | {fate.value: n for fate, n in ledger.fates.items()},
