@@ -25,7 +25,7 @@ _MAX_PASSES = 5
 """A mask may close what it stands in, so that more shows as secret; text without secrets takes one pass."""
 _MIN_LEARNED_BYTES = 8
 _MAX_LEARNED = 256
-"""Each is looked for in every text; the oldest is forgotten first."""
+"""Besides what was configured. Each is looked for in every text; the oldest is forgotten first."""
 _MAX_DEPTH = 100
 """Values nested deeper are left out: a recursive walk must not meet the interpreter's limit."""
 
@@ -65,17 +65,24 @@ class Redactor:
 
         self._clean_field = clean_field
         self._clean_line = clean_line
+        self._kept: tuple[bytes, ...] = ()
         self._learned: tuple[bytes, ...] = ()
         """Replaced, never changed: whoever masks may be another thread."""
 
-    def learn(self, secret: bytes) -> None:
+    def learn(self, secret: bytes, *, for_good: bool = False) -> None:
         """Mask `secret` from now on wherever it stands, as it is or percent-encoded. Words so short that they
-        may be no secret elsewhere are left to their names."""
+        may be no secret elsewhere are left to their names.
+
+        Of many the oldest is forgotten, unless it was learned `for_good`: what was configured.
+        """
         if len(secret) < _MIN_LEARNED_BYTES:
             return
         texts = dict.fromkeys((secret, quote_from_bytes(secret, safe="").encode()))
-        kept = [text for text in self._learned if text not in texts]
-        self._learned = (*texts, *kept)[:_MAX_LEARNED]
+        if for_good:
+            self._kept = (*texts, *(text for text in self._kept if text not in texts))
+        known = [text for text in self._learned if text not in texts and text not in self._kept]
+        granted = [text for text in texts if text not in self._kept]
+        self._learned = (*self._kept, *[*granted, *known][:_MAX_LEARNED])
         self._clean_field.cache_clear()
         self._clean_line.cache_clear()
 

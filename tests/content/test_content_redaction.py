@@ -414,3 +414,13 @@ def test_only_the_newest_learned_secrets_are_remembered() -> None:
         redactor.learn(b"secret number %d" % at)
     assert MARK.search(redactor.text("secret number 999"))
     assert redactor.text("secret number 0") == "secret number 0"
+
+
+def test_what_was_configured_is_masked_however_much_is_learned_after_it() -> None:
+    redactor = Redactor(RedactionSettings(), b"key")
+    redactor.learn(b"the configured one", for_good=True)
+    for at in range(1000):
+        redactor.learn(b"secret number %d" % at)
+    redactor.learn(b"the configured one")
+    assert b"configured" not in redactor.raw(b"said: the configured one")
+    assert b"number 999" not in redactor.raw(b"said: secret number 999")
