@@ -72,6 +72,33 @@ def test_wrong_settings_are_named_with_the_way_out(tmp_path: Path, text: str, me
         load(file, {})
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[signing.keys]]\nid = 'k'\nsecret = 57005570055",
+        "[[tokens.keys]]\nsecret = '57005570055'",
+        "[[identity]]\nname = 'a'\nbasic = {password = '57005570055'}",
+        "[[identity]]\nname = 'a'\nbearer = ['57005570055']",
+        "[[identity]]\nname = 'a'\nheaders = 'Authorization: 57005570055'",
+        "[[identity]]\nname = 'a'\ncookie = 57005570055",
+        "[[identity]]\nname = 'a'\nlogin = {json = {password = '57005570055'}}",
+        "[[identity]]\nbearer = '57005570055'",
+        "identity = '57005570055'",
+        "[reset]\nrequest = 'POST /r'\nbody = 57005570055",
+        "[[probe]]\nname = 'x'\nheaders = {Authorization = '57005570055'}",
+        "[[correlation.values]]\ncandidate = '57005570055'",
+        "candidate = 'http://ann:57005570055@x'",
+        "live = 'tcp://57005570055@x:1'",
+    ],
+)
+def test_a_secret_in_wrong_settings_is_not_shown(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "shadow.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load(file, {})
+    assert "57005570055" not in str(raised.value)
+
+
 def test_missing_and_binary_files_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read configuration .*: No such file"):
         load(tmp_path / "none.toml", {})
