@@ -62,7 +62,7 @@ class MatchSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def to_match(self) -> Match:
         return Match(
             tuple(self.claims.items()),
-            tuple(self.headers.items()),
+            tuple((name.lower(), value) for name, value in self.headers.items()),
             tuple(self.cookies.items()),
             tuple(self.query.items()),
             self.user,

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadow.auth import owner_of
 from shadow.config import Settings, json_schema, load, parse_address, parse_duration, parse_live, parse_target
 from shadow.errors import ConfigError
+from shadow.model import Request
 
 
 def test_file_is_read_and_options_win(tmp_path: Path) -> None:
@@ -171,3 +173,10 @@ def test_no_text_makes_the_small_parsers_raise_anything_else(text: str) -> None:
 )
 def test_live_service_may_speak_more_than_http(url: str, authority: str) -> None:
     assert parse_live(url).authority == authority
+
+
+def test_an_identity_is_told_by_a_header_in_any_letter_case(tmp_path: Path) -> None:
+    file = tmp_path / "shadow.toml"
+    file.write_text("[[identity]]\nname = 'bob'\nmatch = {headers = {X-User = 'bob'}}")
+    (bob,) = load(file, {}).identities
+    assert owner_of(Request(b"GET", b"/", headers=((b"x-uSer", b"bob"),)), [bob], None) == bob
