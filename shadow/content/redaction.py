@@ -5,7 +5,9 @@ like a good one, and all that is no secret stays byte for byte.
 """
 
 import binascii
+import json
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2s
 from typing import Any
@@ -70,14 +72,14 @@ class Redactor:
         """Replaced, never changed: whoever masks may be another thread."""
 
     def learn(self, secret: bytes, *, for_good: bool = False) -> None:
-        """Mask `secret` from now on wherever it stands, as it is or percent-encoded. Words so short that they
-        may be no secret elsewhere are left to their names.
+        """Mask `secret` from now on wherever it stands: as it is, or as queries, forms and JSON write it.
+        Words so short that they may be no secret elsewhere are left to their names.
 
         Of many the oldest is forgotten, unless it was learned `for_good`: what was configured.
         """
         if len(secret) < _MIN_LEARNED_BYTES:
             return
-        texts = dict.fromkeys((secret, quote_from_bytes(secret, safe="").encode()))
+        texts = dict.fromkeys(_written(secret))
         if for_good:
             self._kept = (*texts, *(text for text in self._kept if text not in texts))
         known = [text for text in self._learned if text not in texts and text not in self._kept]
@@ -284,6 +286,14 @@ def _message[M: (Request, Response)](redactor: Redactor, message: M) -> M:
         body=redactor.body(message.body, message.headers),
         trailers=redactor.fields(message.trailers),
     )
+
+
+def _written(secret: bytes) -> Iterator[bytes]:
+    """`secret` in the ways in which messages write it."""
+    escaped = quote_from_bytes(secret, safe="").encode()
+    yield from (secret, escaped, escaped.replace(b"%20", b"+"))
+    text = secret.decode("utf-8", "replace")
+    yield from (json.dumps(text, ensure_ascii=is_plain)[1:-1].encode() for is_plain in (True, False))
 
 
 def _utf8(text: str) -> bytes:
