@@ -38,6 +38,11 @@ class Line(asyncio.Protocol):
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(text)
 
+    @property
+    def unsent_bytes(self) -> int:
+        """What was written and the network has not taken."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
     def finish(self) -> bool:
         """Tell the peer that no more is said; False where that cannot be told, as over TLS."""
         if self._transport is None or self._transport.is_closing() or not self._transport.can_write_eof():
