@@ -45,6 +45,8 @@ class Progress(msgspec.Struct):
     connected_at: float = 0.0
     hearing: Hearing | None = None
     response: Response = NO_RESPONSE
+    is_killed: Callable[[], bool] = bool
+    """Whether nothing more may be said, though the conversation was allowed to begin."""
     is_patient: bool = True
     """False once something that live took longer for than we may was not waited for."""
     remarks: list[str] = []
@@ -72,7 +74,10 @@ async def converse(
     settings: TalkSettings,
     is_stream: bool = False,
 ) -> None:
-    """Say the client's messages, each on its cue or when patience is at an end, and listen to the rest."""
+    """Say the client's messages, each on its cue or when patience is at an end, and listen to the rest.
+
+    Raises UnsafeError where a message may not be said any more.
+    """
     hearing = progress.hearing
     assert hearing is not None
     quiet_seconds = settings.quiet_seconds if is_stream else None
@@ -90,6 +95,8 @@ async def converse(
             return
         if not has_come:
             progress.remark(f"message {at + 1} was sent before the answer that live had given by then")
+        if progress.is_killed():
+            raise UnsafeError("the kill switch was set while it was under way")
         said_at = hearing.amount
         heard = tuple(hearing.messages)
         hearing.turn()
@@ -109,7 +116,8 @@ async def conduct(
     refusal = await guard.turn(sending, target)
     if refusal:
         return NoReply(Silence.UNSENT, refusal)
-    progress = Progress(asyncio.get_running_loop().time(), remarks=[])
+    now = asyncio.get_running_loop().time()
+    progress = Progress(now, remarks=[], is_killed=lambda: guard.is_killed)
     try:
         async with asyncio.timeout(total_seconds_max):
             await talk(progress)
