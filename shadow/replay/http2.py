@@ -10,7 +10,7 @@ from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, Headers, NoReply, Outcome, Silence
 from shadow.replay._contract import Sending, Target
 from shadow.replay.connection import IDEMPOTENT, tls_context
-from shadow.replay.dialling import dial
+from shadow.replay.dialling import Dialled, dial
 from shadow.replay.guard import Guard
 from shadow.replay.http2_connection import Http2Connection
 from shadow.replay.http2_lanes import Lanes
@@ -220,7 +220,7 @@ class Http2Transport:
             raise ConnectionRefusedError(NO_ALPN)
         return connection
 
-    async def _dial[Spoken: asyncio.Protocol](self, speak: Callable[[], Spoken]) -> Spoken:
+    async def _dial[Spoken: Dialled](self, speak: Callable[[], Spoken]) -> Spoken:
         try:
             async with asyncio.timeout(self.settings.connect_timeout_seconds):
                 addresses = await self._guard.addresses(self.target)

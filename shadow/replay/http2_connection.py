@@ -29,6 +29,7 @@ from hpack.exceptions import HPACKError
 from hyperframe.exceptions import HyperframeError
 
 from shadow.model import Headers, Silence
+from shadow.replay.dialling import Dialled
 from shadow.replay.http2_stream import Stream
 from shadow.wire.http2_answer import MAX_LIST_BYTES, code_name
 from shadow.wire.http2_shape import GOAWAY, HEAD_BYTES, SETTINGS, USUAL_FRAME_BYTES, unpack_head
@@ -55,7 +56,7 @@ _FAULTS = (H2Error, HyperframeError, HPACKError, ValueError, KeyError, IndexErro
 """What the library may raise on bytes that nobody thought of."""
 
 
-class Http2Connection(asyncio.Protocol):
+class Http2Connection(Dialled):
     """Owned by whoever dialled; it closes by itself once it is retired and its last stream has ended."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, open_connections: set["Http2Connection"]) -> None:

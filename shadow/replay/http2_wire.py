@@ -10,6 +10,7 @@ from typing import cast
 from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, NoReply, Outcome, Reply, Silence, Timing, Wire
 from shadow.replay._contract import Sending
+from shadow.replay.dialling import Dialled
 from shadow.wire.http2_answer import AnswerReader
 
 type Dial = Callable[[Callable[[], WireConnection]], Awaitable[WireConnection]]
@@ -18,7 +19,7 @@ type Dial = Callable[[Callable[[], WireConnection]], Awaitable[WireConnection]]
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
 
 
-class WireConnection(asyncio.Protocol):
+class WireConnection(Dialled):
     """Says what it is told and nothing besides: no settings are acknowledged, no ping is answered."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, reader: AnswerReader) -> None:
