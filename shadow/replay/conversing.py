@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Protocol
 
 import msgspec
@@ -39,7 +40,7 @@ class Speaker(Protocol):
 
 
 class Progress(msgspec.Struct):
-    """What is known of a conversation while it goes on. Times are the loop's."""
+    """What is known of a conversation while it goes on. Times are monotonic."""
 
     started_at: float
     connected_at: float = 0.0
@@ -56,8 +57,9 @@ class Progress(msgspec.Struct):
             self.remarks.append(text)
 
     def timing(self) -> Timing:
-        now, start = asyncio.get_running_loop().time(), self.started_at
-        first = self.hearing.first_at if self.hearing else 0.0
+        now, start = monotonic(), self.started_at
+        # a peer that speaks first may be heard before whoever connected is told of it
+        first = max(self.hearing.first_at, self.connected_at) if self.hearing and self.hearing.first_at else 0
         return Timing(
             self.connected_at - start if self.connected_at else 0.0,
             first - start if first else 0.0,
@@ -116,7 +118,7 @@ async def conduct(
     refusal = await guard.turn(sending, target)
     if refusal:
         return NoReply(Silence.UNSENT, refusal)
-    now = asyncio.get_running_loop().time()
+    now = monotonic()
     progress = Progress(now, remarks=[], is_killed=lambda: guard.is_killed)
     try:
         async with asyncio.timeout(total_seconds_max):

@@ -1,6 +1,6 @@
 """Recorded DNS queries asked again: over UDP, and over TCP what is cut there or needs it."""
 
-import asyncio
+from time import monotonic
 
 from shadow.errors import UnsafeError
 from shadow.model import Message, Outcome, Silence
@@ -79,7 +79,7 @@ class DnsTransport:
     async def _ask_by_udp(self, text: bytes, ears: "_Ears", sending: Sending, progress: Progress) -> None:
         address = (await self._guard.addresses(self.target))[0]
         port = await open_port(address, lambda sock: Port(sock, ears.hear, ears.hearing.end))
-        progress.connected_at = asyncio.get_running_loop().time()
+        progress.connected_at = monotonic()
         progress.hearing = ears.hearing
         self._ports.add(port)
         try:

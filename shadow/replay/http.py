@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from time import monotonic
 from types import SimpleNamespace
 
 import aiohttp
@@ -176,8 +177,7 @@ class _Clock:
     """When the steps of one request were reached, in seconds from its start."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._start = self._loop.time()
+        self._start = monotonic()
         self.is_connected = False
         self.is_reused = False
         """Whether the connection served others before."""
@@ -185,7 +185,7 @@ class _Clock:
         self.first_byte_seconds = 0.0
 
     def now(self) -> float:
-        return self._loop.time() - self._start
+        return monotonic() - self._start
 
     def timing(self) -> Timing:
         return Timing(self.connect_seconds, self.first_byte_seconds, self.now())

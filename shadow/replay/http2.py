@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 
 import msgspec
 
@@ -101,7 +102,6 @@ class Http2Transport:
         What the transport cannot say, or a safety rule holds back, is left out. Those that the peer has not
         worked on are sent once more, together again.
         """
-        loop = asyncio.get_running_loop()
         outcomes: dict[int, Outcome] = {}
         streams: dict[int, Stream] = {}
         for at, sending in enumerate(sendings):
@@ -111,7 +111,7 @@ class Http2Transport:
             if refusal is not None:
                 outcomes[at] = refusal
             else:
-                streams[at] = Stream(sending, self.settings.body_bytes_max, loop.time())
+                streams[at] = Stream(sending, self.settings.body_bytes_max, monotonic())
         if streams:
             await self._complete(list(streams.values()))
         again = {
@@ -121,7 +121,7 @@ class Http2Transport:
         }
         if again:
             renewed = {
-                at: Stream(each.sending, self.settings.body_bytes_max, loop.time())
+                at: Stream(each.sending, self.settings.body_bytes_max, monotonic())
                 for at, each in again.items()
             }
             await self._complete(list(renewed.values()))
@@ -161,7 +161,7 @@ class Http2Transport:
 
     async def _try(self, sending: Sending) -> Stream:
         """One attempt."""
-        stream = Stream(sending, self.settings.body_bytes_max, asyncio.get_running_loop().time())
+        stream = Stream(sending, self.settings.body_bytes_max, monotonic())
         connection: Http2Connection | None = None
         try:
             async with asyncio.timeout(sending.timeout_seconds):
@@ -206,7 +206,7 @@ class Http2Transport:
         else:
             stream.is_kept = connection.served > 0
             if not stream.is_kept:
-                stream.connected_at = connection.loop.time()
+                stream.connected_at = monotonic()
             return connection
         stream.settle()
         return None

@@ -9,6 +9,7 @@ GOAWAY is taken here: after it the library takes nothing more, while the peer go
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from time import monotonic
 from typing import cast
 
 from h2.config import H2Configuration
@@ -289,7 +290,7 @@ class Http2Connection(Dialled):
         if state := self._h2.streams.get(event.stream_id):
             # the library would end the connection for a length that is not the body's, 304's too
             state._expected_content_length = None  # noqa: SLF001
-        stream.begin_answer(_fields(event.headers), self.loop.time())
+        stream.begin_answer(_fields(event.headers), monotonic())
         if stream.fault:
             self._cancel(stream)
             self._finish(stream)

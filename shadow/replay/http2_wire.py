@@ -5,6 +5,7 @@ import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import cast
 
 from shadow.errors import TargetError, UnsafeError
@@ -78,7 +79,7 @@ class WireConnection(Dialled):
         self.alpn = None if tls is None else tls.selected_alpn_protocol()
 
     def data_received(self, data: bytes) -> None:
-        self.first_byte_at = self.first_byte_at or self._loop.time()
+        self.first_byte_at = self.first_byte_at or monotonic()
         self.reader.feed(data)
         if self.reader.is_settled:
             self._settle()
@@ -132,14 +133,14 @@ class WireConnection(Dialled):
 async def say_wire(sending: Sending, wire: Wire, dial: Dial, body_bytes_max: int) -> Outcome:
     """What came back to `wire` on a connection of its own, which is closed afterwards."""
     loop = asyncio.get_running_loop()
-    started_at, connected_at = loop.time(), 0.0
+    started_at, connected_at = monotonic(), 0.0
     reader = AnswerReader(wire.stream, max_body_bytes=body_bytes_max)
     connection: WireConnection | None = None
     timed_out = False
     try:
         async with asyncio.timeout(sending.timeout_seconds):
             connection = await dial(lambda: WireConnection(loop, reader))
-            connected_at = loop.time()
+            connected_at = monotonic()
             await connection.say(wire)
             if wire.ending is Ending.RESET:
                 return NoReply(Silence.RESET, "reset by us, as asked")
@@ -157,5 +158,5 @@ async def say_wire(sending: Sending, wire: Wire, dial: Dial, body_bytes_max: int
     if connection is None:
         return NoReply(Silence.REFUSED, "no connection within the time limit")
     first = max(connection.first_byte_at, connected_at) - started_at if connection.first_byte_at else 0.0
-    timing = Timing(connected_at - started_at, first, loop.time() - started_at)
+    timing = Timing(connected_at - started_at, first, monotonic() - started_at)
     return connection.outcome(timing, timed_out=timed_out)

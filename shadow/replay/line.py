@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import cast
 
 from shadow.model import Silence
@@ -112,7 +113,7 @@ async def connect(
             found = await dial(addresses, line, tls=tls, host=target.host)
     except TimeoutError as error:
         raise ConnectionRefusedError("no connection within the time limit") from error
-    progress.connected_at = asyncio.get_running_loop().time()
+    progress.connected_at = monotonic()
     return found
 
 
