@@ -11,6 +11,7 @@ from shadow.errors import TargetError, UnsafeError
 from shadow.model import NO_RESPONSE, Message, NoReply, Outcome, Reply, Response, Silence, Timing
 from shadow.replay._contract import Sending, Target
 from shadow.replay.cues import Cue
+from shadow.replay.dialling import why_refused
 from shadow.replay.guard import Guard
 from shadow.replay.hearing import Hearing
 
@@ -131,7 +132,7 @@ async def conduct(
     except UnsayableError as error:
         return NoReply(Silence.UNSENT, str(error), progress.timing())
     except (TargetError, OSError) as error:
-        text = str(error) or type(error).__name__
+        text = why_refused(error)
         if not progress.connected_at or progress.hearing is None:
             return NoReply(Silence.REFUSED, text, progress.timing())
         progress.hearing.end(Silence.RESET, text)

@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 
 from shadow.replay.guard import Address
 
+UNTRUSTED = "its TLS certificate is not trusted"
+
 
 class Dialled(asyncio.Protocol):
     """What can be connected."""
@@ -75,6 +77,13 @@ async def _dial[Spoken: Dialled](
         _let_go(sock, inode)
         raise
     return made[0]
+
+
+def why_refused(error: BaseException) -> str:
+    """What to say of a connection that was not to be had."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"{UNTRUSTED} ({error.verify_message}): SSL_CERT_FILE can name a file of those to trust"
+    return str(error) or type(error).__name__
 
 
 def _forsake(spoken: Dialled) -> None:

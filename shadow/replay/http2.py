@@ -11,7 +11,7 @@ from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, Headers, NoReply, Outcome, Silence
 from shadow.replay._contract import Sending, Target
 from shadow.replay.connection import IDEMPOTENT, tls_context
-from shadow.replay.dialling import Dialled, dial
+from shadow.replay.dialling import Dialled, dial, why_refused
 from shadow.replay.guard import Guard
 from shadow.replay.http2_connection import Http2Connection
 from shadow.replay.http2_lanes import Lanes
@@ -202,7 +202,7 @@ class Http2Transport:
         except UnsafeError as error:
             stream.lose(Silence.UNSENT, str(error))
         except (TargetError, OSError) as error:
-            stream.lose(Silence.REFUSED, str(error) or type(error).__name__)
+            stream.lose(Silence.REFUSED, why_refused(error))
         else:
             stream.is_kept = connection.served > 0
             if not stream.is_kept:

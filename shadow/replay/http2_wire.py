@@ -11,7 +11,7 @@ from typing import cast
 from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, NoReply, Outcome, Reply, Silence, Timing, Wire
 from shadow.replay._contract import Sending
-from shadow.replay.dialling import Dialled
+from shadow.replay.dialling import Dialled, why_refused
 from shadow.wire.http2_answer import AnswerReader
 
 type Dial = Callable[[Callable[[], WireConnection]], Awaitable[WireConnection]]
@@ -150,7 +150,7 @@ async def say_wire(sending: Sending, wire: Wire, dial: Dial, body_bytes_max: int
     except UnsafeError as error:
         return NoReply(Silence.UNSENT, str(error))
     except (TargetError, OSError) as error:
-        return NoReply(Silence.REFUSED, str(error) or type(error).__name__)
+        return NoReply(Silence.REFUSED, why_refused(error))
     finally:
         if connection is not None:
             connection.abort()
