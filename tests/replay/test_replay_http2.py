@@ -20,7 +20,7 @@ from tests.certificates import server_tls, write_certificate
 from tests.replay.conftest import never_resolves, request, response_of, sending, why
 from tests.replay.http2_server import Asked, OnRequest, Peer, hello, sending_to, serving, silent
 
-HEAD = ((b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"x"), (b":path", b"/w"))
+HEAD = ((b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"shadow"), (b":path", b"/w"))
 POST = request(b"POST", b"/p", b"body")
 GONE = (Silence.CLOSED, Silence.RESET)
 """A server that closes before it has read all has its system reset the connection."""
