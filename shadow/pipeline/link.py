@@ -279,7 +279,7 @@ class Link:
     def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
         """`outcome`, told to the breaker and to the sinks."""
         self._breaker.note(outcome)
-        if not self._breaker.is_up:
+        if not self._breaker.is_up or _is_untrusted(outcome):
             self.tell(is_up=False, why=_why(outcome))
         elif isinstance(outcome, Reply):
             self.tell(is_up=True)
@@ -365,8 +365,12 @@ class Link:
 
 def why_dropped(outcome: NoReply) -> str:
     """Why an exchange whose candidate gave `outcome` is dropped, in one of a few ways."""
-    is_untrusted = outcome.detail.startswith(UNTRUSTED)
-    return f"candidate {outcome.why}" + (f": {UNTRUSTED}" if is_untrusted else "")
+    return f"candidate {outcome.why}" + (f": {UNTRUSTED}" if _is_untrusted(outcome) else "")
+
+
+def _is_untrusted(outcome: Outcome) -> bool:
+    """Whether trying again is of no use before somebody has done something about a certificate."""
+    return isinstance(outcome, NoReply) and outcome.detail.startswith(UNTRUSTED)
 
 
 def _why(outcome: Outcome) -> str:

@@ -217,3 +217,9 @@ def test_untrusted_certificate_is_told_of_what_is_dropped_for_it() -> None:
     refused = NoReply(Silence.REFUSED, f"{UNTRUSTED} (self-signed)")
     assert why_dropped(refused) == f"candidate refused: {UNTRUSTED}"
     assert why_dropped(NoReply(Silence.REFUSED, "port 1")) == "candidate refused"
+
+
+async def test_untrusted_certificate_is_told_at_once() -> None:
+    bench = Bench(always(NoReply(Silence.REFUSED, f"{UNTRUSTED} (self-signed)")))
+    await send(bench)
+    assert [each.is_up for each in bench.of(TargetSeen)] == [False]
