@@ -76,7 +76,8 @@ class Stream:
             self._surplus += content[: SURPLUS_BYTES_MAX - len(self._surplus)]
             return True
         room = self._body_bytes_max - self._kept
-        self._body.append(content[:room])
+        if content:  # a peer may send empty frames without end
+            self._body.append(content[:room])
         self._kept += len(content)
         return len(content) <= room
 
