@@ -8,7 +8,7 @@ from time import monotonic
 import msgspec
 
 from shadow.errors import TargetError, UnsafeError
-from shadow.model import Ending, Headers, NoReply, Outcome, Silence
+from shadow.model import Ending, Headers, NoReply, Outcome, Request, Silence, Wire
 from shadow.replay._contract import Sending, Target
 from shadow.replay.connection import IDEMPOTENT, tls_context
 from shadow.replay.dialling import Dialled, dial, why_refused
@@ -19,7 +19,10 @@ from shadow.replay.http2_stream import Stream
 from shadow.replay.http2_together import complete_together
 from shadow.replay.http2_wire import say_wire
 from shadow.wire.http2_form import in_http2, trailers_in_http2, unsayable
+from shadow.wire.http2_writing import opening
 
+_PROBE = Sending(Request(b"PRI", b"*"), Wire((opening(),), protocol="http2"))
+"""About what a probe says: it counts as any sending does."""
 NO_ALPN = "the target does not take HTTP/2 by ALPN"
 
 
@@ -235,7 +238,7 @@ class Http2Transport:
 
     async def _probe(self) -> str | None:
         """What `refusal` says; None where it must be asked again."""
-        if await self._guard.turn():
+        if await self._guard.turn(_PROBE, self.target):
             return None
         try:
             connection = await self._connect()

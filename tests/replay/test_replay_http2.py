@@ -543,3 +543,13 @@ async def test_certificate_that_is_not_trusted_says_nothing_of_http2(tmp_path: P
 def test_it_completes_requests_at_one_moment() -> None:
     target = Target("candidate", "http", "127.0.0.1", 1)
     assert isinstance(Http2Transport(target, Guard(GuardSettings(), [target])), Synchronised)
+
+
+async def test_asking_whether_it_speaks_http2_counts_with_its_bytes() -> None:
+    async with serving() as server:
+        guard = Guard(GuardSettings(bytes_max=10), [server.target])
+        transport = Http2Transport(server.target, guard)
+        assert await transport.refusal() == ""
+        assert (server.peers, guard.admitted) == ([], 0)
+        assert "bytes" in guard.halted
+        await transport.close()
