@@ -1,6 +1,7 @@
 """What the peer of a conversation has said so far, within bounds, and a way to wait for more of it."""
 
 import asyncio
+from time import monotonic
 
 from shadow.model import Message, Silence
 
@@ -9,7 +10,7 @@ _MESSAGE_BYTES = 128
 
 
 class Hearing:
-    """One conversation's, filled by a protocol's callbacks. Times are the loop's."""
+    """One conversation's, filled by a protocol's callbacks."""
 
     def __init__(self, *, joins: bool, bytes_max: int) -> None:
         """With `joins`, what comes until `turn` is one message, as in streams; its bytes are counted."""
@@ -17,7 +18,9 @@ class Hearing:
         self.amount = 0
         """How much was heard: bytes where they join, else messages."""
         self.first_at = 0.0
+        """Monotonic."""
         self.latest_at = 0.0
+        """By the loop's clock, as limits are."""
         self.ending: Silence | None = None
         """Why no more can come: CLOSED, RESET, MALFORMED, REFUSED; None while it can."""
         self.detail = ""
@@ -37,7 +40,7 @@ class Hearing:
             return
         self.latest_at = self._loop.time()
         self._heard += 1
-        self.first_at = self.first_at or self.latest_at
+        self.first_at = self.first_at or monotonic()
         if self._joins:
             self._join(body[: self._room])
         elif len(body) + _MESSAGE_BYTES <= self._room:
