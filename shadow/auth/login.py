@@ -135,7 +135,7 @@ def _taken(source: str, response: Response, body: bytes) -> str | None:
         value = field(response.headers, rest.lower().encode("latin-1", "replace"))
         return value.decode("latin-1") if value else None
     if kind == "cookie":
-        return next((value for name, value, _ in _set_cookies(response) if name == rest), None)
+        return next((value for name, value, _ in _set_cookies(response) if name == rest), None) or None
     found = _at(_json(body), rest) if len(body) <= _MAX_BODY_BYTES else None
     is_scalar = isinstance(found, str | int | float) and not isinstance(found, bool)
     return (str(found) or None) if is_scalar else None

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 keylog_option = click.option(
     "--keylog",
     metavar="FILE",
-    help="Secrets of TLS connections, as SSLKEYLOGFILE has them written.",
+    help="Secrets of TLS, from SSLKEYLOGFILE.",
 )
 
 

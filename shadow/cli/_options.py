@@ -1,6 +1,6 @@
 """Options that several commands share, and how they become settings."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,67 +15,90 @@ type Command = Callable[..., Any]
 
 _UNSET = None
 _FILE = click.Path(path_type=Path, dir_okay=False)
+_LEVELS = click.Choice(["low", "medium", "high", "never"])
 
 _TARGETS = [
     click.option("--candidate", metavar="URL", help="The release under test, in the shadow environment."),
     click.option("--baseline", metavar="URL", help="The live release, in the shadow environment; advised."),
 ]
-_RUN = [
-    click.option("--config", "config_file", type=_FILE, help="TOML settings; every option has a key there."),
-    click.option("--out", metavar="DIR", help="Output folder.  [default: shadow-out]"),
-    click.option(
-        "--mutants", type=int, metavar="N", help="Mutants per exchange; 0: only originals.  [default: 3]"
-    ),
+_SENT = [
+    click.option("--mutants", type=int, metavar="N", help="Per exchange; 0: originals only.  [default: 3]"),
     click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators."),
     click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out."),
     click.option(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="Of all dice; with --concurrency 1 the same seed gives the same run.  [default: 0]",
-    ),
-    click.option("--rate", metavar="N/s", help="Requests per second to each target; it waits, never drops."),
-    click.option(
-        "--condition",
-        multiple=True,
-        metavar="LIST",
-        help="A bad network on the way: latency=200ms,jitter=50ms,down.bandwidth=10kB/s,probability=20%; each"
-        " one given meets by itself.",
-    ),
-    click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
-    click.option(
-        "--workers", type=int, metavar="N", help="Processes that share the work, by session.  [default: 1]"
-    ),
-    click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
-    click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),
-    click.option("--admin", metavar="HOST:PORT", help="Serve GET /state, POST /pause, /resume, /stop there."),
-    click.option(
-        "--ignore", multiple=True, metavar="PATH", help="Places never reported: body:$.a.b, header:x"
-    ),
-    click.option(
-        "--fail-on",
-        type=click.Choice(["low", "medium", "high", "never"]),
-        help="Lowest severity that makes the exit code 1.  [default: low]",
-    ),
-    click.option(
         "--allow-writes/--no-allow-writes",
         default=_UNSET,
-        help="Whether mutants of writing methods are sent.  [default: no]",
+        help="Whether mutants of writing methods are sent.",
     ),
+    click.option(
+        "--condition", multiple=True, metavar="LIST", help="A bad network: latency=200ms,jitter=50ms"
+    ),
+    click.option("--seed", type=int, metavar="N", help="Of all dice.  [default: 0]"),
+]
+_PACE = [
+    click.option("--rate", metavar="N/s", help="Requests per second to each target."),
+    click.option("--concurrency", type=int, metavar="N", help="Exchanges worked on at once.  [default: 8]"),
+    click.option("--workers", type=int, metavar="N", help="Processes that share the work.  [default: 1]"),
+    click.option("--duration", metavar="TIME", help="Stop after this time, for example 30m."),
+]
+_TOLD = [
+    click.option("--out", metavar="DIR", help="Output folder.  [default: shadow-out]"),
+    click.option(
+        "--fail-on", type=_LEVELS, metavar="LEVEL", help="Exit code 1 from low, medium, high; or never."
+    ),
+    click.option("--ignore", multiple=True, metavar="PATH", help="Never reported: body:$.a.b, header:x"),
     click.option(
         "--explain-correlation",
         is_flag=True,
         default=_UNSET,
-        help="Tell at the end which live values became which, and which could not be mapped.",
+        help="Tell which live values became which.",
     ),
+    click.option("--metrics", metavar="HOST:PORT", help="Serve Prometheus metrics there."),
+    click.option("--admin", metavar="HOST:PORT", help="Serve GET /state, POST /pause, /resume, /stop."),
     click.option("--quiet", is_flag=True, help="Print findings only."),
-    click.option("--json", "as_json", is_flag=True, help="Print findings and the summary as JSON lines."),
+    click.option("--json", "as_json", is_flag=True, help="Findings and summary as JSON lines."),
 ]
+_REST = [
+    click.option(
+        "--config", "config_file", type=_FILE, metavar="FILE", help="TOML settings; every option has a key."
+    ),
+]
+_SECTIONS = {
+    "Targets": _TARGETS,
+    "What is sent": _SENT,
+    "Pace": _PACE,
+    "What is told": _TOLD,
+    "Besides": _REST,
+}
+"""Of the help, after what is particular to a command."""
+
+
+class RunCommand(click.Command):
+    """A command that sends: it has many options, and shows them in sections."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        shared = {name: title for title, options in _SECTIONS.items() for name in _names(options)}
+        sections: dict[str, list[tuple[str, str]]] = {title: [] for title in ("Traffic", *_SECTIONS)}
+        for each in self.get_params(ctx):
+            row = each.get_help_record(ctx)
+            is_help = "--help" in each.opts
+            if row is not None and isinstance(each, click.Option):
+                sections["Besides" if is_help else shared.get(each.name or "", "Traffic")].append(row)
+        for title, rows in sections.items():
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows, col_max=26)
+
+
+def _names(options: Sequence[Callable[[Command], Command]]) -> set[str]:
+    """What click calls the parameters of `options`."""
+    named = click.command("options")(_apply(options, lambda: None))
+    return {each.name or "" for each in named.params}
 
 
 def run_options(command: Command) -> Command:
     """Add the options of every command that sends."""
-    return _apply([*_TARGETS, *_RUN], command)
+    return _apply([each for options in _SECTIONS.values() for each in options], command)
 
 
 def settings_from(config_file: Path | None, options: dict[str, Any]) -> Settings:
@@ -95,7 +118,7 @@ def require(settings: Settings, *names: str) -> None:
             raise click.UsageError(f"missing --{name} URL (or the key {name!r} in the configuration)")
 
 
-def _apply(options: list[Callable[[Command], Command]], command: Command) -> Command:
+def _apply(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
     for option in reversed(options):
         command = option(command)
     return command

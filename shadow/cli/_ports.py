@@ -41,5 +41,5 @@ as_option = click.option(
     multiple=True,
     callback=_by_port,
     metavar="PORT=PROTOCOL",
-    help="Read this port as tcp, udp or dns: conversations, for a --candidate of that kind.",
+    help="This port speaks tcp, udp or dns.",
 )

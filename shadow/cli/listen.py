@@ -7,23 +7,23 @@ from typing import Any
 import click
 import msgspec
 
-from shadow.cli._options import require, run_options, settings_from, view_from
+from shadow.cli._options import RunCommand, require, run_options, settings_from, view_from
 from shadow.cli._tell import tell
 
 
-@click.command()
+@click.command(cls=RunCommand)
 @click.option(
     "--socket",
     type=click.Path(path_type=Path, dir_okay=False),
     required=True,
     metavar="PATH",
-    help="Unix socket at which taps are heard; in a folder that nobody else may write to.",
+    help="Unix socket at which taps are heard.",
 )
-@click.option("--live", metavar="URL", help="The service whose traffic is tapped; never sent anything.")
+@click.option("--live", metavar="URL", help="The service whose traffic is tapped.")
 @click.option(
     "--listen",
     metavar="HOST:PORT",
-    help="Where clients connect to the tap; never sent anything.  [default: 127.0.0.1:8080]",
+    help="Where the tap is.  [default: 127.0.0.1:8080]",
 )
 @run_options
 def listen(socket: Path, config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> int:

@@ -5,13 +5,13 @@ from typing import Any
 
 import click
 
-from shadow.cli._options import require, run_options, settings_from
+from shadow.cli._options import RunCommand, require, run_options, settings_from
 from shadow.cli._tap import supervise
 
 
-@click.command()
+@click.command(cls=RunCommand)
 @click.option("--listen", metavar="HOST:PORT", help="Where mirrors send.  [default: 127.0.0.1:8080]")
-@click.option("--live", metavar="URL", help="The live service as clients write it; never sent anything.")
+@click.option("--live", metavar="URL", help="The live service as clients write it.")
 @run_options
 def mirror(config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> int:
     """Take mirrored requests (nginx, Envoy, Istio, Traefik), answer each with 202, and shadow them.

@@ -14,9 +14,9 @@ from shadow.errors import ConfigError
 
 @click.command()
 @click.argument("files", nargs=-1, metavar="[FILE...]")
-@click.option("--candidate", metavar="URL", help="http, https, tcp, tls, udp or dns ://HOST:PORT, by IPv4.")
+@click.option("--candidate", metavar="URL", help="http:, https:, tcp:, tls:, udp: or dns://HOST")
 @click.option("--baseline", metavar="URL", help="Sent what the candidate dies of.")
-@click.option("--live", metavar="URL", help="Where the packets were recorded; never sent anything.")
+@click.option("--live", metavar="URL", help="Where it was recorded; never sent anything.")
 @click.option(
     "--config", "config_file", type=click.Path(path_type=Path, dir_okay=False), help="TOML settings."
 )
@@ -24,22 +24,24 @@ from shadow.errors import ConfigError
     "--port", "ports", type=click.IntRange(1, 65535), multiple=True, metavar="N", help="Server ports."
 )
 @click.option(
-    "--packets", "count", type=click.IntRange(1, 10_000_000), default=1000, show_default=True, metavar="N"
+    "--packets",
+    "count",
+    type=click.IntRange(1, 10_000_000),
+    default=1000,
+    metavar="N",
+    help="How many are sent.  [default: 1000]",
 )
 @click.option(
     "--rate",
     type=click.FloatRange(0.1, 100_000),
     default=200,
-    show_default=True,
     metavar="N",
-    help="A second.",
+    help="Packets per second.  [default: 200]",
 )
 @click.option("--duration", metavar="TIME", help="Stop after this time, for example 10m.")
-@click.option("--seed", type=int, metavar="N", help="The same seed makes the same packets.  [default: 0]")
+@click.option("--seed", type=int, metavar="N", help="Of the packets.  [default: 0]")
 @click.option("--allow", multiple=True, metavar="HOST|CIDR", help="Targets besides loopback and namespaces.")
-@click.option(
-    "--spoof", multiple=True, metavar="CIDR", help="Sources may be made up from here.  [default: none]"
-)
+@click.option("--spoof", multiple=True, metavar="CIDR", help="Where sources may be made up from.")
 @click.option("--restart", default="", metavar="COMMAND", help="Starts the candidate again once it is gone.")
 @click.option("--restart-baseline", default="", metavar="COMMAND", help="The same for the baseline.")
 @click.option(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadow.cli._options import require, run_options, settings_from
+from shadow.cli._options import RunCommand, require, run_options, settings_from
 from shadow.cli._tap import supervise
 
 if TYPE_CHECKING:
@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from shadow.run.supervision import LiveTap
 
 
-@click.command()
-@click.option("--live", metavar="URL", help="The service whose traffic is tapped; never sent anything else.")
+@click.command(cls=RunCommand)
+@click.option("--live", metavar="URL", help="The service whose traffic is tapped.")
 @click.option("--listen", metavar="HOST:PORT", help="Where clients connect.  [default: 127.0.0.1:8080]")
 @click.option(
     "--front",
     type=click.Choice(["mitm", "light"]),
-    help="What stands in the way: mitmproxy, or a byte relay that carries far more.  [default: mitm]",
+    help="mitmproxy, or a relay that carries more.",
 )
 @click.option("--certificate", metavar="PEM", help="Key and certificates for clients on TLS.")
-@click.option("--live-ca", metavar="PEM", help="Authorities that vouch for the live service on TLS.")
+@click.option("--live-ca", metavar="PEM", help="Authorities of the live service on TLS.")
 @click.option("--http3", is_flag=True, default=None, help="Let clients come by HTTP/3 too.")
 @run_options
 def proxy(config_file: Path | None, *, quiet: bool, as_json: bool, **options: Any) -> int:

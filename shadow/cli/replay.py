@@ -7,13 +7,13 @@ from typing import Any
 import click
 
 from shadow.cli._keylog import key_log_at, keylog_option
-from shadow.cli._options import require, run_options, settings_from, view_from
+from shadow.cli._options import RunCommand, require, run_options, settings_from, view_from
 from shadow.cli._ports import as_option
 
 
-@click.command()
+@click.command(cls=RunCommand)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--live", metavar="URL", help="Where the traffic was recorded; never sent anything.")
+@click.option("--live", metavar="URL", help="Where it was recorded; never sent anything.")
 @click.option(
     "--port",
     "ports",
@@ -24,8 +24,8 @@ from shadow.cli._ports import as_option
 )
 @as_option
 @keylog_option
-@click.option("--speed", metavar="X|max", help="Of recorded time; 1 is as recorded.  [default: max]")
-@click.option("--loops", metavar="N", help="Go through the files so often; 0 until --duration.  [default: 1]")
+@click.option("--speed", metavar="X|max", help="1 is as fast as recorded.  [default: max]")
+@click.option("--loops", metavar="N", help="Times through the files; 0 until --duration.")
 @run_options
 def replay(
     files: tuple[str, ...],

@@ -6,12 +6,12 @@ from typing import Any
 import click
 
 from shadow.cli._keylog import keylog_option
-from shadow.cli._options import require, run_options, settings_from
+from shadow.cli._options import RunCommand, require, run_options, settings_from
 from shadow.cli._ports import as_option
 from shadow.cli._tap import supervise
 
 
-@click.command()
+@click.command(cls=RunCommand)
 @click.option("--interface", required=True, metavar="IF", help="Where the live service's traffic passes.")
 @click.option(
     "--port",
@@ -20,13 +20,11 @@ from shadow.cli._tap import supervise
     multiple=True,
     required=True,
     metavar="N",
-    help="TCP port of the live service; may be given several times.",
+    help="A TCP port of the live service.",
 )
 @as_option
 @keylog_option
-@click.option(
-    "--live", metavar="URL", help="The live service's address as clients write it; never sent anything."
-)
+@click.option("--live", metavar="URL", help="The live service as clients write it.")
 @run_options
 def sniff(
     interface: str,

@@ -62,7 +62,7 @@ class MatchSettings(Struct, frozen=True, forbid_unknown_fields=True):
     def to_match(self) -> Match:
         return Match(
             tuple(self.claims.items()),
-            tuple(self.headers.items()),
+            tuple((name.lower(), value) for name, value in self.headers.items()),
             tuple(self.cookies.items()),
             tuple(self.query.items()),
             self.user,
@@ -260,7 +260,8 @@ def _login(settings: LoginSettings, where: str) -> Login:
     if len(bodies) > 1:
         raise ConfigError(f"{where} has several of json, form and body; leave one")
     if not settings.path.startswith("/"):
-        raise ConfigError(f"{where}: path is {settings.path!r}; write it from the root, as '/login'")
+        shown = settings.path.partition("?")[0]
+        raise ConfigError(f"{where}: path is {shown!r}; write it from the root, as '/login'")
     body, kind = _body(settings, where)
     told = [(name, secret_text(value, where)) for name, value in settings.headers.items()]
     if kind and not any(name.lower() == "content-type" for name, _ in told):

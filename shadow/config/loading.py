@@ -16,6 +16,12 @@ from shadow.config.values import parse_address, parse_live, parse_target
 from shadow.errors import ConfigError, nearest
 from shadow.replay.conditions_reading import read_conditions
 
+_SECRETS = re.compile(
+    r"identity($|\[\d+\]\.(headers|bearer|basic|cookie|api_key|match|login)\b)|(signing|tokens)\.keys\[\d+\]\.secret$"
+    r"|(reset|probe\[\d+\])\.(headers|body)\b|correlation\.values\b"
+)
+"""Keys whose values may be secrets: those are not shown, whatever is wrong with them."""
+
 
 def load(path: Path | None, options: Mapping[str, Any]) -> Settings:
     """Settings of the file at `path` (None for none), with `options` laid over it.
@@ -116,7 +122,10 @@ def _struct_of(kind: Any) -> type[Struct] | None:
 
 
 def _wrong_value(tree: Any, message: str) -> str:
-    """What msgspec says of a value, with its key and itself: ``"mutants is -1: expected `int` >= 0"``."""
+    """What msgspec says of a value, with its key and itself: ``"mutants is -1: expected `int` >= 0"``.
+
+    Of what may be, or hold, a secret the key alone.
+    """
     what, _, place = message.partition(" - at `$.")
     what = what[0].lower() + what[1:]
     key = place.removesuffix("`").removesuffix("[...]")
@@ -125,8 +134,10 @@ def _wrong_value(tree: Any, message: str) -> str:
             tree = tree[name] if name else tree[int(index)]
         except (KeyError, IndexError, TypeError):
             return f"{key}: {what}"
-    choices = _choices(key)
-    return f"{key} is {tree!r}: {f'choose one of {choices}' if choices else what}"
+    if choices := _choices(key):
+        return f"{key} is {tree!r}: choose one of {choices}"
+    is_shown = isinstance(tree, str | int | float) and not _SECRETS.match(key)
+    return f"{key} is {tree!r}: {what}" if is_shown else f"{key}: {what}"
 
 
 def _choices(key: str) -> str:

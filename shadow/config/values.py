@@ -1,7 +1,7 @@
 """What stands as text in the settings: URLs, addresses, durations, rates. All raise ConfigError."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shadow.errors import ConfigError
 from shadow.replay import Target
@@ -19,6 +19,7 @@ def parse_target(name: str, url: str) -> Target:
         port = parts.port
     except ValueError as error:
         raise ConfigError(f"{name} {url!r} is no URL: {error}; write it as http://HOST:PORT") from error
+    _check_no_user(name, parts)
     scheme = {"ws": "http", "wss": "https"}.get(parts.scheme, parts.scheme)
     if scheme in _TALK_PORTS and parts.hostname:
         return _talk_target(name, url)
@@ -45,11 +46,21 @@ def _talk_target(name: str, url: str) -> Target:
         port = parts.port or _LIVE_PORTS[scheme]
     except ValueError as error:
         raise ConfigError(f"{name} {url!r} is no URL: {error}; write it as {scheme}://HOST:PORT") from error
-    if not parts.hostname or not port or parts.path.strip("/") or parts.query or parts.username:
+    _check_no_user(name, parts)
+    if not parts.hostname or not port or parts.path.strip("/") or parts.query:
         raise ConfigError(
             f"{name} {url!r} must name a host and a port alone; write it as {scheme}://HOST:PORT"
         )
     return Target(name, scheme, parts.hostname, port)
+
+
+def _check_no_user(name: str, parts: SplitResult) -> None:
+    """Raises ConfigError, without what it says, for a URL with a user: nothing would be done with it."""
+    if "@" in parts.netloc:
+        raise ConfigError(
+            f"{name} names a user or password in its URL; write it as {parts.scheme}://HOST:PORT, and"
+            " credentials in an [[identity]]"
+        )
 
 
 _TALK_PORTS = {"tcp": None, "tls": None, "udp": None, "dns": 53}

@@ -5,7 +5,9 @@ like a good one, and all that is no secret stays byte for byte.
 """
 
 import binascii
+import json
 from base64 import b64decode, b64encode
+from collections.abc import Iterator
 from functools import lru_cache
 from hashlib import blake2s
 from typing import Any
@@ -25,7 +27,7 @@ _MAX_PASSES = 5
 """A mask may close what it stands in, so that more shows as secret; text without secrets takes one pass."""
 _MIN_LEARNED_BYTES = 8
 _MAX_LEARNED = 256
-"""Each is looked for in every text; the oldest is forgotten first."""
+"""Besides what was configured. Each is looked for in every text; the oldest is forgotten first."""
 _MAX_DEPTH = 100
 """Values nested deeper are left out: a recursive walk must not meet the interpreter's limit."""
 
@@ -65,17 +67,24 @@ class Redactor:
 
         self._clean_field = clean_field
         self._clean_line = clean_line
+        self._kept: tuple[bytes, ...] = ()
         self._learned: tuple[bytes, ...] = ()
         """Replaced, never changed: whoever masks may be another thread."""
 
-    def learn(self, secret: bytes) -> None:
-        """Mask `secret` from now on wherever it stands, as it is or percent-encoded. Words so short that they
-        may be no secret elsewhere are left to their names."""
+    def learn(self, secret: bytes, *, for_good: bool = False) -> None:
+        """Mask `secret` from now on wherever it stands: as it is, or as queries, forms and JSON write it.
+        Words so short that they may be no secret elsewhere are left to their names.
+
+        Of many the oldest is forgotten, unless it was learned `for_good`: what was configured.
+        """
         if len(secret) < _MIN_LEARNED_BYTES:
             return
-        texts = dict.fromkeys((secret, quote_from_bytes(secret, safe="").encode()))
-        kept = [text for text in self._learned if text not in texts]
-        self._learned = (*texts, *kept)[:_MAX_LEARNED]
+        texts = dict.fromkeys(_written(secret))
+        if for_good:
+            self._kept = (*texts, *(text for text in self._kept if text not in texts))
+        known = [text for text in self._learned if text not in texts and text not in self._kept]
+        granted = [text for text in texts if text not in self._kept]
+        self._learned = (*self._kept, *[*granted, *known][:_MAX_LEARNED])
         self._clean_field.cache_clear()
         self._clean_line.cache_clear()
 
@@ -277,6 +286,14 @@ def _message[M: (Request, Response)](redactor: Redactor, message: M) -> M:
         body=redactor.body(message.body, message.headers),
         trailers=redactor.fields(message.trailers),
     )
+
+
+def _written(secret: bytes) -> Iterator[bytes]:
+    """`secret` in the ways in which messages write it."""
+    escaped = quote_from_bytes(secret, safe="").encode()
+    yield from (secret, escaped, escaped.replace(b"%20", b"+"))
+    text = secret.decode("utf-8", "replace")
+    yield from (json.dumps(text, ensure_ascii=is_plain)[1:-1].encode() for is_plain in (True, False))
 
 
 def _utf8(text: str) -> bytes:

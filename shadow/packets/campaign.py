@@ -8,6 +8,7 @@ from typing import Protocol
 
 import msgspec
 
+from shadow.errors import TargetError, UnsafeError
 from shadow.packets.health import Health
 
 _SETTLE_SECONDS = 0.05
@@ -51,10 +52,12 @@ class Place(Protocol):
         """Why nothing may be sent any more; empty where `made`, as it is for this target, left."""
         ...
 
-    async def health(self) -> Health: ...
+    async def health(self) -> Health:
+        """Raises UnsafeError, TargetError where it may not be, or cannot be, looked at."""
+        ...
 
     async def restart(self) -> None:
-        """Have it started again, where the user said how."""
+        """Have it started again, where the user said how. Raises TargetError where that fails."""
         ...
 
 
@@ -104,6 +107,18 @@ class Campaign:
         self._known: set[str] = set()
 
     async def run(self) -> None:
+        """Until all is sent, or a reason to end is in `stopped`; what was found until then stays."""
+        try:
+            await self._run()
+        except UnsafeError as error:
+            self.stopped, self.is_refused = str(error), True
+        except TargetError as error:
+            self.stopped = str(error)
+        except asyncio.CancelledError:
+            self.stopped = "interrupted"
+            raise
+
+    async def _run(self) -> None:
         ends_at = None
         if self._settings.duration_seconds is not None:
             ends_at = self._clock() + self._settings.duration_seconds

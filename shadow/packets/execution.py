@@ -1,6 +1,8 @@
 """`shadow packets` from settings to exit code: the only place where a privilege is needed, and given up."""
 
+import asyncio
 import secrets
+import signal
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -17,7 +19,7 @@ from shadow.model import Finding
 from shadow.packets.campaign import Campaign, CampaignSettings, Made
 from shadow.packets.craft import Ends, craft
 from shadow.packets.health import Health, Look
-from shadow.packets.place import Service
+from shadow.packets.place import Service, command_of
 from shadow.packets.seeds import Seed, made_up, seeds_in
 from shadow.packets.telling import capture, finding_of, write
 from shadow.packets.wire import PacketSocket, check_place, is_namespaced
@@ -62,12 +64,14 @@ async def execute(settings: Settings, packets: PacketsSettings, tell: Tell) -> i
         targets = [target, *([parse_target("baseline", settings.baseline)] if settings.baseline else [])]
         guard = Guard(_guard_settings(settings), targets)
         addresses = [await _address(guard, each, settings) for each in targets]
+        restarts = (
+            command_of("restart", packets.restart),
+            command_of("restart-baseline", packets.baseline_restart),
+        )
         wires = [PacketSocket(each) for each in addresses]
         drop_privileges()
         services = []
-        for each, wire, restart in zip(
-            targets, wires, (packets.restart, packets.baseline_restart), strict=False
-        ):
+        for each, wire, restart in zip(targets, wires, restarts, strict=False):
             ends = _ends(wire, packets)
             aim = _aim(seeds, ends, settings.seed)
             service = Service(each, guard, wire, Look(each, seeds[0]), aim=aim, restart=restart)
@@ -93,7 +97,7 @@ async def _conduct(settings: Settings, campaign: Campaign, target: Target, guard
     run, started_at = secrets.token_hex(6), time.time()
     folder = claim(Path(settings.out))
     try:
-        await campaign.run()
+        await _until_interrupted(campaign)
         where = f"{target.scheme} port {target.port}"
         findings = [finding_of(each, where=where, seed=settings.seed) for each in campaign.culprits]
         summary = write(folder, campaign, findings, run=run, seed=settings.seed, started_at=started_at)
@@ -103,6 +107,19 @@ async def _conduct(settings: Settings, campaign: Campaign, target: Target, guard
     if findings and settings.fail_on != "never":
         return EXIT_FINDINGS
     return EXIT_UNSAFE if guard.halted or campaign.is_refused else 0
+
+
+async def _until_interrupted(campaign: Campaign) -> None:
+    """Run it; Ctrl-C and SIGTERM end it, and what it found is written all the same."""
+    endings, loop = (signal.SIGINT, signal.SIGTERM), asyncio.get_running_loop()
+    try:
+        async with asyncio.TaskGroup() as group:
+            task = group.create_task(campaign.run(), name="packets")
+            for each in endings:
+                loop.add_signal_handler(each, task.cancel)
+    finally:
+        for each in endings:
+            loop.remove_signal_handler(each)
 
 
 def _ends(wire: PacketSocket, packets: PacketsSettings) -> Ends:
@@ -130,7 +147,11 @@ def _guard_settings(settings: Settings) -> GuardSettings:
     live = (parse_live(settings.live).authority,) if settings.live else ()
     safety = settings.safety
     return GuardSettings(
-        live=live, allow=safety.allow, kill_file=safety.kill_file, requests_max=safety.max_requests or None
+        live=live,
+        allow=safety.allow,
+        kill_file=safety.kill_file,
+        requests_max=safety.max_requests or None,
+        bytes_max=safety.max_bytes or None,
     )
 
 

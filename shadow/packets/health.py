@@ -8,7 +8,9 @@ from enum import Enum
 from shadow.packets.dns_craft import base_of
 from shadow.packets.seeds import Seed
 from shadow.replay import Target
-from shadow.replay.guard import Address
+from shadow.replay.guard import RUN_FIELD, Address
+
+_QUESTION = b"GET / HTTP/1.1\r\nHost: %s\r\n%s: packets\r\nConnection: close\r\n\r\n"
 
 
 class Health(Enum):
@@ -48,7 +50,7 @@ class Look:
                 return Health.WELL
             async with asyncio.timeout(self._timeout_seconds):
                 host = self._target.authority.encode()
-                writer.write(b"GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n" % host)
+                writer.write(_QUESTION % (host, RUN_FIELD))
                 start = await reader.read(5)
         except TimeoutError:
             return Health.HUNG

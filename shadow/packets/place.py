@@ -1,23 +1,39 @@
-"""One target as a campaign uses it: packets ask the guard, looks go where the guard has checked."""
+"""One target as a campaign uses it: packets and looks ask the guard, and go where it has checked."""
 
 import asyncio
 import contextlib
 import shlex
+import shutil
 from collections.abc import Callable, Sequence
 
-from shadow.errors import TargetError, UnsafeError
+from shadow.errors import ConfigError, TargetError, UnsafeError
+from shadow.model import Request, Wire
 from shadow.packets.campaign import Made
 from shadow.packets.health import Health, Look
 from shadow.packets.wire import PacketSocket
-from shadow.replay import Guard, Target
+from shadow.replay import Guard, Sending, Target
+from shadow.replay.guard import Address
 
 _END_SECONDS = 3.0
 _NOWHERE = asyncio.subprocess.DEVNULL
+_NOTHING = Request(b"", b"")
+"""A packet is no request; the guard counts its bytes."""
+
+
+def command_of(option: str, line: str) -> tuple[str, ...]:
+    """The command that `line` writes, which `option` gave. Raises ConfigError for what cannot be started."""
+    try:
+        words = tuple(shlex.split(line))
+    except ValueError as error:
+        raise ConfigError(f"--{option} {line!r} is no command line: {error}; close its quotes") from error
+    if words and shutil.which(words[0]) is None:
+        raise ConfigError(f"--{option}: {words[0]!r} is no program that can be started; give its whole path")
+    return words
 
 
 class Service:
     """A `Place`. `aim` gives the packets of what was made, addressed to this target. `restart` is a command
-    line, or empty; what it starts is ended by `close`."""
+    with its arguments, or empty; what it starts is ended by `close`."""
 
     def __init__(
         self,
@@ -27,39 +43,53 @@ class Service:
         look: Look,
         *,
         aim: Callable[[Made], Sequence[bytes]],
-        restart: str = "",
+        restart: Sequence[str] = (),
     ) -> None:
         self._target = target
         self._guard = guard
         self._wire = wire
         self._look = look
         self._aim = aim
-        self._command = shlex.split(restart)
+        self._command = tuple(restart)
         self._started: list[asyncio.subprocess.Process] = []
 
     async def send(self, made: Made) -> str:
         try:
-            address = (await self._guard.addresses(self._target))[0]
+            await self._address()
         except (UnsafeError, TargetError) as error:
             return str(error)
-        if address != self._wire.address:
-            return f"{self._target.host!r} was {self._wire.address.ip} and is {address.ip} now"
         for packet in self._aim(made):
-            if refusal := await self._guard.turn():
+            if refusal := await self._guard.turn(Sending(_NOTHING, Wire((packet,)))):
                 return refusal
             self._wire.send(packet)
         return ""
 
     async def health(self) -> Health:
-        return await self._look.health((await self._guard.addresses(self._target))[0])
+        """Raises UnsafeError where not even a look may be sent, TargetError where nobody knows where to."""
+        address = await self._address()
+        if refusal := await self._guard.turn():
+            raise UnsafeError(refusal)
+        return await self._look.health(address)
 
     async def restart(self) -> None:
-        if self._command:
-            self._started.append(
-                await asyncio.create_subprocess_exec(
-                    *self._command, stdin=_NOWHERE, stdout=_NOWHERE, stderr=_NOWHERE
-                )
+        """Raises TargetError where the command does not start."""
+        if not self._command:
+            return
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command, stdin=_NOWHERE, stdout=_NOWHERE, stderr=_NOWHERE
             )
+        except OSError as error:
+            raise TargetError(f"cannot start {self._command[0]!r} again: {error.strerror}") from error
+        self._started.append(process)
+
+    async def _address(self) -> Address:
+        """Where the packets go, checked once more. Raises UnsafeError, TargetError."""
+        addresses = await self._guard.addresses(self._target)
+        if self._wire.address not in addresses:
+            told = f"{self._target.host!r} was {self._wire.address.ip} and is {addresses[0].ip} now"
+            raise UnsafeError(told)
+        return self._wire.address
 
     async def close(self) -> None:
         """End what was started and still runs."""

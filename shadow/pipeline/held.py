@@ -51,6 +51,10 @@ class Held:
         self._due_at = now + life - min(_MARGIN_SECONDS, life * _MARGIN_SHARE) if life and is_known else None
         self.remember(grant.values, is_ours=True)
 
+    def knows(self, value: bytes) -> bool:
+        """Whether the target or live gave it."""
+        return value in self._values
+
     def remember(self, values: Iterable[bytes], *, is_ours: bool) -> None:
         for store in (self._values, self.ours) if is_ours else (self._values,):
             store.update(dict.fromkeys(values))

@@ -1,7 +1,7 @@
 """What identities hold at one target: credentials that logins gave, renewed in time and where refused."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -86,6 +86,7 @@ class Logins:
                 continue
             given = granted(self._held[name].login, response, body, self._clock())
             if isinstance(given, Grant):
+                self._tell_secrets(value for value in given.values if not self._held[name].knows(value))
                 self._held[name].remember(given.values, is_ours=False)
                 self._rebuild()
 
@@ -135,7 +136,7 @@ class Logins:
         held = self._held.get(name or "")
         if name is None or held is None:
             return request
-        if held.grant is None or held.is_due(self._clock()):
+        if held.grant is None or held.trouble or held.is_due(self._clock()):
             await self._log_in(name, held, ask)
         if held.grant is None:
             return request
@@ -226,9 +227,12 @@ class Logins:
                 self._tell(name, held, given)
                 return
             held.take(given, self._clock())
-            for value in given.values:
-                self._hear(SecretTaken(value))
+            self._tell_secrets(given.values)
             self._rebuild()
+
+    def _tell_secrets(self, values: Iterable[bytes]) -> None:
+        for value in values:
+            self._hear(SecretTaken(value))
 
     def _tell(self, name: str, held: Held, why: str) -> None:
         """Tell a failure, once until it was mended."""

@@ -34,7 +34,7 @@ from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.link import Ready
+from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
@@ -240,7 +240,7 @@ class Trials:
         turn.is_settled = True
         if classify(answers.candidate) is AnswerClass.DOWN and not is_cut(answers.candidate):
             assert isinstance(answers.candidate, NoReply)
-            why = f"candidate {answers.candidate.why}"
+            why = why_dropped(answers.candidate)
             self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
             return False
         self._hear(Settled(exchange.tap, Fate.REPLAYED, 1, "", exchange))

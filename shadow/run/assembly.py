@@ -260,7 +260,7 @@ def configured_redactor(settings: Settings, key: bytes) -> Redactor:
     """What masks secrets, those of the settings among them. Raises ConfigError."""
     redactor = Redactor(settings.redaction, key)
     for value in secret_values(settings):
-        redactor.learn(value.encode())
+        redactor.learn(value.encode(), for_good=True)
     return redactor
 
 

@@ -166,3 +166,10 @@ def test_a_recorded_login_is_known_by_what_is_no_secret(request_: Request, is_he
 def test_no_body_raises(body: bytes) -> None:
     plain_members(body)
     granted(login(a="body:$.a[0]", b="cookie:b"), Response(200, headers=((b"Set-Cookie", body),)), body, NOW)
+
+
+def test_a_cookie_that_is_taken_back_is_no_credential() -> None:
+    gone = answer(None, 200, (b"Set-Cookie", b"sid=; Max-Age=0"))
+    assert granted(login(sid="cookie:sid"), gone, b"", NOW) == (
+        "answered 200, and its answer has no 'cookie:sid'"
+    )

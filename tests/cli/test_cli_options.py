@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner
 
+from shadow.cli import _shadow
 from shadow.cli._options import require, run_options, settings_from, view_from
 from shadow.cli._ports import as_option
 from shadow.cli.replay import replay
@@ -107,3 +108,19 @@ def test_first_thing_that_is_missing_is_named(settings: Settings, missing: str) 
 def test_json_is_quiet_too(shown: tuple[bool, bool], *, quiet: bool, as_json: bool) -> None:
     view = view_from(quiet=quiet, as_json=as_json)
     assert (view.is_quiet, view.is_json) == shown
+
+
+@pytest.mark.parametrize("name", ["listen", "mirror", "proxy", "replay", "sniff"])
+def test_help_has_each_option_once_in_a_section_and_nearly_all_on_one_line(name: str) -> None:
+    command = _shadow.get_command(click.Context(_shadow), name)
+    assert command is not None
+    told = CliRunner().invoke(command, ["--help"], terminal_width=80).output
+    sections = ["Traffic:", "Targets:", "What is sent:", "Pace:", "What is told:", "Besides:"]
+    assert [line for line in told.splitlines() if line in sections] == sections
+    options = {each.opts[0] for each in command.params if isinstance(each, click.Option)}
+    listed = told.partition("Traffic:")[2].splitlines()
+    rows = [line.split()[0] for line in listed if line.startswith("  --")]
+    assert sorted({*rows} - {"--help"}) == sorted(options - {"--help", "-h"})
+    assert len(rows) == len(set(rows))
+    goes_on = [line for line in listed if line.startswith("     ")]
+    assert len(goes_on) <= 3

@@ -32,9 +32,11 @@ def test_packets_are_written_in_place_of_sent_and_the_same_each_time(tmp_path: P
         (("--candidate", "http://127.0.0.1:80", "--live", "http://127.0.0.1:80"), 3, "is the live one"),
         (("--candidate", "http://127.0.0.1:80", "--allow", "10.0.0.0/8"), 3, "is not in the allow list"),
         (("--candidate", "http://127.0.0.1:80", "--spoof", "10.0.0.1/8"), 2, "write a network such as"),
+        (("--candidate", "http://127.0.0.1:80", "--restart", "'a"), 2, "close its quotes"),
+        (("--candidate", "http://127.0.0.1:80", "--restart", "/none x"), 2, "'/none' is no program"),
         (("none.pcap", "--candidate", "http://127.0.0.1:80"), 2, "none.pcap"),
     ],
-    ids=["nothing", "scheme", "elsewhere", "live", "allow", "spoof", "file"],
+    ids=["nothing", "scheme", "elsewhere", "live", "allow", "spoof", "quotes", "program", "file"],
 )
 def test_what_may_not_be_is_told_before_anything_is_sent(
     arguments: tuple[str, ...], code: int, said: str, capsys: pytest.CaptureFixture[str]

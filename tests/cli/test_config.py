@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shadow.auth import owner_of
 from shadow.config import Settings, json_schema, load, parse_address, parse_duration, parse_live, parse_target
 from shadow.errors import ConfigError
+from shadow.model import Request
 
 
 def test_file_is_read_and_options_win(tmp_path: Path) -> None:
@@ -70,6 +72,33 @@ def test_wrong_settings_are_named_with_the_way_out(tmp_path: Path, text: str, me
     file.write_text(text)
     with pytest.raises(ConfigError, match=message):
         load(file, {})
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[[signing.keys]]\nid = 'k'\nsecret = 57005570055",
+        "[[tokens.keys]]\nsecret = '57005570055'",
+        "[[identity]]\nname = 'a'\nbasic = {password = '57005570055'}",
+        "[[identity]]\nname = 'a'\nbearer = ['57005570055']",
+        "[[identity]]\nname = 'a'\nheaders = 'Authorization: 57005570055'",
+        "[[identity]]\nname = 'a'\ncookie = 57005570055",
+        "[[identity]]\nname = 'a'\nlogin = {json = {password = '57005570055'}}",
+        "[[identity]]\nbearer = '57005570055'",
+        "identity = '57005570055'",
+        "[reset]\nrequest = 'POST /r'\nbody = 57005570055",
+        "[[probe]]\nname = 'x'\nheaders = {Authorization = '57005570055'}",
+        "[[correlation.values]]\ncandidate = '57005570055'",
+        "candidate = 'http://ann:57005570055@x'",
+        "live = 'tcp://57005570055@x:1'",
+    ],
+)
+def test_a_secret_in_wrong_settings_is_not_shown(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "shadow.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load(file, {})
+    assert "57005570055" not in str(raised.value)
 
 
 def test_missing_and_binary_files_are_told(tmp_path: Path) -> None:
@@ -144,3 +173,10 @@ def test_no_text_makes_the_small_parsers_raise_anything_else(text: str) -> None:
 )
 def test_live_service_may_speak_more_than_http(url: str, authority: str) -> None:
     assert parse_live(url).authority == authority
+
+
+def test_an_identity_is_told_by_a_header_in_any_letter_case(tmp_path: Path) -> None:
+    file = tmp_path / "shadow.toml"
+    file.write_text("[[identity]]\nname = 'bob'\nmatch = {headers = {X-User = 'bob'}}")
+    (bob,) = load(file, {}).identities
+    assert owner_of(Request(b"GET", b"/", headers=((b"x-uSer", b"bob"),)), [bob], None) == bob

@@ -414,3 +414,30 @@ def test_only_the_newest_learned_secrets_are_remembered() -> None:
         redactor.learn(b"secret number %d" % at)
     assert MARK.search(redactor.text("secret number 999"))
     assert redactor.text("secret number 0") == "secret number 0"
+
+
+def test_what_was_configured_is_masked_however_much_is_learned_after_it() -> None:
+    redactor = Redactor(RedactionSettings(), b"key")
+    redactor.learn(b"the configured one", for_good=True)
+    for at in range(1000):
+        redactor.learn(b"secret number %d" % at)
+    redactor.learn(b"the configured one")
+    assert b"configured" not in redactor.raw(b"said: the configured one")
+    assert b"number 999" not in redactor.raw(b"said: secret number 999")
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"pin=se%22same+sesame%2Fsesam%C3%A9&x=1",
+        b"pin=se%22same%20sesame%2Fsesam%C3%A9",
+        b'{"pin": "se\\"same sesame/sesam\\u00e9"}',
+        'a {"pin": "se\\"same sesame/sesamé"}'.encode(),
+        'se"same sesame/sesamé'.encode(),
+    ],
+    ids=["form", "query", "JSON", "JSON in UTF-8", "plain"],
+)
+def test_a_learned_secret_is_masked_however_a_message_writes_it(said: bytes) -> None:
+    redactor = Redactor(RedactionSettings(), key=b"of this run")
+    redactor.learn('se"same sesame/sesamé'.encode())
+    assert b"same" not in redactor.raw(said)

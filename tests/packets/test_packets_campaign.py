@@ -5,6 +5,7 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
+from shadow.errors import TargetError, UnsafeError
 from shadow.packets.campaign import Campaign, CampaignSettings, Made
 from shadow.packets.health import Health
 from shadow.packets.telling import capture, finding_of
@@ -135,6 +136,27 @@ async def test_a_safety_rule_ends_the_run() -> None:
         True,
         33,
     )
+
+
+async def test_what_was_found_stays_where_the_candidate_may_no_longer_be_looked_at() -> None:
+    class Watched(Service):
+        async def health(self) -> Health:
+            if len(self.got) >= 80:
+                raise UnsafeError("the kill switch is set")
+            return await super().health()
+
+    campaign = await run(Watched(lambda life: life[-1].number == 5))
+    assert [each.made[0].number for each in campaign.culprits] == [5]
+    assert (campaign.stopped, campaign.is_refused) == ("the kill switch is set", True)
+
+
+async def test_a_service_that_cannot_be_started_again_ends_the_run_and_is_no_safety_matter() -> None:
+    class Lost(Service):
+        async def restart(self) -> None:
+            raise TargetError("cannot start it")
+
+    campaign = await run(Lost(lambda life: life[-1].number == 5))
+    assert (campaign.stopped, campaign.is_refused) == ("cannot start it", False)
 
 
 async def test_the_time_ends_the_run() -> None:

@@ -303,6 +303,30 @@ async def test_a_login_that_failed_is_tried_again_later() -> None:
     assert [who.name for who in service.logins.identities()] == ["ann"]
 
 
+async def test_a_login_that_failed_is_tried_again_also_where_the_old_credential_still_serves() -> None:
+    service = Service(ANN)
+    await service.link.log_in()
+    service.logins.note(recorded_login("live-token"))
+    one = recorded(bearer("live-token"))
+    claim = service.logins.claim(one, one.request)
+    service.is_open = False
+    service.answering = lambda sending: (
+        REFUSED if sending.request.target == b"/forbidden" else service.answer(sending)
+    )
+    assert (await service.ask(recorded(bearer("live-token"), target=b"/forbidden")))[0] == 401
+    assert service.logins.lacks(claim)
+    service.is_open, service.now = True, service.now + 16.0
+    assert (await service.ask(one))[0] == 200
+    assert not service.logins.lacks(claim)
+
+
+async def test_a_token_that_live_gave_is_told_as_a_secret_once() -> None:
+    service = Service(ANN)
+    for _ in range(3):
+        service.logins.note(recorded_login("live-token"))
+    assert [each.value for each in service.heard if isinstance(each, SecretTaken)] == [b"live-token"]
+
+
 async def test_a_target_that_does_not_answer_is_told() -> None:
     service = Service(ANN)
     service.answering = lambda _: NoReply(Silence.TIMED_OUT)
