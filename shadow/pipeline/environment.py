@@ -38,6 +38,11 @@ class Environment:
     def links(self) -> tuple[Link, ...]:
         return (self.candidate, self.baseline) if self.baseline else (self.candidate,)
 
+    @property
+    def down(self) -> str:
+        """The name of a target that cannot be used; empty where all can."""
+        return next((each.target.name for each in self.links if not each.is_up), "")
+
     def prepare(self, exchange: Exchange, session: str, salt: str = "") -> Readies:
         """The exchange's request, ready for each target."""
 

@@ -59,7 +59,7 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     """Names of the targets."""
     duration_seconds: float | None = None
     patience_seconds: float | None = None
-    """How long a candidate may be down before the run is stopped; None to wait for it, as taps do."""
+    """How long a target may be down before the run is stopped; None to wait for it, as taps do."""
     drain_seconds: float | None = None
     """How long what waits is worked off once no more comes in; None for as long as it takes."""
 
@@ -69,8 +69,8 @@ class Brakes(msgspec.Struct, frozen=True):
 
     halted: Callable[[], str]
     """Why nothing may be sent any more; empty while it may."""
-    is_up: Callable[[], bool]
-    """Whether the candidate can be used."""
+    down: Callable[[], str]
+    """The name of a target that cannot be used; empty where all can."""
     governor: Governor
     """How much may be asked of the shadow environment."""
     stopping: asyncio.Event
@@ -418,20 +418,21 @@ class Pipeline:
             self._hear(QueueSeen("intake", len(self._intake), self._intake.capacity))
             self._governor.look()
             now = time.monotonic()
-            up_at = now if self._brakes.is_up() else up_at
-            if why := self._brakes.halted() or self._given_up(now, down_seconds=now - up_at):
+            down = self._brakes.down()
+            up_at = up_at if down else now
+            if why := self._brakes.halted() or self._given_up(now, down, now - up_at):
                 self.stop(why)
             await asyncio.sleep(_TICK_SECONDS)
 
-    def _given_up(self, now: float, *, down_seconds: float) -> str:
+    def _given_up(self, now: float, down: str, down_seconds: float) -> str:
         """Why it makes no sense to go on waiting; empty where it does."""
         patience, drain = self._settings.patience_seconds, self._settings.drain_seconds
         if patience is not None and down_seconds > patience:
-            return f"the candidate has been down for {patience:g} s"
+            return f"the {down} has been down for {patience:g} s"
         if drain is None or self._fed_at is None:
             return ""
         if down_seconds > _TICK_SECONDS:
-            return "no more comes in, and the candidate is down"
+            return f"no more comes in, and the {down} is down"
         return f"no more has come in for {drain:g} s" if now - self._fed_at > drain else ""
 
 

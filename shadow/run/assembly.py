@@ -427,7 +427,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         signer=parts.signer,
         brakes=Brakes(
             lambda: parts.guard.halted,
-            lambda: parts.environment.candidate.is_up,
+            lambda: parts.environment.down,
             parts.governor,
             parts.stopping,
         ),

@@ -84,8 +84,8 @@ class Crew:
 
     @property
     def is_up(self) -> bool:
-        """Whether the candidate can be used, as far as workers met it."""
-        return self.finds_up("candidate")
+        """Whether the targets can be used, as far as workers met them."""
+        return all(self.finds_up(link.target.name) for link in self._assembly.environment.links)
 
     def finds_up(self, target: str) -> bool:
         """Whether the target of that name can be used, as far as workers met it."""

@@ -173,7 +173,7 @@ async def execute(
             return EXIT_KILLED
         if assembly.pipeline.failure:
             raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
-        is_up = assembly.environment.candidate.is_up if crew is None else crew.is_up
+        is_up = not assembly.environment.down if crew is None else crew.is_up
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
         await assembly.environment.close()

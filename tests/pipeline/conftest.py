@@ -346,9 +346,7 @@ class Bench:
             knowledge=self.knowledge,
             sessions=Sessions(idle_seconds=60.0),
             signer=self._signer,
-            brakes=Brakes(
-                lambda: self.halted, lambda: self.environment.candidate.is_up, self.governor, self.stopping
-            ),
+            brakes=Brakes(lambda: self.halted, lambda: self.environment.down, self.governor, self.stopping),
             hear=self.heard.append,
             state=state,
         )

@@ -284,6 +284,13 @@ async def test_candidate_that_stays_down_is_given_up(how: dict[str, float], why:
     assert len(bench.fates) == 5
 
 
+async def test_baseline_that_stays_down_is_given_up_too() -> None:
+    bench = Bench(always(reply()), always(REFUSED), breaker=STAYS_OPEN)
+    await bench.run(sessions(["GET /a"] * 5), concurrency=1, patience_seconds=0.2)
+    assert bench.of(StateChanged)[-1] == StateChanged("stopping", "the baseline has been down for 0.2 s")
+    assert len(bench.fates) == 5
+
+
 @pytest.mark.slow
 async def test_what_waits_is_worked_off_for_a_bounded_time_once_no_more_comes_in() -> None:
     bench = Bench(always(HANG), timeout_seconds=3600.0)
