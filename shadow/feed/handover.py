@@ -67,6 +67,10 @@ class EndPass(msgspec.Struct, frozen=True):
     """The same exchanges will come again: work off all, and forget what the next pass is to find out anew."""
 
 
+class BeginPass(msgspec.Struct, frozen=True):
+    """All workers are through with a pass: forget what others told of it since this one was."""
+
+
 class End(msgspec.Struct, frozen=True):
     """No more exchanges will follow."""
 

@@ -14,7 +14,7 @@ class Learned(msgspec.Struct, frozen=True):
     exchange: int
     """Index of the exchange that told it."""
     asked: str
-    """That exchange's request: ``"POST /login"``."""
+    """That exchange's request: ``"POST /login"``; empty where another process knows, and tells it."""
     place: str
     """Where its answer told it: ``"body:$.token"``."""
     applied: int = 0

@@ -81,6 +81,10 @@ class Governor:
             self._wake()
             self._hear(StateChanged(self.safe_mode.mode.value, why))
 
+    def follow(self, mode: Mode) -> None:
+        """Be in the mode of those who do the work, in another process."""
+        self.safe_mode.mode = mode
+
     def turn(self) -> "_Turn":
         """One exchange's time at work, for ``async with``. Waits for it, unless the run is stopping."""
         return _Turn(self)

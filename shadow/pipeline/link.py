@@ -31,9 +31,12 @@ from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.rewording import Rewording
 from shadow.pipeline.ways import HTTP2, Refusal, never_refuses
 from shadow.replay import Breaker, Correlation, Sending, Synchronised, Target, Transport
+from shadow.replay.dialling import UNTRUSTED
 
 CALM = "calm"
 """Name of the transport that no network condition meets, where there are conditions."""
+HTTP1 = "raw"
+"""Name of the transport that every target of HTTP has."""
 _MAX_WAIT_SECONDS = 0.25
 """So soon is noticed that the run is stopping."""
 
@@ -276,7 +279,7 @@ class Link:
     def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
         """`outcome`, told to the breaker and to the sinks."""
         self._breaker.note(outcome)
-        if not self._breaker.is_up:
+        if not self._breaker.is_up or _is_untrusted(outcome):
             self.tell(is_up=False, why=_why(outcome))
         elif isinstance(outcome, Reply):
             self.tell(is_up=True)
@@ -302,8 +305,10 @@ class Link:
 
     async def ask(self, request: Request, *, timeout_seconds: float) -> Outcome:
         """The answer to a request of the configuration's own: marked, and otherwise sent as it is."""
+        calm = self._transports.get(CALM) or self._transports.get(HTTP1)
+        if calm is None or HTTP1 not in self._transports:
+            return NoReply(Silence.UNSENT, f"a target of {self.target.scheme}:// cannot be asked over HTTP")
         made = self.own(request).request
-        calm = self._transports.get(CALM, self._transports["raw"])
         return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
 
     async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
@@ -356,6 +361,16 @@ class Link:
     async def close(self) -> None:
         for transport in self._transports.values():
             await transport.close()
+
+
+def why_dropped(outcome: NoReply) -> str:
+    """Why an exchange whose candidate gave `outcome` is dropped, in one of a few ways."""
+    return f"candidate {outcome.why}" + (f": {UNTRUSTED}" if _is_untrusted(outcome) else "")
+
+
+def _is_untrusted(outcome: Outcome) -> bool:
+    """Whether trying again is of no use before somebody has done something about a certificate."""
+    return isinstance(outcome, NoReply) and outcome.detail.startswith(UNTRUSTED)
 
 
 def _why(outcome: Outcome) -> str:

@@ -37,6 +37,7 @@ from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
+from shadow.pipeline.stopping import unless_stopped
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.trials import Later, Trials
 from shadow.wire.http1_form import replayable
@@ -196,8 +197,7 @@ class Pipeline:
             self._close_once_done()
             async with asyncio.TaskGroup() as work:
                 self._start_workers(work)
-            if self._state.drift is not None and not self._stopping.is_set():
-                await self._state.drift.compare("at the end of the run")
+            await self._compare("at the end of the run")
             watch.cancel()
             stopper.cancel()
 
@@ -261,7 +261,7 @@ class Pipeline:
         self._start_session_trials(is_over=True)
         self._is_between = True
         await self._idle()
-        self._cut |= self._sessions.names()
+        self._cut = self._sessions.names()
         await self._restore("between two batches")
         self._is_between = False
 
@@ -275,21 +275,17 @@ class Pipeline:
         if self._stopping.is_set():
             return
         if self._state.restoring is not None:
-            self.failure = await self._unless_stopped(self._state.restoring.restore(when))
+            await self._governor.resumed()
+            restored = self._state.restoring.restore(when)
+            self.failure = await unless_stopped(self._stopping, restored) or ""
         if self.failure:
             self.stop(self.failure)
-        elif self._state.drift is not None:
-            await self._state.drift.compare(when)
+        await self._compare(when)
 
-    async def _unless_stopped(self, job: Coroutine[Any, Any, str]) -> str:
-        """What `job` gives; it is broken off, and gives nothing, once the run is to be stopped."""
-        async with asyncio.TaskGroup() as group:
-            work = group.create_task(job, name="reset")
-            stop = group.create_task(self._stopping.wait(), name="stop of the reset")
-            await asyncio.wait((work, stop), return_when=asyncio.FIRST_COMPLETED)
-            work.cancel()
-            stop.cancel()
-        return "" if work.cancelled() else work.result()
+    async def _compare(self, when: str) -> None:
+        """Tell where the targets' states differ, where that is probed."""
+        if self._state.drift is not None and not self._stopping.is_set():
+            await unless_stopped(self._stopping, self._state.drift.compare(when))
 
     def _start(self, work: asyncio.TaskGroup, job: Coroutine[Any, Any, None], name: str) -> None:
         task = work.create_task(job, name=name)
@@ -369,6 +365,12 @@ class Pipeline:
             self._drop(job, "the run was stopped")
             return None
         exchange, session = job.exchange, job.session
+        past = self._sessions.before(session, exchange)
+        if session in self._cut:
+            self._cut.discard(session)
+            await self._trials.retell(exchange, session, past)
+        if job.turn.due_at is not None:
+            self._hear(SentLate(max(time.monotonic() - job.turn.due_at, 0.0)))
         if exchange.protocol in CONVERSATIONS and self._talks is not None:
             await self._talks.conduct(exchange, session, job.turn)
             return None
@@ -377,13 +379,8 @@ class Pipeline:
             session,
             self._endpoints.name(exchange.request),
             self._knowledge.of_targets(exchange.request, self._settings.targets),
-            self._sessions.before(session, exchange),
+            past,
         )
-        if session in self._cut:
-            self._cut.discard(session)
-            await self._trials.retell(case)
-        if job.turn.due_at is not None:
-            self._hear(SentLate(max(time.monotonic() - job.turn.due_at, 0.0)))
         later = await self._trials.conduct(case, job.turn)
         if later is not None:
             self._sessions.add(session, exchange, time.monotonic())

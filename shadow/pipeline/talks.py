@@ -33,7 +33,7 @@ from shadow.pipeline.cuts import Cuts
 from shadow.pipeline.environment import Answers, Environment
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Ready
+from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.order import Turn
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.talk_endpoint import TalkEndpoints
@@ -128,7 +128,7 @@ class Talks:
         is_down = isinstance(candidate, NoReply) and classify(candidate) is AnswerClass.DOWN
         if is_down and not is_cut(candidate):
             assert isinstance(candidate, NoReply)
-            why = f"candidate {candidate.why}"
+            why = why_dropped(candidate)
             self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
             return False
         self._hear(Settled(exchange.tap, Fate.REPLAYED, 1, "", exchange))

@@ -1,6 +1,6 @@
 """One exchange put to the test: its original and its mutants are sent, judged, confirmed and reported."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -34,7 +34,7 @@ from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.link import Ready
+from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.order import Turn, may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
@@ -144,18 +144,17 @@ class Trials:
             await self._look_after(case, answers, via)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw")
 
-    async def retell(self, case: Case) -> None:
-        """Send what the session had asked before, as a fresh environment has not heard it."""
-        for each in case.past:
-            readies = self._environment.prepare(
-                each, case.session, f"{each.index}:retold:{case.exchange.index}"
-            )
+    async def retell(self, exchange: Exchange, session: str, past: Sequence[Exchange]) -> None:
+        """Send what the `session` of `exchange` had asked before it, as a fresh environment has not heard
+        it."""
+        for each in past:
+            readies = self._environment.prepare(each, session, f"{each.index}:retold:{exchange.index}")
             way = await self._way(each, readies)
             if way.refusal:
                 continue
             via = way.via or self._environment.carrier([readies]) or "raw"
-            answers = await self._send(case, readies, via, Parcel.REPEAT)
-            self._environment.learn(each, answers, case.session)
+            answers = await self._environment.send(readies, via=via, parcel=Parcel.REPEAT, session=session)
+            self._environment.learn(each, answers, session)
 
     async def conduct_slow(self, later: Later) -> None:
         """Try the mutants that take long to send, where nobody waits for them: those that read after a
@@ -241,7 +240,7 @@ class Trials:
         turn.is_settled = True
         if classify(answers.candidate) is AnswerClass.DOWN and not is_cut(answers.candidate):
             assert isinstance(answers.candidate, NoReply)
-            why = f"candidate {answers.candidate.why}"
+            why = why_dropped(answers.candidate)
             self._hear(Settled(exchange.tap, Fate.DROPPED, 1, why, exchange))
             return False
         self._hear(Settled(exchange.tap, Fate.REPLAYED, 1, "", exchange))

@@ -13,6 +13,7 @@ from typing import cast
 import msgspec
 
 from shadow.model import Ending, Response, Wire
+from shadow.replay.dialling import Dialled, dial_any
 from shadow.replay.guard import Address
 from shadow.wire.http1 import ResponseReader
 from shadow.wire.http1_whole import whole_response
@@ -39,7 +40,7 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
         return self.method not in (b"HEAD", b"CONNECT")
 
 
-class Connection(asyncio.Protocol):
+class Connection(Dialled):
     """One TCP or TLS connection, for one exchange at a time. Its user parks or aborts it afterwards."""
 
     __slots__ = (
@@ -200,11 +201,6 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.abort()
 
-    def forsake(self) -> None:
-        """Close at once, where nobody may be told that the socket is gone."""
-        self.abort()
-        self.connection_lost(None)
-
     async def closed(self) -> None:
         """Return when the socket is gone."""
         await asyncio.shield(self._lost)
@@ -310,17 +306,11 @@ async def connect(
     tls: ssl.SSLContext | None = None,
     host: str = "",
 ) -> Connection:
-    """A connection to the first of `addresses` that takes one. Raises OSError of the last that did not.
-
-    The addresses are used as they are: nothing is resolved here. The caller sets the time limit.
-    """
-    trouble: OSError = ConnectionRefusedError("no address to connect to")
-    for address in addresses:
-        try:
-            return await _connect(address, open_connections, tls, host)
-        except OSError as error:
-            trouble = error
-    raise trouble
+    """A connection to the first of `addresses` that takes one; see `dial`."""
+    loop = asyncio.get_running_loop()
+    return await dial_any(
+        addresses, lambda sock: Connection(loop, sock, open_connections), tls=tls, host=host
+    )
 
 
 def tls_context(*, verify: bool) -> ssl.SSLContext:
@@ -331,43 +321,3 @@ def tls_context(*, verify: bool) -> ssl.SSLContext:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
     return context
-
-
-async def _connect(
-    address: Address, open_connections: set[Connection], tls: ssl.SSLContext | None, host: str
-) -> Connection:
-    loop = asyncio.get_running_loop()
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
-    connection = Connection(loop, sock, open_connections)
-    inode = os.fstat(sock.fileno()).st_ino
-    try:
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await loop.sock_connect(sock, (address.ip, address.port))
-        await loop.create_connection(
-            lambda: connection,
-            sock=sock,
-            ssl=tls,
-            server_hostname=host if tls else None,
-        )
-    except BaseException:
-        connection.forsake()
-        _let_go(sock, inode)
-        raise
-    return connection
-
-
-def _let_go(sock: socket.socket, inode: int) -> None:
-    """Close `sock`, unless its number stands for another file by now.
-
-    uvloop closes the descriptor of a connection that is cancelled while it is made, and tells neither the
-    socket nor the protocol.
-    """
-    try:
-        is_ours = os.fstat(sock.fileno()).st_ino == inode
-    except OSError:
-        is_ours = False
-    if is_ours:
-        sock.close()
-    else:
-        sock.detach()

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 from typing import Protocol
 
 import msgspec
@@ -10,6 +11,7 @@ from shadow.errors import TargetError, UnsafeError
 from shadow.model import NO_RESPONSE, Message, NoReply, Outcome, Reply, Response, Silence, Timing
 from shadow.replay._contract import Sending, Target
 from shadow.replay.cues import Cue
+from shadow.replay.dialling import why_refused
 from shadow.replay.guard import Guard
 from shadow.replay.hearing import Hearing
 
@@ -39,12 +41,14 @@ class Speaker(Protocol):
 
 
 class Progress(msgspec.Struct):
-    """What is known of a conversation while it goes on. Times are the loop's."""
+    """What is known of a conversation while it goes on. Times are monotonic."""
 
     started_at: float
     connected_at: float = 0.0
     hearing: Hearing | None = None
     response: Response = NO_RESPONSE
+    is_killed: Callable[[], bool] = bool
+    """Whether nothing more may be said, though the conversation was allowed to begin."""
     is_patient: bool = True
     """False once something that live took longer for than we may was not waited for."""
     remarks: list[str] = []
@@ -54,8 +58,9 @@ class Progress(msgspec.Struct):
             self.remarks.append(text)
 
     def timing(self) -> Timing:
-        now, start = asyncio.get_running_loop().time(), self.started_at
-        first = self.hearing.first_at if self.hearing else 0.0
+        now, start = monotonic(), self.started_at
+        # a peer that speaks first may be heard before whoever connected is told of it
+        first = max(self.hearing.first_at, self.connected_at) if self.hearing and self.hearing.first_at else 0
         return Timing(
             self.connected_at - start if self.connected_at else 0.0,
             first - start if first else 0.0,
@@ -72,7 +77,10 @@ async def converse(
     settings: TalkSettings,
     is_stream: bool = False,
 ) -> None:
-    """Say the client's messages, each on its cue or when patience is at an end, and listen to the rest."""
+    """Say the client's messages, each on its cue or when patience is at an end, and listen to the rest.
+
+    Raises UnsafeError where a message may not be said any more.
+    """
     hearing = progress.hearing
     assert hearing is not None
     quiet_seconds = settings.quiet_seconds if is_stream else None
@@ -90,6 +98,8 @@ async def converse(
             return
         if not has_come:
             progress.remark(f"message {at + 1} was sent before the answer that live had given by then")
+        if progress.is_killed():
+            raise UnsafeError("the kill switch was set while it was under way")
         said_at = hearing.amount
         heard = tuple(hearing.messages)
         hearing.turn()
@@ -109,7 +119,8 @@ async def conduct(
     refusal = await guard.turn(sending, target)
     if refusal:
         return NoReply(Silence.UNSENT, refusal)
-    progress = Progress(asyncio.get_running_loop().time(), remarks=[])
+    now = monotonic()
+    progress = Progress(now, remarks=[], is_killed=lambda: guard.is_killed)
     try:
         async with asyncio.timeout(total_seconds_max):
             await talk(progress)
@@ -121,7 +132,7 @@ async def conduct(
     except UnsayableError as error:
         return NoReply(Silence.UNSENT, str(error), progress.timing())
     except (TargetError, OSError) as error:
-        text = str(error) or type(error).__name__
+        text = why_refused(error)
         if not progress.connected_at or progress.hearing is None:
             return NoReply(Silence.REFUSED, text, progress.timing())
         progress.hearing.end(Silence.RESET, text)

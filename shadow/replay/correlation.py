@@ -106,6 +106,8 @@ class Correlation:
     def take_over(self, kind: str | None, live: str, shadow: str, *, rule: int | None = None) -> None:
         """Know what another process learned for all sessions, or for the places of a rule."""
         self._pair(Evidence(live, shadow, kind))
+        if self.trace is not None:
+            self.trace.taken_over(kind, live, shadow)
         if rule is None:
             self._shared.put(kind, live, shadow)
         else:

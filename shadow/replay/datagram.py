@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Callable
+from time import monotonic
 from typing import cast
 
 from shadow.model import Message, Outcome, Silence
@@ -100,7 +101,7 @@ class DatagramTransport:
         hearing = Hearing(joins=False, bytes_max=self.settings.bytes_max)
         address = (await self._guard.addresses(self.target))[0]
         port = await open_port(address, lambda sock: Port(sock, hearing.hear, hearing.end))
-        progress.connected_at = asyncio.get_running_loop().time()
+        progress.connected_at = monotonic()
         progress.hearing = hearing
         self._ports.add(port)
 

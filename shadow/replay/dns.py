@@ -1,7 +1,8 @@
 """Recorded DNS queries asked again: over UDP, and over TCP what is cut there or needs it."""
 
-import asyncio
+from time import monotonic
 
+from shadow.errors import UnsafeError
 from shadow.model import Message, Outcome, Silence
 from shadow.replay._contract import Sending, Target
 from shadow.replay.conversing import Progress, TalkSettings, UnsayableError, conduct
@@ -39,8 +40,8 @@ class DnsTransport:
         return sending.protocol == "dns"
 
     async def send(self, sending: Sending) -> Outcome:
-        """The answer that fits the query by id and question; a cut one is asked for again over TCP, unless
-        the recorded one was cut too."""
+        """The answer that fits the query by id and question; a cut one is asked for again over TCP, which is
+        another sending, unless the recorded one was cut too."""
 
         async def talk(progress: Progress) -> None:
             await self._talk(sending, progress)
@@ -69,6 +70,8 @@ class DnsTransport:
         await self._ask_by_udp(texts[0], ears, sending, progress)
         was_cut = any(isinstance(each, DnsMessage) and each.flags & _CUT for each in live)
         if ears.is_cut and not was_cut:
+            if refusal := await self._guard.turn(sending, self.target):
+                raise UnsafeError(refusal)
             progress.remark("cut over UDP, so it was asked for again over TCP")
             ears = _Ears(query, Hearing(joins=False, bytes_max=self.settings.bytes_max))
             await self._ask_by_tcp(texts[0], ears, sending, progress, amount=1)
@@ -76,7 +79,7 @@ class DnsTransport:
     async def _ask_by_udp(self, text: bytes, ears: "_Ears", sending: Sending, progress: Progress) -> None:
         address = (await self._guard.addresses(self.target))[0]
         port = await open_port(address, lambda sock: Port(sock, ears.hear, ears.hearing.end))
-        progress.connected_at = asyncio.get_running_loop().time()
+        progress.connected_at = monotonic()
         progress.hearing = ears.hearing
         self._ports.add(port)
         try:

@@ -59,6 +59,12 @@ class Trace:
             put(self._latest, key[1:], key, _LEARNED_MAX)
         self._expect(taken, exchange, asked, live, shadow)
 
+    def taken_over(self, kind: str | None, live: str, shadow: str) -> None:
+        """Another process learned this, and tells whence: here it is only counted how it is used."""
+        key = ("", kind or "", live)
+        put(self._learned, key, Learned(live, shadow, kind or "", "", -1, "", ""), _LEARNED_MAX)
+        put(self._latest, key[1:], key, _LEARNED_MAX)
+
     def used(self, live: str, kind: str | None, session: str, where: str) -> None:
         """A value was put into a request."""
         key = (session, kind or "", live)
@@ -77,7 +83,8 @@ class Trace:
 
     def told(self, target: str) -> Correlated:
         """Everything, for the sinks."""
-        return Correlated(target, tuple(self._learned.values()), tuple(self._missed.values()))
+        learned = tuple(each for each in self._learned.values() if each.asked or each.applied)
+        return Correlated(target, learned, tuple(self._missed.values()))
 
     def _expect(
         self, taken: Sequence[Evidence], exchange: int, asked: str, live: Response, shadow: Response

@@ -1,6 +1,7 @@
 """What the peer of a conversation has said so far, within bounds, and a way to wait for more of it."""
 
 import asyncio
+from time import monotonic
 
 from shadow.model import Message, Silence
 
@@ -9,7 +10,7 @@ _MESSAGE_BYTES = 128
 
 
 class Hearing:
-    """One conversation's, filled by a protocol's callbacks. Times are the loop's."""
+    """One conversation's, filled by a protocol's callbacks."""
 
     def __init__(self, *, joins: bool, bytes_max: int) -> None:
         """With `joins`, what comes until `turn` is one message, as in streams; its bytes are counted."""
@@ -17,7 +18,9 @@ class Hearing:
         self.amount = 0
         """How much was heard: bytes where they join, else messages."""
         self.first_at = 0.0
+        """Monotonic."""
         self.latest_at = 0.0
+        """By the loop's clock, as limits are."""
         self.ending: Silence | None = None
         """Why no more can come: CLOSED, RESET, MALFORMED, REFUSED; None while it can."""
         self.detail = ""
@@ -26,6 +29,8 @@ class Hearing:
         self._joins = joins
         self._room = bytes_max
         self._joined: bytearray | None = None
+        self._heard = 0
+        """How often something came. Times cannot tell: uvloop's stand still within a turn."""
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -34,7 +39,8 @@ class Hearing:
         if self.ending is not None:
             return
         self.latest_at = self._loop.time()
-        self.first_at = self.first_at or self.latest_at
+        self._heard += 1
+        self.first_at = self.first_at or monotonic()
         if self._joins:
             self._join(body[: self._room])
         elif len(body) + _MESSAGE_BYTES <= self._room:
@@ -68,10 +74,10 @@ class Hearing:
 
         With `quiet_seconds` no longer than that after something came: it may be all, though shorter.
         """
-        start = self._loop.time()
+        start, heard_before = self._loop.time(), self._heard
         while self.amount < amount and self.ending is None:
             limit = start + seconds
-            if quiet_seconds is not None and self.latest_at > start:
+            if quiet_seconds is not None and self._heard > heard_before:
                 limit = min(limit, self.latest_at + quiet_seconds)
             if not await self._changes_before(limit):
                 break

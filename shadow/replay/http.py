@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import ssl
+from time import monotonic
 from types import SimpleNamespace
 
 import aiohttp
@@ -16,6 +17,7 @@ from shadow.model import NoReply, Outcome, Reply, Request, Response, Silence, Ti
 from shadow.replay._contract import Sending, Target
 from shadow.replay.attempt import is_endless
 from shadow.replay.connection import IDEMPOTENT, tls_context
+from shadow.replay.dialling import why_refused
 from shadow.replay.guard import Guard
 from shadow.replay.sayable import is_sayable
 
@@ -176,8 +178,7 @@ class _Clock:
     """When the steps of one request were reached, in seconds from its start."""
 
     def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._start = self._loop.time()
+        self._start = monotonic()
         self.is_connected = False
         self.is_reused = False
         """Whether the connection served others before."""
@@ -185,7 +186,7 @@ class _Clock:
         self.first_byte_seconds = 0.0
 
     def now(self) -> float:
-        return self._loop.time() - self._start
+        return monotonic() - self._start
 
     def timing(self) -> Timing:
         return Timing(self.connect_seconds, self.first_byte_seconds, self.now())
@@ -243,7 +244,7 @@ def _head(reply: aiohttp.ClientResponse) -> Response:
 def _no_reply(error: BaseException, clock: _Clock) -> NoReply:
     """What `error` says about the target. The order matters: aiohttp's errors are of many kinds at once."""
     timing = clock.timing()
-    text = str(error) or type(error).__name__
+    text = _said(error)
     match error:
         case UnsafeError():
             return NoReply(Silence.UNSENT, text, timing)
@@ -259,6 +260,16 @@ def _no_reply(error: BaseException, clock: _Clock) -> NoReply:
             return NoReply(Silence.CLOSED, text, timing)
         case _:
             return NoReply(Silence.RESET, text, timing)
+
+
+def _said(error: BaseException) -> str:
+    """What `error` says, without the name that stands for the target."""
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            return why_refused(error.certificate_error)
+        case aiohttp.ClientConnectorError():
+            return why_refused(error.os_error)
+    return why_refused(error)
 
 
 def _tracing() -> aiohttp.TraceConfig:

@@ -3,14 +3,15 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Sequence
+from time import monotonic
 
 import msgspec
 
 from shadow.errors import TargetError, UnsafeError
-from shadow.model import Ending, Headers, NoReply, Outcome, Silence
+from shadow.model import Ending, Headers, NoReply, Outcome, Request, Silence, Wire
 from shadow.replay._contract import Sending, Target
 from shadow.replay.connection import IDEMPOTENT, tls_context
-from shadow.replay.dialling import dial
+from shadow.replay.dialling import Dialled, dial, why_refused
 from shadow.replay.guard import Guard
 from shadow.replay.http2_connection import Http2Connection
 from shadow.replay.http2_lanes import Lanes
@@ -18,7 +19,10 @@ from shadow.replay.http2_stream import Stream
 from shadow.replay.http2_together import complete_together
 from shadow.replay.http2_wire import say_wire
 from shadow.wire.http2_form import in_http2, trailers_in_http2, unsayable
+from shadow.wire.http2_writing import opening
 
+_PROBE = Sending(Request(b"PRI", b"*"), Wire((opening(),), protocol="http2"))
+"""About what a probe says: it counts as any sending does."""
 NO_ALPN = "the target does not take HTTP/2 by ALPN"
 
 
@@ -101,7 +105,6 @@ class Http2Transport:
         What the transport cannot say, or a safety rule holds back, is left out. Those that the peer has not
         worked on are sent once more, together again.
         """
-        loop = asyncio.get_running_loop()
         outcomes: dict[int, Outcome] = {}
         streams: dict[int, Stream] = {}
         for at, sending in enumerate(sendings):
@@ -111,7 +114,7 @@ class Http2Transport:
             if refusal is not None:
                 outcomes[at] = refusal
             else:
-                streams[at] = Stream(sending, self.settings.body_bytes_max, loop.time())
+                streams[at] = Stream(sending, self.settings.body_bytes_max, monotonic())
         if streams:
             await self._complete(list(streams.values()))
         again = {
@@ -121,7 +124,7 @@ class Http2Transport:
         }
         if again:
             renewed = {
-                at: Stream(each.sending, self.settings.body_bytes_max, loop.time())
+                at: Stream(each.sending, self.settings.body_bytes_max, monotonic())
                 for at, each in again.items()
             }
             await self._complete(list(renewed.values()))
@@ -161,7 +164,7 @@ class Http2Transport:
 
     async def _try(self, sending: Sending) -> Stream:
         """One attempt."""
-        stream = Stream(sending, self.settings.body_bytes_max, asyncio.get_running_loop().time())
+        stream = Stream(sending, self.settings.body_bytes_max, monotonic())
         connection: Http2Connection | None = None
         try:
             async with asyncio.timeout(sending.timeout_seconds):
@@ -202,11 +205,11 @@ class Http2Transport:
         except UnsafeError as error:
             stream.lose(Silence.UNSENT, str(error))
         except (TargetError, OSError) as error:
-            stream.lose(Silence.REFUSED, str(error) or type(error).__name__)
+            stream.lose(Silence.REFUSED, why_refused(error))
         else:
             stream.is_kept = connection.served > 0
             if not stream.is_kept:
-                stream.connected_at = connection.loop.time()
+                stream.connected_at = monotonic()
             return connection
         stream.settle()
         return None
@@ -220,7 +223,7 @@ class Http2Transport:
             raise ConnectionRefusedError(NO_ALPN)
         return connection
 
-    async def _dial[Spoken: asyncio.Protocol](self, speak: Callable[[], Spoken]) -> Spoken:
+    async def _dial[Spoken: Dialled](self, speak: Callable[[], Spoken]) -> Spoken:
         try:
             async with asyncio.timeout(self.settings.connect_timeout_seconds):
                 addresses = await self._guard.addresses(self.target)
@@ -235,7 +238,7 @@ class Http2Transport:
 
     async def _probe(self) -> str | None:
         """What `refusal` says; None where it must be asked again."""
-        if await self._guard.turn():
+        if await self._guard.turn(_PROBE, self.target):
             return None
         try:
             connection = await self._connect()

@@ -9,6 +9,7 @@ GOAWAY is taken here: after it the library takes nothing more, while the peer go
 import asyncio
 import contextlib
 from collections.abc import Iterable
+from time import monotonic
 from typing import cast
 
 from h2.config import H2Configuration
@@ -29,6 +30,7 @@ from hpack.exceptions import HPACKError
 from hyperframe.exceptions import HyperframeError
 
 from shadow.model import Headers, Silence
+from shadow.replay.dialling import Dialled
 from shadow.replay.http2_stream import Stream
 from shadow.wire.http2_answer import MAX_LIST_BYTES, code_name
 from shadow.wire.http2_shape import GOAWAY, HEAD_BYTES, SETTINGS, USUAL_FRAME_BYTES, unpack_head
@@ -55,7 +57,7 @@ _FAULTS = (H2Error, HyperframeError, HPACKError, ValueError, KeyError, IndexErro
 """What the library may raise on bytes that nobody thought of."""
 
 
-class Http2Connection(asyncio.Protocol):
+class Http2Connection(Dialled):
     """Owned by whoever dialled; it closes by itself once it is retired and its last stream has ended."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, open_connections: set["Http2Connection"]) -> None:
@@ -288,7 +290,7 @@ class Http2Connection(asyncio.Protocol):
         if state := self._h2.streams.get(event.stream_id):
             # the library would end the connection for a length that is not the body's, 304's too
             state._expected_content_length = None  # noqa: SLF001
-        stream.begin_answer(_fields(event.headers), self.loop.time())
+        stream.begin_answer(_fields(event.headers), monotonic())
         if stream.fault:
             self._cancel(stream)
             self._finish(stream)

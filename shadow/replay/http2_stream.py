@@ -1,6 +1,7 @@
 """One request on a connection of HTTP/2, and its answer as it comes."""
 
 import asyncio
+from time import monotonic
 
 from shadow.model import Headers, NoReply, Outcome, Reply, Response, Silence, Timing, field
 from shadow.replay._contract import Sending
@@ -13,7 +14,10 @@ _BODILESS = frozenset((204, 304))
 
 
 class Stream:
-    """Once it is `done`, its outcome can be told. Times are the loop's."""
+    """Once it is `done`, its outcome can be told.
+
+    Times are monotonic, not the loop's: uvloop's clock only counts whole milliseconds.
+    """
 
     __slots__ = (
         "_body", "_body_bytes_max", "_fields", "_kept", "_surplus", "_trailers", "_whole", "connected_at",
@@ -72,7 +76,8 @@ class Stream:
             self._surplus += content[: SURPLUS_BYTES_MAX - len(self._surplus)]
             return True
         room = self._body_bytes_max - self._kept
-        self._body.append(content[:room])
+        if content:  # a peer may send empty frames without end
+            self._body.append(content[:room])
         self._kept += len(content)
         return len(content) <= room
 
@@ -141,7 +146,7 @@ class Stream:
         return Timing(
             self.connected_at - start if self.connected_at else 0.0,
             self.first_byte_at - start if self.first_byte_at else 0.0,
-            asyncio.get_running_loop().time() - start,
+            monotonic() - start,
         )
 
     def _response(self, *, is_complete: bool) -> Response:

@@ -5,11 +5,13 @@ import contextlib
 import socket
 import struct
 from collections.abc import Awaitable, Callable
+from time import monotonic
 from typing import cast
 
 from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, NoReply, Outcome, Reply, Silence, Timing, Wire
 from shadow.replay._contract import Sending
+from shadow.replay.dialling import Dialled, why_refused
 from shadow.wire.http2_answer import AnswerReader
 
 type Dial = Callable[[Callable[[], WireConnection]], Awaitable[WireConnection]]
@@ -18,7 +20,7 @@ type Dial = Callable[[Callable[[], WireConnection]], Awaitable[WireConnection]]
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
 
 
-class WireConnection(asyncio.Protocol):
+class WireConnection(Dialled):
     """Says what it is told and nothing besides: no settings are acknowledged, no ping is answered."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, reader: AnswerReader) -> None:
@@ -77,7 +79,7 @@ class WireConnection(asyncio.Protocol):
         self.alpn = None if tls is None else tls.selected_alpn_protocol()
 
     def data_received(self, data: bytes) -> None:
-        self.first_byte_at = self.first_byte_at or self._loop.time()
+        self.first_byte_at = self.first_byte_at or monotonic()
         self.reader.feed(data)
         if self.reader.is_settled:
             self._settle()
@@ -131,14 +133,14 @@ class WireConnection(asyncio.Protocol):
 async def say_wire(sending: Sending, wire: Wire, dial: Dial, body_bytes_max: int) -> Outcome:
     """What came back to `wire` on a connection of its own, which is closed afterwards."""
     loop = asyncio.get_running_loop()
-    started_at, connected_at = loop.time(), 0.0
+    started_at, connected_at = monotonic(), 0.0
     reader = AnswerReader(wire.stream, max_body_bytes=body_bytes_max)
     connection: WireConnection | None = None
     timed_out = False
     try:
         async with asyncio.timeout(sending.timeout_seconds):
             connection = await dial(lambda: WireConnection(loop, reader))
-            connected_at = loop.time()
+            connected_at = monotonic()
             await connection.say(wire)
             if wire.ending is Ending.RESET:
                 return NoReply(Silence.RESET, "reset by us, as asked")
@@ -148,7 +150,7 @@ async def say_wire(sending: Sending, wire: Wire, dial: Dial, body_bytes_max: int
     except UnsafeError as error:
         return NoReply(Silence.UNSENT, str(error))
     except (TargetError, OSError) as error:
-        return NoReply(Silence.REFUSED, str(error) or type(error).__name__)
+        return NoReply(Silence.REFUSED, why_refused(error))
     finally:
         if connection is not None:
             connection.abort()
@@ -156,5 +158,5 @@ async def say_wire(sending: Sending, wire: Wire, dial: Dial, body_bytes_max: int
     if connection is None:
         return NoReply(Silence.REFUSED, "no connection within the time limit")
     first = max(connection.first_byte_at, connected_at) - started_at if connection.first_byte_at else 0.0
-    timing = Timing(connected_at - started_at, first, loop.time() - started_at)
+    timing = Timing(connected_at - started_at, first, monotonic() - started_at)
     return connection.outcome(timing, timed_out=timed_out)

@@ -8,6 +8,7 @@ from shadow.model import NoReply, Silence
 from shadow.replay._contract import Sending
 from shadow.replay.attempt import Attempt
 from shadow.replay.connection import Connection
+from shadow.replay.dialling import why_refused
 from shadow.wire.http1 import serialise_request
 
 _SETTLE_SECONDS = 0.05
@@ -57,7 +58,7 @@ async def _noted(attempt: Attempt, step: Awaitable[None]) -> None:
     except UnsafeError as error:
         attempt.trouble = NoReply(Silence.UNSENT, str(error))
     except (TargetError, OSError) as error:
-        attempt.trouble = NoReply(Silence.REFUSED, str(error) or type(error).__name__)
+        attempt.trouble = NoReply(Silence.REFUSED, why_refused(error))
 
 
 def _payload(sending: Sending) -> bytes:

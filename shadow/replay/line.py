@@ -1,22 +1,22 @@
 """One TCP or TLS connection for a conversation: bytes out, and bytes in as they come."""
 
 import asyncio
-import contextlib
-import socket
 import ssl
 from collections.abc import Callable, Iterable
+from time import monotonic
 from typing import cast
 
 from shadow.model import Silence
 from shadow.replay._contract import Target
 from shadow.replay.conversing import Progress
-from shadow.replay.guard import Address, Guard
+from shadow.replay.dialling import Dialled, dial
+from shadow.replay.guard import Guard
 
 type OnBytes = Callable[[bytes], None]
 type OnEnd = Callable[[Silence, str], None]
 
 
-class Line(asyncio.Protocol):
+class Line(Dialled):
     """Its user closes it; `lines` holds it while it is open."""
 
     def __init__(self, on_bytes: OnBytes, on_end: OnEnd, lines: set["Line"]) -> None:
@@ -37,6 +37,11 @@ class Line(asyncio.Protocol):
         """As `say`, without waiting."""
         if self._transport is not None and not self._transport.is_closing():
             self._transport.write(text)
+
+    @property
+    def unsent_bytes(self) -> int:
+        """What was written and the network has not taken."""
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
     def finish(self) -> bool:
         """Tell the peer that no more is said; False where that cannot be told, as over TLS."""
@@ -105,10 +110,10 @@ async def connect(
     try:
         async with asyncio.timeout(timeout_seconds):
             addresses = await guard.addresses(target)
-            found = await _first(addresses, line, tls, target.host)
+            found = await dial(addresses, line, tls=tls, host=target.host)
     except TimeoutError as error:
         raise ConnectionRefusedError("no connection within the time limit") from error
-    progress.connected_at = asyncio.get_running_loop().time()
+    progress.connected_at = monotonic()
     return found
 
 
@@ -117,32 +122,3 @@ async def abort_all(lines: Iterable[Line]) -> None:
     for each in tuple(lines):
         each.abort()
         await each.closed()
-
-
-async def _first(
-    addresses: Iterable[Address], line: Callable[[], Line], tls: ssl.SSLContext | None, host: str
-) -> Line:
-    trouble: OSError = ConnectionRefusedError("no address to connect to")
-    for address in addresses:
-        try:
-            return await _opened(address, line, tls, host)
-        except OSError as error:
-            trouble = error
-    raise trouble
-
-
-async def _opened(address: Address, line: Callable[[], Line], tls: ssl.SSLContext | None, host: str) -> Line:
-    loop = asyncio.get_running_loop()
-    sock = socket.socket(address.family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        with contextlib.suppress(OSError):  # not every stream is TCP's
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        await loop.sock_connect(sock, (address.ip, address.port))
-        _, found = await loop.create_connection(
-            line, sock=sock, ssl=tls, server_hostname=host if tls else None
-        )
-    except BaseException:
-        sock.close()
-        raise
-    return found

@@ -12,6 +12,7 @@ from shadow.model import Ending, NoReply, Outcome, Reply, Request, Silence, Wire
 from shadow.replay._contract import Sending, Target
 from shadow.replay.attempt import Attempt
 from shadow.replay.connection import IDEMPOTENT, Connection, connect, tls_context
+from shadow.replay.dialling import why_refused
 from shadow.replay.guard import Guard
 from shadow.replay.idle import IdleConnections
 from shadow.replay.last_byte import complete_together
@@ -163,7 +164,7 @@ class RawTransport:
         except UnsafeError as error:
             attempt.trouble = NoReply(Silence.UNSENT, str(error))
         except (TargetError, OSError) as error:
-            attempt.trouble = NoReply(Silence.REFUSED, str(error) or type(error).__name__)
+            attempt.trouble = NoReply(Silence.REFUSED, why_refused(error))
 
     async def _send_wire(self, attempt: Attempt, connection: Connection, wire: Wire) -> None:
         connection.expect(attempt.answer)

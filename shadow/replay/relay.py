@@ -18,10 +18,12 @@ from shadow.errors import TargetError
 from shadow.model import ConditionMet
 from shadow.replay._contract import Target
 from shadow.replay.conditions import Condition, Direction, Trouble
+from shadow.replay.dialling import dial_any
 from shadow.replay.guard import Address
 from shadow.replay.passage import Dice, Passage, Strike
 from shadow.replay.relay_course import Course
 from shadow.replay.relay_datagram import DatagramCourse, Ferry
+from shadow.replay.relay_end import End
 from shadow.replay.relay_stream import Line
 
 DATAGRAM_PROTOCOLS = frozenset({"udp", "dns"})
@@ -225,7 +227,7 @@ class Relay:
     async def _line(self, passage: Passage, addresses: Sequence[Address]) -> Address:
         loop = asyncio.get_running_loop()
         line = Line(loop, passage, self)
-        await _connect(loop, line, addresses)
+        await _connect(line, addresses)
         self._lines.add(line)
         try:
             address = await self._listen(line, _bound(socket.SOCK_STREAM))
@@ -281,7 +283,7 @@ class Relay:
 
         async def reach() -> None:
             try:
-                await _connect(loop, line, addresses)
+                await _connect(line, addresses)
             except OSError:
                 return  # and the line has given up
 
@@ -301,26 +303,18 @@ class _Stranger(asyncio.Protocol):
         cast(asyncio.Transport, transport).abort()
 
 
-async def _connect(loop: asyncio.AbstractEventLoop, line: Line, addresses: Sequence[Address]) -> None:
+async def _connect(line: Line, addresses: Sequence[Address]) -> None:
     """Join `line` to the first of `addresses` that takes a connection. Raises OSError of the last."""
-    trouble: OSError = ConnectionRefusedError("no address to connect to")
-    for address in addresses:
-        sock = socket.socket(address.family, socket.SOCK_STREAM)
-        try:
-            sock.setblocking(False)
-            await loop.sock_connect(sock, (address.ip, address.port))
-            await loop.create_connection(lambda: line.target, sock=sock)
-            line.socket = sock
-        except OSError as error:
-            sock.close()
-            trouble = error
-        except BaseException:
-            sock.close()
-            raise
-        else:
-            return
-    line.give_up()
-    raise trouble
+
+    def joined(sock: socket.socket) -> End:
+        line.socket = sock
+        return line.target
+
+    try:
+        await dial_any(addresses, joined)
+    except OSError:
+        line.give_up()
+        raise
 
 
 def _bound(kind: socket.SocketKind, port: int = 0) -> socket.socket:

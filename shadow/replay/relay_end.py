@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Protocol, cast
 
 from shadow.replay.conditions import Direction
+from shadow.replay.dialling import Dialled
 
 _LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
 OTHER = {Direction.UP: Direction.DOWN, Direction.DOWN: Direction.UP}
@@ -28,7 +29,7 @@ class Joins(Protocol):
     def throttle(self, direction: Direction, *, is_full: bool) -> None: ...
 
 
-class End(asyncio.Protocol):
+class End(Dialled):
     """One of the two connections. What it reads goes in `direction`. All it is asked to do, it may be asked
     when its connection has gone."""
 

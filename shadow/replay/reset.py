@@ -7,9 +7,10 @@ configuration, read once at the start.
 import asyncio
 import os
 import signal
+import tempfile
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import Annotated, BinaryIO, Literal
 
 from msgspec import Meta, Struct
 
@@ -71,22 +72,23 @@ class Reset:
 
     async def _by_command(self) -> str:
         name = self.settings.command[0]
-        try:
-            process = await asyncio.create_subprocess_exec(
-                *self.settings.command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.DEVNULL,
-                stderr=asyncio.subprocess.PIPE,
-                env=self._environment,
-                start_new_session=True,
-            )
-        except OSError as error:
-            return f"the reset command {name!r} cannot be run: {error.strerror or error}"
-        try:
-            told = await _last_line(process)
-            code = await process.wait()
-        finally:
-            await _end(process)
+        with tempfile.TemporaryFile() as errors:  # a pipe would stay open, and break, with a server it starts
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *self.settings.command,
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=errors,
+                    env=self._environment,
+                    start_new_session=True,
+                )
+            except OSError as error:
+                return f"the reset command {name!r} cannot be run: {error.strerror or error}"
+            try:
+                code = await process.wait()
+            finally:
+                await _end(process)
+            told = _last_line(errors) if code else ""
         return f"the reset command {name!r} ended with {code}{told and f': {told}'}" if code else ""
 
 
@@ -113,13 +115,11 @@ def _request(settings: ResetSettings) -> Request | None:
     )
 
 
-async def _last_line(process: asyncio.subprocess.Process) -> str:
-    """The last line that the program told on standard error, of which little is kept."""
-    assert process.stderr is not None
-    kept = b""
-    while piece := await process.stderr.read(4096):
-        kept = (kept + piece)[-_TOLD_BYTES_MAX:]
-    lines = kept.decode("utf-8", "replace").strip().splitlines()
+def _last_line(errors: BinaryIO) -> str:
+    """The last line that the program told on standard error, of which little is read."""
+    size = errors.seek(0, os.SEEK_END)
+    errors.seek(max(0, size - _TOLD_BYTES_MAX))
+    lines = errors.read(_TOLD_BYTES_MAX).decode("utf-8", "replace").strip().splitlines()
     return lines[-1].strip()[:_TOLD_CHARS_MAX] if lines else ""
 
 

@@ -24,6 +24,8 @@ _EXTENSIONS = b"sec-websocket-extensions"
 _WINDOWS = frozenset(map(str, range(9, 16)))
 _PIECE_BYTES = 4096
 """Compressed bytes that are inflated at once: a thousand times as much may come of them."""
+_UNREAD_BYTES_MAX = 1 << 18
+"""More answers to pings wait for no peer that reads."""
 _COUNTED = ("text", "binary", "close")
 """Kinds of the server's messages that are waited for and compared; pings and pongs come as they like."""
 
@@ -115,6 +117,8 @@ class _Client:
         self._frames: Connection | None = None
         self._parts: list[str | bytes] = []
         self._held_bytes = 0
+        self._unread_bytes = 0
+        """Answers to pings since the peer had last taken all that was said."""
         self._bytes_max = bytes_max
 
     @property
@@ -154,7 +158,11 @@ class _Client:
         assert self.line is not None
         if self._frames.state is not ConnectionState.OPEN:
             return
-        await self.line.say(self._frames.send(_event(message)))
+        try:
+            text = self._frames.send(_event(message))
+        except (LocalProtocolError, ValueError) as error:
+            raise UnsayableError(f"a message of kind {message.kind!r} cannot be said: {error}") from error
+        await self.line.say(text)
 
     async def leave(self) -> None:
         """Say goodbye as a client does, where nobody has yet."""
@@ -201,7 +209,8 @@ class _Client:
                 self._hear_close(event)
 
     def _hear_part(self, event: TextMessage | BytesMessage) -> None:
-        self._parts.append(bytes(event.data) if isinstance(event, BytesMessage) else event.data)
+        if event.data:  # empty ones, of which there may be many, are not kept
+            self._parts.append(bytes(event.data) if isinstance(event, BytesMessage) else event.data)
         self._held_bytes += len(event.data)
         if self._held_bytes > self._bytes_max:
             self._hearing.is_full = True
@@ -226,8 +235,15 @@ class _Client:
     def _answer(self, event: Event) -> None:
         assert self._frames is not None
         assert self.line is not None
-        if self._frames.state in (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING):
-            self.line.write(self._frames.send(event))
+        if self._frames.state not in (ConnectionState.OPEN, ConnectionState.REMOTE_CLOSING):
+            return
+        text = self._frames.send(event)
+        self._unread_bytes = self._unread_bytes + len(text) if self.line.unsent_bytes else 0
+        if self._unread_bytes > _UNREAD_BYTES_MAX:
+            self._hearing.end(Silence.RESET, "the peer asks much and reads nothing")
+            self.line.abort()
+            return
+        self.line.write(text)
 
 
 class _Deflate(PerMessageDeflate):

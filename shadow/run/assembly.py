@@ -25,7 +25,7 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Orders
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
-from shadow.pipeline.probes import Probes
+from shadow.pipeline.probes import Probe, Probes
 from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
@@ -58,7 +58,6 @@ class Place(msgspec.Struct, frozen=True):
 
     order: Orders
     report: Report
-    spending: Spending
 
 
 class Assembly(msgspec.Struct, frozen=True):
@@ -72,6 +71,11 @@ class Assembly(msgspec.Struct, frozen=True):
     reporting: Reporting
     schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
     targets: tuple[Target, ...]
+    stopping: asyncio.Event
+    """Set once the run is to be ended."""
+    drift: Drift | None
+    """Compares the targets' states when nothing is under way; None where nothing is probed, and in a worker,
+    which does not know what others have under way."""
 
 
 _MAX_TROUBLES = 20
@@ -93,6 +97,9 @@ class _Parts(msgspec.Struct, frozen=True):
     schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
     report: Report
     order: Orders | None
+    """That of a worker of several; None where this is all of a run."""
+    probes: tuple[Probe, ...]
+    drift: Drift | None
     is_live: bool
     stopping: asyncio.Event
     hear: Hear
@@ -106,10 +113,12 @@ def assemble(
     hear: Hear,
     earlier: Mapping[str, Finding] | None = None,
     place: Place | None = None,
+    spending: Spending | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
     `earlier` are findings of an earlier process of the same run, by id; they may be filled in later.
+    `spending` is what all processes of the run have sent, where there are several.
 
     Raises ConfigError for settings that cannot be used together.
     """
@@ -117,7 +126,7 @@ def assemble(
     check_patterns(settings)
     targets = _targets(settings)
     guard = Guard(_guard_settings(settings, len(targets), is_live=is_live), targets)
-    guard.spending = None if place is None else place.spending
+    guard.spending = spending
     signer = configured_signer(settings, targets, hear)
     stopping = asyncio.Event()
     gate = Gate()
@@ -145,6 +154,8 @@ def assemble(
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
     schedulers = _schedulers(settings)
+    probes = Probes.of(settings.probe, settings.identities).all
+    drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
         environment,
         judging,
@@ -155,12 +166,25 @@ def assemble(
         schedulers,
         reporting.report if place is None else place.report,
         None if place is None else place.order,
+        probes,
+        drift,
         is_live,
         stopping,
         hear,
     )
     pipeline = _pipeline(settings, parts)
-    return Assembly(pipeline, environment, guard, governor, judging, reporting, schedulers, tuple(targets))
+    return Assembly(
+        pipeline,
+        environment,
+        guard,
+        governor,
+        judging,
+        reporting,
+        schedulers,
+        tuple(targets),
+        stopping,
+        drift,
+    )
 
 
 def check(settings: Settings) -> None:
@@ -324,16 +348,15 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         times=settings.confirmations,
         may_write=settings.mutates_writes,
     )
-    probes = Probes.of(settings.probe, settings.identities)
     traces = Traces(
         parts.environment,
         scripts,
         parts.judging,
         endpoints,
         parts.gate,
-        probes=probes.all,
+        probes=parts.probes,
         times=settings.confirmations,
-        is_alone=settings.workers == 1,
+        is_alone=parts.order is None,
     )
     trials = Trials(
         parts.environment,
@@ -386,9 +409,6 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             hear=parts.hear,
             afterwards=[lambda: _logged_in_anew(parts.environment)],
         )
-    drift = None
-    if probes.all:
-        drift = Drift(parts.environment, parts.judging, probes.all, hear=parts.hear)
     return Pipeline(
         PipelineSettings(
             settings.concurrency,
@@ -413,7 +433,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         ),
         hear=parts.hear,
         order=parts.order,
-        state=State(restoring, drift),
+        state=State(restoring, parts.drift),
     )
 
 

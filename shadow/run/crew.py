@@ -6,7 +6,19 @@ from collections.abc import Callable
 from functools import partial
 
 from shadow.config import Settings
-from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
+from shadow.feed.handover import (
+    BeginPass,
+    End,
+    EndPass,
+    Halt,
+    Handing,
+    Handover,
+    Pause,
+    Release,
+    Stop,
+    Wanted,
+    join,
+)
 from shadow.model import (
     RUN_STATES,
     Event,
@@ -20,6 +32,8 @@ from shadow.model import (
 )
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.source import Source
+from shadow.pipeline.stopping import unless_stopped
+from shadow.replay import Mode
 from shadow.run.assembly import Assembly, configured_signer
 from shadow.run.assignment import Assignment, Board, Handed
 from shadow.run.outbox import Batch, Reported
@@ -31,6 +45,8 @@ _HUNG_SECONDS = 60.0
 """A worker says several times a second that it lives; nothing that it does may hold it up for so long."""
 _STOP_SECONDS = 10.0
 """How long workers may take to end once they are to stop; they give what is under way two seconds."""
+_COMPARE_SECONDS = 10.0
+"""How long targets may take to answer the probes: one that is down may never do so."""
 _AT_ONCE = 64
 """So many exchanges are read before workers are heard again."""
 _EMPTY = Tally()
@@ -58,7 +74,7 @@ class Crew:
         self._passes = 0
         self._passed = asyncio.Event()
         """Set when it may be that all workers are through with a pass."""
-        self._stopping = asyncio.Event()
+        self._stopping = assembly.stopping
         self._ended = asyncio.Event()
         self._handed_count = 0
         self._is_flush_due = False
@@ -69,7 +85,11 @@ class Crew:
     @property
     def is_up(self) -> bool:
         """Whether the candidate can be used, as far as workers met it."""
-        return self._ups.is_up("candidate")
+        return self.finds_up("candidate")
+
+    def finds_up(self, target: str) -> bool:
+        """Whether the target of that name can be used, as far as workers met it."""
+        return self._ups.is_up(target)
 
     def stop(self, why: str) -> None:
         """End in order: nothing new is begun, what is under way has a moment to end, the rest is dropped."""
@@ -102,6 +122,7 @@ class Crew:
                 stopper = group.create_task(self._end(feed), name="stopper")
                 watch = group.create_task(self._watch(), name="watch")
                 await self._ended.wait()
+                await self._compare("at the end of the run")
                 for task in (feed, stopper, watch):
                     task.cancel()
         finally:
@@ -135,10 +156,27 @@ class Crew:
         self._tell_all(EndPass())
         while not self._stopping.is_set():
             if all(each.is_over or each.latest.passes >= self._passes for each in self._members):
-                return True
+                self._tell_all(BeginPass())
+                await self._compare("between two passes")
+                return not self._stopping.is_set()
             self._passed.clear()
             await self._passed.wait()
         return False
+
+    async def _compare(self, when: str) -> None:
+        """Tell where the targets' states differ, where that is probed; no worker has anything under way.
+
+        Nothing waits for long: neither the taps, which are not heard meanwhile, nor the end of the run.
+        """
+        drift = self._assembly.drift
+        if drift is None or self._stopping.is_set():
+            return
+        try:
+            async with asyncio.timeout(_COMPARE_SECONDS):
+                await unless_stopped(self._stopping, drift.compare(when))
+        except TimeoutError:
+            why = f"{when}, the probes were not answered within {_COMPARE_SECONDS:g} s"
+            self._hear(StateChanged("unprobed", why))
 
     def _hand(self, exchange: Exchange) -> None:
         session = exchange.session
@@ -159,6 +197,7 @@ class Crew:
             each.flush()
 
     async def _feed(self, source: Source) -> None:
+        await self._compare("as the run begins")
         await source.feed(self, self._hear)
         self._flush()
         if waiting := len(self._board):
@@ -232,7 +271,11 @@ class Crew:
             for link in self._assembly.environment.links:
                 if link.target.name == event.target:
                     link.tell(is_up=is_up, why=event.detail)
-        elif not isinstance(event, StateChanged) or self._modes.note(member.number, event.state):
+        elif not isinstance(event, StateChanged):
+            self._hear(event)
+        elif self._modes.note(member.number, event.state):
+            if event.state in Mode:
+                self._assembly.governor.follow(Mode(event.state))
             self._hear(event)
 
     def _settle(self, numbers: list[int]) -> None:
@@ -253,6 +296,7 @@ class Crew:
         if not member.is_done:
             self._assignment.lose(member.number)
             self._ups.forget(member.number)
+            self._modes.forget(member.number)
             rest = sum(not each.is_over for each in self._members)
             why = f"{member.hired.obituary()} and {len(lost)} exchanges with it; {rest} go on"
             self._hear(StateChanged("short of a worker", why))
@@ -325,6 +369,9 @@ class _Modes:
         is_news = worst != self._told and self._STEPS[worst] == state
         self._told = worst if is_news else self._told
         return is_news
+
+    def forget(self, worker: int) -> None:
+        self._modes.pop(worker, None)
 
 
 class _Ups:

@@ -128,7 +128,14 @@ async def execute(
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
     admin = admin_settings(settings, os.environ)
-    assembly = assemble(settings, run=run, is_live=run_settings.is_live, hear=sinks.hear, earlier=earlier)
+    assembly = assemble(
+        settings,
+        run=run,
+        is_live=run_settings.is_live,
+        hear=sinks.hear,
+        earlier=earlier,
+        spending=None if workers is None else workers.spending,
+    )
     try:
         await assembly.guard.check()
         downs = await _unreachable(assembly.guard, assembly.targets)
@@ -184,7 +191,12 @@ def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run
             "run": run,
             "state": assembly.governor.state,
             "states": list(ledger.states),
-            "targets": {link.target.name: link.is_up for link in assembly.environment.links},
+            "targets": {
+                link.target.name: pipeline.finds_up(link.target.name)
+                if isinstance(pipeline, Crew)
+                else link.is_up
+                for link in assembly.environment.links
+            },
             "requests": assembly.guard.admitted,
             "bytes": assembly.guard.admitted_bytes,
             "ledger": {"captured": ledger.captured} | {fate.value: n for fate, n in ledger.fates.items()},

@@ -120,6 +120,11 @@ class Lessons:
                 case Drifted():
                     self._judging.is_drifted = self._is_drift_told = True
 
+    def forget(self) -> None:
+        """Forget which values correspond: the things that they name are those of another pass."""
+        for link in self._links.values():
+            link.correlation.forget_all()
+
     def _observed(self, endpoint: str, differences: tuple[Difference, ...], witness: Witness) -> None:
         if differences:
             self._learned.append(Observed(endpoint, witness, differences))

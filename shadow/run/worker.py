@@ -13,7 +13,20 @@ from typing import Any
 import msgspec
 
 from shadow.config import Settings
-from shadow.feed.handover import End, EndPass, Halt, Handing, Handover, Pause, Release, Stop, Wanted, join
+from shadow.errors import ConfigError
+from shadow.feed.handover import (
+    BeginPass,
+    End,
+    EndPass,
+    Halt,
+    Handing,
+    Handover,
+    Pause,
+    Release,
+    Stop,
+    Wanted,
+    join,
+)
 from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
@@ -55,7 +68,11 @@ def serve(post: Post, sock: socket.socket, near: list[socket.socket]) -> None:
 
 
 async def _work(post: Post, sock: socket.socket) -> None:
-    await _Worker(post).run(sock)
+    try:
+        worker = _Worker(post)
+    except ConfigError:
+        return  # whoever hired it cannot use these settings either, and says why
+    await worker.run(sock)
 
 
 class Gates:
@@ -158,7 +175,8 @@ class _Worker:
             run=post.run,
             is_live=post.is_live,
             hear=self._outbox.hear,
-            place=Place(self._gates, self._outbox.report, post.spending),
+            place=Place(self._gates, self._outbox.report),
+            spending=post.spending,
         )
         assembly = self._assembly
         self._lessons = Lessons(assembly.environment.links, assembly.judging, assembly.schedulers)
@@ -204,6 +222,8 @@ class _Worker:
                 self._assembly.governor.pause("")
             case EndPass():
                 self._given.end_pass()
+            case BeginPass():
+                self._lessons.forget()
             case End():
                 self._given.end.set()
             case lessons:

@@ -45,6 +45,8 @@ class Workers(msgspec.Struct, frozen=True):
     key: bytes
     """Of the redactor, the same for all."""
     all: tuple[Hired, ...]
+    spending: Spending
+    """What they, and whoever made them, have sent."""
 
 
 @contextmanager
@@ -64,7 +66,7 @@ def hired(settings: Settings, *, is_live: bool, run: str = "") -> Iterator[Worke
     try:
         for number in range(settings.workers):
             found.append(_hire(number, Post(share, run, is_live, key, spending, getpid()), found))
-        yield Workers(run, key, tuple(found))
+        yield Workers(run, key, tuple(found), spending)
     finally:
         for each in found:
             each.sock.close()
@@ -90,4 +92,8 @@ def _hire(number: int, post: Post, others: list[Hired]) -> Hired:
 def _share(settings: Settings) -> Settings:
     """The settings of one worker. What is told, and when the run ends, is the parent's affair."""
     concurrency = -(-settings.concurrency // settings.workers)
-    return msgspec.structs.replace(settings, workers=1, concurrency=concurrency, metrics="", duration="")
+    per_second = settings.safe_mode.per_second / settings.workers
+    safe_mode = msgspec.structs.replace(settings.safe_mode, per_second=per_second)
+    return msgspec.structs.replace(
+        settings, workers=1, concurrency=concurrency, safe_mode=safe_mode, metrics="", duration=""
+    )

@@ -38,25 +38,35 @@ class Explanation:
     def _learned(self) -> list[dict[str, Any]]:
         """One entry for each live value, with what it is for each target; the most used first."""
         found: dict[tuple[str, str, str], dict[str, Any]] = {}
-        for heard in self._heard:
-            for each in heard.learned:
-                key = (each.session, each.kind, each.live)
-                entry = found.setdefault(
-                    key,
-                    {
-                        "live": self._masked(each.live, each.place),
-                        "kind": each.kind or None,
-                        "session": self._redactor.text(each.session),
-                        "learned": self._whence(each),
-                        "targets": {},
-                    },
-                )
-                before = entry["targets"].get(heard.target, {"applied": 0})  # another worker's
-                entry["targets"][heard.target] = {
-                    "value": self._masked(each.shadow, each.place),
-                    "applied": before["applied"] + each.applied,
-                    "last_place": self._used(each.last_place),
-                }
+        whence: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+        """What a target has for a live value, wherever it is used."""
+        told = [(heard.target, each) for heard in self._heard for each in heard.learned]
+        told.sort(key=lambda of_target: of_target[1].exchange)  # others know it from whoever was first
+        for target, each in told:
+            if not each.asked:
+                continue
+            entry = found.setdefault(
+                (each.session, each.kind, each.live),
+                {
+                    "live": self._masked(each.live, each.place),
+                    "kind": each.kind or None,
+                    "session": self._redactor.text(each.session),
+                    "learned": self._whence(each),
+                    "targets": {},
+                },
+            )
+            before = entry["targets"].get(target, {"applied": 0})
+            entry["targets"][target] = {
+                "value": self._masked(each.shadow, each.place),
+                "applied": before["applied"] + each.applied,
+                "last_place": self._used(each.last_place),
+            }
+            whence.setdefault((target, each.kind, each.live, each.shadow), entry["targets"][target])
+        for target, each in told:
+            elsewhere = whence.get((target, each.kind, each.live, each.shadow))
+            if not each.asked and elsewhere is not None:  # None: it has gone with the worker that learned it
+                elsewhere["applied"] += each.applied
+                elsewhere["last_place"] = self._used(each.last_place)
         return sorted(found.values(), key=lambda entry: -_applied(entry))
 
     def _missed(self) -> list[dict[str, Any]]:

@@ -173,7 +173,8 @@ class AnswerReader:
         if flags & PADDED:
             payload = field_block(payload, PADDED)
         room = self._max_body_bytes - self._kept
-        self._body.append(payload[:room])
+        if payload:  # a peer may send empty frames without end
+            self._body.append(payload[:room])
         self._kept += len(payload)
         if len(payload) > room:
             self.response = self.cut()

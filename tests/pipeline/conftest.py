@@ -51,6 +51,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
+from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Later, Trials
 from shadow.pipeline.ways import Ways
@@ -324,7 +325,12 @@ class Bench:
         return pipeline
 
     def pipeline(
-        self, *, scope: Scope | None = None, state: State | None = None, **settings: Any
+        self,
+        *,
+        scope: Scope | None = None,
+        state: State | None = None,
+        talks: Talks | None = None,
+        **settings: Any,
     ) -> Pipeline:
         usual: dict[str, Any] = {
             "concurrency": 4,
@@ -335,7 +341,7 @@ class Bench:
         return Pipeline(
             PipelineSettings(**(usual | settings)),
             scope or Scope(include=(), exclude=(), sample=1.0, seed=0),
-            Trying(self.trials, self.session_trials),
+            Trying(self.trials, self.session_trials, talks),
             endpoints=self.endpoints,
             knowledge=self.knowledge,
             sessions=Sessions(idle_seconds=60.0),

@@ -19,9 +19,10 @@ from shadow.model import (
     Wire,
     field,
 )
-from shadow.pipeline.link import Mutate, Ready
+from shadow.pipeline.link import Mutate, Ready, why_dropped
 from shadow.replay import BreakerSettings
-from shadow.replay.fake import HANG, Answer
+from shadow.replay.dialling import UNTRUSTED
+from shadow.replay.fake import HANG, Answer, FakeTransport
 from tests.pipeline.conftest import REFUSED, Bench, always, exchange, reply, request
 
 SHORT = BreakerSettings(slow_start_seconds=0.0, weight_max=4, retry_seconds=0.01, retry_seconds_max=0.01)
@@ -200,3 +201,25 @@ async def test_outage_is_over_when_something_answers_after_an_attempt_that_told_
     for _ in range(3):
         await send(bench)
     assert bench.environment.candidate.is_up
+
+
+async def test_target_of_no_http_is_not_asked_over_it() -> None:
+    """A reset or a login that is configured for a target of another scheme is told, and ends nothing."""
+    link = Bench(always(reply())).environment.candidate
+    link._transports = {"tcp": FakeTransport([reply()])}
+    outcome = await link.ask(request("GET /"), timeout_seconds=1.0)
+    assert isinstance(outcome, NoReply)
+    assert outcome.why is Silence.UNSENT
+    assert "HTTP" in outcome.detail
+
+
+def test_untrusted_certificate_is_told_of_what_is_dropped_for_it() -> None:
+    refused = NoReply(Silence.REFUSED, f"{UNTRUSTED} (self-signed)")
+    assert why_dropped(refused) == f"candidate refused: {UNTRUSTED}"
+    assert why_dropped(NoReply(Silence.REFUSED, "port 1")) == "candidate refused"
+
+
+async def test_untrusted_certificate_is_told_at_once() -> None:
+    bench = Bench(always(NoReply(Silence.REFUSED, f"{UNTRUSTED} (self-signed)")))
+    await send(bench)
+    assert [each.is_up for each in bench.of(TargetSeen)] == [False]

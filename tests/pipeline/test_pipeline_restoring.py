@@ -7,12 +7,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from shadow.model import Exchange, Expect, Fate, Outcome, Request, StateChanged
+from shadow.model import Exchange, Expect, Fate, Outcome, QueueSeen, Request, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
+from shadow.pipeline.drift import Drift
 from shadow.pipeline.pipeline import Pipeline, State
+from shadow.pipeline.probes import Probe
 from shadow.pipeline.restoring import After, Restoring
 from shadow.pipeline.source import Recorded
+from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talks import Talks
 from shadow.replay import Pace, Pacer
+from shadow.replay.fake import HANG, Answer, FakeTransport
 from shadow.replay.reset import Reset, ResetSettings
 from tests.pipeline.conftest import Bench, edits, exchange, reply
 
@@ -107,6 +112,32 @@ async def test_a_session_that_goes_on_after_a_reset_is_told_anew() -> None:
     assert bench.findings == {}
 
 
+async def test_a_session_is_told_anew_before_its_conversation_too() -> None:
+    ours = Counter(10)
+    bench = Bench(ours)
+    bench.candidate.transports["websocket"] = FakeTransport(lambda each: ours(each.request))
+    talks = Talks(
+        bench.environment,
+        bench.judging,
+        bench.environment.candidate.correlation.same,
+        bench.governor,
+        endpoints=TalkEndpoints(bench.endpoints),
+        times=1,
+        may_write=True,
+        seed=0,
+        hear=bench.heard.append,
+        report=bench.reporting.report,
+    )
+    first, second, third = life("a", 0, 1)
+    told = [first, second, msgspec.structs.replace(third, protocol="websocket")]
+    pipeline = bench.pipeline(state=State(restoring(bench, Counted(2))), talks=talks, concurrency=1)
+    await pipeline.run(Recorded(told, Pacer(Pace())))
+    assert ours.lines == [
+        *("POST /reset", "POST /things", "GET /things/11"),
+        *("POST /reset", "POST /things", "GET /things/11", "GET /things/11"),
+    ]
+
+
 async def test_nothing_is_under_way_while_the_environment_is_put_back() -> None:
     ours = Counter(10)
     bench = Bench(ours, mutators=[edits(Expect.SURVIVE)])
@@ -159,6 +190,22 @@ async def test_a_reset_is_broken_off_once_the_run_is_to_be_stopped() -> None:
     assert bench.fates == [(Fate.DROPPED, "the run was stopped")] * 3
 
 
+async def test_nothing_is_put_back_while_the_run_is_paused() -> None:
+    ours = Counter(10)
+    bench = Bench(ours)
+    bench.governor.pause("asked to")
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        told = life("a", 0, 1)
+        run_ = group.create_task(run(bench, told, Whole()), name="run")
+        while len(bench.of(QueueSeen)) < 2:  # noqa: ASYNC110  # the run goes on looking, and does nothing
+            await asyncio.sleep(0.01)
+        assert ours.lines == []
+        bench.governor.resume("asked to")
+        await run_
+    assert ours.lines[0] == "POST /reset"
+    assert bench.fates == [(Fate.REPLAYED, "")] * 3
+
+
 async def test_nothing_is_put_back_once_nothing_may_be_sent() -> None:
     ours = Counter(10)
     bench = Bench(ours)
@@ -179,3 +226,22 @@ async def test_what_comes_afterwards_may_fail_too() -> None:
 
 def exchange_at(one: Exchange, at: int) -> Exchange:
     return msgspec.structs.replace(one, index=at, seen_at=1.6e9 + at)
+
+
+async def test_a_comparison_of_states_that_hangs_does_not_outlive_the_stop() -> None:
+    is_asked = asyncio.Event()
+
+    def hang(request: Request) -> Answer:
+        is_asked.set()
+        return HANG
+
+    bench = Bench(hang, timeout_seconds=1000.0)
+    probe = Probe("all", Request(b"GET", b"/state"), None)
+    drift = Drift(bench.environment, bench.judging, [probe], hear=bench.heard.append)
+    pipeline = bench.pipeline(state=State(drift=drift))
+    async with asyncio.timeout(10), asyncio.TaskGroup() as group:
+        run_ = group.create_task(pipeline.run(Recorded(life("a", 0, 1), Pacer(Pace()))), name="run")
+        await is_asked.wait()
+        pipeline.stop("interrupted")
+        await run_
+    assert bench.fates == [(Fate.DROPPED, "the run was stopped")] * 3

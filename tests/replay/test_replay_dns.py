@@ -11,6 +11,8 @@ import dns.rrset
 import pytest
 
 from shadow.model import Message
+from shadow.replay._contract import Target
+from shadow.replay.guard import Guard, GuardSettings
 from tests.replay.talks import remarks, said, silence, talk, transport
 
 type Answer = Callable[[dns.message.Message, bool], list[bytes]]
@@ -93,6 +95,24 @@ async def test_cut_answer_is_asked_for_again_over_tcp() -> None:
         assert said(outcome) == [whole]
         assert remarks(outcome) == ("cut over UDP, so it was asked for again over TCP",)
         assert said(await resolver.send(talk(recorded(asked, cut), "dns"))) == [cut]
+
+
+async def test_asking_again_over_tcp_has_its_own_turn() -> None:
+    asked = query("big.example", "TXT")
+    cut = answered(asked, flags=dns.flags.TC)
+    by: list[bool] = []
+
+    def answer(_: dns.message.Message, by_tcp: bool) -> list[bytes]:
+        by.append(by_tcp)
+        return [cut]
+
+    async with server(answer) as port:
+        target = Target("candidate", "dns", "127.0.0.1", port)
+        guard = Guard(GuardSettings(requests_max=1), [target])
+        async with transport("dns", port, guard=guard) as resolver:
+            outcome = await resolver.send(talk(recorded(asked, answered(asked, '"x"')), "dns"))
+    assert silence(outcome) == "unsent"
+    assert by == [False]
 
 
 async def test_server_that_cuts_and_takes_no_tcp_is_not_down(unused_udp_port: int) -> None:

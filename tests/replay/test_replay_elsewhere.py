@@ -1,11 +1,16 @@
 """Requests that a candidate which is a proxy would pass on are not sent."""
 
 import pytest
+from hpack import Encoder
+from hypothesis import given
+from hypothesis import strategies as st
 
 from shadow.model import NoReply, Request, Silence, Wire
 from shadow.replay._contract import Sending, Target
 from shadow.replay.elsewhere import elsewhere
 from shadow.replay.guard import Guard, GuardSettings
+from shadow.wire.http2_shape import HEADERS
+from shadow.wire.http2_writing import continuation, frame, opening
 from tests.replay.conftest import BOTH, Open, Serve, request, sending, why
 
 TARGET = Target("candidate", "http", "Candidate.test", 8001)
@@ -92,3 +97,34 @@ async def test_a_candidate_that_is_a_proxy_is_asked_to_pass_nothing_on(
     assert proxy.peers == []
     assert guard.halted == "", "only this one was wrong"
     assert guard.admitted == 0
+
+
+def framed(*fields: tuple[bytes, bytes], huffman: bool = False) -> Sending:
+    """A request to the target, and frames that say `fields`."""
+    said = ((b":method", b"GET"), (b":scheme", b"http"), *fields)
+    block = Encoder().encode(said, huffman=huffman)
+    start = frame(HEADERS, 1, 1, block[:9]) + continuation(1, block[9:])
+    own = Request(b"GET", b"/", headers=((b"Host", b"candidate.test:8001"),))
+    return Sending(own, Wire((opening()[:30], opening()[30:] + start), protocol="http2"))
+
+
+@pytest.mark.parametrize("huffman", [False, True], ids=["plain", "huffman"])
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        (((b":authority", b"candidate.test:8001"), (b":path", b"/")), ""),
+        (((b":authority", b"shadow.invalid"), (b":path", b"/?to=http://live.test/")), ""),
+        (((b":authority", b"live.test"), (b":path", b"/")), "live.test"),
+        (((b":authority", b"candidate.test"), (b":path", b"http://live.test/x")), "live.test"),
+        (((b":authority", b"candidate.test"), (b":authority", b"live.test")), "live.test"),
+    ],
+)
+def test_authority_in_frames_is_looked_at(
+    fields: tuple[tuple[bytes, bytes], ...], place: str, *, huffman: bool
+) -> None:
+    assert elsewhere(framed(*fields, huffman=huffman), TARGET) == place
+
+
+@given(st.lists(st.binary(max_size=200), max_size=4))
+def test_no_bytes_that_pass_for_frames_raise(segments: list[bytes]) -> None:
+    elsewhere(Sending(Request(b"GET", b"/"), Wire(tuple(segments), protocol="http2")), TARGET)

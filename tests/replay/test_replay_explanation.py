@@ -41,6 +41,14 @@ def test_a_value_is_told_with_whence_it_is_known_and_where_it_was_put() -> None:
     assert missed == ()
 
 
+def test_what_another_process_learned_is_told_once_it_is_used() -> None:
+    made = Correlation(TARGET, trace=Trace())
+    made.take_over("order", "7", "3")
+    made.take_over("order", "8", "4")
+    made.translate(Request(b"GET", b"/orders/7"), "s")
+    assert told(made)[0] == (Learned("7", "3", "order", "", -1, "", "", 1, "GET /orders/7 path:2"),)
+
+
 def test_places_are_told_as_rules_name_them() -> None:
     made = Correlation(TARGET, trace=Trace())
     learn(made, {"order_id": 7}, {"order_id": 3})

@@ -20,7 +20,7 @@ from tests.certificates import server_tls, write_certificate
 from tests.replay.conftest import never_resolves, request, response_of, sending, why
 from tests.replay.http2_server import Asked, OnRequest, Peer, hello, sending_to, serving, silent
 
-HEAD = ((b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"x"), (b":path", b"/w"))
+HEAD = ((b":method", b"GET"), (b":scheme", b"http"), (b":authority", b"shadow"), (b":path", b"/w"))
 POST = request(b"POST", b"/p", b"body")
 GONE = (Silence.CLOSED, Silence.RESET)
 """A server that closes before it has read all has its system reset the connection."""
@@ -543,3 +543,13 @@ async def test_certificate_that_is_not_trusted_says_nothing_of_http2(tmp_path: P
 def test_it_completes_requests_at_one_moment() -> None:
     target = Target("candidate", "http", "127.0.0.1", 1)
     assert isinstance(Http2Transport(target, Guard(GuardSettings(), [target])), Synchronised)
+
+
+async def test_asking_whether_it_speaks_http2_counts_with_its_bytes() -> None:
+    async with serving() as server:
+        guard = Guard(GuardSettings(bytes_max=10), [server.target])
+        transport = Http2Transport(server.target, guard)
+        assert await transport.refusal() == ""
+        assert (server.peers, guard.admitted) == ([], 0)
+        assert "bytes" in guard.halted
+        await transport.close()

@@ -82,6 +82,19 @@ async def test_a_command_that_hangs_is_ended_with_all_that_it_started(tmp_path: 
     await until(fifo, is_held=False)
 
 
+async def test_a_server_that_the_command_starts_goes_on_and_is_not_waited_for(tmp_path: Path) -> None:
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    server = '(read told < "$0"; echo "$told" >&2 && echo well > "$0.log") &'
+    reset = Reset(ResetSettings(command=("/bin/sh", "-c", server, str(fifo)), timeout_seconds=20.0))
+    assert await reset.run(nobody) == ""
+    fifo.write_text("what a server logs\n")
+    log = tmp_path / "fifo.log"
+    async with asyncio.timeout(20):
+        while not log.exists() or log.read_text() != "well\n":  # noqa: ASYNC110  # nobody tells
+            await asyncio.sleep(0.01)
+
+
 async def test_a_cancelled_reset_leaves_no_program_behind(tmp_path: Path) -> None:
     fifo = tmp_path / "fifo"
     reset = Reset(ResetSettings(command=(sys.executable, "-c", HANGING, str(fifo))))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shadow.model import Message, Outcome, Reply
+from shadow.replay._contract import Target
 from shadow.replay.conversing import TalkSettings
 from shadow.replay.guard import Guard, GuardSettings
 from shadow.replay.stream import StreamTransport
@@ -207,3 +208,22 @@ async def test_conversation_goes_over_tls(certificate: Path, verify_tls: bool, i
     else:
         assert silence(outcome) == "refused"
         assert "certificate" in str(outcome)
+
+
+async def test_nothing_more_is_said_once_the_run_is_killed() -> None:
+    heard: list[bytes] = []
+
+    async def stopping(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"hi\n")
+        heard.append(await reader.readline())
+        guard.halt("stopped")
+        writer.write(b"ONE\n")
+        heard.append(await reader.read())
+
+    async with tcp_service(stopping) as port:
+        target = Target("candidate", "tcp", "127.0.0.1", port)
+        guard = Guard(GuardSettings(), [target])
+        async with transport("tcp", port, guard=guard) as tcp:
+            assert silence(await tcp.send(talk(GREETED))) == "unsent"
+    assert heard[0] == b"one\n"
+    assert b"two\n" not in heard

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -360,3 +361,36 @@ async def test_cancelling_closes_the_connection() -> None:
             task.cancel()
         async with asyncio.timeout(5):
             await gone.wait()
+
+
+async def test_ping_that_no_frame_can_hold_is_a_value() -> None:
+    """A recording may hold anything, and what is said instead of a live value may be longer."""
+    outcome = await outcome_of(echo, chat("<hi", ">" + "p" * 126, kind="ping"))
+    assert silence(outcome) == "unsent"
+
+
+async def test_peer_that_pings_and_reads_no_answer_is_left() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n"
+        )
+        cast(asyncio.ReadTransport, writer.transport).pause_reading()
+        pings = (b"\x89\x7d" + b"p" * 125) * 1000
+        for _ in range(1000):
+            writer.write(pings)
+            await writer.drain()
+
+    async with tcp_service(serve) as port, transport("http", port) as sender:
+        outcome = await sender.send(talk(chat("<hi"), "websocket", request=handshake(), timeout_seconds=30.0))
+    assert remarks(outcome) == ("then reset: the peer asks much and reads nothing",)
+
+
+async def test_parts_that_hold_nothing_take_no_memory() -> None:
+    client = _Client(handshake(), Hearing(joins=False, bytes_max=1000), 1000)
+    client.take(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    client.take(b"\x01\x01a" + b"\x00\x00" * 10_000 + b"\x80\x01b")
+    assert [each.body for each in client._hearing.messages] == [b"ab"]
+    client.take(b"\x01\x01a" + b"\x00\x00" * 10_000)
+    assert client._parts == ["a"]

@@ -73,6 +73,17 @@ async def test_whose_a_token_is_that_live_gave_is_known_to_all(two: Two) -> None
     assert teacher.take() == [], "and nothing is told twice"
 
 
+async def test_what_was_taught_of_one_pass_is_forgotten_before_the_next(two: Two) -> None:
+    (one, teacher), (other, pupil) = two
+    make = Request(b"POST", b"/v1/instances", headers=JSON, body=b"{}")
+    exchange = Exchange(0, "test", "a", 1.0, make, made_thing("inst_0a1b2c3d4e5f"), 0.1)
+    one.environment.candidate.learn(exchange, Reply(made_thing("inst_ffeeddccbbaa")), "a")
+    pupil.teach(teacher.take())
+    assert list(other.environment.candidate.correlation.explain())
+    pupil.forget()
+    assert not list(other.environment.candidate.correlation.explain())
+
+
 async def test_noise_that_one_saw_is_forgiven_by_the_other(two: Two) -> None:
     (one, teacher), (other, pupil) = two
     noisy = Difference("body:$.load", Change.VALUE, 1, 2)

@@ -44,6 +44,18 @@ def test_one_line_for_each_value_with_what_it_is_for_each_target(tmp_path: Path)
     ]
 
 
+def test_what_another_worker_used_counts_for_the_value_that_one_learned(tmp_path: Path) -> None:
+    used = Learned("7", "3", "order", "", -1, "", "", 5, "GET /orders/7 query:order")
+    other = Learned("8", "2", "order", "", -1, "", "", 1, "GET /orders/8 path:2")
+    (line,) = told(
+        tmp_path, Correlated("candidate", (used, other), ()), Correlated("candidate", (ORDER,), ())
+    )
+    assert line["session"] == "s"
+    assert line["targets"] == {
+        "candidate": {"value": "3", "applied": 7, "last_place": "GET /orders/7 query:order"}
+    }
+
+
 def test_secrets_are_masked_and_their_places_are_not(tmp_path: Path) -> None:
     out = io.StringIO()
     told(tmp_path, Correlated("candidate", (TOKEN, COOKIE), ()), out=out)

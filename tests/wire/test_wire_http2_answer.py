@@ -117,3 +117,11 @@ def test_codes_have_the_names_of_the_standard() -> None:
         "HTTP_1_1_REQUIRED",
         "code 14",
     ]
+
+
+def test_empty_frames_take_no_memory() -> None:
+    reader = read(w.headers(1, OK, ends_stream=False) + w.data(1, b"", ends_stream=False) * 1000)
+    assert not reader._body
+    reader.feed(w.data(1, b"x"))
+    assert reader.response is not None
+    assert reader.response.body == b"x"
