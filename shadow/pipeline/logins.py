@@ -56,6 +56,8 @@ class Logins:
         hear: Callable[[Event], None],
     ) -> None:
         """`logins` are by the identities' names; `clock` tells Unix time."""
+        self.on_noted: Callable[[str, tuple[bytes, ...]], None] | None = None
+        """Hears of an identity's credentials that live was seen to give."""
         self._target = target
         self._given = tuple(identities)
         self._signer = signer
@@ -85,10 +87,17 @@ class Logins:
             if response is None or body is None:
                 continue
             given = granted(self._held[name].login, response, body, self._clock())
-            if isinstance(given, Grant):
-                self._tell_secrets(value for value in given.values if not self._held[name].knows(value))
-                self._held[name].remember(given.values, is_ours=False)
-                self._rebuild()
+            if isinstance(given, Grant) and self.take_over(name, given.values) and self.on_noted is not None:
+                self.on_noted(name, given.values)
+
+    def take_over(self, name: str, values: tuple[bytes, ...]) -> bool:
+        """Know that live gave an identity these credentials; whether that is news."""
+        news = [value for value in values if not self._held[name].knows(value)]
+        self._tell_secrets(news)
+        self._held[name].remember(values, is_ours=False)
+        if news:
+            self._rebuild()
+        return bool(news)
 
     def own_login(self, exchange: Exchange) -> Request:
         """A recorded login with the body that logs in here; any other request as it is."""

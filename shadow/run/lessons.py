@@ -1,4 +1,4 @@
-"""What one worker learned that all must know: which values correspond, what is noise, that states differ."""
+"""What one worker learned that all must know: which values correspond, what is noise, whose is whose."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -50,7 +50,15 @@ class Tried(msgspec.Struct, frozen=True):
     counts: dict[tuple[str, str], int]
 
 
-type Lesson = Corresponds | Observed | Equal | Drifted | Tried
+class Noted(msgspec.Struct, frozen=True):
+    """Live gave an identity these credentials, in a login that was recorded."""
+
+    target: str
+    identity: str
+    values: tuple[bytes, ...]
+
+
+type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Noted
 
 
 class Lessons:
@@ -74,6 +82,8 @@ class Lessons:
             scheduler.on_tried = self._try
         for name, each in self._links.items():
             each.correlation.on_shared = self._corresponds(name)
+            if each.logins is not None:
+                each.logins.on_noted = self._noted(name)
 
     def take(self) -> list[Lesson]:
         """What was learned since the last time."""
@@ -96,6 +106,9 @@ class Lessons:
                 case Corresponds():
                     correlation = self._links[lesson.target].correlation
                     correlation.take_over(lesson.kind, lesson.live, lesson.shadow, rule=lesson.rule)
+                case Noted():
+                    if (logins := self._links[lesson.target].logins) is not None:
+                        logins.take_over(lesson.identity, lesson.values)
                 case Observed():
                     noise.take_over(lesson.endpoint, lesson.differences, lesson.witness)
                 case Equal():
@@ -120,6 +133,9 @@ class Lessons:
 
     def _try(self, endpoint: str, mutator: str) -> None:
         self._tried[endpoint, mutator] += 1
+
+    def _noted(self, target: str) -> Callable[[str, tuple[bytes, ...]], None]:
+        return lambda name, values: self._learned.append(Noted(target, name, values))
 
     def _corresponds(self, target: str) -> Callable[[str | None, str, str, int | None], None]:
         def told(kind: str | None, live: str, shadow: str, rule: int | None) -> None:

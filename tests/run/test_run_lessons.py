@@ -14,7 +14,9 @@ JSON = ((b"Content-Type", b"application/json"),)
 
 
 def worker() -> tuple[Assembly, Lessons]:
-    settings = load(None, {"candidate": "http://127.0.0.1:8001", "baseline": "http://127.0.0.1:8002"})
+    login = {"path": "/login", "json": {"user": "ann", "password": "of-the-shadow"}}
+    urls = {"candidate": "http://127.0.0.1:8001", "baseline": "http://127.0.0.1:8002"}
+    settings = load(None, urls | {"identity": [{"name": "ann", "login": login}]})
     made = assemble(settings, run="r", is_live=False, hear=lambda _: None)
     return made, Lessons(made.environment.links, made.judging, made.schedulers)
 
@@ -49,6 +51,24 @@ async def test_an_id_of_one_session_is_translated_in_another_workers(two: Two) -
     assert other.environment.baseline is not None
     theirs = other.environment.baseline.prepare(ask, "b")
     assert theirs.request.target.endswith(live.encode()), "only that target was heard to have it"
+    assert pupil.take() == [], "what was taught is not told on"
+    assert teacher.take() == [], "and nothing is told twice"
+
+
+async def test_whose_a_token_is_that_live_gave_is_known_to_all(two: Two) -> None:
+    (one, teacher), (other, pupil) = two
+    ask = Request(b"POST", b"/login", headers=JSON, body=b'{"user": "ann", "password": "of-the-shadow"}')
+    granted = Response(200, headers=JSON, body=b'{"access_token": "of-live-and-opaque"}')
+    one.environment.candidate.prepare(Exchange(0, "test", "a", 1.0, ask, granted, 0.1), "a")
+    request = Request(b"GET", b"/me", headers=((b"Authorization", b"Bearer of-live-and-opaque"),))
+    later = Exchange(1, "test", "b", 2.0, request, Response(200), 0.1)
+    logins = other.environment.candidate.logins
+    assert logins is not None
+    assert logins.claim(later, request) is None
+    pupil.teach(teacher.take())
+    claim = logins.claim(later, request)
+    assert claim is not None
+    assert claim.owner == "ann"
     assert pupil.take() == [], "what was taught is not told on"
     assert teacher.take() == [], "and nothing is told twice"
 
