@@ -23,10 +23,10 @@ class BreakerSettings(msgspec.Struct, frozen=True):
     retry_seconds_max: float = 30.0
     trial_seconds_max: float = 60.0
     """A trial of which nothing was heard for so long is given up, and another one may begin."""
-    slow_start_per_second: float = 200.0
+    slow_start_per_second: float = 400.0
     """Requests per second at the start and after a recovery; doubled every `slow_start_doubling_seconds`."""
-    slow_start_doubling_seconds: float = 0.5
-    slow_start_seconds: float = 3.0
+    slow_start_doubling_seconds: float = 0.25
+    slow_start_seconds: float = 1.5
     """After this there is no limit; 0 for no slow start."""
 
 

@@ -29,6 +29,8 @@ class Hearing:
         self._joins = joins
         self._room = bytes_max
         self._joined: bytearray | None = None
+        self._heard = 0
+        """How often something came. Times cannot tell: uvloop's stand still within a turn."""
         self._changed = asyncio.Event()
         self._loop = asyncio.get_running_loop()
 
@@ -37,6 +39,7 @@ class Hearing:
         if self.ending is not None:
             return
         self.latest_at = self._loop.time()
+        self._heard += 1
         self.first_at = self.first_at or monotonic()
         if self._joins:
             self._join(body[: self._room])
@@ -71,10 +74,10 @@ class Hearing:
 
         With `quiet_seconds` no longer than that after something came: it may be all, though shorter.
         """
-        start = self._loop.time()
+        start, heard_before = self._loop.time(), self._heard
         while self.amount < amount and self.ending is None:
             limit = start + seconds
-            if quiet_seconds is not None and self.latest_at > start:
+            if quiet_seconds is not None and self._heard > heard_before:
                 limit = min(limit, self.latest_at + quiet_seconds)
             if not await self._changes_before(limit):
                 break

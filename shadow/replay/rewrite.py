@@ -31,6 +31,9 @@ _SEPARATORS = tuple(
 )
 """From the coarsest to the finest: a value is looked up whole before it is taken apart."""
 _SOLID = re.compile(r"[A-Za-z0-9_-]*")
+_SEGMENTS_MAX = 100
+_PAIRS_MAX = 1000
+"""Of a path, and of a query or a form; what is beyond stays as it is. No service makes so many."""
 _PIECE_CHARS_MIN = 6  # what stands for itself is at least so long
 _UUID = re.compile(r"(?<![0-9a-fA-F])[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![0-9a-fA-F])")
 _JSON_TOKEN = re.compile(
@@ -160,7 +163,9 @@ class _Swap:
 
     def pairs(self, text: bytes, part: str = "query") -> bytes:
         """The values of ``a=1&b=2``."""
-        return b"&".join(self._pair(piece, part) for piece in text.split(b"&"))
+        pieces = text.split(b"&", _PAIRS_MAX)
+        rest = pieces[_PAIRS_MAX:]
+        return b"&".join([*[self._pair(piece, part) for piece in pieces[:_PAIRS_MAX]], *rest])
 
     def body(self, content: bytes, kind: bytes) -> bytes:
         if kind == b"application/x-www-form-urlencoded":
@@ -235,12 +240,12 @@ class _Swap:
         return swapped.decode("utf-8", "surrogateescape")
 
     def _path(self, path: bytes) -> bytes:
-        segments = path.split(b"/")
+        segments = path.split(b"/", _SEGMENTS_MAX)
         made = segments[:1]
-        for at, raw in enumerate(segments[1:], 1):
+        for at, raw in enumerate(segments[1:_SEGMENTS_MAX], 1):
             self._lookup.place = ("path", at)
             made.append(self._segment(segments[at - 1], raw))
-        return b"/".join(made)
+        return b"/".join([*made, *segments[_SEGMENTS_MAX:]])
 
     def _segment(self, before: bytes, raw: bytes) -> bytes:
         if not raw:

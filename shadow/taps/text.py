@@ -30,7 +30,7 @@ def as_pairs(fields: Headers, place: str, latin1: list[str]) -> Pairs:
 
 def as_bytes(text: str, named: Collection[str | int], *places: str | int) -> bytes:
     """The bytes that `text` was made of. In a named place, what is no Latin-1 was UTF-8 all the same."""
-    if not any(place in named for place in places):
+    if not named or not any(place in named for place in places):
         return text.encode("utf-8", "surrogatepass")
     try:
         return text.encode("latin-1")
