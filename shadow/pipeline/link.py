@@ -237,6 +237,7 @@ class Link:
 
     async def http2_refusal(self) -> str:
         """Why the target does not take HTTP/2; empty where it does, or where that is not known by now."""
+        await self._unpaused()
         return await self._http2_refusal() if HTTP2 in self._transports else "there is no transport for it"
 
     def synchronises(self, via: str) -> bool:
@@ -264,9 +265,13 @@ class Link:
         """Wait while the target is known to be down; False where the run is stopping meanwhile."""
         if (seconds := self._breaker.wait_seconds()) and not await self._is_let_through(seconds):
             return False
+        await self._unpaused()
+        return True
+
+    async def _unpaused(self) -> None:
+        """Return once the run is not paused, or is stopping."""
         if self._resumed is not None:
             await self._resumed()
-        return True
 
     def _sending(self, ready: Ready, session: str) -> Sending:
         return Sending(
@@ -308,6 +313,7 @@ class Link:
         calm = self._transports.get(CALM) or self._transports.get(HTTP1)
         if calm is None or HTTP1 not in self._transports:
             return NoReply(Silence.UNSENT, f"a target of {self.target.scheme}:// cannot be asked over HTTP")
+        await self._unpaused()
         made = self.own(request).request
         return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
 
@@ -331,6 +337,7 @@ class Link:
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
         if ready.protocol in _BARE:
             sending = msgspec.structs.replace(sending, protocol=ready.protocol, messages=ready.messages)
+        await self._unpaused()
         outcome = await self._transports[CALM].send(sending)
         self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome

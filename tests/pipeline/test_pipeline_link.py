@@ -1,6 +1,7 @@
 """One target: what is sent to it, when, and what is told about it."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import msgspec
 import pytest
@@ -19,7 +20,7 @@ from shadow.model import (
     Wire,
     field,
 )
-from shadow.pipeline.link import Mutate, Ready, why_dropped
+from shadow.pipeline.link import CALM, Mutate, Ready, why_dropped
 from shadow.replay import BreakerSettings
 from shadow.replay.dialling import UNTRUSTED
 from shadow.replay.fake import HANG, Answer, FakeTransport
@@ -223,3 +224,38 @@ async def test_untrusted_certificate_is_told_at_once() -> None:
     bench = Bench(always(NoReply(Silence.REFUSED, f"{UNTRUSTED} (self-signed)")))
     await send(bench)
     assert [each.is_up for each in bench.of(TargetSeen)] == [False]
+
+
+@pytest.mark.parametrize("what", ["sending", "own", "look", "http2"])
+async def test_nothing_at_all_is_sent_while_the_run_is_paused(what: str) -> None:
+    bench = Bench(always(reply()))
+    link = bench.environment.candidate
+    transport = FakeTransport(lambda _: reply())
+    link._transports = {"raw": transport, CALM: transport, "http2": transport}
+    paused, resumed = asyncio.Event(), asyncio.Event()
+
+    async def wait() -> None:
+        paused.set()
+        await resumed.wait()
+
+    async def refusal() -> str:
+        assert resumed.is_set()
+        return ""
+
+    link._resumed, link._http2_refusal = wait, refusal
+    acts: dict[str, Callable[[], Awaitable[object]]] = {
+        "sending": lambda: send(bench),
+        "own": lambda: link.ask(request("GET /"), timeout_seconds=1.0),
+        "look": lambda: link.look(ready(), "s"),
+        "http2": link.http2_refusal,
+    }
+
+    async def act() -> None:
+        await acts[what]()
+
+    async with asyncio.timeout(5), asyncio.TaskGroup() as group:
+        group.create_task(act(), name=what)
+        await paused.wait()
+        assert transport.sent == []
+        resumed.set()
+    assert len(transport.sent) == (what != "http2")
