@@ -79,9 +79,11 @@ class PcapngReader:
         return records
 
     def flush(self) -> list[Record]:
-        """The packets behind a block that never ends."""
+        """The packets behind a block that never ends, or behind what looks like its beginning in garbage."""
         self._is_over = True
-        if self._has_section and self._garbage_at < 0 and len(self._buffer) > LEAST_BYTES:
+        if self._has_section and self._garbage_at >= 0:
+            return self.feed(b"")
+        if self._has_section and len(self._buffer) > LEAST_BYTES:
             _, is_block = find_block(self._buffer, 4, self._order, is_over=True)
             if is_block:
                 self._garbage_at = self._position

@@ -66,6 +66,7 @@ def test_blocks_behind_garbage_are_found(order: str, garbage: bytes, step: int) 
 @ORDERS
 @given(cut=st.integers(1, 3000), where=st.integers(0, 100_000))
 @example(cut=8, where=543)
+@example(cut=10, where=10)  # what is left looks like a block that is longer than the file
 def test_missing_bytes_cost_the_blocks_that_they_belong_to(order: str, cut: int, where: int) -> None:
     text = pcapng(PACKETS, order=order)
     start = len(pcapng([], order=order))
