@@ -44,14 +44,21 @@ def write_configuration(folder: Path, *, live: str, shadow: str) -> int:
 async def mirroring_nginx(folder: Path, *, live: str, shadow: str) -> AsyncIterator[int]:
     """Its port, once it listens."""
     port = write_configuration(folder, live=live, shadow=shadow)
+    async with running_nginx(folder, folder / "nginx.conf", port):
+        yield port
+
+
+@asynccontextmanager
+async def running_nginx(folder: Path, configuration: Path, port: int) -> AsyncIterator[None]:
+    """It runs, and listens at `port`."""
     process = await asyncio.create_subprocess_exec(
-        nginx_path(), "-p", folder, "-c", folder / "nginx.conf", stderr=asyncio.subprocess.PIPE
+        nginx_path(), "-p", folder, "-c", configuration, stderr=asyncio.subprocess.PIPE
     )
     try:
         async with asyncio.timeout(10):
             while not await _listens(port):
                 assert process.returncode is None, (await process.communicate())[1].decode()
-        yield port
+        yield
     finally:
         if process.returncode is None:
             process.terminate()

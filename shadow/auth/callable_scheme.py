@@ -10,9 +10,10 @@ import msgspec
 
 from shadow.auth.algorithms import ALGORITHMS
 from shadow.auth.keys import check_keys, one_of, secrets_of
-from shadow.auth.place import Place, place_of, put_field
+from shadow.auth.place import place_of, put_field
+from shadow.auth.placed import Placed
 from shadow.auth.settings import SigningSettings
-from shadow.auth.stamp import TIMESTAMP_FORMATS, read_time
+from shadow.auth.stamp import TIMESTAMP_FORMATS
 from shadow.errors import ConfigError
 from shadow.model import Request
 
@@ -27,7 +28,7 @@ made of, ``body`` is bytes. ``secret`` is bytes, ``at`` the Unix time to state (
 """
 
 
-class CallableScheme:
+class CallableScheme(Placed):
     """Signs by a function, and recognises requests by the field that the settings name as `signature`.
 
     Implements `shadow.model.Signs`. Whatever the function raises is told, and the request counts as one that
@@ -52,9 +53,8 @@ class CallableScheme:
         self._secrets = secrets_of(settings.keys, secrets or {}, is_text=True)
         self._status = {key.id: key.status for key in settings.keys}
         named = ("key_id", "algorithm", "timestamp", "nonce", "body_digest", "signature")
-        self._places: dict[str, Place] = {
-            part: place_of(name) for part in named if (name := getattr(settings, part))
-        }
+        places = {part: place_of(name) for part in named if (name := getattr(settings, part))}
+        super().__init__(places, settings.timestamp_format)
 
     def key_id(self, request: Request) -> str | None:
         if self.read(request, "signature") is None:
@@ -69,26 +69,6 @@ class CallableScheme:
 
     def revoked_keys(self) -> tuple[str, ...]:
         return self._with_status("revoked")
-
-    def places(self, request: Request | None = None) -> dict[str, str]:  # noqa: ARG002 - the same for all
-        return {part: place.name for part, place in self._places.items()}
-
-    def read(self, request: Request, part: str) -> bytes | None:
-        place = self._places.get(part)
-        return None if place is None else place.read(request)
-
-    def put(self, request: Request, part: str, value: bytes) -> Request | None:
-        place = self._places.get(part)
-        return None if place is None else place.put(request, value)
-
-    def bare(self, request: Request) -> Request:
-        for place in self._places.values():
-            request = place.drop(request)
-        return request
-
-    def stated_time(self, request: Request) -> float | None:
-        stated = self.read(request, "timestamp")
-        return None if stated is None else read_time(stated, self._settings.timestamp_format)
 
     def verifies(self, request: Request) -> bool | None:
         if self.key_id(request) not in self._secrets:

@@ -9,8 +9,9 @@ from shadow.auth.encoding import ENCODINGS, decode, encode
 from shadow.auth.keyring import Keyring
 from shadow.auth.keys import check_keys, loaded, one_of
 from shadow.auth.place import PiecePlace, Place, place_of
+from shadow.auth.placed import Placed
 from shadow.auth.settings import SigningSettings
-from shadow.auth.stamp import TIMESTAMP_FORMATS, read_time, write_time
+from shadow.auth.stamp import TIMESTAMP_FORMATS, write_time
 from shadow.errors import ConfigError, nearest
 from shadow.model import Request
 
@@ -19,7 +20,7 @@ _FORMATTED = ("signature", "key_id", "algorithm", "timestamp", "nonce")
 _HOLE = re.compile(r"\{(\w+)\}")
 
 
-class CanonicalScheme:
+class CanonicalScheme(Placed):
     """Signs and recognises requests under one configured scheme. Implements `shadow.model.Signs`."""
 
     def __init__(
@@ -32,7 +33,7 @@ class CanonicalScheme:
         """
         _check(settings)
         self._settings = settings
-        self._places = _places(settings)
+        super().__init__(_places(settings), settings.timestamp_format)
         self._readers = tuple(reader(part, self._places) for part in settings.canonical)
         self._ring = Keyring(settings.keys, loaded(settings.keys, secrets or {}, is_text=is_text))
 
@@ -51,26 +52,6 @@ class CanonicalScheme:
 
     def revoked_keys(self) -> tuple[str, ...]:
         return self._ring.with_status("revoked")
-
-    def places(self, request: Request | None = None) -> dict[str, str]:  # noqa: ARG002 - the same for all
-        return {part: place.name for part, place in self._places.items()}
-
-    def read(self, request: Request, part: str) -> bytes | None:
-        place = self._places.get(part)
-        return None if place is None else place.read(request)
-
-    def put(self, request: Request, part: str, value: bytes) -> Request | None:
-        place = self._places.get(part)
-        return None if place is None else place.put(request, value)
-
-    def bare(self, request: Request) -> Request:
-        for place in self._places.values():
-            request = place.drop(request)
-        return request
-
-    def stated_time(self, request: Request) -> float | None:
-        stated = self.read(request, "timestamp")
-        return None if stated is None else read_time(stated, self._settings.timestamp_format)
 
     def sign(
         self, request: Request, *, key: str | None = None, at: float | None = None, nonce: str | None = None

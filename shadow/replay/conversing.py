@@ -1,6 +1,7 @@
 """Our side of a recorded conversation, whatever carries it: what is said when, and what came of it."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
 from typing import Protocol
@@ -105,6 +106,43 @@ async def converse(
         hearing.turn()
         await say(sending.wording(cue.message, heard) if sending.wording else cue.message)
     await hearing.for_seconds(settings.end_seconds)
+
+
+class TalkTransport(ABC):
+    """Says recorded conversations to one target, each on a socket of its own."""
+
+    name: str
+
+    def __init__(self, target: Target, guard: Guard, settings: TalkSettings | None = None) -> None:
+        self.target = target
+        self.settings = settings or TalkSettings()
+        self._guard = guard
+
+    def can_send(self, sending: Sending) -> bool:
+        return sending.protocol == self.name
+
+    async def send(self, sending: Sending) -> Outcome:
+        """What the peer said."""
+
+        async def talk(progress: Progress) -> None:
+            await self._talk(sending, progress)
+
+        return await conduct(
+            talk, sending, self._guard, self.target, total_seconds_max=self.settings.total_seconds_max
+        )
+
+    @property
+    @abstractmethod
+    def open_connections(self) -> int:
+        """Sockets that are held now."""
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Close everything, and return when the sockets are gone."""
+
+    @abstractmethod
+    async def _talk(self, sending: Sending, progress: Progress) -> None:
+        """The whole conversation, told to `progress`. May raise what `conduct` makes a value of."""
 
 
 async def conduct(

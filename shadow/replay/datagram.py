@@ -6,9 +6,9 @@ from collections.abc import Callable
 from time import monotonic
 from typing import cast
 
-from shadow.model import Message, Outcome, Silence
+from shadow.model import Message, Silence
 from shadow.replay._contract import Sending, Target
-from shadow.replay.conversing import Progress, TalkSettings, UnsayableError, conduct, converse
+from shadow.replay.conversing import Progress, TalkSettings, TalkTransport, UnsayableError, converse
 from shadow.replay.cues import cues
 from shadow.replay.guard import Address, Guard
 from shadow.replay.hearing import Hearing
@@ -65,31 +65,18 @@ class Port(asyncio.DatagramProtocol):
         self._lost.set()
 
 
-class DatagramTransport:
+class DatagramTransport(TalkTransport):
     """Each conversation from a port of its own."""
 
     name = "udp"
 
     def __init__(self, target: Target, guard: Guard, settings: TalkSettings | None = None) -> None:
-        self.target = target
-        self.settings = settings or TalkSettings()
-        self._guard = guard
+        super().__init__(target, guard, settings)
         self._ports: set[Port] = set()
 
     @property
     def open_connections(self) -> int:
         return len(self._ports)
-
-    def can_send(self, sending: Sending) -> bool:
-        return sending.protocol == "udp"
-
-    async def send(self, sending: Sending) -> Outcome:
-        async def talk(progress: Progress) -> None:
-            await self._talk(sending, progress)
-
-        return await conduct(
-            talk, sending, self._guard, self.target, total_seconds_max=self.settings.total_seconds_max
-        )
 
     async def close(self) -> None:
         """Close every port, and return when their sockets are gone."""

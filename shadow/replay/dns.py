@@ -3,9 +3,9 @@
 from time import monotonic
 
 from shadow.errors import UnsafeError
-from shadow.model import Message, Outcome, Silence
+from shadow.model import Message, Silence
 from shadow.replay._contract import Sending, Target
-from shadow.replay.conversing import Progress, TalkSettings, UnsayableError, conduct
+from shadow.replay.conversing import Progress, TalkSettings, TalkTransport, UnsayableError
 from shadow.replay.datagram import Port, open_port
 from shadow.replay.guard import Guard
 from shadow.replay.hearing import Hearing
@@ -20,35 +20,23 @@ _UNANSWERED_SECONDS = 2.0
 _MAX_QUERY_BYTES = 65_535
 
 
-class DnsTransport:
-    """Each query from a port of its own, so its recorded id is kept: a signature may cover it."""
+class DnsTransport(TalkTransport):
+    """Each query from a port of its own, so its recorded id is kept: a signature may cover it.
+
+    The answer is the one that fits the query by id and question; a cut one is asked for again over TCP, which
+    is another sending, unless the recorded one was cut too.
+    """
 
     name = "dns"
 
     def __init__(self, target: Target, guard: Guard, settings: TalkSettings | None = None) -> None:
-        self.target = target
-        self.settings = settings or TalkSettings()
-        self._guard = guard
+        super().__init__(target, guard, settings)
         self._ports: set[Port] = set()
         self._lines: set[Line] = set()
 
     @property
     def open_connections(self) -> int:
         return len(self._ports) + len(self._lines)
-
-    def can_send(self, sending: Sending) -> bool:
-        return sending.protocol == "dns"
-
-    async def send(self, sending: Sending) -> Outcome:
-        """The answer that fits the query by id and question; a cut one is asked for again over TCP, which is
-        another sending, unless the recorded one was cut too."""
-
-        async def talk(progress: Progress) -> None:
-            await self._talk(sending, progress)
-
-        return await conduct(
-            talk, sending, self._guard, self.target, total_seconds_max=self.settings.total_seconds_max
-        )
 
     async def close(self) -> None:
         """Close everything, and return when the sockets are gone."""

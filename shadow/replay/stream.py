@@ -2,16 +2,16 @@
 
 import ssl
 
-from shadow.model import Message, Outcome
+from shadow.model import Message
 from shadow.replay._contract import Sending, Target
-from shadow.replay.conversing import Progress, TalkSettings, conduct, converse
+from shadow.replay.conversing import Progress, TalkSettings, TalkTransport, converse
 from shadow.replay.cues import Cue, cues
 from shadow.replay.guard import Guard
 from shadow.replay.hearing import Hearing
 from shadow.replay.line import Line, abort_all, connect
 
 
-class StreamTransport:
+class StreamTransport(TalkTransport):
     """Each conversation on a connection of its own. A message is what one side says until the other does."""
 
     name = "tcp"
@@ -24,9 +24,7 @@ class StreamTransport:
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.target = target
-        self.settings = settings or TalkSettings()
-        self._guard = guard
+        super().__init__(target, guard, settings)
         self._tls: ssl.SSLContext | None = None
         if target.scheme == "tls":
             self._tls = tls or plain_tls(verify=self.settings.verify_tls)
@@ -35,17 +33,6 @@ class StreamTransport:
     @property
     def open_connections(self) -> int:
         return len(self._lines)
-
-    def can_send(self, sending: Sending) -> bool:
-        return sending.protocol == "tcp"
-
-    async def send(self, sending: Sending) -> Outcome:
-        async def talk(progress: Progress) -> None:
-            await self._talk(sending, progress)
-
-        return await conduct(
-            talk, sending, self._guard, self.target, total_seconds_max=self.settings.total_seconds_max
-        )
 
     async def close(self) -> None:
         """Close every connection, and return when their sockets are gone."""

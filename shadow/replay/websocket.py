@@ -10,10 +10,10 @@ from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 from wsproto.utilities import LocalProtocolError
 
-from shadow.model import NO_RESPONSE, Headers, Message, Outcome, Request, Silence, fields
+from shadow.model import NO_RESPONSE, Headers, Message, Request, Silence, fields
 from shadow.replay._contract import Sending, Target
 from shadow.replay.connection import tls_context
-from shadow.replay.conversing import Progress, TalkSettings, UnsayableError, conduct, converse
+from shadow.replay.conversing import Progress, TalkSettings, TalkTransport, UnsayableError, converse
 from shadow.replay.cues import cues
 from shadow.replay.guard import Guard
 from shadow.replay.hearing import Hearing
@@ -30,8 +30,9 @@ _COUNTED = ("text", "binary", "close")
 """Kinds of the server's messages that are waited for and compared; pings and pongs come as they like."""
 
 
-class WebSocketTransport:
-    """Each conversation on a connection of its own, after its recorded handshake."""
+class WebSocketTransport(TalkTransport):
+    """Each conversation on a connection of its own, after its recorded handshake; that alone where the server
+    refuses it."""
 
     name = "websocket"
 
@@ -43,9 +44,7 @@ class WebSocketTransport:
         *,
         tls: ssl.SSLContext | None = None,
     ) -> None:
-        self.target = target
-        self.settings = settings or TalkSettings()
-        self._guard = guard
+        super().__init__(target, guard, settings)
         self._tls: ssl.SSLContext | None = None
         if target.scheme == "https":
             self._tls = tls or tls_context(verify=self.settings.verify_tls)
@@ -54,19 +53,6 @@ class WebSocketTransport:
     @property
     def open_connections(self) -> int:
         return len(self._lines)
-
-    def can_send(self, sending: Sending) -> bool:
-        return sending.protocol == "websocket"
-
-    async def send(self, sending: Sending) -> Outcome:
-        """What the server said; its handshake alone where that refused."""
-
-        async def talk(progress: Progress) -> None:
-            await self._talk(sending, progress)
-
-        return await conduct(
-            talk, sending, self._guard, self.target, total_seconds_max=self.settings.total_seconds_max
-        )
 
     async def close(self) -> None:
         """Close every connection, and return when their sockets are gone."""

@@ -1,6 +1,5 @@
 """HTTP/2 with a server that others wrote: nginx, with prior knowledge and by ALPN."""
 
-import asyncio
 import os
 import socket
 from collections.abc import AsyncIterator
@@ -10,7 +9,7 @@ import pytest
 
 from shadow.replay._contract import Target
 from tests.certificates import write_certificate
-from tests.nginx import nginx_path
+from tests.nginx import running_nginx
 from tests.replay.conftest import request, response_of, sending
 from tests.replay.http2_server import sending_to
 
@@ -41,31 +40,11 @@ async def nginx(tmp_path: Path) -> AsyncIterator[dict[str, Target]]:
     user = "user root;" if os.geteuid() == 0 else ""
     text = _CONFIGURATION.format(user=user, folder=tmp_path, plain=plain, secure=secure)
     (tmp_path / "conf").write_text(text, encoding="utf-8")
-    process = await asyncio.create_subprocess_exec(
-        nginx_path(), "-p", tmp_path, "-c", tmp_path / "conf", stderr=asyncio.subprocess.PIPE
-    )
-    try:
-        async with asyncio.timeout(10):
-            while not await _listens(secure):
-                assert process.returncode is None, (await process.communicate())[1].decode()
+    async with running_nginx(tmp_path, tmp_path / "conf", secure):
         yield {
             "http": Target("candidate", "http", "127.0.0.1", plain),
             "https": Target("candidate", "https", "127.0.0.1", secure),
         }
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        await process.communicate()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    await writer.wait_closed()
-    return True
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
