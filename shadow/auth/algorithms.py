@@ -51,11 +51,6 @@ class Algorithm(NamedTuple):
         """Whether `signature` is one of `message`. Raises ValueError for a secret that is unusable."""
         return self._key(secret).verify(message, signature)
 
-    def flaw(self, secret: bytes) -> str:
-        """What makes a secret unusable, in words; an empty string where nothing does."""
-        loaded = self.load(secret)
-        return loaded if isinstance(loaded, str) else ""
-
     def _key(self, secret: bytes) -> Key:
         loaded = self.load(secret)
         if isinstance(loaded, str):
