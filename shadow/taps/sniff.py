@@ -1,4 +1,4 @@
-"""The passive tap: frames of an interface, seen beside the traffic. The only file that imports scapy.
+"""The passive tap: frames of an interface, seen beside the traffic. Home of scapy, with `packets/craft.py`.
 
 scapy finds the interface, compiles the filter and opens the socket; frames are taken from it as raw bytes,
 for dissecting them with scapy would lose most of a busy interface's.
