@@ -36,6 +36,7 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
+from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
@@ -68,6 +69,7 @@ __all__ = [
     "ConditionMet",
     "Correlated",
     "Difference",
+    "Documented",
     "Edit",
     "Ending",
     "Event",
@@ -78,6 +80,7 @@ __all__ = [
     "Found",
     "FramesSeen",
     "Headers",
+    "Hint",
     "Identity",
     "Judged",
     "Judgement",
