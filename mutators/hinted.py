@@ -110,9 +110,7 @@ def told_parameter_added(request: Request, rng: Random, known: Known) -> Edit | 
             continue
         value = as_text(_sample(hint, rng))
         if part == "query":
-            pair = Pair(
-                encode(name.encode("utf-8", "surrogatepass")), encode(value.encode("utf-8", "surrogatepass"))
-            )
+            pair = Pair(encode(name.encode("utf-8", "surrogatepass")), encode(value))
             target = with_query(request.target, [*query_of(request.target), pair])
             return Edit(with_target(request, target), f"added {hint.place}")
         line = (name.encode("latin-1", "replace"), value)

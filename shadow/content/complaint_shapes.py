@@ -1,8 +1,8 @@
 """Refusals as frameworks write them: whose value is refused, in which words, with which limits beside.
 
-pydantic and FastAPI, marshmallow, Django REST framework, Rails, Laravel, Spring and Jackson, ProblemDetails
-(RFC 9457), ajv, express-validator, joi, zod, class-validator, JSON:API, GraphQL. They agree in few things, but
-all say a name, a sentence, and some the limit as a number.
+pydantic and FastAPI, marshmallow, Django REST framework, Rails, Laravel, Spring and Jackson,
+ProblemDetails (RFC 9457), ajv, express-validator, joi, zod, class-validator, JSON:API, GraphQL. They agree in
+few things, but all say a name, a sentence, and some the limit as a number.
 """
 
 import re

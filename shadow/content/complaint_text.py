@@ -115,12 +115,16 @@ _REQUIRED = re.compile(
     re.IGNORECASE,
 )
 _PATTERN = re.compile(
-    r"match(?:es|ing)?(?: the| against)?(?: expected| required)?(?: regular expression| regexp?| pattern)*:? ?"
+    r"match(?:es|ing)?(?: the| against)?(?: expected| required)?"
+    r"(?: regular expression| regexp?| pattern)*:? ?"
     r"""(?:'([^'\n]{1,200})'|"([^"\n]{1,200})"|`([^`\n]{1,200})`|/([^/\n]{1,200})/)""",
     re.IGNORECASE,
 )
 _NAME = r"([A-Za-z_][\w.\[\]-]{0,63})"
-_VERBS = r"must|should|is(?! not (?:one|of|in|valid|a valid))|has|have|cannot|can't|may|needs|length|does|exceeds|out of"
+_VERBS = (
+    r"must|should|is(?! not (?:one|of|in|valid|a valid))|has|have"
+    r"|cannot|can't|may|needs|length|does|exceeds|out of"
+)
 _NAMED = (
     re.compile(
         rf"""(?:field|parameter|property|attribute|argument|key|param|variable|member|value for) """
