@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from random import Random
 
 from mutators._contract import mutator
-from mutators._hinted import Spot, edit_of, is_of_body, is_of_head, nodes_at, spot_of
+from mutators._hinted import Spot, edit_of, is_of_body, is_of_head, nodes_at, raw_json, spot_of
 from mutators._json import document_of
 from mutators._message import with_headers, with_method, with_target
-from mutators.hinted import sized
+from mutators.hinted import sized, units
 from shadow.content import json
 from shadow.content.entity import media_type, replace_body
 from shadow.content.json import Kind
@@ -64,7 +64,7 @@ def undocumented_type_in_body(request: Request, rng: Random, known: Known) -> Ed
 
     def values(hint: Hint, spot: Spot) -> Iterator[tuple[object, str]]:
         for value in _OF_OTHER_TYPE.get(hint.kind, ()) if spot.kind else ():
-            yield value, f"put {value!r:.40} for the documented {hint.kind}"
+            yield value, f"put {raw_json(value).decode()} for the documented {hint.kind}"
 
     return edit_of(request, rng, known, _documented_of_body, values)
 
@@ -211,4 +211,4 @@ def _beyond(hint: Hint, spot: Spot) -> Iterator[tuple[object, str]]:
     ):
         made = sized(hint, spot, wanted) if size is not None else None
         if made is not None:
-            yield made, f"put {wanted} characters or elements, beyond the documented {size},"
+            yield made, f"put {wanted} {units(spot)}, beyond the documented {size},"

@@ -145,7 +145,12 @@ def _around_limits(hint: Hint, spot: Spot) -> Iterator[tuple[object, str]]:
         for wanted in (size, size - 1, size + 1) if size is not None else ():
             made = sized(hint, spot, wanted)
             if made is not None:
-                yield made, f"put {wanted} characters or elements, beside the told size {size},"
+                yield made, f"put {wanted} {units(spot)}, beside the told size {size},"
+
+
+def units(spot: Spot) -> str:
+    """What the size of a value counts."""
+    return "elements" if spot.kind is Kind.ARRAY else "characters"
 
 
 def sized(hint: Hint, spot: Spot, size: int) -> object | None:

@@ -178,7 +178,9 @@ def _in_query(
     value = encode(rng.choice(values).encode("utf-8", "surrogatepass"))
     target = with_query(request.target, [*pairs[:at], Pair(pairs[at].name, value), *pairs[at + 1 :]])
     return (
-        None if target == request.target else Edit(with_target(request, target), f"{what} {pairs[at].name!r}")
+        None
+        if target == request.target
+        else Edit(with_target(request, target), f"{what} {pairs[at].name.decode('latin-1')!r}")
     )
 
 

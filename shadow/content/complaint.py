@@ -208,7 +208,7 @@ def _number(facts: Mapping[str, Any], keys: tuple[str, ...] | Any) -> float | No
     for key in keys:
         value = facts.get(key)
         if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1e18:
-            return value
+            return int(value) if float(value).is_integer() else value
     return None
 
 

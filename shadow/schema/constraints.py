@@ -149,8 +149,13 @@ def _bound(schema: Mapping[str, Any], name: str, exclusive: str) -> tuple[float 
     """The bound and whether it is itself refused: a flag up to 3.0, a number of its own since 3.1."""
     bound, own = schema.get(name), schema.get(exclusive)
     if _is_number(own):
-        return own, True
-    return (bound, own is True) if _is_number(bound) else (None, False)
+        return _whole(own), True
+    return (_whole(bound), own is True) if _is_number(bound) else (None, False)
+
+
+def _whole(number: Any) -> float:
+    """An int where the number is whole: generators write ``100.0``."""
+    return int(number) if float(number).is_integer() and abs(number) < 1e15 else number
 
 
 def _size(value: object) -> int | None:

@@ -27,7 +27,7 @@ class Paths:
 
     def __init__(self, templates: Iterable[str], bases: Sequence[str], origin: str) -> None:
         """`bases` are paths that stand before all templates, tried in order; then none."""
-        self._bases = [base for base in dict.fromkeys((*bases, "")) if base or "" not in bases]
+        self._bases = tuple(dict.fromkeys((*bases, "")))
         self._shapes: dict[tuple[int, str], list[tuple[int, re.Pattern[str], str]]] = {}
         for count, template in enumerate(templates):
             if count >= _MAX_PATHS:
