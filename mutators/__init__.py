@@ -44,7 +44,8 @@ from mutators import (
     transfer_coding,
     xml_body,
 )
-from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
+from mutators._contract import Mutator, Session, SessionMutator, dice, mutator, session_mutator
+from mutators._guarding import guarded, guarded_session
 from shadow.errors import ConfigError
 
 PLUGIN_GROUP = "shadow.mutators"
@@ -126,7 +127,7 @@ def load_plugins(
     for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
         try:
             offered = point.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # a stranger's module may raise anything
             raise ConfigError(
                 f"cannot import the mutator {point.value!r}: {error}; reinstall or remove it"
             ) from error
@@ -159,8 +160,11 @@ __all__ = [
     "PLUGIN_GROUP",
     "SESSION_CATALOG",
     "Mutator",
+    "Session",
     "SessionMutator",
     "dice",
+    "guarded",
+    "guarded_session",
     "load_plugins",
     "members",
     "mutator",

@@ -13,12 +13,13 @@ from rich.table import Table
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def mutators(pattern: str, *, as_json: bool) -> None:
     """List the mutators whose name, level:NAME or expect:NAME matches PATTERN."""
-    from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
+    from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
     from shadow.pipeline.scheduler import chosen
 
+    single, of_sessions = load_plugins()
     both: list[Mutator | SessionMutator] = [
-        *chosen(CATALOG, wanted=[pattern], unwanted=[]),
-        *chosen(SESSION_CATALOG, wanted=[pattern], unwanted=[]),
+        *chosen((*CATALOG, *single), wanted=[pattern], unwanted=[]),
+        *chosen((*SESSION_CATALOG, *of_sessions), wanted=[pattern], unwanted=[]),
     ]
     if not both:
         raise click.UsageError(f"no mutator matches {pattern!r}; see shadow mutators")
@@ -32,9 +33,9 @@ def mutators(pattern: str, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def comparators(*, as_json: bool) -> None:
     """List the comparators and what each notices."""
-    from comparators import CATALOG, TALK_CATALOG
+    from comparators import CATALOG, TALK_CATALOG, load_plugins
 
-    of_answers = [{"name": each.name, "reason": each.reason} for each in CATALOG]
+    of_answers = [{"name": each.name, "reason": each.reason} for each in (*CATALOG, *load_plugins())]
     of_talks = [{"name": each.name, "reason": each.reason} for each in TALK_CATALOG]
     _show([*of_answers, *of_talks], as_json=as_json)
 

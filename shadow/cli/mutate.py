@@ -2,7 +2,7 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,11 +69,23 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     ledger.tell()
 
 
+def told_once(kind: str) -> Callable[[str, str], None]:
+    """What tells of each plugin's first failure."""
+    told: set[str] = set()
+
+    def trouble(name: str, why: str) -> None:
+        if name not in told:
+            told.add(name)
+            tell(f"the {kind} {name!r} of a plugin failed: {why}")
+
+    return trouble
+
+
 def _made(
     settings: "Settings", exchanges: "Iterable[Exchange]"
 ) -> "Iterator[tuple[Exchange, str, Mutator, Edit]]":
     """Each mutant with its exchange, endpoint and mutator, in the order of a run."""
-    from mutators import CATALOG, dice, load_plugins
+    from mutators import CATALOG, dice, guarded, load_plugins
     from shadow.config.schemas import load_schema
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
@@ -92,7 +104,8 @@ def _made(
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
-    wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
+    plugins = [guarded(each, told_once("mutator")) for each in load_plugins()[0]]
+    wanted = chosen((*CATALOG, *plugins), wanted=settings.mutators, unwanted=settings.no_mutators)
     scheduler = Scheduler(wanted, seed=settings.seed)
     for seen in exchanges:
         exchange = replayable(seen)

@@ -14,6 +14,7 @@ from shadow.model import (
     Judged,
     NoReply,
     Parcel,
+    PluginFailed,
     Sent,
     SentLate,
     Settled,
@@ -42,6 +43,8 @@ class Ledger:
         self.findings = dict.fromkeys(Severity, 0)
         self.reasons: dict[str, int] = {}
         """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
+        self.plugins: dict[str, int] = {}
+        """Failures of mutators and comparators of third parties, by plugin."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
         self.late = Lateness()
@@ -73,6 +76,8 @@ class Ledger:
                 self._found(event.finding.id, severity_of(event.finding.severity))
             case Broke():
                 self.broke += 1
+            case PluginFailed():
+                self.plugins[event.plugin] = self.plugins.get(event.plugin, 0) + 1
             case Tally():
                 self._add(event)
             case ConditionMet():
@@ -95,6 +100,7 @@ class Ledger:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
+        self.plugins = dict(summary.get("plugins", {}))
         self.conditions = {
             target: {name: [met["requests"], met["bytes"]] for name, met in names.items()}
             for target, names in summary.get("conditions", {}).items()
@@ -129,6 +135,7 @@ class Ledger:
             "unwritten": dict(unwritten or {}),
             "conditions": _conditions(self.conditions),
             "filtered": dict(self.reasons),
+            "plugins": dict(self.plugins),
         }
 
     def _count_reason(self, why: str, count: int) -> None:
