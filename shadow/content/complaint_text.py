@@ -75,7 +75,8 @@ _UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 _OTHER_NAMES = re.compile(
-    r"(?:did you mean(?: to use)?(?: the enum values?)?(?: an inline fragment on)?|known (?:properties|fields|parameters|keys)|"
+    r"(?:did you mean(?: to use)?(?: the enum values?)?(?: an inline fragment on)?|"
+    r"known (?:properties|fields|parameters|keys)|"
     rf"expected one of|valid (?:fields|parameters|keys) are):? ?[\[(]?({_LIST})",
     re.IGNORECASE,
 )
