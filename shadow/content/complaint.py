@@ -106,7 +106,7 @@ def _remarks(response: Response) -> list[Remark]:
     body = entity(response)
     if not body or len(body) > _MAX_BYTES:
         return []
-    if body.lstrip()[:1] in (b"{", b"["):
+    if body.lstrip()[:1] in (b"{", b"[", b'"'):
         try:
             return remarks(orjson.loads(body))
         except orjson.JSONDecodeError:
