@@ -46,13 +46,13 @@ def limit_in_body(request: Request, rng: Random, known: Known) -> Edit | None:
     often
     than not (CWE-193); taken or denied, never a crash.
     """
-    return edit_of(request, rng, known, is_of_body, _around_limits)
+    return edit_of(request, rng, known, lambda hint: is_of_body(hint) and _is_limited(hint), _around_limits)
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def limit_in_parameter(request: Request, rng: Random, known: Known) -> Edit | None:
     """As in bodies: a parameter at, one below and one above a limit that the service tells (CWE-193)."""
-    return edit_of(request, rng, known, is_of_head, _around_limits)
+    return edit_of(request, rng, known, lambda hint: is_of_head(hint) and _is_limited(hint), _around_limits)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -61,13 +61,25 @@ def told_word_in_body(request: Request, rng: Random, known: Known) -> Edit | Non
     enum
     fuzzers).
     """
-    return edit_of(request, rng, known, is_of_body, lambda hint, spot: _words(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.words) and is_of_body(hint),
+        lambda hint, spot: _words(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def told_word_in_parameter(request: Request, rng: Random, known: Known) -> Edit | None:
     """As in bodies: another of the words that the service says a parameter takes, or the neighbour of one."""
-    return edit_of(request, rng, known, is_of_head, lambda hint, spot: _words(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.words) and is_of_head(hint),
+        lambda hint, spot: _words(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -75,13 +87,25 @@ def told_format_missed_in_body(request: Request, rng: Random, known: Known) -> E
     """Almost the format or pattern that the service tells: denied, or taken, but parsed without a crash (RFC
     3339, 9562, 5321).
     """
-    return edit_of(request, rng, known, is_of_body, lambda hint, spot: _misses(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.form or hint.pattern) and is_of_body(hint),
+        lambda hint, spot: _misses(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def told_format_missed_in_parameter(request: Request, rng: Random, known: Known) -> Edit | None:
     """As in bodies: a parameter that almost has the format or pattern that the service tells."""
-    return edit_of(request, rng, known, is_of_head, lambda hint, spot: _misses(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.form or hint.pattern) and is_of_head(hint),
+        lambda hint, spot: _misses(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -128,6 +152,10 @@ def told_required_dropped(request: Request, rng: Random, known: Known) -> Edit |
         if spot is not None and spot.dropped is not None and (edited := spot.dropped()) != request:
             return Edit(edited, f"dropped {hint.place}")
     return None
+
+
+def _is_limited(hint: Hint) -> bool:
+    return any(each is not None for each in (hint.minimum, hint.maximum, hint.min_size, hint.max_size))
 
 
 def _around_limits(hint: Hint, spot: Spot) -> Iterator[tuple[object, str]]:
