@@ -23,6 +23,7 @@ class Level(StrEnum):
     SEQUENCE = "sequence"
     RACE = "race"
     NETWORK = "network"
+    PACKET = "packet"
 
 
 class Expect(StrEnum):
