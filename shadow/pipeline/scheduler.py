@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 from zlib import crc32
 
 from shadow.model import Expect, Level, Outcome
+from shadow.pipeline.budget import Budget
 from shadow.pipeline.energy import Energy, Why
 from shadow.pipeline.news import News, Told
 
@@ -60,7 +61,9 @@ class Scheduler[M: Named]:
     make the same choice.
     """
 
-    def __init__(self, mutators: Sequence[M], *, seed: int) -> None:
+    def __init__(self, mutators: Sequence[M], *, seed: int, budget: Budget | None = None) -> None:
+        """Without `budget` there is none but that of each exchange."""
+        self._budget = budget
         self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
         self._places = {each.name: at for at, each in enumerate(self._mutators)}
@@ -85,10 +88,25 @@ class Scheduler[M: Named]:
     def plan[E](
         self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
     ) -> Iterator[Dealt[M, E]]:
-        """Up to `count` mutators with what `attempt` made of them, those for which it is not None.
+        """Up to `count` mutators, as far as the budget goes, with what `attempt` made of them where it is not
+        None.
 
         A mutator that has nothing to edit counts as tried: the next exchange begins with others.
         """
+        if self._budget is None or not self._mutators:
+            yield from self._plan(endpoint, exchange, count, attempt)
+            return
+        left = self._budget.grant(endpoint, count)
+        try:
+            for each in self._plan(endpoint, exchange, left, attempt):
+                left -= 1
+                yield each
+        finally:
+            self._budget.give_back(endpoint, left)
+
+    def _plan[E](
+        self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
+    ) -> Iterator[Dealt[M, E]]:
         dealt = 0
         if not count or not self._mutators:
             return
