@@ -90,6 +90,7 @@ class _Dice(Random):
 
     def __init__(self, *key: int | str) -> None:
         self._key = key
+        self._is_seeded = False
         self._left = 0
         """Bits of the hash that were not thrown yet."""
         self._bits = -1
@@ -101,13 +102,15 @@ class _Dice(Random):
             self._left -= k
             self._bits = bits >> k
             return bits & ((1 << k) - 1)
+        if self._is_seeded:
+            return super().getrandbits(k)
         hashed = int.from_bytes(blake2b(repr(self._key).encode()).digest())
         if self._bits < 0 and k <= _HASH_BITS:
             self._left, self._bits = _HASH_BITS, hashed
             return self.getrandbits(k)
         self.seed(hashed)
-        self._left, self._bits = -1, 0
-        self.random = super().random  # type: ignore[method-assign]  # from now on all are the generator's
+        self._is_seeded, self._left = True, -1
+        self.random = super().random  # type: ignore[method-assign]  # all further throws are the generator's
         self.getrandbits = super().getrandbits  # type: ignore[method-assign]
         return self.getrandbits(k)
 
