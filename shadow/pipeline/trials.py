@@ -389,6 +389,7 @@ class Trials:
                 trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
             )
             trial = msgspec.structs.replace(trial, judgement=doubtful)
+        self._dealing.learn(trial)
         self._hear(Judged(trial))
         if confirmed is not None:
             self._report(trial, confirmed.times, ready)

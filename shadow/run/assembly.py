@@ -14,6 +14,7 @@ from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
+from shadow.pipeline.budget import Budget, BudgetSettings
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
@@ -153,7 +154,8 @@ def assemble(
     judging = Judging(noise, links[0].correlation.same)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
-    schedulers = _schedulers(settings)
+    limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
+    schedulers = _schedulers(settings, Budget(limits, hear=hear, spending=spending))
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -325,13 +327,13 @@ def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool)
     )
 
 
-def _schedulers(settings: Settings) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
+def _schedulers(settings: Settings, budget: Budget) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
     """What deals out the mutators of exchanges, and those of sessions."""
     single, of_sessions = load_plugins()
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     return (
-        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
-        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
+        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed, budget=budget),
+        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed, budget=budget),
     )
 
 
