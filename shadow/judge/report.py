@@ -17,10 +17,16 @@ _MAX_TITLE_CHARS = 160
 
 _TITLES: dict[str, str] = {
     "F100": "server error",
+    "F200": "text run as part of a database query",
+    "F201": "markup of the request is part of the page",
+    "F202": "address of the request was called",
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
     "auth-bypass": "bad credentials or signature accepted",
+    "code-injection": "text run as code",
     "crash": "connection dropped, or what came is not the protocol",
+    "field-injection": "line of the request became a field of the answer",
+    "file-disclosure": "content of a file of the system in the answer",
     "framing": "malformed framing accepted",
     "hang": "no answer in time",
     "illegal-transition": "illegal step accepted",

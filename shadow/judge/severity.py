@@ -7,10 +7,16 @@ from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
     "F100": Severity.HIGH,
+    "F200": Severity.HIGH,
+    "F201": Severity.HIGH,
+    "F202": Severity.HIGH,
     "F206": Severity.HIGH,
     "F209": Severity.HIGH,
     "auth-bypass": Severity.HIGH,
+    "code-injection": Severity.HIGH,
     "crash": Severity.HIGH,
+    "field-injection": Severity.HIGH,
+    "file-disclosure": Severity.HIGH,
     "framing": Severity.MEDIUM,
     "hang": Severity.HIGH,
     "illegal-transition": Severity.HIGH,
