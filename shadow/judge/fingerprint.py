@@ -20,8 +20,10 @@ _LET_IN = frozenset(
 )
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
 """Faults of a part that all endpoints share: one per mutator, wherever it shows."""
-_OBEYED = frozenset({"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure"})
-"""Faults of what is done with one text: many mutators find one of them."""
+_OBEYED = frozenset(
+    {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
+)
+"""Faults of one text that is obeyed: many mutators find it."""
 _READ_FOR_ALL = frozenset({Level.COOKIE, Level.HEADER})
 """Parts of a request that one piece of code reads for all endpoints: what breaks it breaks all of them."""
 _TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
@@ -90,14 +92,14 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
         return ("let in", scope, signature(trial.baseline))
     if fault in _EVERYWHERE:
         return (fault, mutator, *places)
-    if fault in _OBEYED:
-        return (fault, trial.endpoint)
     match fault:
         case "F209":
             return (fault, trial.judgement.why)
         case "left-trace":
             return (fault, "" if trial.level is Level.AUTH else trial.endpoint)
         case "invalid-json" | "slow" | "unhealthy":
+            return (fault, trial.endpoint)
+        case _ if fault in _OBEYED:
             return (fault, trial.endpoint)
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:
             ours, theirs = classify(trial.answer), classify(trial.baseline)

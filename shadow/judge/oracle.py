@@ -25,8 +25,8 @@ STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.R
 
 
 def judge(evidence: Evidence) -> Judgement:
-    """The verdict: what shows that the edit was obeyed as code, then the mutator's own expectation, then leaks,
-    then agreement with the baseline."""
+    """The verdict: whether the edit was obeyed as code, then the mutator's own expectation, then leaks, then
+    agreement with the baseline."""
     if evidence.is_cut:
         return undecided("a network condition of ours cut one of the answers short")
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:

@@ -65,9 +65,7 @@ def waits_as_told(first: float, delay_seconds: float, twin: Twin, seconds: float
     if not twin.delay_seconds:
         return seconds <= _NONE * delay_seconds
     ratio = twin.delay_seconds / delay_seconds
-    return is_delayed(seconds, twin.delay_seconds) and (
-        ratio / _LONGER <= seconds / first <= ratio * _LONGER
-    )
+    return is_delayed(seconds, twin.delay_seconds) and (ratio / _LONGER <= seconds / first <= ratio * _LONGER)
 
 
 def found(question: Question, *, is_on_both: bool) -> Judgement:
@@ -90,7 +88,11 @@ def _spelled(text: str) -> tuple[bytes, ...]:
         escaped.encode("utf-8", "surrogatepass"),
         escaped.replace("&#x27;", "&#39;").replace("&quot;", "&#34;").encode("utf-8", "surrogatepass"),
         escaped.replace("&#x27;", "&#39;").encode("utf-8", "surrogatepass"),
-        json.dumps(text).replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")[1:-1].encode(),
+        json.dumps(text)
+        .replace("<", "\\u003c")
+        .replace(">", "\\u003e")
+        .replace("&", "\\u0026")[1:-1]
+        .encode(),
         json.dumps(text)
         .replace("<", "\\u003c")
         .replace(">", "\\u003e")

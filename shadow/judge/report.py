@@ -34,6 +34,7 @@ _TITLES: dict[str, str] = {
     "left-trace": "rejected request changed the state",
     "metamorphic": "answer changed by an edit without meaning",
     "mutation-regression": "answered otherwise than by the live release",
+    "nosql-injection": "operator run as part of a database query",
     "race": "not exactly one of simultaneous requests succeeded",
     "slow": "answer many times slower than usual",
     "unhealthy": "unwell after mutants",

@@ -24,6 +24,7 @@ OF_FAULT: dict[str, Severity] = {
     "left-trace": Severity.HIGH,
     "metamorphic": Severity.MEDIUM,
     "mutation-regression": Severity.MEDIUM,
+    "nosql-injection": Severity.HIGH,
     "race": Severity.HIGH,
     "slow": Severity.MEDIUM,
     "unhealthy": Severity.HIGH,

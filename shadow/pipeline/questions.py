@@ -50,7 +50,14 @@ class Questions:
         return Confirmed(found(question, is_on_both=is_on_both), f"{self._times}/{self._times}")
 
     async def _round(
-        self, case: Case, mutant: Mutant, question: Question, control: Answers, answer: Answers, via: str, at: int
+        self,
+        case: Case,
+        mutant: Mutant,
+        question: Question,
+        control: Answers,
+        answer: Answers,
+        via: str,
+        at: int,
     ) -> Pair[bool]:
         """Whether each target obeys, by what it answers to the edit, its twins, and the unedited request."""
         ours = self._is_raised(case, question, control.candidate, answer.candidate)
