@@ -31,7 +31,10 @@ documents = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-XML = b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/><d></d><![CDATA[<e>]]></a:r>'
+XML = (
+    b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/>'
+    b"<d></d><![CDATA[<e>]]></a:r>"
+)
 GRAPHQL = {
     "query": "query Q($id: ID!, $n: Int) { item(id: $id, first: $n) { id name } }",
     "variables": {"id": "1", "n": 2},
