@@ -21,6 +21,8 @@ from shadow.model import Edit, Question, Request, Sign, Twin
 _TEXT = frozenset({Kind.STRING, Kind.NUMBER})
 _MAX_PART_BYTES = 4_096
 """Longer parts are files."""
+_WORD_SHARE = 0.15
+_VALUE = re.compile(rb"/[^/?#]*[0-9%.][^/?#]*(?:[?#]|$)")
 _PLAIN_TEXT = re.compile(rb"[^<&]*\S[^<&]*")
 
 
@@ -33,15 +35,17 @@ class Place(msgspec.Struct, frozen=True):
     """The request with another text there, coded as the place demands; all else stays byte for byte."""
 
 
-def draw(request: Request, rng: Random, *, has_path: bool = True) -> Place | None:
+def draw(request: Request, rng: Random) -> Place | None:
     """One of all the places, drawn by the dice: strings and numbers of JSON, fields of a form, parts that are
     no files, text of XML, parameters of the query, the path's last segment. None where there is none.
+
+    A last segment without a digit is a word of the service more often than a value: it is seldom drawn.
     """
     found = _of_body(request)
-    query = [] if b"?" not in request.target else query_of(request.target)
-    at = rng.randrange(len(found) + len(query) + has_path) if found or query or has_path else -1
-    if at < 0:
-        return None
+    query = query_of(request.target) if b"?" in request.target else []
+    count = len(found) + len(query)
+    has_path = not count or _has_value(request.target) or rng.random() < _WORD_SHARE
+    at = rng.randrange(count + has_path)
     if at < len(found):
         return found[at]()
     at -= len(found)
@@ -83,6 +87,11 @@ def asked(place: Place, fault: str, what: str, texts: list[tuple[str, bool, floa
     return Edit(place.put(text), f"{shown} {place.name}", asks=asks)
 
 
+def shown(name: bytes) -> str:
+    """A name as a finding tells it."""
+    return repr(name.decode("utf-8", "backslashreplace"))
+
+
 def _of_body(request: Request) -> list[Callable[[], Place]]:
     if not request.body:
         return []
@@ -116,7 +125,7 @@ def _of_json(request: Request, document: Document, node: Node) -> Place:
 def _of_form(request: Request, form: list[Pair], at: int) -> Place:
     return Place(
         _decoded(form[at].value),
-        f"the field {form[at].name!r}",
+        f"the field {shown(form[at].name)}",
         lambda text: with_form(request, _with(form, at, text)),
     )
 
@@ -124,7 +133,7 @@ def _of_form(request: Request, form: list[Pair], at: int) -> Place:
 def _of_query(request: Request, query: list[Pair], at: int) -> Place:
     return Place(
         _decoded(query[at].value),
-        f"the parameter {query[at].name!r}",
+        f"the parameter {shown(query[at].name)}",
         lambda text: with_target(request, with_query(request.target, _with(query, at, text))),
     )
 
@@ -137,7 +146,7 @@ def _of_part(request: Request, body: Multipart, at: int) -> Place:
         parts = (*body.parts[:at], other, *body.parts[at + 1 :])
         return replace_body(request, Multipart(body.boundary, body.preamble, parts, body.closing).render())
 
-    return Place(part.body.decode("utf-8", "replace"), f"the part {part.name!r}", put)
+    return Place(part.body.decode("utf-8", "replace"), f"the part {shown(part.name)}", put)
 
 
 def _of_xml(request: Request, document: bytes, piece: xml.Token) -> Place:
@@ -162,6 +171,11 @@ def _of_path(request: Request) -> Place | None:
         )
 
     return Place(text, "the path's end", put)
+
+
+def _has_value(target: bytes) -> bool:
+    """Whether the path's last segment looks like an id or a name of the client's."""
+    return _VALUE.search(target) is not None
 
 
 def _decoded(value: bytes | None) -> str:

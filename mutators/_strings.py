@@ -206,7 +206,23 @@ def long_run(text: str, rng: Random) -> str:
     """
     seed = text[:1] or "a"
     unit = rng.choice(
-        (seed, seed + "-", seed + ".", seed + " ", "a", "0", " ", "a@", "(", "/", seed * 2 + "-")
+        (
+            seed,
+            seed,
+            seed,
+            "a",
+            "0",
+            seed + "-",
+            seed + ".",
+            seed + " ",
+            "a",
+            "0",
+            " ",
+            "a@",
+            "(",
+            "/",
+            seed * 2 + "-",
+        )
     )
     size = rng.choice((26, 40, 2_000, 50_000))
     return (unit * size)[:size] + rng.choice(_MISFITS)

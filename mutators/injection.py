@@ -11,6 +11,7 @@ from mutators._places import injected
 from shadow.model import Edit, Expect, Level, Request, Shows, Sign
 
 _MARKUP = (
+    *("\" {0}=1 ' {0}=2 --></title></textarea></script><{0}>",) * 6,
     "<{0}>",
     '"><{0}>',
     "'><{0}>",
@@ -24,8 +25,9 @@ _MARKUP = (
     "<svg/{0}=1>",
     "<img src=x {0}=1>",
 )
-"""Out of text, of attributes in each kind of quotes or none, of comments, and of elements that hold text."""
+"""Out of all of these in one text; then one by one out of text, of attributes in each kind of quotes or none, of comments, and of elements that hold text."""
 _OTHER_MARKUP = (
+    *("\" {0}=1 ' {0}=2 --></title></textarea></script><{0}>",) * 6,
     "<script>shadow</script>",
     "javascript:shadow",
     "&lt;shadow",
@@ -45,6 +47,7 @@ _PATHS = (
 )
 _OTHER_PATHS = ("/proc/self/environ", "\\\\127.0.0.1\\shadow", ".", "..", "../", "/", "~", "CON", "a/../b")
 _ADDRESSES = (
+    *("http://127.0.0.1:1/",) * 3,
     *("http://127.0.0.1:1/", "http://localhost:1/", "http://[::1]:1/", "http://2130706433:1/"),
     *("http://0177.0.0.1:1/", "//127.0.0.1:1/", "ftp://127.0.0.1:1/", "http://127.0.0.1:1#@shadow.invalid/"),
 )
@@ -120,18 +123,14 @@ def inject_address(request: Request, rng: Random) -> Edit | None:
     that port 1 refused (CWE-918, WFC F202).
     """
     piece = rng.choice(_ADDRESSES)
-
-    def sign(place: str) -> Sign:
-        return Sign(Shows.CALL, "F202", f"an address put into {place} was called from the service's host")
-
-    return injected(request, rng, lambda _: piece, f"put the address {piece!r} into", sign)
+    return injected(request, rng, lambda _: piece, f"put the address {piece!r} into", _called)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def inject_other_address(request: Request, rng: Random) -> Edit | None:
     """Addresses of other protocols and of names that nobody has are refused, or taken as text (CWE-918)."""
     piece = rng.choice(_OTHER_ADDRESSES)
-    return injected(request, rng, lambda _: piece, f"put the address {piece!r} into")
+    return injected(request, rng, lambda _: piece, f"put the address {piece!r} into", _called)
 
 
 @mutator(level=Level.HEADER, expect=Expect.SURVIVE)
@@ -154,6 +153,10 @@ def inject_into_header(request: Request, rng: Random) -> Edit | None:
     sign = Sign(Shows.ELEMENT, "F201", what, word.encode()) if word in piece else None
     made = appended(request, (field, piece.encode()))
     return Edit(made, f"added {field.decode()}: {piece}", sign=sign)
+
+
+def _called(place: str) -> Sign:
+    return Sign(Shows.CALL, "F202", f"an address put into {place} was called from the service's host")
 
 
 def _disclosed(place: str) -> Sign:

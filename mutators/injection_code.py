@@ -11,6 +11,7 @@ from mutators._places import asked, draw, injected
 from shadow.model import Edit, Expect, Level, Request
 
 _TEMPLATES = (
+    *("{{{{{0}*{1}}}}}${{{0}*{1}}}#{{{0}*{1}}}<%= {0}*{1} %>@({0}*{1})",) * 6,
     "{{{{{0}*{1}}}}}",
     "${{{0}*{1}}}",
     "#{{{0}*{1}}}",
@@ -26,7 +27,7 @@ _TEMPLATES = (
     "#set($x={0}*{1})$x",
     '{{math equation="{0}*{1}"}}',
 )
-"""Jinja and Twig, expression languages, ERB, Thymeleaf, Razor, Liquid, FreeMarker, Velocity, Smarty."""
+"""Of several engines in one text; then Jinja and Twig, expression languages, ERB, Thymeleaf, Razor, Liquid, FreeMarker, Velocity, Smarty."""
 _COMMANDS = (
     "; echo $(({0}*{1}))",
     "| echo $(({0}*{1}))",
@@ -43,7 +44,6 @@ _SCRIPTS = (
     "'+({0}*{1})+'",
     '"+({0}*{1})+"',
     "'.({0}*{1}).'",
-    "{0}*{1}",
     "'; print({0}*{1}); '",
     "__import__('operator').mul({0},{1})",
     "T(java.lang.Math).multiplyExact({0}L,{1}L)",

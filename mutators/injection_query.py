@@ -5,7 +5,7 @@ from random import Random
 from mutators._contract import mutator
 from mutators._json import document_of
 from mutators._message import with_target
-from mutators._places import injected
+from mutators._places import injected, shown
 from shadow.content import json
 from shadow.content.entity import replace_body
 from shadow.content.form import form_of, with_form
@@ -93,7 +93,7 @@ def ask_operator_in_name(request: Request, rng: Random) -> Edit | None:
         return with_form(request, [*form[:place], new, *form[place + 1 :]]), ""
 
     operators = (b"[$in][]", b"[$shadow][]", b"[$nin][]", b"[$eq]", b"[$ne]")
-    return _asked(f"the name {old.name!r}", "", *map(put, operators))
+    return _asked(f"the name {shown(old.name)}", "", *map(put, operators))
 
 
 def _asked(name: str, was: str, first: tuple[Request, str], *others: tuple[Request, str]) -> Edit:

@@ -16,8 +16,9 @@ _FILES = re.compile(
 )
 """``/etc/passwd``, ``win.ini``, ``boot.ini``."""
 _CALLS = re.compile(
-    rb"(?i)connection refused|ECONNREFUSED|actively refused|\[Errno 111\]|ConnectException"
-    rb"|failed to connect to 127\.|Max retries exceeded|Cannot connect to host"
+    rb"(?i)connection refused|ECONNREFUSED|actively refused|\[Errno (?:99|101|111|113)\]"
+    rb"|ConnectException|UnknownHostException|failed to connect to 127\.|Max retries exceeded"
+    rb"|Cannot connect to host|Name or service not known|ENOTFOUND|getaddrinfo|no such host"
 )
 
 
