@@ -25,7 +25,9 @@ _MARKUP = (
     "<svg/{0}=1>",
     "<img src=x {0}=1>",
 )
-"""Out of all of these in one text; then one by one out of text, of attributes in each kind of quotes or none, of comments, and of elements that hold text."""
+"""Out of everything in one text; then one by one out of text, of attributes in each kind of quotes or none,
+of comments, and of elements that hold text.
+"""
 _OTHER_MARKUP = (
     *("\" {0}=1 ' {0}=2 --></title></textarea></script><{0}>",) * 6,
     "<script>shadow</script>",

@@ -27,7 +27,9 @@ _TEMPLATES = (
     "#set($x={0}*{1})$x",
     '{{math equation="{0}*{1}"}}',
 )
-"""Of several engines in one text; then Jinja and Twig, expression languages, ERB, Thymeleaf, Razor, Liquid, FreeMarker, Velocity, Smarty."""
+"""Of several engines in one text; then one by one: Jinja and Twig, expression languages, ERB, Thymeleaf,
+Razor, Liquid, FreeMarker, Velocity, Smarty.
+"""
 _COMMANDS = (
     "; echo $(({0}*{1}))",
     "| echo $(({0}*{1}))",
@@ -67,7 +69,7 @@ _SCRIPT_DELAYS = (
     "__import__('time').sleep({0})",
     "';sleep({0});'",
 )
-_OTHER_COMMANDS = ("; id", "| id", "$(id)", "& whoami", "-h", "--version", "--output=/tmp/shadow", "{{`id`}}")
+_OTHER_COMMANDS = ("; id", "| id", "$(id)", "& whoami", "-h", "--version", "{{`id`}}")
 _DELAY_SECONDS = 1
 
 
