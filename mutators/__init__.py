@@ -16,6 +16,9 @@ from mutators import (
     header,
     identity,
     injection,
+    injection_code,
+    injection_query,
+    injection_sql,
     json_spelling,
     json_structure,
     json_syntax,
@@ -40,6 +43,8 @@ from mutators import (
     token,
     transfer_coding,
     xml_body,
+    xml_entities,
+    xml_spelling,
 )
 from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
 from shadow.errors import ConfigError
@@ -54,7 +59,9 @@ _MODULES: tuple[ModuleType, ...] = (
     json_syntax,
     form_body,
     multipart_body,
+    xml_spelling,
     xml_body,
+    xml_entities,
     graphql,
     jsonrpc,
     protobuf_body,
@@ -62,6 +69,9 @@ _MODULES: tuple[ModuleType, ...] = (
     content_coding,
     raw_bytes,
     injection,
+    injection_sql,
+    injection_code,
+    injection_query,
     method,
     target,
     query,

@@ -1,4 +1,4 @@
-"""What a mutator is asked for and hands back: levels, expectations, edits, scripts."""
+"""What a mutator is asked for and hands back: levels, expectations, edits, questions, scripts."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -66,6 +66,63 @@ class Wire(msgspec.Struct, frozen=True):
     """Of HTTP/2: the stream on which the answer is looked for."""
 
 
+class Shows(StrEnum):
+    """In what part of an answer a sign is looked for."""
+
+    NUMBER = "number"
+    """A number in the body, not as part of a longer one."""
+    ELEMENT = "element"
+    """An element or an attribute of a page, by its name."""
+    FIELD = "field"
+    """A header field, by its name."""
+    FILE = "file"
+    """What well-known files hold."""
+    CALL = "call"
+    """That a connection was tried and could not be made."""
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """What shows by one answer alone that text was obeyed as code, where the control's answer lacks it."""
+
+    shows: Shows
+    fault: str
+    """What a finding is called: ``"F201"``."""
+    what: str
+    """For a person: ``"markup put into the field 'name' is part of the page"``."""
+    word: bytes = b""
+    """The number or the name, lower case; empty for files and calls."""
+
+
+class Twin(msgspec.Struct, frozen=True):
+    """Another edit of the same place, sent when the first one's answer raises the question."""
+
+    edit: "Edit"
+    text: str
+    """What it puts into the place."""
+    is_alike: bool = False
+    """Whether a service that obeys must answer it as it does the unedited request; if not, otherwise."""
+    delay_seconds: float = 0.0
+    """How long a service that obeys is held up by it."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Whether the service obeys, as code, what it was given as text: asked by an edit and its twins.
+
+    With a delay: whether it waits as long as each says. Else: whether it answers each as a service must that
+    evaluates the condition in it; the edit itself then is one that must be answered as unedited.
+    """
+
+    fault: str
+    what: str
+    """For a person: ``"a condition put into the parameter 'q' is evaluated"``."""
+    was: str
+    """What stood in the place."""
+    text: str
+    """What the edit puts there."""
+    twins: tuple[Twin, ...]
+    delay_seconds: float = 0.0
+
+
 class Edit(msgspec.Struct, frozen=True):
     """One mutant of one request."""
 
@@ -76,6 +133,8 @@ class Edit(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     signs_again: bool = True
     """Whether a signed request is signed anew after the edit. False where the signature is the point."""
+    sign: Sign | None = None
+    asks: Question | None = None
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -124,6 +124,7 @@ class Judging:
             across=() if mutant.is_elsewhere else self._across(case, control, answer),
             trace=trace,
             is_stated=mutator.is_stated,
+            sign=mutant.readies.candidate.sign,
         )
         return judge(evidence)
 

@@ -31,7 +31,10 @@ documents = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-XML = b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/></a:r>'
+XML = (
+    b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/>'
+    b"<d></d><![CDATA[<e>]]></a:r>"
+)
 GRAPHQL = {
     "query": "query Q($id: ID!, $n: Int) { item(id: $id, first: $n) { id name } }",
     "variables": {"id": "1", "n": 2},
@@ -221,6 +224,13 @@ EXAMPLES = (
         MULTIPART,
     ),
     Request(b"POST", b"/x", b"HTTP/1.1", ((b"Host", b"h"), (b"Content-Type", b"application/xml")), XML),
+    Request(
+        b"POST",
+        b"/soap",
+        b"HTTP/1.1",
+        ((b"Host", b"h"), (b"Content-Type", b"text/xml"), (b"SOAPAction", b'"urn:get"')),
+        b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body/></s:Envelope>',
+    ),
     Request(
         b"POST",
         b"/g",
