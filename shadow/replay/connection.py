@@ -146,6 +146,17 @@ class Connection(Dialled):
         finally:
             self._waiter = None
 
+    async def answered_or_ended(self, patience_seconds: float) -> None:
+        """As `answered`; where no byte of an answer comes in `patience_seconds` our side is closed first."""
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await self.answered()
+        except TimeoutError:
+            assert self._transport is not None
+            if self.is_open and not self.first_byte_at and self._transport.can_write_eof():
+                self._transport.write_eof()
+            await self.answered()
+
     async def write(self, wire: Wire) -> None:
         """Write the segments, each handed to the network before the next, and do what the ending says.
 
@@ -173,6 +184,14 @@ class Connection(Dialled):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._lost)
+
+    async def rest_until_quiet(self, seconds: float, most_seconds: float) -> None:
+        """As `rest`, again for as long as more has come, yet not beyond `most_seconds`."""
+        ends_at = monotonic() + most_seconds
+        seen = -1
+        while self.is_open and len(self.surplus) > seen and monotonic() < ends_at:
+            seen = len(self.surplus)
+            await self.rest(seconds)
 
     def has_unread(self) -> bool:
         """Whether the peer closed, or sent what nobody asked for, and the loop has not yet told us."""
