@@ -45,8 +45,8 @@ class Ending(StrEnum):
 
     READ = "read"
     LISTEN = "listen"
-    """Read the answer and whatever follows it, until the peer closes or is quiet for a while. FIN where no
-    answer begins for a while: a peer that waits for more of a malformed request learns that none comes."""
+    """Read the answer and whatever follows it, until the peer closes. FIN once nothing has come for a while:
+    a peer that waits for more of a malformed request learns that none will."""
     HALF_CLOSE = "half_close"
     """FIN at once, then read the answer."""
     RESET = "reset"

@@ -42,9 +42,10 @@ class RawSettings(msgspec.Struct, frozen=True):
     surplus_wait_seconds: float = 0.02
     """After a wire sending, and after an answer that can have no body, how long to look for more bytes."""
     listen_seconds: float = 0.1
-    """The same after a wire sending that listens on, each time that more has come."""
+    """The same after a wire sending that listens on, each time that more has come; then FIN."""
     patience_seconds: float = 1.0
-    """How long such a sending waits for the first byte of an answer before it closes our side."""
+    """How long such a sending waits for the first byte of an answer before it closes our side, and after the
+    answer for the peer to close its own."""
     verify_tls: bool = True
 
 
@@ -198,7 +199,9 @@ class RawTransport:
             return outcome
         if connection.is_open and _should_look_on(attempt.sending, outcome.response.status):
             if attempt.sending.wire is not None and attempt.sending.wire.ending is Ending.LISTEN:
-                await connection.rest_until_quiet(self.settings.listen_seconds, attempt.seconds_left())
+                await connection.rest_until_quiet(
+                    self.settings.listen_seconds, self.settings.patience_seconds
+                )
             else:
                 await connection.rest(self.settings.surplus_wait_seconds)
             outcome = msgspec.structs.replace(outcome, surplus=connection.surplus)
