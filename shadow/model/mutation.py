@@ -45,6 +45,9 @@ class Ending(StrEnum):
     """What is done with the connection once the last segment is written."""
 
     READ = "read"
+    LISTEN = "listen"
+    """Read the answer and whatever follows it, until the peer closes. FIN once nothing has come for a while:
+    a peer that waits for more of a malformed request learns that none will."""
     HALF_CLOSE = "half_close"
     """FIN at once, then read the answer."""
     RESET = "reset"

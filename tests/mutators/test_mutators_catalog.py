@@ -15,7 +15,7 @@ from shadow.model import Edit, Exchange, Expect, Known, Level, Request, fields
 
 MARKS = ((b"Shadow-Run", b"r1"), (b"Shadow-Trial", b"t1"))
 OWN_LEVELS = {Level.BYTES, Level.FRAMING, Level.TARGET, Level.HEADER, Level.COOKIE, Level.BODY, Level.NETWORK}
-SEVERAL_REQUESTS = {"pipeline_requests", "smuggle_by_disagreement"}
+SEVERAL_REQUESTS = {"pipeline_requests", *(one.name for one in CATALOG if one.name.startswith("smuggle_"))}
 """What they send holds more than one request, and each must bear the marks."""
 OWN = tuple(one for one in CATALOG if one.level in OWN_LEVELS)
 
