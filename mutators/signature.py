@@ -5,7 +5,8 @@ from random import Random
 import msgspec
 
 from mutators._contract import mutator
-from mutators._signed import Signed, kept_signature, signed
+from mutators._resource import writes
+from mutators._signed import Signed, signed
 from shadow.auth.algorithms import ED25519_ORDER, RECOVERABLE_BYTES, SECP256K1_ORDER
 from shadow.auth.credentials import credential_names, stripped
 from shadow.auth.encoding import Written, written
@@ -16,9 +17,9 @@ from shadow.model import Edit, Expect, Known, Level, Request
 def unsigned(request: Request, _rng: Random, known: Known) -> Edit | None:
     """A request that needs a signature proves nothing without one (OWASP API Security 2023, API2)."""
     it = signed(request, known)
-    if it is None:
-        return None
-    return kept_signature(stripped(request, it.signer), "dropped every signing field")
+    if it is None or not (it.is_stated or writes(request)):
+        return None  # what may be read may be public, as far as is known
+    return it.kept(stripped(request, it.signer), "dropped every signing field")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -28,7 +29,7 @@ def signature_dropped(request: Request, _rng: Random, known: Known) -> Edit | No
     if it is None or set(credential_names(request)) - it.signing_names():
         return None  # another credential may carry the request
     place = it.signer.places(request).get("signature", "")
-    return kept_signature(it.without_signature(), f"dropped {place!r}")
+    return it.kept(it.without_signature(), f"dropped {place!r}")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -171,7 +172,7 @@ def _doubled(it: Signed | None, rng: Random, *, is_valid_last: bool) -> Edit | N
     at += not is_valid_last
     headers = (*it.request.headers[:at], wrong, *it.request.headers[at:])
     order = "before" if is_valid_last else "after"
-    return kept_signature(
+    return it.kept(
         msgspec.structs.replace(it.request, headers=headers), f"added a wrong signature {order} the valid one"
     )
 

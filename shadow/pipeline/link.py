@@ -63,6 +63,8 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    is_stated: bool = True
+    """As its `Edit` has it."""
     protocol: str = "http"
     messages: tuple[Message, ...] = ()
     """A conversation as recorded."""
@@ -174,9 +176,9 @@ class Link:
         if edit is None:
             return None
         if edit.wire is not None or not edit.signs_again:
-            return Ready(edit.request, edit.wire, edit.what)
+            return Ready(edit.request, edit.wire, edit.what, edit.is_stated)
         made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
-        return Ready(made, None, edit.what)
+        return Ready(made, None, edit.what, edit.is_stated)
 
     @property
     def carriers(self) -> Iterable[str]:
