@@ -8,7 +8,6 @@ from shadow.auth.identity import is_public
 from shadow.auth.shown import SHOWN, may_show
 from shadow.model import Edit, Headers, Known, Request, Signs, field, without_field
 
-
 _NEWER, _OLDER = b"x-hub-signature-256", b"x-hub-signature"
 """GitHub's two signatures of one body: the older one is left out of mutants of the newer."""
 

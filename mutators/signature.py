@@ -9,6 +9,7 @@ from mutators._resource import writes
 from mutators._signed import Signed, signed
 from shadow.auth.algorithms import ED25519_ORDER, RECOVERABLE_BYTES, SECP256K1_ORDER
 from shadow.auth.credentials import credential_names, stripped
+from shadow.auth.ecdsa import negated
 from shadow.auth.encoding import Written, written
 from shadow.model import Edit, Expect, Known, Level, Request
 
@@ -131,9 +132,8 @@ def signature_in_other_encoding(request: Request, rng: Random, known: Known) -> 
     if it is None or seen is None:
         return None
     others = [seen._replace(encoding=name).text() for name in ("hex", "base64", "base64url")]
-    values = [
-        value for value in (*others, it.value.upper(), it.value + b"=", b" " + it.value) if value != it.value
-    ]
+    odd = (it.value.upper(), it.value + b"=", it.value.rstrip(b"="), b" " + it.value, _with_spare_bit(seen))
+    values = [value for value in (*others, *odd) if value != it.value]
     return it.edit("signature", rng.choice(values), "wrote the signature in another way")
 
 
@@ -147,6 +147,18 @@ def signature_malleated(request: Request, _rng: Random, known: Known) -> Edit | 
     if it is None or seen is None or raw is None:
         return None
     return it.edit("signature", seen.text(raw), "made another signature from the valid one")
+
+
+@mutator(level=Level.AUTH, expect=Expect.AGREE)
+def signature_negated(request: Request, _rng: Random, known: Known) -> Edit | None:
+    """(r, -s) is another valid ECDSA signature of the same bytes (FIPS 186-5 allows it, though what is keyed
+    by a signature is done twice so): both versions must take it, or neither."""
+    it = signed(request, known)
+    seen = written(it.value) if it else None
+    raw = negated(seen.raw) if seen else None
+    if it is None or seen is None or raw is None:
+        return None
+    return it.edit("signature", seen.text(raw), "negated the signature's s")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -175,6 +187,18 @@ def _doubled(it: Signed | None, rng: Random, *, is_valid_last: bool) -> Edit | N
     return it.kept(
         msgspec.structs.replace(it.request, headers=headers), f"added a wrong signature {order} the valid one"
     )
+
+
+def _with_spare_bit(seen: Written) -> bytes:
+    """The signature with a bit set that its last letter does not use; as it was where all are used."""
+    text = seen.text()
+    bare = text.rstrip(b"=")
+    if seen.encoding == "hex" or len(seen.raw) % 3 == 0:
+        return text
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    letters += b"-_" if seen.encoding == "base64url" else b"+/"
+    last = letters[letters.index(bare[-1:]) ^ 1]
+    return bare[:-1] + bytes([last]) + text[len(bare) :]
 
 
 def _proven_bytes(seen: Written) -> int:

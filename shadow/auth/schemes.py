@@ -15,6 +15,7 @@ from shadow.auth.sigv4 import SigV4Scheme
 from shadow.auth.token_scheme import TokenScheme
 from shadow.errors import ConfigError
 from shadow.model import Request, Signs
+from shadow.model.signing import TellsPublicKeys
 
 _PRESETS: Mapping[str, tuple[SigningSettings, ...]] = {
     "github": (
@@ -62,6 +63,10 @@ class Schemes:
 
     def keys(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(chain.from_iterable(scheme.keys() for scheme in self._schemes)))
+
+    def public_keys(self) -> tuple[bytes, ...]:
+        telling = (scheme for scheme in self._schemes if isinstance(scheme, TellsPublicKeys))
+        return tuple(chain.from_iterable(scheme.public_keys() for scheme in telling))
 
     def revoked_keys(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(chain.from_iterable(scheme.revoked_keys() for scheme in self._schemes)))
@@ -165,9 +170,7 @@ def signer_of(
     return Schemes(*schemes, begins=not is_shown) if len(schemes) > 1 or is_shown else schemes[0]
 
 
-def presets(
-    name: str, keys: Sequence[SigningKey], secrets: Mapping[str, str] | None = None
-) -> list[Signs]:
+def presets(name: str, keys: Sequence[SigningKey], secrets: Mapping[str, str] | None = None) -> list[Signs]:
     """The schemes of the service called `name`, with these keys; `secrets` as for `signer_of`."""
     found: list[Signs] = []
     for preset in _PRESETS[name]:
