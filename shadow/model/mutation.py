@@ -138,6 +138,8 @@ class Edit(msgspec.Struct, frozen=True):
     """Whether a signed request is signed anew after the edit. False where the signature is the point."""
     sign: Sign | None = None
     asks: Question | None = None
+    is_stated: bool = True
+    """False where nothing but the looks of the traffic says what the mutator's expectation rests on."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -192,6 +194,8 @@ class Known(msgspec.Struct, frozen=True):
     """Whose request this is, where that is recognised."""
     signer: Signs | None = None
     """Signs and recognises signed requests, where a scheme is configured or recognised."""
+    sessions: tuple[tuple[Exchange, ...], ...] = ()
+    """Some other sessions as they were recorded, oldest first, for mutators of sessions; bounded."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -206,6 +210,8 @@ class Step(msgspec.Struct, frozen=True):
     signs_again: bool = True
     same_as: int | None = None
     """Position of an earlier step that is sent again byte for byte, as it left: same signature and nonce."""
+    after_seconds: float = 0.0
+    """Waited before it leaves; in a burst, how long after the first it is completed."""
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -219,3 +225,7 @@ class Script(msgspec.Struct, frozen=True):
     """Positions whose answers must be successes; otherwise the script teaches nothing."""
     is_burst: bool = False
     """True where the judged steps are sent at the same moment (a race)."""
+    refused: tuple[int, ...] = ()
+    """Positions whose answers must be refusals; otherwise the script teaches nothing."""
+    others: tuple[Exchange, ...] = ()
+    """Recorded exchanges of other sessions: origins count on into them after the session's own."""
