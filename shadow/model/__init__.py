@@ -37,6 +37,7 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
+from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import (
     Edit,
     Ending,
@@ -84,6 +85,7 @@ __all__ = [
     "ConditionMet",
     "Correlated",
     "Difference",
+    "Documented",
     "Edit",
     "Ending",
     "Event",
@@ -95,6 +97,7 @@ __all__ = [
     "FramesSeen",
     "Headers",
     "HeldBack",
+    "Hint",
     "Identity",
     "Judged",
     "Judgement",

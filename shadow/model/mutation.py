@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from shadow.model.exchange import Exchange, Headers, Request
+from shadow.model.hint import Documented, Hint
 from shadow.model.signing import Signs
 
 
@@ -186,7 +187,8 @@ class Known(msgspec.Struct, frozen=True):
     """What is known besides the request: a snapshot of what was learned from traffic or configured."""
 
     values: Mapping[str, tuple[str, ...]] = {}
-    """Seen values by place: ``"body:$.name"``, ``"query:limit"``, ``"header:x"``; oldest first, bounded."""
+    """Seen values by place: ``"body:$.name"``, ``"body:name"`` of a form, ``"body:<name>"`` of XML,
+    ``"query:limit"``, ``"header:x"``, ``"cookie:x"``, ``"path:/v1/x/{id}"``; oldest first, bounded."""
     others: tuple[Exchange, ...] = ()
     """Some recorded exchanges of the same and of other sessions; bounded."""
     identities: tuple[Identity, ...] = ()
@@ -196,6 +198,21 @@ class Known(msgspec.Struct, frozen=True):
     """Signs and recognises signed requests, where a scheme is configured or recognised."""
     sessions: tuple[tuple[Exchange, ...], ...] = ()
     """Some other sessions as they were recorded, oldest first, for mutators of sessions; bounded."""
+    kinds: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    """(place, value) of seen values by their kind: "integer", "decimal", "uuid", "date", "email", "url",
+    "token", "id", "word", "text"; oldest first, bounded."""
+    ranges: Mapping[str, tuple[float, float]] = {}
+    """The least and the greatest number seen, by place."""
+    made: Mapping[str, tuple[str, ...]] = {}
+    """Ids that the target's own answers showed, by what they are of: ``"instance"`` of ``$.instance_id``, and
+    of ``$[].id`` at ``/v1/instances``; lower case, without separators; oldest first, bounded."""
+    shown: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    """As `made`, of successful answers to one identity alone, by the identity's name."""
+    hints: tuple[Hint, ...] = ()
+    """What refusals and the schema tell of the values that the request's endpoint takes; bounded."""
+    documented: Documented | None = None
+    """What the schema says of the request's endpoint; None without a schema, or where it knows no such
+    path."""
 
 
 class Step(msgspec.Struct, frozen=True):
