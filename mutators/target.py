@@ -29,44 +29,13 @@ _TRAVERSALS = (
     ),
     *(b"..%00/", b"%252e%252e%252f", b"..%u2215", b".%2e/", b"..%c0%af"),
 )
+_BOUND_IDS = (
+    *(b"0", b"-1", b"1.5", b"99999999999999999999", b"9223372036854775808", b"2147483648", b"1e3", b"0x1"),
+    *(b"01", b"+1", b"00000000-0000-0000-0000-000000000000"),
+)
 _WRONG_IDS = (
-    *(
-        b"0",
-        b"-1",
-        b"1.5",
-        b"99999999999999999999",
-        b"9223372036854775808",
-        b"2147483648",
-        b"1e3",
-        b"NaN",
-        b"null",
-    ),
-    *(
-        b"00000000-0000-0000-0000-000000000000",
-        b"undefined",
-        b"true",
-        b"*",
-        b"%",
-        b"%25",
-        b"%20",
-        b".",
-        b"a" * 300,
-    ),
-    *(
-        b"%F0%9F%98%80",
-        b"%00",
-        b"1%00",
-        b"%0a",
-        b"[]",
-        b"()",
-        b"me",
-        b"self",
-        b"@",
-        b"0x1",
-        b"01",
-        b"+1",
-        b"1,2",
-    ),
+    *(b"NaN", b"null", b"undefined", b"true", b"*", b"%", b"%25", b"%20", b".", b"a" * 300, b"me", b"self"),
+    *(b"%F0%9F%98%80", b"%00", b"1%00", b"%0a", b"[]", b"()", b"@", b"1,2"),
 )
 _RESTLER_IDS = (b"%b?injected_query_string=123", b"%b/?/", b"%b??", b"%b/%b", b"{}")
 
@@ -202,6 +171,20 @@ def drop_segment(request: Request, rng: Random) -> Edit | None:
     _, path, _ = split_target(request.target)
     shorter = path[: max(0, start - 1)] + path[end:] or b"/"
     return _edit(request, shorter, f"dropped the segment {path[start:end][:40]!r}")
+
+
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def bound_id(request: Request, rng: Random) -> Edit | None:
+    """Zero, negative, huge and otherwise written numbers for an id: 400, 404 or 422, never a crash (CATS
+    InvalidReferences, CWE-190).
+    """
+    found = _ids(request)
+    if not found:
+        return None
+    start, end = rng.choice(found)
+    _, path, _ = split_target(request.target)
+    wrong = rng.choice(_BOUND_IDS)
+    return _edit(request, path[:start] + wrong + path[end:], f"made the id {path[start:end]!r} {wrong!r}")
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)

@@ -23,6 +23,12 @@ _TARGETS = [
 ]
 _SENT = [
     click.option("--mutants", type=int, metavar="N", help="Per exchange; 0: originals only.  [default: 3]"),
+    click.option(
+        "--mutants-per-endpoint", type=int, metavar="N", help="In a whole run; 0: no limit.  [default: 0]"
+    ),
+    click.option(
+        "--mutants-per-minute", type=int, metavar="N", help="In any minute; 0: no limit.  [default: 0]"
+    ),
     click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators."),
     click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out."),
     click.option(

@@ -55,6 +55,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The same seed makes the same mutants of the same traffic."""
     mutants: Count = 3
     """Mutants per exchange; 0 replays only the originals."""
+    mutants_per_endpoint: Count = 0
+    """The most mutants that one endpoint gets in a run; sessions over the same endpoints are as one of their
+    own. 0 is without limit."""
+    mutants_per_minute: Count = 0
+    """The most mutants in any minute, of all endpoints; 0 is without limit."""
     mutators: Patterns = ("*",)
     """Which mutators are used: patterns of a name, ``"level:NAME"`` or ``"expect:NAME"``."""
     no_mutators: Patterns = ()

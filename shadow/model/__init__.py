@@ -11,6 +11,7 @@ from shadow.model.event import (
     Fate,
     Found,
     FramesSeen,
+    HeldBack,
     Judged,
     Parcel,
     PluginFailed,
@@ -38,7 +39,22 @@ from shadow.model.exchange import (
 )
 from shadow.model.finding import Finding
 from shadow.model.hint import Documented, Hint
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
+from shadow.model.mutation import (
+    Edit,
+    Ending,
+    Expect,
+    Identity,
+    Known,
+    Level,
+    Match,
+    Question,
+    Script,
+    Shows,
+    Sign,
+    Step,
+    Twin,
+    Wire,
+)
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
@@ -81,6 +97,7 @@ __all__ = [
     "Found",
     "FramesSeen",
     "Headers",
+    "HeldBack",
     "Hint",
     "Identity",
     "Judged",
@@ -96,6 +113,7 @@ __all__ = [
     "Outcome",
     "Parcel",
     "PluginFailed",
+    "Question",
     "QueueSeen",
     "Replies",
     "Reply",
@@ -107,6 +125,8 @@ __all__ = [
     "SentLate",
     "Settled",
     "Severity",
+    "Shows",
+    "Sign",
     "Signs",
     "Silence",
     "Sink",
@@ -117,6 +137,7 @@ __all__ = [
     "TargetSeen",
     "Timing",
     "Trial",
+    "Twin",
     "Verdict",
     "Wire",
     "authority",

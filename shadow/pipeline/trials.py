@@ -36,6 +36,7 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.order import Turn, may_write
+from shadow.pipeline.questions import Questions
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.traces import Traces, Watch, is_conditional
@@ -84,6 +85,7 @@ class Trials:
         self._hear = hear
         self._report = report
         self._cuts = Cuts(environment)
+        self._questions = Questions(environment, judging, times=confirmation.times)
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
         """The latest mutant of an exchange under work that was answered badly."""
 
@@ -316,8 +318,10 @@ class Trials:
         """`trace` is what the mutant left behind, as confirmed."""
         self._hear_refusals(case, mutant, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
-        confirmed = None
-        if judgement.verdict is Verdict.FAILED and judgement.differences == trace != ():
+        confirmed = await self._questions.answered(case, mutant, control, answer, via)
+        if confirmed is not None:
+            judgement = confirmed.judgement
+        elif judgement.verdict is Verdict.FAILED and judgement.differences == trace != ():
             confirmed = Confirmed(judgement, self._confirmation.all_times)
         elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
@@ -401,6 +405,7 @@ class Trials:
                 trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
             )
             trial = msgspec.structs.replace(trial, judgement=doubtful)
+        self._dealing.learn(trial)
         self._hear(Judged(trial))
         if confirmed is not None:
             self._report(trial, confirmed.times, ready)

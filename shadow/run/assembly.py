@@ -25,6 +25,7 @@ from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, PluginFailed, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
+from shadow.pipeline.budget import Budget, BudgetSettings
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
@@ -165,7 +166,8 @@ def assemble(
     judging = Judging(noise, links[0].correlation.same, compare)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
-    schedulers = _schedulers(settings, hear)
+    limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
+    schedulers = _schedulers(settings, Budget(limits, hear=hear, spending=spending), hear)
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -350,7 +352,9 @@ def _failures(kind: str, hear: Hear) -> Callable[[str, str], None]:
     return lambda name, why: hear(PluginFailed(f"{kind} {name!r}", why))
 
 
-def _schedulers(settings: Settings, hear: Hear) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
+def _schedulers(
+    settings: Settings, budget: Budget, hear: Hear
+) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
     """What deals out the mutators of exchanges, and those of sessions."""
     found, found_of_sessions = load_plugins()
     trouble = _failures("mutator", hear)
@@ -358,8 +362,8 @@ def _schedulers(settings: Settings, hear: Hear) -> tuple[Scheduler[Mutator], Sch
     of_sessions = [guarded_session(each, trouble) for each in found_of_sessions]
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     return (
-        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
-        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
+        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed, budget=budget),
+        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed, budget=budget),
     )
 
 

@@ -11,6 +11,7 @@ from shadow.model import (
     Event,
     Fate,
     Found,
+    HeldBack,
     Judged,
     NoReply,
     Parcel,
@@ -45,6 +46,8 @@ class Ledger:
         """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.plugins: dict[str, int] = {}
         """Failures of mutators and comparators of third parties, by plugin."""
+        self.held_back = {"endpoint": 0, "minute": 0}
+        """Mutants that a budget kept from being made, at most."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
         self.late = Lateness()
@@ -74,14 +77,14 @@ class Ledger:
                 self.verdicts[event.trial.judgement.verdict] += 1
             case Found():
                 self._found(event.finding.id, severity_of(event.finding.severity))
-            case Broke():
-                self.broke += 1
-            case PluginFailed():
-                self.plugins[event.plugin] = self.plugins.get(event.plugin, 0) + 1
+            case Broke() | PluginFailed():
+                self._count_failure(event)
             case Tally():
                 self._add(event)
             case ConditionMet():
                 self._meet(event)
+            case HeldBack():
+                self.held_back[event.budget] += event.count
             case SentLate():
                 self.late.add(event.late_seconds)
             case StateChanged() if event.state in RUN_STATES:
@@ -101,6 +104,8 @@ class Ledger:
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
         self.plugins = dict(summary.get("plugins", {}))
+        for budget in self.held_back:
+            self.held_back[budget] += summary.get("held_back", {}).get(budget, 0)
         self.conditions = {
             target: {name: [met["requests"], met["bytes"]] for name, met in names.items()}
             for target, names in summary.get("conditions", {}).items()
@@ -136,7 +141,14 @@ class Ledger:
             "conditions": _conditions(self.conditions),
             "filtered": dict(self.reasons),
             "plugins": dict(self.plugins),
+            "held_back": dict(self.held_back),
         }
+
+    def _count_failure(self, event: Broke | PluginFailed) -> None:
+        if isinstance(event, Broke):
+            self.broke += 1
+        else:
+            self.plugins[event.plugin] = self.plugins.get(event.plugin, 0) + 1
 
     def _count_reason(self, why: str, count: int) -> None:
         if why in self.reasons or len(self.reasons) < _MAX_REASONS:

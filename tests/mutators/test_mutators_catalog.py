@@ -15,7 +15,7 @@ from shadow.model import Documented, Edit, Exchange, Expect, Hint, Known, Level,
 
 MARKS = ((b"Shadow-Run", b"r1"), (b"Shadow-Trial", b"t1"))
 OWN_LEVELS = {Level.BYTES, Level.FRAMING, Level.TARGET, Level.HEADER, Level.COOKIE, Level.BODY, Level.NETWORK}
-SEVERAL_REQUESTS = {"pipeline_requests", "smuggle_by_disagreement"}
+SEVERAL_REQUESTS = {"pipeline_requests", *(one.name for one in CATALOG if one.name.startswith("smuggle_"))}
 """What they send holds more than one request, and each must bear the marks."""
 OWN = tuple(one for one in CATALOG if one.level in OWN_LEVELS)
 
@@ -31,7 +31,10 @@ documents = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-XML = b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/></a:r>'
+XML = (
+    b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/>'
+    b"<d></d><![CDATA[<e>]]></a:r>"
+)
 GRAPHQL = {
     "query": "query Q($id: ID!, $n: Int) { item(id: $id, first: $n) { id name } }",
     "variables": {"id": "1", "n": 2},
@@ -265,6 +268,13 @@ EXAMPLES = (
         MULTIPART,
     ),
     Request(b"POST", b"/x", b"HTTP/1.1", ((b"Host", b"h"), (b"Content-Type", b"application/xml")), XML),
+    Request(
+        b"POST",
+        b"/soap",
+        b"HTTP/1.1",
+        ((b"Host", b"h"), (b"Content-Type", b"text/xml"), (b"SOAPAction", b'"urn:get"')),
+        b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body/></s:Envelope>',
+    ),
     Request(
         b"POST",
         b"/g",

@@ -198,9 +198,9 @@ def test_ids_stand_at_the_same_position_for_every_target() -> None:
         knowledge.learn(ours, {"candidate": ours, "baseline": theirs})
         knowledge.learn(ours, {"candidate": ours, "baseline": exchange("GET /x", answer=reply(200, b"{}"))})
     asked = exchange("GET /").request
-    ours, theirs = (knowledge.snapshot(asked, name).made["thing"] for name in ("candidate", "baseline"))
-    assert len(ours) == 16
-    assert [each.replace("a", "b") for each in ours] == list(theirs)
+    own, other = (knowledge.snapshot(asked, name).made["thing"] for name in ("candidate", "baseline"))
+    assert len(own) == 16
+    assert [each.replace("a", "b") for each in own] == list(other)
 
 
 def test_what_is_gone_after_a_reset_is_forgotten_and_words_are_not() -> None:
