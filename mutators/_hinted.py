@@ -139,7 +139,8 @@ def _in_json(request: Request, place: str, rng: Random) -> Spot | None:
     )
 
     def put(value: object) -> Request:
-        return replace_body(request, json.replace(document, node, raw_json(value)))
+        text = json.replace(document, node, raw_json(value))
+        return request if text == document.text else replace_body(request, text)
 
     def dropped() -> Request:
         return replace_body(request, json.drop(document, node))
@@ -149,7 +150,7 @@ def _in_json(request: Request, place: str, rng: Random) -> Spot | None:
 
 def _in_form(request: Request, name: str) -> Spot | None:
     pairs = form_of(request) or []
-    return _in_pairs(pairs, name, lambda new: with_form(request, new))
+    return _in_pairs(pairs, name, lambda new: request if new == pairs else with_form(request, new))
 
 
 def _in_query(request: Request, name: str) -> Spot | None:
