@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"`([\w.]+)`:\n\n```(?:toml|python)\n(.*?)```", TEXT, re.DOTALL))
+FILES = dict(re.findall(r"`([\w.]+)`:\n\n```(?:text|python)\n(.*?)```", TEXT, re.DOTALL))
 EXCHANGE = {
     "index": 0,
     "tap": "jsonl",
@@ -40,7 +40,7 @@ EXCHANGE = {
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder for the module path that holds the documented package, unpacked from its wheel."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    assert set(FILES) == {"pyproject.toml", "shadow_acme.py"}
+    assert set(FILES) == {"pyproject.toml", "acme_mutators.py"}
     for name, text in FILES.items():
         (source / name).write_text(text, encoding="utf-8")
     build = "import sys, hatchling.build as b; print(b.build_wheel(sys.argv[1]))"
@@ -101,5 +101,5 @@ def test_documented_mutator_makes_mutants(installed: Path, tmp_path: Path) -> No
 def test_ten_lines_are_those_of_the_package() -> None:
     ten = re.search(r"```text\n(.*?)```", TEXT, re.DOTALL)
     assert ten is not None
-    assert ten[1].strip() in FILES["shadow_acme.py"]
+    assert ten[1].strip() in FILES["acme_mutators.py"]
     assert ten[1].count("\n") <= 10
