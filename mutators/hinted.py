@@ -1,5 +1,6 @@
 """Requests at the limits that the service itself tells: in refusals that were read, or in its schema."""
 
+import re
 from collections.abc import Iterator
 from random import Random
 
@@ -37,6 +38,8 @@ _FORMS = {
     "hostname": "a.example",
 }
 """A good value of a format, whose near misses are sent."""
+_LEAF = re.compile(r"(?<=[{\s])[A-Za-z_]\w*(?=\s*\})")
+"""The last field of a selection of GraphQL."""
 _SAMPLES = {"integer": 1, "number": 1.5, "boolean": True, "array": b"[]", "object": b"{}", "string": "shadow"}
 
 
@@ -140,6 +143,27 @@ def told_parameter_added(request: Request, rng: Random, known: Known) -> Edit | 
         line = (name.encode("latin-1", "replace"), value)
         if all(line[0] != held.lower() for held, _ in request.headers) and name.replace("-", "").isalnum():
             return Edit(appended(request, line), f"added {hint.place}")
+    return None
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def told_graphql_field(request: Request, rng: Random, known: Known) -> Edit | None:
+    """A field that the service named itself ("Did you mean ...?") is selected beside another: served, or denied,
+    as any other name is (GraphQL October 2021 §5.3.1).
+    """
+    names = [hint.place.removeprefix("graphql:") for hint in known.hints if hint.place.startswith("graphql:")]
+    document = document_of(request) if names else None
+    if document is None or document.root.kind is not Kind.OBJECT:
+        return None
+    for node in document.children(document.root):
+        query = json.text_of(document.raw(node)) if document.raw_key(node) == b'"query"' else ""
+        leaves = list(_LEAF.finditer(query[:20_000]))
+        if leaves:
+            leaf, name = rng.choice(leaves), rng.choice(names)
+            text = json.quote(f"{query[: leaf.end()]} {name}{query[leaf.end() :]}")
+            return Edit(
+                replace_body(request, json.replace(document, node, text)), f"selected {name!r} as well"
+            )
     return None
 
 

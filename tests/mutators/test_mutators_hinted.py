@@ -216,6 +216,20 @@ def test_foreign_values_are_of_the_same_kind_from_another_place() -> None:
     assert REQUEST.body.replace(b'"abc"', b'"well"') in bodies
 
 
+def test_words_beside_those_that_were_seen_for_a_parameter() -> None:
+    edits = drawn("seen_neighbour_in_query", Known(values={"query:state": ("up",), "query:limit": ("5",)}))
+    assert {b"/v1/things/7?limit=5&state=UP", b"/v1/things/7?limit=5&state=ups"} <= {
+        e.request.target for e in edits
+    }
+    assert all(b"limit=5&" in each.request.target for each in edits)
+
+
+def test_fields_that_graphql_named_are_selected_too() -> None:
+    asked = Request(b"POST", b"/graphql", headers=(JSON,), body=b'{"query": "{ pet(id: 1) { name } }"}')
+    edits = drawn("told_graphql_field", Known(hints=(Hint("graphql:secret"),)), asked)
+    assert {json.loads(each.request.body)["query"] for each in edits} == {"{ pet(id: 1) { name secret } }"}
+
+
 def test_elements_of_xml_get_what_was_seen_in_them() -> None:
     asked = Request(
         b"POST", b"/", headers=((b"Content-Type", b"text/xml"),), body=b"<r><a:n x='1'>old</a:n><m>z</m></r>"
