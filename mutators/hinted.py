@@ -148,8 +148,8 @@ def told_parameter_added(request: Request, rng: Random, known: Known) -> Edit | 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def told_graphql_field(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A field that the service named itself ("Did you mean ...?") is selected beside another: served, or denied,
-    as any other name is (GraphQL October 2021 §5.3.1).
+    """A field that the service named itself ("Did you mean ...?") is selected beside another: served, or
+    denied, as any other name is (GraphQL October 2021 §5.3.1).
     """
     names = [hint.place.removeprefix("graphql:") for hint in known.hints if hint.place.startswith("graphql:")]
     document = document_of(request) if names else None

@@ -19,6 +19,7 @@ _BETWEEN = tuple(
         rf"between {_NUMBER}(?: characters| items)? (?:and|to) {_LIMIT}",
         rf"(?:range|from)(?: of| is|:)? ?[\[(]?{_NUMBER} ?(?:,|\.\.\.?|-|to|and) ?{_LIMIT}",
         rf"\b{_NUMBER}\.\.\.?=?{_LIMIT}",
+        rf"\b{_NUMBER} ?(?:-|to) ?{_LIMIT} (?:\w+ )?(?:characters|chars|items|elements|letters)",
     )
 )
 _WRONG = tuple(

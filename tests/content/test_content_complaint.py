@@ -433,6 +433,21 @@ TABLE: list[tuple[str, Any, list[Hint]]] = [
         },
         [Hint("body:$.variables.s.status", words=("UP",))],
     ),
+    (
+        "path and msg",
+        [
+            {"path": "$.limit", "msg": "must be from 1 to 64"},
+            {"path": "query:page", "msg": "must be from 1 to 9"},
+            {"path": "header:X-Key", "msg": "must be 1 to 255 visible characters"},
+            {"path": "$.tags", "msg": "must be an array of at most 8"},
+        ],
+        [
+            Hint("body:$.limit", minimum=1, maximum=64),
+            Hint("query:page", minimum=1, maximum=9),
+            Hint("header:x-key", "string", min_size=1, max_size=255),
+            Hint("body:$.tags", "array", max_size=8),
+        ],
+    ),
     ("nothing told", {"error": "Bad Request", "status": 400}, []),
     ("page", "<html><body>limit must be at most 100</body></html>", []),
     ("cut", '{"errors": {"limit": ["must be', []),
