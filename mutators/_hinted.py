@@ -174,8 +174,9 @@ def _in_pairs(pairs: list[Pair], name: str, made: Callable[[list[Pair]], Request
 def _in_path(request: Request, number: str) -> Spot | None:
     _, path, _ = split_target(request.target)
     words = path.split(b"/")
-    at = int(number) + 1 if number.isdigit() else len(words)
-    if not path.startswith(b"/") or at >= len(words) or not words[at]:
+    last = len(words) - (1 if words[-1] else 2)
+    at = last + 1 - int(number[1:]) if number[:1] == "-" and number[1:].isdecimal() else 0
+    if not path.startswith(b"/") or not 0 < at <= last or not words[at]:
         return None
 
     def put(value: object) -> Request:

@@ -124,7 +124,7 @@ HINTS = (
     Hint("header:x-new"),
     Hint("cookie:a", "string", max_size=3),
     Hint("graphql:name"),
-    Hint("path:1", "string", max_size=2, is_documented=True),
+    Hint("path:-1", "string", max_size=2, is_documented=True),
 )
 
 

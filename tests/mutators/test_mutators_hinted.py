@@ -69,7 +69,7 @@ def test_limits_are_met_and_crossed_by_one(hint: Hint, key: str, expected: set[s
     ("place", "part"),
     [
         ("query:limit", b"limit=51"),
-        ("path:2", b"/v1/things/51?"),
+        ("path:-1", b"/v1/things/51?"),
         ("header:x-tenant", b"51"),
         ("cookie:lang", b"lang=51; a=1"),
     ],
@@ -80,6 +80,17 @@ def test_limits_of_parameters_are_crossed_where_they_stand(place: str, part: byt
         part in b"\n".join((each.request.target, *(v for _, v in each.request.headers))) for each in edits
     )
     assert {each.request.body for each in edits} == {REQUEST.body}
+
+
+@pytest.mark.parametrize("target", [b"/v1/things/7", b"/v1/things/7/", b"/prefix/v1/things/7?x=1"])
+def test_segments_are_found_behind_whatever_prefix_a_target_has(target: bytes) -> None:
+    known = Known(hints=(Hint("path:-1", maximum=9), Hint("path:-9", maximum=9), Hint("path:-0", maximum=9)))
+    edits = drawn("limit_in_parameter", known, msgspec.structs.replace(REQUEST, target=target))
+    assert {each.request.target for each in edits} == {
+        target.replace(b"/7", b"/8"),
+        target.replace(b"/7", b"/9"),
+        target.replace(b"/7", b"/10"),
+    }
 
 
 def test_limits_of_forms_and_of_elements_deep_inside() -> None:
@@ -115,7 +126,7 @@ def test_required_values_are_dropped() -> None:
     hints = (
         Hint("body:$.cores", is_required=True),
         Hint("query:limit", is_required=True),
-        Hint("path:2", is_required=True),
+        Hint("path:-1", is_required=True),
     )
     edits = drawn("told_required_dropped", Known(hints=hints))
     assert {each.what for each in edits} == {"dropped body:$.cores", "dropped query:limit"}
@@ -247,7 +258,7 @@ places = st.sampled_from(
         "query:a",
         "header:a",
         "cookie:a",
-        "path:1",
+        "path:-1",
         "path:x",
         "graphql:a",
         "",

@@ -215,10 +215,10 @@ def test_paths_are_matched_by_their_templates(target: bytes, methods: tuple[str,
     assert (documented.methods if documented else None) == methods
 
 
-def test_segments_of_the_base_count_where_it_stands_and_a_base_may_be_given() -> None:
-    assert "path:3" in told(PETS, b"GET", b"/api/v3/pets/7")
-    assert "path:1" in told(PETS, b"GET", b"/pets/7")
-    assert "path:2" in told(PETS, b"GET", b"/own/pets/7", base="own/")
+def test_segments_count_from_the_end_and_a_base_may_be_given() -> None:
+    assert "path:-1" in told(PETS, b"GET", b"/api/v3/pets/7")
+    assert "path:-1" in told(PETS, b"GET", b"/pets/7")
+    assert "path:-1" in told(PETS, b"GET", b"/own/pets/7", base="own/")
     assert told(PETS, b"GET", b"/api/v3/pets/7", base="own") == {}
 
 
