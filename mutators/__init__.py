@@ -42,6 +42,7 @@ from mutators import (
     xml_body,
 )
 from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
+from mutators._stack import Stack, stack_of
 from shadow.errors import ConfigError
 
 PLUGIN_GROUP = "shadow.mutators"
@@ -154,9 +155,11 @@ __all__ = [
     "SESSION_CATALOG",
     "Mutator",
     "SessionMutator",
+    "Stack",
     "dice",
     "load_plugins",
     "members",
     "mutator",
     "session_mutator",
+    "stack_of",
 ]

@@ -23,6 +23,7 @@ _TARGETS = [
 ]
 _SENT = [
     click.option("--mutants", type=int, metavar="N", help="Per exchange; 0: originals only.  [default: 3]"),
+    click.option("--stack", type=int, metavar="N", help="Edits in one mutant, at most.  [default: 3]"),
     click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators."),
     click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out."),
     click.option(

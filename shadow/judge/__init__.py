@@ -3,8 +3,10 @@
 from shadow.judge.causes import Causes, Record, Sighting
 from shadow.judge.classes import classify, is_cut
 from shadow.judge.evidence import Evidence
+from shadow.judge.fewest import Search, fewest
 from shadow.judge.fingerprint import Cause, causes_of, signature
-from shadow.judge.minimise import Shrinking, minimised, shrink
+from shadow.judge.likeness import Likeness, likeness
+from shadow.judge.minimise import Less, Shrinking, brought_in, shrink
 from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
 from shadow.judge.oracle import aftermath, judge
 from shadow.judge.places import template
@@ -18,25 +20,30 @@ __all__ = [
     "Causes",
     "Evidence",
     "Forgiven",
+    "Less",
+    "Likeness",
     "Noise",
     "NoiseSettings",
     "Record",
+    "Search",
     "Shrinking",
     "Sighting",
     "Witness",
     "Witnesses",
     "aftermath",
+    "brought_in",
     "causes_of",
     "classify",
     "curl",
+    "fewest",
     "finding",
     "is_at_least",
     "is_breakage",
     "is_cut",
     "judge",
     "judge_original",
+    "likeness",
     "message",
-    "minimised",
     "regressions",
     "severity_of",
     "shrink",

@@ -36,7 +36,20 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
+from shadow.model.mutation import (
+    JOINT,
+    STACKED,
+    Edit,
+    Ending,
+    Expect,
+    Identity,
+    Known,
+    Level,
+    Match,
+    Script,
+    Step,
+    Wire,
+)
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
@@ -46,6 +59,7 @@ from shadow.model.trial import (
     Difference,
     Judgement,
     Kind,
+    Minimised,
     NoReply,
     Outcome,
     Reply,
@@ -58,9 +72,11 @@ from shadow.model.trial import (
 
 __all__ = [
     "CONVERSATIONS",
+    "JOINT",
     "NO_RESPONSE",
     "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
+    "STACKED",
     "AnswerClass",
     "Broke",
     "Change",
@@ -87,6 +103,7 @@ __all__ = [
     "Level",
     "Match",
     "Message",
+    "Minimised",
     "Missed",
     "NoReply",
     "Outcome",

@@ -8,6 +8,11 @@ import msgspec
 from shadow.model.exchange import Exchange, Headers, Request
 from shadow.model.signing import Signs
 
+JOINT = "+"
+"""Stands between the names of several mutators whose edits are in one mutant."""
+STACKED = "stacked"
+"""What all such mutants are counted under: their names are too many for labels."""
+
 
 class Level(StrEnum):
     """Which part of the traffic a mutator edits."""
@@ -75,6 +80,8 @@ class Edit(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     signs_again: bool = True
     """Whether a signed request is signed anew after the edit. False where the signature is the point."""
+    parts: tuple[str, ...] = ()
+    """Of several edits in one: what each of them changed, in their order; empty for a single one."""
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from mutators import Mutator, dice
-from shadow.model import Edit, Request
+from mutators import Mutator, Stack
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
-from shadow.pipeline.link import Mutate, MutateFor, Ready
+from shadow.pipeline.link import Ready
 from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.stacking import Stacking, mutation
 from shadow.pipeline.ways import HTTP2, is_call
 from shadow.wire.grpc import is_like_call
 from shadow.wire.http2_form import is_same_in_http2
@@ -22,6 +22,8 @@ class TrialSettings(msgspec.Struct, frozen=True):
     mutants: int
     """Budget for one exchange."""
     may_write: bool
+    stack: int = 1
+    """Edits in one mutant, at most."""
 
 
 class Dealing:
@@ -38,6 +40,7 @@ class Dealing:
         self._scheduler = scheduler
         self._settings = settings
         self._governor = governor
+        self._stacking = Stacking(most=settings.stack, seed=settings.seed)
 
     def mutants(self, case: Case, original: Ready, *, via: str = "") -> list[Mutant]:
         """The case's mutants, as many as the budget allows; none of writes unless that was allowed.
@@ -49,9 +52,9 @@ class Dealing:
             return []
         index = case.exchange.index
 
-        def made(mutator: Mutator) -> Mutant | None:
+        def made(mutator: Mutator | Stack) -> Mutant | None:
             salt = f"{index}:{mutator.name}"
-            mutate = _mutation(mutator, case, self._settings.seed)
+            mutate = mutation(mutator, case, self._settings.seed)
             if mutate("candidate")(original.request) is None:  # cheap, and true of most
                 return None
             plain = self._environment.prepare(case.exchange, case.session, salt)
@@ -66,9 +69,18 @@ class Dealing:
                 return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
+        def made_alone(mutator: Mutator) -> Mutant | None:
+            mutant = made(mutator)
+            self._stacking.note(case.endpoint, mutator, is_made=mutant is not None)
+            return mutant
+
         budget = self._governor.mutants(self._settings.mutants)
-        dealt = self._scheduler.deal(case.endpoint, index, budget, made) if budget else ()
-        return [mutant for _, mutant in dealt]
+        places = self._stacking.places(case.endpoint, index, budget)
+        stacks = [each for _, each in self._stacking.deal(case.endpoint, index, places, made)]
+        for each in stacks:
+            self._scheduler.note(case.endpoint, each.parts)
+        dealt = self._scheduler.deal(case.endpoint, index, budget - len(stacks), made_alone)
+        return [*(mutant for _, mutant in dealt), *stacks]
 
     def _is_http2(self, readies: Readies, plain: Ready) -> bool:
         if not self._environment.carries(readies, HTTP2):
@@ -84,18 +96,3 @@ class Dealing:
 def _is_call(ready: Ready, plain: Ready) -> bool:
     """Whether a mutant of a gRPC call reaches the service, and not the library before it alone."""
     return ready.wire is None and is_like_call(ready.request, plain.request)
-
-
-def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
-    """The mutator for each target: with the same dice, so that each gets the same edit."""
-
-    def for_target(target: str) -> Mutate:
-        rng = dice(seed, case.exchange.index, mutator.name)
-        known = case.known[target]
-
-        def mutate(request: Request) -> Edit | None:
-            return mutator(request, rng, known)
-
-        return mutate
-
-    return for_target

@@ -68,6 +68,13 @@ class Ready(msgspec.Struct, frozen=True):
     """A conversation as recorded."""
     claim: Claim | None = None
     """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
+    parts: tuple[str, ...] = ()
+    """Of several edits, what each of them edited."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What was edited, each edit by itself."""
+        return self.parts or (self.what,)
 
     @property
     def pause_seconds(self) -> float:
@@ -174,9 +181,9 @@ class Link:
         if edit is None:
             return None
         if edit.wire is not None or not edit.signs_again:
-            return Ready(edit.request, edit.wire, edit.what)
+            return Ready(edit.request, edit.wire, edit.what, parts=edit.parts)
         made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
-        return Ready(made, None, edit.what)
+        return Ready(made, None, edit.what, parts=edit.parts)
 
     @property
     def carriers(self) -> Iterable[str]:

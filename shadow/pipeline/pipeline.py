@@ -314,7 +314,7 @@ class Pipeline:
             async with self._governor.turn():
                 later = await self._guarded(job, self._conduct(job))
             job.turn.leave()
-            if later is not None and later.mutants:
+            if later is not None and later.is_left:
                 self._start(work, self._work_slowly(job, later), f"slow mutants of {job.exchange.index}")
             else:
                 self._finish(job)

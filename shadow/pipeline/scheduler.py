@@ -1,6 +1,6 @@
 """Which mutators an exchange is given: on each endpoint all are tried before any is tried there again."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from operator import itemgetter
 from zlib import crc32
@@ -58,12 +58,17 @@ class Scheduler[M: Mutator | SessionMutator]:
             if dealt >= count:
                 return
             made = attempt(mutator)
-            self.take_over(endpoint, mutator.name, 1)
-            if self.on_tried is not None:
-                self.on_tried(endpoint, mutator.name)
+            self.note(endpoint, (mutator,))
             if made is not None:
                 dealt += 1
                 yield mutator, made
+
+    def note(self, endpoint: str, mutators: Iterable[M]) -> None:
+        """Count mutators as tried, whose edits are in one mutant."""
+        for mutator in mutators:
+            self.take_over(endpoint, mutator.name, 1)
+            if self.on_tried is not None:
+                self.on_tried(endpoint, mutator.name)
 
     def take_over(self, endpoint: str, mutator: str, count: int) -> None:
         """Count tries, made here or by another process."""

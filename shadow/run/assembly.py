@@ -23,10 +23,13 @@ from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Orders
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.probes import Probe, Probes
 from shadow.pipeline.reporting import Report, Reporting
+from shadow.pipeline.resending import Resending
+from shadow.pipeline.reshowing import Reshowing
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
 from shadow.pipeline.scope import Scope
@@ -364,11 +367,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         parts.judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes),
+        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes, settings.stack),
         governor=parts.governor,
         hear=parts.hear,
         report=parts.report,
         traces=traces,
+        minimising=_minimising(settings, parts, scripts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -434,6 +438,16 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         hear=parts.hear,
         order=parts.order,
         state=State(restoring, parts.drift),
+    )
+
+
+def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:
+    resending = Resending(parts.environment, scripts)
+    return Minimising(
+        Reshowing(parts.environment, resending, parts.judging, times=settings.confirmations),
+        settings.minimise,
+        may_write=settings.mutates_writes,
+        is_held_up=lambda: parts.stopping.is_set() or not parts.governor.sends_scripts,
     )
 
 

@@ -40,11 +40,14 @@ from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
+from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Order, Turn
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.probes import Probe
 from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.resending import Resending
+from shadow.pipeline.reshowing import MinimiseSettings, Reshowing
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
@@ -214,6 +217,8 @@ class Bench:
         earlier: Mapping[str, Finding] | None = None,
         refuses_http2: str | None = None,
         safe_mode: SafeModeSettings | None = None,
+        stack: int = 3,
+        minimise: MinimiseSettings | None = None,
     ) -> None:
         """`refuses_http2` is what the candidate says to HTTP/2: nothing where it speaks it, None for a run
         without it."""
@@ -280,11 +285,19 @@ class Bench:
             self.judging,
             self.confirmation,
             self.knowledge,
-            TrialSettings(seed, mutants, may_write),
+            TrialSettings(seed, mutants, may_write, stack),
             governor=self.governor,
             hear=self.heard.append,
             report=self.reporting.report,
             traces=self.traces if looks else None,
+            minimising=Minimising(
+                Reshowing(
+                    self.environment, Resending(self.environment, self.scripts), self.judging, times=times
+                ),
+                minimise or MinimiseSettings(),
+                may_write=may_write,
+                is_held_up=lambda: self.stopping.is_set() or not self.governor.sends_scripts,
+            ),
         )
         self.session_trials = SessionTrials(
             self.scripts,
