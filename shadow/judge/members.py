@@ -9,27 +9,36 @@ from shadow.model import Request
 
 type Path = tuple[bytes | int, ...]
 """A place from the root on: raw keys with their quotes, and positions in arrays as they were at first."""
+type _Place = tuple[Path, Node | None, Node]
+"""A place in the edited body, the node there of the plain one, and that of the edited one."""
 
 
-def spare_members(plain: Request, edited: Request, depth: int, gone: Collection[Path]) -> list[Path] | None:
-    """Places so deep that are in both bodies with the same value; those below `gone` are left out.
+def spare_members(
+    plain: Request, edited: Request, depth: int, gone: Collection[Path], *, is_free: bool = False
+) -> list[Path] | None:
+    """Places so deep that are in both bodies with the same value, or with `is_free` any of the edited one;
+    those below `gone` are left out.
 
-    None where nothing lies so deep in both, or one of the bodies is no JSON.
+    None where nothing lies so deep, or one of the bodies is no JSON.
     """
     ours, theirs = json.document(plain), json.document(edited)
     if ours is None or theirs is None:
         return None
-    level = [((), ours.root, theirs.root)]  # type: list[tuple[Path, Node, Node]]
+    level: list[_Place] = [((), ours.root, theirs.root)]
     for _ in range(depth):
         level = [
-            (place, one, other)
+            place
             for path, mine, its in level
-            for place, one, other in _paired(ours, theirs, path, mine, its)
-            if place not in gone
+            for place in _below(ours, theirs, path, mine, its)
+            if place[0] not in gone and (is_free or place[1] is not None)
         ]
     if not level:
         return None
-    return [path for path, mine, its in level if _is_same(ours, theirs, mine, its)]
+    return [
+        path
+        for path, mine, its in level
+        if is_free or (mine is not None and ours.raw(mine) == theirs.raw(its))
+    ]
 
 
 def without_members(request: Request, paths: Collection[Path]) -> Request:
@@ -41,19 +50,19 @@ def without_members(request: Request, paths: Collection[Path]) -> Request:
     return replace_body(request, _without(document, gone)) if gone else request
 
 
-def _paired(
-    ours: Document, theirs: Document, path: Path, mine: Node, its: Node
-) -> Iterator[tuple[Path, Node, Node]]:
-    """What is in both containers, with its place: of objects by name, of arrays only where none came or
-    went."""
-    if mine.kind is not its.kind:
-        return
-    if mine.kind is Kind.ARRAY and len(mine.children) == len(its.children):
-        pairs = zip(ours.children(mine), theirs.children(its), strict=True)
-        yield from (((*path, at), one, other) for at, (one, other) in enumerate(pairs))
-    if mine.kind is Kind.OBJECT:
-        members, others = _named(ours, mine), _named(theirs, its)
-        yield from (((*path, key), node, others[key]) for key, node in members.items() if key in others)
+def _below(ours: Document, theirs: Document, path: Path, mine: Node | None, its: Node) -> Iterator[_Place]:
+    """What the edited container holds, each with what stands in its place in the plain one, if anything: by
+    name in objects, and by position in arrays in which none came or went."""
+    is_like = mine is not None and mine.kind is its.kind
+    if its.kind is Kind.OBJECT:
+        members = _named(ours, mine) if mine is not None and is_like else {}
+        yield from (((*path, key), members.get(key), node) for key, node in _named(theirs, its).items())
+    elif its.kind is Kind.ARRAY:
+        elements = ours.children(mine) if mine is not None and is_like else ()
+        if len(elements) != len(its.children):
+            elements = ()
+        for at, node in enumerate(theirs.children(its)):
+            yield (*path, at), elements[at] if elements else None, node
 
 
 def _named(document: Document, holder: Node) -> dict[bytes, Node]:
@@ -66,10 +75,6 @@ def _named(document: Document, holder: Node) -> dict[bytes, Node]:
             twice.add(key)
         found[key] = child
     return {key: node for key, node in found.items() if key not in twice}
-
-
-def _is_same(ours: Document, theirs: Document, mine: Node, its: Node) -> bool:
-    return ours.raw(mine) == theirs.raw(its)
 
 
 def _at(document: Document, path: Path) -> Node | None:

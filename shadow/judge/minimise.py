@@ -96,33 +96,33 @@ type Shrinking = Generator[Less, bool, Less]
 
 
 def shrink(
-    plain: Request, edited: Request, *, needed: Collection[bytes] = (), cuts: bool = False
+    plain: Request, edited: Request, *, needed: Collection[bytes] = (), is_free: bool = False
 ) -> Shrinking:
     """Propose what may be left out of `plain` and of `edited`, which was made of it, coarse things first.
 
-    Only what is the same in both: what was edited stays. `needed` are names of fields and parameters besides
-    the usual that carry credentials. With `cuts` parts of the text that the edit brought into the body are
-    proposed too, which makes another edit of it: for those of which nothing is said that would then be wrong.
+    Only what is the same in both, so that the edit stays what it was; with `is_free` what was edited too, and
+    parts of the text that came into the body: for edits of which nothing is said that would then be wrong.
+    `needed` are names of fields and parameters besides the usual that carry credentials.
 
     The caller tells with each proposal whether it failed, and whether what must hold of the plain request
     held. It may stop at any time, and keep what failed last.
     """
     less = Less()
     kept = _NEEDED | {name.lower() for name in needed}
-    less = yield from _fewer(less, "fields", _spare_fields(plain.headers, edited.headers, kept))
-    less = yield from _fewer(
-        less, "parameters", _spare_names(query_of(plain.target), query_of(edited.target), kept)
-    )
+    fields = _spare_fields(plain.headers, edited.headers, kept, is_free=is_free)
+    less = yield from _fewer(less, "fields", fields)
+    parameters = _spare_names(query_of(plain.target), query_of(edited.target), kept, is_free=is_free)
+    less = yield from _fewer(less, "parameters", parameters)
     ours, theirs = form_of(plain), form_of(edited)
     if ours is not None and theirs is not None:
-        less = yield from _fewer(less, "form", _spare_names(ours, theirs, kept))
+        less = yield from _fewer(less, "form", _spare_names(ours, theirs, kept, is_free=is_free))
     for depth in range(1, _MAX_DEPTH + 1):
-        spare = spare_members(plain, edited, depth, less.members)
+        spare = spare_members(plain, edited, depth, less.members, is_free=is_free)
         if spare is None:
             break
         if len(spare) <= _MAX_PIECES:
             less = yield from _fewer(less, "members", spare)
-    if cuts and content_encoding(edited.headers) is None:
+    if is_free and content_encoding(edited.headers) is None:
         less = yield from _shorter(less, plain, edited)
     return less
 
@@ -211,25 +211,33 @@ def _gaps(kept: Sequence[tuple[int, int]], size: int) -> tuple[tuple[int, int], 
     return tuple((edges[at], edges[at + 1]) for at in range(0, len(edges), 2) if edges[at] < edges[at + 1])
 
 
-def _spare_fields(ours: Headers, theirs: Headers, kept: Collection[bytes]) -> list[bytes]:
-    """Names of fields that are in both with the same lines."""
-    names = dict.fromkeys(name.lower() for name, _ in ours)
+def _spare_fields(ours: Headers, theirs: Headers, kept: Collection[bytes], *, is_free: bool) -> list[bytes]:
+    """Names of fields that may be left out: those with the same lines in both, or any."""
+
+    def lines(headers: Headers, wanted: bytes) -> Headers:
+        return tuple(line for line in headers if line[0].lower() == wanted)
+
+    names = dict.fromkeys(name.lower() for name, _ in theirs)
     return [
         name
         for name in names
         if name not in kept
         and b"signature" not in name
-        and [line for line in ours if line[0].lower() == name]
-        == [line for line in theirs if line[0].lower() == name]
+        and (is_free or lines(ours, name) == lines(theirs, name))
     ]
 
 
-def _spare_names(ours: Sequence[Pair], theirs: Sequence[Pair], kept: Collection[bytes]) -> list[bytes]:
-    """Names of pairs that are in both with the same values."""
-    names = dict.fromkeys(pair.key for pair in ours)
+def _spare_names(
+    ours: Sequence[Pair], theirs: Sequence[Pair], kept: Collection[bytes], *, is_free: bool
+) -> list[bytes]:
+    """Names of pairs that may be left out: those with the same values in both, or any."""
+
+    def pairs(all_pairs: Sequence[Pair], wanted: bytes) -> list[Pair]:
+        return [pair for pair in all_pairs if pair.key == wanted]
+
+    names = dict.fromkeys(pair.key for pair in theirs)
     return [
         name
         for name in names
-        if name.lower() not in kept
-        and [pair for pair in ours if pair.key == name] == [pair for pair in theirs if pair.key == name]
+        if name.lower() not in kept and (is_free or pairs(ours, name) == pairs(theirs, name))
     ]

@@ -155,10 +155,14 @@ class Minimising:
         if whole is None:
             return None
         readies, plain = made
-        expect = suspect.mutant.mutator.expect
-        cuts = expect in _FREE and not again.is_made_anew and _is_one_text(readies, plain)
-        needed = _needed(suspect.case)
-        return whole, shrink(plain.candidate.request, readies.candidate.request, needed=needed, cuts=cuts)
+        is_free = suspect.trial.judgement.expect in _FREE and not again.is_made_anew
+        search = shrink(
+            plain.candidate.request,
+            readies.candidate.request,
+            needed=_needed(suspect.case),
+            is_free=is_free and _is_one_text(readies, plain),
+        )
+        return whole, search
 
     def _is_fit(self, suspect: Suspect) -> bool:
         if not self._settings.sends or suspect.trial.judgement.fault in _UNFIT:

@@ -123,7 +123,7 @@ class Reshowing:
             trial = msgspec.structs.replace(trial, is_http2=True)
         if likeness(trial) != likeness(suspect.trial):
             return None
-        if control is not None and not self._is_held(suspect.case, mutant, control, held):
+        if control is not None and not self._is_held(suspect, control, held):
             return None
         return Shown(trial, readies.candidate, held)
 
@@ -133,7 +133,7 @@ class Reshowing:
         if may_write(again.plain) and not case.is_write:
             return False
         anew = self._resending.readies(msgspec.structs.replace(again, is_made_anew=True))
-        if anew is None and suspect.mutant.mutator.expect is Expect.REJECT:
+        if anew is None and suspect.trial.judgement.expect is Expect.REJECT:
             return False  # nothing is left that would make it invalid
         smaller = made.candidate
         return (
@@ -142,14 +142,14 @@ class Reshowing:
             or may_write(ready.request, ready.wire)
         )
 
-    def _is_held(self, case: Case, mutant: Mutant, first: Answers, now: Answers) -> bool:
+    def _is_held(self, suspect: Suspect, first: Answers, now: Answers) -> bool:
         """Whether the smaller control was answered as the whole one was: with the same status, and where the
         edit must not change the meaning with the same answer."""
-        is_same = mutant.mutator.expect is Expect.SAME
+        is_same = suspect.trial.judgement.expect is Expect.SAME
         for one, other in ((first.candidate, now.candidate), (first.baseline, now.baseline)):
             if _status(one) != _status(other):
                 return False
-            if is_same and self._judging.between(case.endpoint, one, other):
+            if is_same and self._judging.between(suspect.case.endpoint, one, other):
                 return False
         return True
 

@@ -19,6 +19,7 @@ from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
@@ -387,6 +388,9 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         hear=parts.hear,
         report=parts.report,
         traces=traces,
+        fewer_steps=FewerSteps(
+            settings.minimise, times=settings.confirmations, is_held_up=lambda: _is_held_up(parts)
+        ),
     )
     talks = Talks(
         parts.environment,
@@ -447,8 +451,13 @@ def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimisi
         Reshowing(parts.environment, resending, parts.judging, times=settings.confirmations),
         settings.minimise,
         may_write=settings.mutates_writes,
-        is_held_up=lambda: parts.stopping.is_set() or not parts.governor.sends_scripts,
+        is_held_up=lambda: _is_held_up(parts),
     )
+
+
+def _is_held_up(parts: _Parts) -> bool:
+    """Whether nothing may be begun that can be left out."""
+    return parts.stopping.is_set() or not parts.governor.sends_scripts
 
 
 def configured_reset(settings: Settings) -> Reset | None:

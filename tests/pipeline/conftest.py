@@ -35,6 +35,7 @@ from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
@@ -217,7 +218,7 @@ class Bench:
         earlier: Mapping[str, Finding] | None = None,
         refuses_http2: str | None = None,
         safe_mode: SafeModeSettings | None = None,
-        stack: int = 3,
+        stack: int = 1,
         minimise: MinimiseSettings | None = None,
     ) -> None:
         """`refuses_http2` is what the candidate says to HTTP/2: nothing where it speaks it, None for a run
@@ -242,6 +243,9 @@ class Bench:
         usual = BreakerSettings(
             slow_start_seconds=0.0, retry_seconds=0.001, retry_seconds_max=0.001, trial_seconds_max=0.01
         )
+
+        def is_held_up() -> bool:
+            return self.stopping.is_set() or not self.governor.sends_scripts
 
         gate = Gate()
 
@@ -296,7 +300,7 @@ class Bench:
                 ),
                 minimise or MinimiseSettings(),
                 may_write=may_write,
-                is_held_up=lambda: self.stopping.is_set() or not self.governor.sends_scripts,
+                is_held_up=is_held_up,
             ),
         )
         self.session_trials = SessionTrials(
@@ -312,6 +316,7 @@ class Bench:
             hear=self.heard.append,
             report=self.reporting.report,
             traces=self.traces if looks else None,
+            fewer_steps=FewerSteps(minimise or MinimiseSettings(), times=times, is_held_up=is_held_up),
         )
         self._order = Order()
         self._signer = signer
