@@ -1,13 +1,20 @@
 """A confirmed script brought to the fewest steps that show the same cause."""
 
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from shadow.judge import classify, fewest, likeness
-from shadow.model import AnswerClass, Expect, Minimised, Script, Trial
+from shadow.model import AnswerClass, Exchange, Expect, Minimised, Response, Script, Trial
+from shadow.pipeline.endpoint import path_of
+from shadow.pipeline.order import is_write
 from shadow.pipeline.reshowing import MinimiseSettings, Purse
 
+_MIN_WORD = 4
+"""Shorter parts of a path name no thing that was made."""
+_ID = re.compile(rb"(?<![\w-])(?=[\w-]*\d)[\w-]{8,64}(?![\w-])")
+_MAX_BODY_BYTES = 65_536
 _FREE = frozenset({Expect.SURVIVE, Expect.AGREE})
 
 type Shows = Callable[[Script], Awaitable[Trial | None]]
@@ -30,11 +37,20 @@ class FewerSteps:
         return bool(self._settings.sends and is_new and spare_steps(script, at, trial))
 
     async def smallest(
-        self, script: Script, at: int, trial: Trial, shows: Shows, *, sends_per_step: int
+        self,
+        script: Script,
+        at: int,
+        trial: Trial,
+        shows: Shows,
+        *,
+        made_by: Sequence[frozenset[int]],
+        sends_per_step: int,
     ) -> tuple[Trial, str] | None:
         """The trial of the shortest script found, and how often it showed; None where all steps are needed.
 
-        Step `at` is the one that failed. Each try sends every step `sends_per_step` times to each target.
+        Step `at` is the one that failed. What a step names must be made in the script: `made_by` has for each
+        step the positions that make it, without which it would meet what is left of an earlier script. Each
+        try sends every step `sends_per_step` times to each target.
         """
         if not self.wants(script, at, trial):
             return None
@@ -45,11 +61,13 @@ class FewerSteps:
         proposal = next(search, None)
         found: tuple[Script, Trial] | None = None
         while proposal is not None:
-            smaller = without(script, set(spare).difference(proposal))
+            gone = set(spare).difference(proposal)
+            smaller = without(script, gone)
             cost = len(smaller.steps) * sends_per_step
-            if not purse.pays(cost, reserve=self._times * cost):
+            is_whole = all(at in gone or not gone & made_by[at] for at in range(len(script.steps)))
+            if is_whole and not purse.pays(cost, reserve=self._times * cost):
                 break
-            shown = await self._alike(smaller, trial, shows)
+            shown = await self._alike(smaller, trial, shows) if is_whole else None
             if shown is not None:
                 found = smaller, shown
             try:
@@ -95,6 +113,28 @@ def spare_steps(script: Script, at: int, trial: Trial) -> list[int]:
     return [place for place in range(len(script.steps)) if place not in kept]
 
 
+def makers(script: Script, past: Sequence[Exchange]) -> list[frozenset[int]]:
+    """For each step the first that wrote the same path, and for each part of its path, and what looks like an
+    id elsewhere in it, the first write whose live answer names that."""
+    found = []
+    for at, step in enumerate(script.steps):
+        path = path_of(step.request.target)
+        words = {word for word in path.encode("latin-1").split(b"/") if len(word) >= _MIN_WORD}
+        words |= set(_ID.findall(step.request.target + b" " + step.request.body[:_MAX_BODY_BYTES]))
+        before = [
+            (place, past[each.origin].response)
+            for place, each in enumerate(script.steps[:at])
+            if is_write(each.request.method)
+        ]
+        own = [place for place, _ in before if path_of(script.steps[place].request.target) == path]
+        named = [
+            next((place for place, live in before if live is not None and _names(live, word)), None)
+            for word in words
+        ]
+        found.append(frozenset({*own[:1], *(place for place in named if place is not None)}))
+    return found
+
+
 def without(script: Script, gone: set[int]) -> Script:
     """`script` without the steps at these positions, none of which another step refers to."""
     places = {at: new for new, at in enumerate(at for at in range(len(script.steps)) if at not in gone)}
@@ -109,3 +149,8 @@ def without(script: Script, gone: set[int]) -> Script:
         judged=tuple(places[at] for at in script.judged if at in places),
         needs=tuple(places[at] for at in script.needs if at in places),
     )
+
+
+def _names(response: Response, word: bytes) -> bool:
+    """Whether the answer's body has `word` as a whole."""
+    return re.search(rb"(?<![0-9A-Za-z])" + re.escape(word) + rb"(?![0-9A-Za-z])", response.body) is not None

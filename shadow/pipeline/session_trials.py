@@ -27,7 +27,7 @@ from shadow.model import (
 )
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers
-from shadow.pipeline.fewer_steps import FewerSteps
+from shadow.pipeline.fewer_steps import FewerSteps, makers
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import may_write
@@ -121,7 +121,12 @@ class SessionTrials:
         # a race is held against its copies sent in a row, what both must agree on against the recorded order
         has_control = Expect.ONCE is mutator.expect or told.trial.judgement.expect is Expect.AGREE
         smaller = await self._fewer_steps.smallest(
-            told.script, told.at, told.trial, shows, sends_per_step=2 if has_control else 1
+            told.script,
+            told.at,
+            told.trial,
+            shows,
+            made_by=makers(told.script, past),
+            sends_per_step=2 if has_control else 1,
         )
         if smaller is not None:
             self._report(*smaller, None)
