@@ -7,6 +7,7 @@ import msgspec
 
 from shadow.judge import classify, fewest, likeness
 from shadow.model import AnswerClass, Exchange, Expect, Minimised, Response, Script, Trial
+from shadow.pipeline.begun import Begun
 from shadow.pipeline.endpoint import path_of
 from shadow.pipeline.order import is_write
 from shadow.pipeline.reshowing import MinimiseSettings, Purse
@@ -24,16 +25,18 @@ type Shows = Callable[[Script], Awaitable[Trial | None]]
 class FewerSteps:
     """One for a run: each cause is made smaller once."""
 
-    def __init__(self, settings: MinimiseSettings, *, times: int, is_held_up: Callable[[], bool]) -> None:
+    def __init__(
+        self, settings: MinimiseSettings, begun: Begun, *, times: int, is_held_up: Callable[[], bool]
+    ) -> None:
         """`times` is how often the outcome must show again; `is_held_up` as of `Minimising`."""
         self._settings = settings
         self._times = times
         self._is_held_up = is_held_up
-        self._done: set[tuple[object, ...]] = set()
+        self._begun = begun
 
     def wants(self, script: Script, at: int, trial: Trial) -> bool:
         """Whether there are steps that might be left out, and nobody has tried to for its cause."""
-        is_new = likeness(trial) not in self._done and trial.judgement.fault != "left-trace"
+        is_new = not self._begun.has(trial) and trial.judgement.fault != "left-trace"
         return bool(self._settings.sends and is_new and spare_steps(script, at, trial))
 
     async def smallest(
@@ -54,7 +57,7 @@ class FewerSteps:
         """
         if not self.wants(script, at, trial):
             return None
-        self._done.add(likeness(trial))
+        self._begun.add(trial)
         purse = Purse(self._settings, self._is_held_up)
         spare = spare_steps(script, at, trial)
         search = fewest(spare)

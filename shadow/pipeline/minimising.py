@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mutators import Mutator, Stack, stack_of
-from shadow.judge import Likeness, Shrinking, brought_in, causes_of, fewest, likeness, shrink
+from shadow.judge import Likeness, Shrinking, brought_in, fewest, likeness, shrink
 from shadow.model import Expect, Minimised, Trial
+from shadow.pipeline.begun import Begun, ids_of
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Readies
 from shadow.pipeline.link import Ready
@@ -50,6 +51,7 @@ class Minimising:
         self,
         reshowing: Reshowing,
         settings: MinimiseSettings,
+        begun: Begun,
         *,
         may_write: bool,
         is_held_up: Callable[[], bool],
@@ -59,8 +61,7 @@ class Minimising:
         self._settings = settings
         self._may_write = may_write
         self._is_held_up = is_held_up
-        self._done: set[str] = set()
-        """Ids of causes that were worked on."""
+        self._begun = begun
         self._known: dict[Likeness, list[_Known]] = {}
 
     def note(self, mutant: Mutant, trial: Trial, times: str) -> None:
@@ -80,14 +81,13 @@ class Minimising:
             as_told = msgspec.structs.replace(
                 trial, mutator=each.trial.mutator, expect=each.trial.expect, level=each.trial.level
             )
-            if each.parts <= parts or _ids(as_told) == _ids(trial):
+            if each.parts <= parts or ids_of(as_told) == ids_of(trial):
                 return as_told, each.times
         return None
 
     def wants(self, suspect: Suspect) -> bool:
         """Whether its request is to be made smaller: nobody has begun to, and that is allowed."""
-        is_begun = _ids(suspect.trial) <= self._done or len(self._done) >= _MAX_CAUSES
-        return not is_begun and self._is_fit(suspect)
+        return not self._begun.has(suspect.trial) and self._is_fit(suspect)
 
     async def fewest_edits(self, suspect: Suspect) -> Smaller | None:
         """The suspect with the fewest of its edits; None where all of them are needed, or that could not be
@@ -121,7 +121,7 @@ class Minimising:
         out before."""
         if not self.wants(suspect):
             return None
-        self._done |= _ids(suspect.trial)
+        self._begun.add(suspect.trial)
         purse = Purse(self._settings, self._is_held_up)
         first = await self._first(suspect, purse)
         if first is None:
@@ -195,10 +195,6 @@ class Minimising:
             first, smaller.mutant, self._reshowing.again(smaller, attempt), None
         )
         return None if shown is None else (smaller, shown)
-
-
-def _ids(trial: Trial) -> frozenset[str]:
-    return frozenset(each.id for each in causes_of(trial))
 
 
 def _is_one_text(made: Readies, plain: Readies) -> bool:

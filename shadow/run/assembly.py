@@ -14,6 +14,7 @@ from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
+from shadow.pipeline.begun import Begun
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
@@ -80,6 +81,8 @@ class Assembly(msgspec.Struct, frozen=True):
     drift: Drift | None
     """Compares the targets' states when nothing is under way; None where nothing is probed, and in a worker,
     which does not know what others have under way."""
+    begun: Begun
+    """Which causes were begun to be made smaller."""
 
 
 _MAX_TROUBLES = 20
@@ -107,6 +110,7 @@ class _Parts(msgspec.Struct, frozen=True):
     is_live: bool
     stopping: asyncio.Event
     hear: Hear
+    begun: Begun
 
 
 def assemble(
@@ -175,6 +179,7 @@ def assemble(
         is_live,
         stopping,
         hear,
+        Begun(),
     )
     pipeline = _pipeline(settings, parts)
     return Assembly(
@@ -188,6 +193,7 @@ def assemble(
         tuple(targets),
         stopping,
         drift,
+        parts.begun,
     )
 
 
@@ -389,7 +395,10 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         report=parts.report,
         traces=traces,
         fewer_steps=FewerSteps(
-            settings.minimise, times=settings.confirmations, is_held_up=lambda: _is_held_up(parts)
+            settings.minimise,
+            parts.begun,
+            times=settings.confirmations,
+            is_held_up=lambda: _is_held_up(parts),
         ),
     )
     talks = Talks(
@@ -450,6 +459,7 @@ def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimisi
     return Minimising(
         Reshowing(parts.environment, resending, parts.judging, times=settings.confirmations),
         settings.minimise,
+        parts.begun,
         may_write=settings.mutates_writes,
         is_held_up=lambda: _is_held_up(parts),
     )

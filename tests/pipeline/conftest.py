@@ -30,6 +30,7 @@ from shadow.model import (
     Trial,
     Verdict,
 )
+from shadow.pipeline.begun import Begun
 from shadow.pipeline.case import Case
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
@@ -244,6 +245,8 @@ class Bench:
             slow_start_seconds=0.0, retry_seconds=0.001, retry_seconds_max=0.001, trial_seconds_max=0.01
         )
 
+        begun = Begun()
+
         def is_held_up() -> bool:
             return self.stopping.is_set() or not self.governor.sends_scripts
 
@@ -299,6 +302,7 @@ class Bench:
                     self.environment, Resending(self.environment, self.scripts), self.judging, times=times
                 ),
                 minimise or MinimiseSettings(),
+                begun,
                 may_write=may_write,
                 is_held_up=is_held_up,
             ),
@@ -316,7 +320,7 @@ class Bench:
             hear=self.heard.append,
             report=self.reporting.report,
             traces=self.traces if looks else None,
-            fewer_steps=FewerSteps(minimise or MinimiseSettings(), times=times, is_held_up=is_held_up),
+            fewer_steps=FewerSteps(minimise or MinimiseSettings(), begun, times=times, is_held_up=is_held_up),
         )
         self._order = Order()
         self._signer = signer
