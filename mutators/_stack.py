@@ -46,7 +46,7 @@ class Stack:
 
     def __call__(self, request: Request, dice_of: DiceOf, known: Known) -> Edit | None:
         """All edits in one; None where one of them has nothing to edit, or the next one would lose it."""
-        made, whats = request, []
+        made, whats, is_stated = request, [], True
         edit = None
         for part in self.parts:
             if edit is not None and not _may_go_on(edit):
@@ -57,9 +57,17 @@ class Stack:
                 return None
             made = edit.request
             whats.append(edit.what)
+            is_stated &= edit.is_stated
         if edit is None or (edit.wire is None and edit.request == request):
             return None  # one edit has undone the other
-        return Edit(edit.request, "; ".join(whats), edit.wire, edit.signs_again, parts=tuple(whats))
+        return Edit(
+            edit.request,
+            "; ".join(whats),
+            edit.wire,
+            edit.signs_again,
+            is_stated=is_stated,
+            parts=tuple(whats),
+        )
 
 
 def stack_of(mutators: Sequence[Mutator]) -> Stack | None:
@@ -86,8 +94,9 @@ def goes_last(mutator: Mutator) -> bool:
 
 
 def is_alone(edit: Edit) -> bool:
-    """Whether the edit is one half of a comparison, which means nothing with other edits beside it."""
-    return getattr(edit, "sign", None) is not None or getattr(edit, "asks", None) is not None
+    """Whether the edit is to be recognised in its answer, or by other edits of its place: others beside it
+    would be taken for it."""
+    return edit.sign is not None or edit.asks is not None
 
 
 def _whole(expects: Sequence[Expect]) -> Expect:

@@ -14,6 +14,7 @@ from shadow.config.tables import (
     NoiseSettings,
     Patterns,
     SafetySettings,
+    SchemaSettings,
     ScopeSettings,
     SessionSettings,
 )
@@ -58,6 +59,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     stack: AtLeastOne = 3
     """Edits in one mutant, at most. Once every single edit was tried at an endpoint, a third of the mutants
     there have more than one; 1 for none."""
+    mutants_per_endpoint: Count = 0
+    """The most mutants that one endpoint gets in a run; sessions over the same endpoints are as one of their
+    own. 0 is without limit."""
+    mutants_per_minute: Count = 0
+    """The most mutants in any minute, of all endpoints; 0 is without limit."""
     mutators: Patterns = ("*",)
     """Which mutators are used: patterns of a name, ``"level:NAME"`` or ``"expect:NAME"``."""
     no_mutators: Patterns = ()
@@ -132,6 +138,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """Requests whose answers tell the state."""
     minimise: MinimiseSettings = MinimiseSettings()
     """How much may be spent on making findings smaller."""
+    schema: SchemaSettings = SchemaSettings()
+    """What documents say that the service takes."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -5,6 +5,7 @@ from shadow.judge.classes import classify, is_cut
 from shadow.judge.evidence import Evidence
 from shadow.judge.fewest import Search, fewest
 from shadow.judge.fingerprint import Cause, causes_of, signature
+from shadow.judge.following import further_answers
 from shadow.judge.likeness import Likeness, likeness
 from shadow.judge.minimise import Less, Shrinking, brought_in, shrink
 from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
@@ -37,6 +38,7 @@ __all__ = [
     "curl",
     "fewest",
     "finding",
+    "further_answers",
     "is_at_least",
     "is_breakage",
     "is_cut",

@@ -3,6 +3,7 @@
 import msgspec
 
 from mutators import Mutator, Stack
+from shadow.model import JOINT, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
@@ -76,11 +77,22 @@ class Dealing:
 
         budget = self._governor.mutants(self._settings.mutants)
         places = self._stacking.places(case.endpoint, index, budget)
-        stacks = [each for _, each in self._stacking.deal(case.endpoint, index, places, made)]
+        dealt_stacks = self._scheduler.spend(
+            case.endpoint, places, lambda granted: self._stacking.deal(case.endpoint, index, granted, made)
+        )
+        stacks = [each for _, each in dealt_stacks]
         for each in stacks:
             self._scheduler.note(case.endpoint, each.parts)
         dealt = self._scheduler.deal(case.endpoint, index, budget - len(stacks), made_alone)
         return [*(mutant for _, mutant in dealt), *stacks]
+
+    def learn(self, trial: Trial) -> None:
+        """Take in what came of an original or a mutant, so that more is tried where answers are new."""
+        if self._settings.mutants:
+            judgement = trial.judgement
+            fault = judgement.fault if judgement.verdict is Verdict.FAILED else ""
+            for name in (trial.mutator or "").split(JOINT):
+                self._scheduler.learn(trial.endpoint, name, trial.answer, fault)
 
     def _is_http2(self, readies: Readies, plain: Ready) -> bool:
         if not self._environment.carries(readies, HTTP2):

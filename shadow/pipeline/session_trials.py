@@ -100,7 +100,10 @@ class SessionTrials:
         told = []
         for mutator, script in self._scheduler.deal(shape, past[0].index, self._budget, made):
             found = await self._try(mutator, script, past)
-            if found and self._fewer_steps and self._fewer_steps.wants(script, found.at, found.trial):
+            trial = found.trial
+            fault = trial.judgement.fault if trial.judgement.verdict is Verdict.FAILED else ""
+            self._scheduler.learn(shape, mutator.name, trial.answer, fault)
+            if fault and self._fewer_steps and self._fewer_steps.wants(script, found.at, trial):
                 told.append(found)
         return told
 
@@ -131,8 +134,8 @@ class SessionTrials:
         if smaller is not None:
             self._report(*smaller, None)
 
-    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> Told | None:
-        """A script whose failure was confirmed and told; None for any other."""
+    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> Told:
+        """A script that was tried; told where it failed, and that was confirmed."""
         at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
         times = None
         endpoint = self._endpoints.name(script.steps[at].request)
@@ -143,9 +146,8 @@ class SessionTrials:
             judgement = msgspec.structs.replace(judgement, verdict=Verdict.UNDECIDED, why=why)
         trial = self._trial(mutator, script, past, at, judgement, answers)
         self._hear(Judged(trial))
-        if times is None:
-            return None
-        self._report(trial, times, None)
+        if times is not None:
+            self._report(trial, times, None)
         return Told(mutator, script, at, past, trial)
 
     async def _confirm(

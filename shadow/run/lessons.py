@@ -11,6 +11,7 @@ from shadow.model import Difference
 from shadow.pipeline.begun import Begun
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Link
+from shadow.pipeline.news import Told
 from shadow.pipeline.scheduler import Scheduler
 
 
@@ -49,6 +50,8 @@ class Tried(msgspec.Struct, frozen=True):
     """How often mutators were tried, by endpoint and name: all are tried before any is tried again."""
 
     counts: dict[tuple[str, str], int]
+    made: dict[tuple[str, str], int]
+    """How often of that they had something to edit."""
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -65,7 +68,7 @@ class Begins(msgspec.Struct, frozen=True):
     ids: frozenset[str]
 
 
-type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Noted | Begins
+type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Told | Noted | Begins
 
 
 class Lessons:
@@ -85,11 +88,13 @@ class Lessons:
         self._learned: list[Lesson] = []
         self._equal: Counter[tuple[str, Witness]] = Counter()
         self._tried: Counter[tuple[str, str]] = Counter()
+        self._made: Counter[tuple[str, str]] = Counter()
         self._is_drift_told = False
         judging.noise.on_observed = self._observed
         begun.on_begun = lambda ids: self._learned.append(Begins(ids))
         for scheduler in schedulers:
             scheduler.on_tried = self._try
+            scheduler.on_told = self._tell
         for name, each in self._links.items():
             each.correlation.on_shared = self._corresponds(name)
             if each.logins is not None:
@@ -104,8 +109,9 @@ class Lessons:
         learned, self._learned = self._learned, []
         self._equal.clear()
         if self._tried:
-            learned.append(Tried(dict(self._tried)))
+            learned.append(Tried(dict(self._tried), dict(self._made)))
             self._tried.clear()
+            self._made.clear()
         return [*learned, *equal]
 
     def teach(self, lessons: list[Lesson]) -> None:
@@ -124,13 +130,20 @@ class Lessons:
                 case Equal():
                     noise.take_over(lesson.endpoint, (), lesson.witness, count=lesson.count)
                 case Tried():
-                    for (endpoint, mutator), count in lesson.counts.items():
-                        for scheduler in self._schedulers:
-                            scheduler.take_over(endpoint, mutator, count)
+                    self._teach_tries(lesson)
+                case Told():
+                    for scheduler in self._schedulers:
+                        scheduler.take_over_told(lesson)
                 case Begins():
                     self._begun.take_over(lesson.ids)
                 case Drifted():
                     self._judging.is_drifted = self._is_drift_told = True
+
+    def _teach_tries(self, tried: Tried) -> None:
+        for (endpoint, mutator), count in tried.counts.items():
+            made = tried.made.get((endpoint, mutator), 0)
+            for scheduler in self._schedulers:
+                scheduler.take_over(endpoint, mutator, count, made)
 
     def forget(self) -> None:
         """Forget which values correspond: the things that they name are those of another pass."""
@@ -143,8 +156,13 @@ class Lessons:
         else:
             self._equal[endpoint, witness] += 1
 
-    def _try(self, endpoint: str, mutator: str) -> None:
+    def _try(self, endpoint: str, mutator: str, is_made: bool) -> None:
         self._tried[endpoint, mutator] += 1
+        if is_made:
+            self._made[endpoint, mutator] += 1
+
+    def _tell(self, told: Told) -> None:
+        self._learned.append(told)
 
     def _noted(self, target: str) -> Callable[[str, tuple[bytes, ...]], None]:
         return lambda name, values: self._learned.append(Noted(target, name, values))
