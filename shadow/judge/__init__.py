@@ -7,7 +7,7 @@ from shadow.judge.fewest import Search, fewest
 from shadow.judge.fingerprint import Cause, causes_of, signature
 from shadow.judge.following import further_answers
 from shadow.judge.likeness import Likeness, likeness
-from shadow.judge.minimise import Less, Shrinking, brought_in, shrink
+from shadow.judge.minimise import Less, Shrinking, new_body, new_text, shrink
 from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
 from shadow.judge.oracle import aftermath, judge
 from shadow.judge.places import template
@@ -32,7 +32,6 @@ __all__ = [
     "Witness",
     "Witnesses",
     "aftermath",
-    "brought_in",
     "causes_of",
     "classify",
     "curl",
@@ -46,6 +45,8 @@ __all__ = [
     "judge_original",
     "likeness",
     "message",
+    "new_body",
+    "new_text",
     "regressions",
     "severity_of",
     "shrink",

@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import msgspec
 
+from shadow.content import json
 from shadow.content.entity import content_encoding, with_raw_body
 from shadow.content.form import form_of, with_form
 from shadow.content.query import Pair, query_of, with_query
@@ -50,6 +51,10 @@ _MIN_TEXT_BYTES = 32
 """Shorter text is not worth the requests."""
 
 
+type Spans = tuple[tuple[int, int], ...]
+"""Parts of a text from one position to another, in order."""
+
+
 class Less(msgspec.Struct, frozen=True):
     """What is left out of a request, by names in lower case, decoded names, and places."""
 
@@ -59,8 +64,10 @@ class Less(msgspec.Struct, frozen=True):
     form: frozenset[bytes] = frozenset()
     members: frozenset[Path] = frozenset()
     """Of a JSON body; what is below one of them goes with it."""
-    spans: tuple[tuple[int, int], ...] = ()
-    """Of the text in the body that the edit brought in: of the edited request alone, and afterwards."""
+    body: Spans = ()
+    """Of the text that the edit brought into the body: of the edited request alone, and afterwards."""
+    target: Spans = ()
+    """Likewise of the request target."""
 
     def of(self, request: Request) -> Request:
         """`request` without these, save the spans; what it does not have is no matter."""
@@ -77,18 +84,16 @@ class Less(msgspec.Struct, frozen=True):
 
     def of_edited(self, edited: Request, plain: Request) -> Request | None:
         """`edited`, which was made of `plain`, without these; None where it has no such spans."""
-        made = self.of(edited)
-        if not self.spans:
+        made, before = self.of(edited), self.of(plain)
+        if self.target:
+            target = _cut(made.target, new_text(before.target, made.target), self.target)
+            if target is None:
+                return None
+            made = msgspec.structs.replace(made, target=target)
+        if not self.body:
             return made
-        start, end = brought_in(self.of(plain), made)
-        if self.spans[-1][1] > end - start:
-            return None
-        body, at = [made.body[:start]], start
-        for first, last in self.spans:
-            body.append(made.body[at : start + first])
-            at = start + last
-        body.append(made.body[at:])
-        return with_raw_body(made, b"".join(body))
+        body = _cut(made.body, new_body(before, made), self.body)
+        return None if body is None else with_raw_body(made, body)
 
 
 type Shrinking = Generator[Less, bool, Less]
@@ -122,14 +127,25 @@ def shrink(
             break
         if len(spare) <= _MAX_PIECES:
             less = yield from _fewer(less, "members", spare)
+    if is_free:
+        start, end = new_text(less.of(plain).target, less.of(edited).target)
+        less = yield from _shorter(less, "target", end - start)
     if is_free and content_encoding(edited.headers) is None:
-        less = yield from _shorter(less, plain, edited)
+        start, end = new_body(less.of(plain), less.of(edited))
+        less = yield from _shorter(less, "body", end - start)
     return less
 
 
-def brought_in(plain: Request, edited: Request) -> tuple[int, int]:
-    """Where in the edited body stands what the plain one does not have; from its first to its last byte."""
-    ours, theirs = plain.body, edited.body
+def new_body(plain: Request, edited: Request) -> tuple[int, int]:
+    """Where in the edited body stands what the plain one does not have: all of it where it is no JSON, of
+    which nothing else can be left out."""
+    if json.document(edited) is None and form_of(edited) is None:
+        return 0, len(edited.body)
+    return new_text(plain.body, edited.body)
+
+
+def new_text(ours: bytes, theirs: bytes) -> tuple[int, int]:
+    """Where in the second text stands what the first does not have; from its first to its last byte."""
     most = min(len(ours), len(theirs))
     start = _shared(ours, theirs, most)
     end = _shared(ours[::-1], theirs[::-1], most - start)
@@ -164,18 +180,17 @@ def _fewer[T](less: Less, part: str, spare: Sequence[T]) -> Generator[Less, bool
             return msgspec.structs.replace(less, **{part: out})
 
 
-def _shorter(less: Less, plain: Request, edited: Request) -> Generator[Less, bool, Less]:
-    """`less` with pieces of what the edit brought into the body left out, ever smaller ones."""
-    made = less.of(edited)
-    start, end = brought_in(less.of(plain), made)
-    spans: tuple[tuple[int, int], ...] = ((0, end - start),)
+def _shorter(less: Less, part: str, size: int) -> Generator[Less, bool, Less]:
+    """`less` with pieces of the text of `size` that the edit brought into a part left out, ever smaller
+    ones."""
+    spans: Spans = ((0, size),)
     while sum(last - first for first, last in spans) >= _MIN_TEXT_BYTES:
         pieces = [piece for span in spans for piece in _pieces(span, max(1, _SPANS // len(spans)))]
         search = fewest(pieces, at_least=1)
         kept = tuple(pieces)
         proposal = next(search, None)
         while proposal is not None:
-            tried = msgspec.structs.replace(less, spans=_gaps(proposal, end - start))
+            tried = msgspec.structs.replace(less, **{part: _gaps(proposal, size)})
             try:
                 proposal = search.send((yield tried))
             except StopIteration as stop:
@@ -184,7 +199,19 @@ def _shorter(less: Less, plain: Request, edited: Request) -> Generator[Less, boo
         if joined == spans:
             break
         spans = joined
-    return msgspec.structs.replace(less, spans=_gaps(spans, end - start))
+    return msgspec.structs.replace(less, **{part: _gaps(spans, size)})
+
+
+def _cut(text: bytes, where: tuple[int, int], spans: Spans) -> bytes | None:
+    """`text` without `spans`, which count from where its new part begins; None where that is shorter."""
+    start, end = where
+    if spans[-1][1] > end - start:
+        return None
+    kept, at = [text[:start]], start
+    for first, last in spans:
+        kept.append(text[at : start + first])
+        at = start + last
+    return b"".join((*kept, text[at:]))
 
 
 def _pieces(span: tuple[int, int], count: int) -> list[tuple[int, int]]:
@@ -194,7 +221,7 @@ def _pieces(span: tuple[int, int], count: int) -> list[tuple[int, int]]:
     return list(pairwise(edges))
 
 
-def _joined(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+def _joined(spans: Sequence[tuple[int, int]]) -> Spans:
     """Neighbours made one."""
     found: list[tuple[int, int]] = []
     for start, end in spans:
@@ -205,7 +232,7 @@ def _joined(spans: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     return tuple(found)
 
 
-def _gaps(kept: Sequence[tuple[int, int]], size: int) -> tuple[tuple[int, int], ...]:
+def _gaps(kept: Sequence[tuple[int, int]], size: int) -> Spans:
     """What lies between `kept`, from 0 to `size`."""
     edges = [0, *(edge for span in kept for edge in span), size]
     return tuple((edges[at], edges[at + 1]) for at in range(0, len(edges), 2) if edges[at] < edges[at + 1])

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mutators import Mutator, Stack, stack_of
-from shadow.judge import Likeness, Shrinking, brought_in, fewest, likeness, shrink
+from shadow.judge import Likeness, Shrinking, fewest, likeness, new_body, new_text, shrink
 from shadow.model import Expect, Minimised, Trial
 from shadow.pipeline.begun import Begun, ids_of
 from shadow.pipeline.case import Case, Mutant
@@ -198,14 +198,18 @@ class Minimising:
 
 
 def _is_one_text(made: Readies, plain: Readies) -> bool:
-    """Whether the edit brought the same text into the bodies for all targets, so that the same can be cut."""
+    """Whether the edit brought the same text into the requests for all targets, so that the same can be
+    cut."""
     if made.baseline is None or plain.baseline is None:
         return True
-    texts = []
-    for before, after in ((plain.candidate, made.candidate), (plain.baseline, made.baseline)):
-        start, end = brought_in(before.request, after.request)
-        texts.append(after.request.body[start:end])
-    return texts[0] == texts[1]
+    return _texts(plain.candidate, made.candidate) == _texts(plain.baseline, made.baseline)
+
+
+def _texts(plain: Ready, made: Ready) -> tuple[bytes, bytes]:
+    """What is new in the target, and in the body."""
+    before, after = plain.request, made.request
+    of_target, of_body = new_text(before.target, after.target), new_body(before, after)
+    return after.target[slice(*of_target)], after.body[slice(*of_body)]
 
 
 def _needed(case: Case) -> list[bytes]:

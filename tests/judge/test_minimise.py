@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mutators import CATALOG
 from shadow.content.entity import with_raw_body
-from shadow.judge.minimise import Less, brought_in, shrink
+from shadow.judge.minimise import Less, new_text, shrink
 from shadow.judge.reproduce import curl
 from shadow.model import Expect, Known, Request, field
 
@@ -163,14 +163,29 @@ def test_bytes_that_are_no_json_are_cut_down() -> None:
     assert len(found.body) < 40
 
 
+def test_a_long_target_is_cut_down_to_what_fails() -> None:
+    edit = edited(REQUEST, target=b"/v1/x?a=1&bad=" + b"y" * 9000 + b"!!" + b"z" * 500 + b"&c=3")
+    _, found, tries = minimised(REQUEST, edit, lambda _, smaller: b"!!" in smaller.target, is_free=True)
+    assert found.target.startswith(b"/v1/x?bad=")
+    assert len(found.target) < 60
+    assert tries < 120
+
+
+def test_of_a_body_that_is_json_no_more_anything_may_go() -> None:
+    edit = edited(REQUEST, body=BODY + b"\x00")
+    plain, found, _ = minimised(REQUEST, edit, lambda _, smaller: b"\x00" in smaller.body, is_free=True)
+    assert plain.body == BODY, "the control stays what it was"
+    assert len(found.body) < 40
+
+
 def test_what_another_target_does_not_have_is_no_smaller_form() -> None:
-    less = Less(spans=((0, 50),))
+    less = Less(body=((0, 50),))
     assert less.of_edited(with_body(REQUEST, b"abc"), with_body(REQUEST, b"")) is None
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60))
 def test_what_came_in_stands_between_what_both_share(one: bytes, other: bytes) -> None:
-    start, end = brought_in(with_body(REQUEST, one), with_body(REQUEST, other))
+    start, end = new_text(one, other)
     assert other[:start] == one[:start]
     rest = len(other) - end
     assert one[len(one) - rest :] == other[end:]
