@@ -48,14 +48,19 @@ class Dealing:
         if not self._settings.mutants or (case.is_write and not self._settings.may_write):
             return []
         index = case.exchange.index
+        is_salted = any(link.is_salted(case.exchange) for link in self._environment.links)
+        unused: list[Readies] = []
+        """Prepared for a mutator that had nothing to edit."""
 
         def made(mutator: Mutator) -> Mutant | None:
             salt = f"{index}:{mutator.name}"
             mutate = _mutation(mutator, case, self._settings.seed)
-            if mutate("candidate")(original.request) is None:  # cheap, and true of most
+            if is_salted and mutate("candidate")(original.request) is None:  # cheap, and true of most
                 return None
-            plain = self._environment.prepare(case.exchange, case.session, salt)
+            plain = unused.pop() if unused else self._environment.prepare(case.exchange, case.session, salt)
             readies = self._environment.mutate(plain, mutate, case.session, salt)
+            if readies is None and not is_salted:
+                unused.append(plain)
             if readies is None or self._environment.names_untold(readies):
                 return None
             if not self._is_allowed(readies.candidate):

@@ -150,6 +150,10 @@ class Link:
         """Whether the request bears a signature that nobody here can make."""
         return self._preparation.is_strange(exchange)
 
+    def is_salted(self, exchange: Exchange) -> bool:
+        """Whether each of the exchange's mutants is made of a request that differs from the others'."""
+        return self._preparation.is_salted(exchange.request)
+
     def conditional(self, ready: Ready, tag: bytes) -> Ready:
         """A prepared request that asks for the change of what bears `tag`, signed again."""
         headers = with_field(ready.request.headers, b"If-Match", tag)
