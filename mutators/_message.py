@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from shadow.model import Edit, Headers, Known, Request, Wire
+from shadow.model import Edit, Ending, Headers, Known, Request, Wire
 from shadow.wire.http1 import serialise_request
 
 MARKS = frozenset({b"shadow-run", b"shadow-trial"})
@@ -86,16 +86,25 @@ def joined(lines: Sequence[bytes], body: bytes, end: bytes = b"\r\n") -> bytes:
     return end.join(lines) + end + end + body
 
 
-def raw_edit(request: Request, text: bytes, what: str) -> Edit:
+def raw_edit(request: Request, text: bytes, what: str, ending: Ending = Ending.READ) -> Edit:
     """An edit whose bytes are `text`, in one segment, final as they are."""
-    return Edit(request, what, Wire((text,)), signs_again=False)
+    return Edit(request, what, Wire((text,), ending=ending), signs_again=False)
 
 
-def edit_lines(request: Request, change: Callable[[list[bytes]], None], what: str) -> Edit:
+def odd_edit(request: Request, text: bytes, what: str) -> Edit:
+    """An edit whose bytes are no request, or one whose end is read in several ways: all that is answered is
+    heard, and a server that waits for more learns that none comes.
+    """
+    return raw_edit(request, text, what, Ending.LISTEN)
+
+
+def edit_lines(
+    request: Request, change: Callable[[list[bytes]], None], what: str, ending: Ending = Ending.LISTEN
+) -> Edit:
     """An edit that changes the head's lines (without line ends) in place; the body's bytes stay."""
     lines, body = lines_of(request)
     change(lines)
-    return raw_edit(request, joined(lines, body), what)
+    return raw_edit(request, joined(lines, body), what, ending)
 
 
 def insert_line(request: Request, rng: Random, line: bytes, what: str) -> Edit:

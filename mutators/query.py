@@ -118,6 +118,18 @@ def empty_parameter(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def empty_query(request: Request, rng: Random) -> Edit | None:
+    """No query, an empty one, or one of separators alone: all parameters are absent then (WHATWG URL §5.1),
+    and any clean answer will do.
+    """
+    before, mark, query = request.target.partition(b"?")
+    target = before + rng.choice((b"", b"?", b"?&", b"?=", b"??", b"?&&=&"))
+    if not before or target == before + mark + query:
+        return None
+    return Edit(with_target(request, target), f"made the query {target[len(before) :]!r}")
+
+
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def bound_parameter(request: Request, rng: Random) -> Edit | None:
     """Zero, negative and huge numbers, where a page size or an offset may stand: refused or taken
     (CWE-190).

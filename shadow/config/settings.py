@@ -14,6 +14,7 @@ from shadow.config.tables import (
     NoiseSettings,
     Patterns,
     SafetySettings,
+    SchemaSettings,
     ScopeSettings,
     SessionSettings,
 )
@@ -131,6 +132,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How candidate and baseline are put back; left out where they are not."""
     probe: tuple[ProbeSettings, ...] = ()
     """Requests whose answers tell the state."""
+    schema: SchemaSettings = SchemaSettings()
+    """What documents say that the service takes."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -180,6 +180,12 @@ def find(document: Document, wanted: str) -> Node | None:
     return next((node for node in document.nodes if path(document, node) == wanted), None)
 
 
+@lru_cache(maxsize=4096)
+def member_step(key: str) -> str:
+    """What a member of this name adds to the place of its object: ``.price``, ``["odd key"]``."""
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key, ensure_ascii=False)}]"
+
+
 def text_of(raw: bytes) -> str:
     """The text of a raw JSON string with its quotes; lone surrogates kept, bytes not UTF-8 replaced."""
     try:
@@ -201,8 +207,7 @@ def quote(text: str) -> bytes:
 def _step(document: Document, holder: Node, node: Node) -> str:
     if holder.kind is Kind.ARRAY:
         return f"[{holder.children.index(node.index)}]"
-    key = text_of(document.raw_key(node))
-    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key, ensure_ascii=False)}]"
+    return member_step(text_of(document.raw_key(node)))
 
 
 def _read(text: bytes) -> Document | None:  # one loop: a call for each value would double it

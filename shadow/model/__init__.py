@@ -37,7 +37,23 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
+from shadow.model.hint import Documented, Hint
+from shadow.model.mutation import (
+    Edit,
+    Ending,
+    Expect,
+    Identity,
+    Known,
+    Level,
+    Match,
+    Question,
+    Script,
+    Shows,
+    Sign,
+    Step,
+    Twin,
+    Wire,
+)
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
@@ -69,6 +85,7 @@ __all__ = [
     "ConditionMet",
     "Correlated",
     "Difference",
+    "Documented",
     "Edit",
     "Ending",
     "Event",
@@ -80,6 +97,7 @@ __all__ = [
     "FramesSeen",
     "Headers",
     "HeldBack",
+    "Hint",
     "Identity",
     "Judged",
     "Judgement",
@@ -93,6 +111,7 @@ __all__ = [
     "NoReply",
     "Outcome",
     "Parcel",
+    "Question",
     "QueueSeen",
     "Replies",
     "Reply",
@@ -104,6 +123,8 @@ __all__ = [
     "SentLate",
     "Settled",
     "Severity",
+    "Shows",
+    "Sign",
     "Signs",
     "Silence",
     "Sink",
@@ -114,6 +135,7 @@ __all__ = [
     "TargetSeen",
     "Timing",
     "Trial",
+    "Twin",
     "Verdict",
     "Wire",
     "authority",

@@ -27,6 +27,9 @@ class Named(Protocol):
     @property
     def expect(self) -> Expect: ...
 
+    @property
+    def reason(self) -> str: ...
+
 
 def chosen[M: Named](
     catalog: Sequence[M], *, wanted: Sequence[str], unwanted: Sequence[str]

@@ -9,7 +9,9 @@ import msgspec
 from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
 from shadow.auth import signer_of
 from shadow.config import Settings, parse_live, parse_target, secret_values, secrets
+from shadow.config.schemas import load_schema
 from shadow.content.redaction import Redactor
+from shadow.content.secret_search import SecretSearch
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs, StateChanged
@@ -199,6 +201,7 @@ def check(settings: Settings) -> None:
     _ = settings.logins, secret_values(settings)
     _check_identities(settings)
     check_patterns(settings)
+    load_schema(settings.schema)
     Rules(settings.correlation)
     configured_reset(settings)
     _check_together(settings)
@@ -256,6 +259,12 @@ def configured_signer(
 
     url_scheme = targets[0].scheme if targets else "http"
     return signer_of(settings.signing, settings.tokens, secrets(settings), url_scheme=url_scheme, tell=tell)
+
+
+def secret_search(settings: Settings) -> SecretSearch:
+    """What finds secrets by the configured names and patterns, besides those that are known to be such."""
+    redaction = settings.redaction
+    return SecretSearch(redaction.names, redaction.patterns, redaction.keep)
 
 
 def configured_redactor(settings: Settings, key: bytes) -> Redactor:
@@ -340,8 +349,15 @@ def _schedulers(settings: Settings, budget: Budget) -> tuple[Scheduler[Mutator],
 def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
     links = parts.environment.links
     here = {each.target.name: each.logins.identities for each in links if each.logins}
-    knowledge = Knowledge(identities=settings.identities, signer=parts.signer, here=here)
     endpoints = Endpoints(names=parts.environment.candidate.correlation.names)
+    knowledge = Knowledge(
+        identities=settings.identities,
+        signer=parts.signer,
+        here=here,
+        naming=endpoints.name,
+        schema=load_schema(settings.schema),
+        secrets=secret_search(settings),
+    )
     scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
         parts.environment,
