@@ -80,16 +80,16 @@ class Knowledge:
         hints, documented = self._lore.of(self._endpoint(request), request)
         return Known(
             values,
-            tuple(self._others.get(target, ())),
-            identities,
-            owner_of(request, identities, self._signer),
-            self._signer,
-            kinds,
-            ranges,
-            self._belongings.made(target),
-            self._belongings.shown(target),
-            hints,
-            documented,
+            others=tuple(self._others.get(target, ())),
+            identities=identities,
+            owner=owner_of(request, identities, self._signer),
+            signer=self._signer,
+            kinds=kinds,
+            ranges=ranges,
+            made=self._belongings.made(target),
+            shown=self._belongings.shown(target),
+            hints=hints,
+            documented=documented,
         )
 
     def _of(self, target: str) -> tuple[Identity, ...]:
