@@ -80,10 +80,10 @@ class Knowledge:
         hints, documented = self._lore.of(self._endpoint(request), request)
         return Known(
             values,
-            others=tuple(self._others.get(target, ())),
-            identities=identities,
-            owner=owner_of(request, identities, self._signer),
-            signer=self._signer,
+            tuple(self._others.get(target, ())),
+            identities,
+            owner_of(request, identities, self._signer),
+            self._signer,
             kinds=kinds,
             ranges=ranges,
             made=self._belongings.made(target),

@@ -21,7 +21,9 @@ THROWS = st.lists(
 
 
 @given(st.integers(), st.integers(), st.text(), THROWS)
-def test_same_arguments_throw_the_same(seed: int, exchange: int, name: str, throws: list[Any]) -> None:
+def test_same_arguments_throw_the_same(
+    seed: int, exchange: int, name: str, throws: list[tuple[Any, ...]]
+) -> None:
     one, other = dice(seed, exchange, name), dice(seed, exchange, name)
     assert [getattr(one, how)(*what) for how, *what in throws] == [
         getattr(other, how)(*what) for how, *what in throws
