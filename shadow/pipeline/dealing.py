@@ -8,7 +8,6 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.link import Mutate, MutateFor, Ready
-from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.ways import HTTP2, is_call
 from shadow.wire.grpc import is_like_call
@@ -90,7 +89,7 @@ class Dealing:
 
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""
-        return self._settings.may_write or not may_write(ready.request, ready.wire)
+        return self._settings.may_write or not ready.may_write
 
 
 def _is_call(ready: Ready, plain: Ready) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import count
 
 import msgspec
@@ -58,7 +59,7 @@ type MutateFor = Callable[[str], Mutate]
 """Gives the mutator for the target of that name: the same dice, with what is known of that target."""
 
 
-class Ready(msgspec.Struct, frozen=True):
+class Ready(msgspec.Struct, frozen=True, dict=True):
     """A request prepared for one target."""
 
     request: Request
@@ -80,6 +81,11 @@ class Ready(msgspec.Struct, frozen=True):
     def pause_seconds(self) -> float:
         """How long sending it takes by itself."""
         return self.wire.pause_seconds * (len(self.wire.segments) - 1) if self.wire else 0.0
+
+    @cached_property
+    def may_write(self) -> bool:
+        """Whether it may change state, by what it says or by what is sent in its place."""
+        return may_write(self.request, self.wire)
 
     def is_same_act(self, other: "Ready") -> bool:
         """Whether both ask for the same thing, whoever asks and however it is framed."""
@@ -292,7 +298,7 @@ class Link:
         )
 
     def _may_write(self, ready: Ready) -> bool:
-        return may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE
+        return ready.may_write or ready.protocol in _MAY_WRITE
 
     def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
         """`outcome`, told to the breaker and to the sinks."""

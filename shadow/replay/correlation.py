@@ -23,6 +23,8 @@ _SPLIT = re.compile(r"([^A-Za-z0-9_-]+)")
 _KINDS_MAX = 7
 _BY_ITSELF = ("",)
 _NOTHING = Request(b"GET", b"")
+_ADDED_BYTES_MAX = 512
+"""An edit that adds more to a target made it up: a value that was seen live is not so long."""
 
 
 class CorrelationSettings(msgspec.Struct, frozen=True):
@@ -134,7 +136,8 @@ class Correlation:
             return self.translate(self._without_prefix(request), session)
         kept = frozenset(before.headers)
         new = tuple([line for line in request.headers if line not in kept])
-        is_target_new = request.target != before.target
+        added_bytes = len(request.target) - len(before.target)
+        is_target_new = request.target != before.target and added_bytes <= _ADDED_BYTES_MAX
         if not is_target_new and not new:
             return request
         part = Request(request.method, request.target, request.version, new)
