@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from random import Random
 from resource import RUSAGE_CHILDREN, getrusage
+from tempfile import TemporaryDirectory
 from time import process_time
 
 from hypothesis import HealthCheck, Phase, given, settings
@@ -200,6 +201,9 @@ def main() -> int:
         "bytes, blindly": per_second(lambda: bytewise(bodies, 5000), given_.rounds),
         "Hypothesis, JSON": per_second(lambda: generated(100), 1),
     }
+    with TemporaryDirectory() as folder:
+        if (rate := radamsa_per_second(bodies, Path(folder))) is not None:
+            rates["radamsa"] = rate
     for name, rate in rates.items():
         print(f"{name:32} {rate:9.0f} mutants/s  {ours / rate:8.2f}")
     return 0 if ours >= _GOAL_PER_SECOND else 1

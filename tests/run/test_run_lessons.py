@@ -7,6 +7,7 @@ import pytest
 from shadow.config import load
 from shadow.judge import Witness
 from shadow.model import Change, Difference, Exchange, Reply, Request, Response
+from shadow.pipeline.energy import Why
 from shadow.run.assembly import Assembly, assemble
 from shadow.run.lessons import Drifted, Equal, Lessons
 
@@ -127,3 +128,16 @@ async def test_what_was_tried_here_waits_its_turn_there(two: Two) -> None:
     pupil.teach(teacher.take())
     again = next(other.schedulers[0].deal("GET /x", 0, 1, lambda each: each.name))[1]
     assert again != first
+
+
+async def test_what_was_news_there_is_none_here_and_its_pay_counts(two: Two) -> None:
+    (one, teacher), (other, pupil) = two
+    teach, learn = one.schedulers[0], other.schedulers[0]
+    name = next(teach.deal("GET /x", 0, 1, lambda each: each.name))[1]
+    teach.learn("GET /x", name, Reply(Response(404)))
+    pupil.teach(teacher.take())
+    learn.learn("GET /x", name, Reply(Response(404)))
+    assert pupil.take() == [], "no news, and nothing is told twice"
+    everyone = {each.made: each.why for each in learn.plan("GET /x", 1, 999, lambda each: each.name)}
+    assert everyone.pop(name) is Why.PAID
+    assert set(everyone.values()) == {Why.FIRST}
