@@ -1,7 +1,7 @@
 """What a run would deal of recorded exchanges, and why, without a target."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -62,7 +62,10 @@ class Preview:
         signer: Signs | None,
         knowledge: Knowledge,
         endpoints: Endpoints,
+        of_talk: Callable[[Exchange], Iterator[Shown]] | None = None,
     ) -> None:
+        """`of_talk` gives the mutants of a conversation; without it there are none."""
+        self._of_talk = of_talk
         self.asked: Counter[str] = Counter()
         self.made: Counter[str] = Counter()
         self.skipped: Counter[str] = Counter()
@@ -84,8 +87,10 @@ class Preview:
             session = session_of(exchange, self._settings.session_by, self._signer)
             if why := self._scope.refusal(exchange, session):
                 self.skipped[str(why)] += 1
-            elif exchange.protocol in CONVERSATIONS:
+            elif exchange.protocol in CONVERSATIONS and self._of_talk is None:
                 self.skipped["a conversation"] += 1
+            elif exchange.protocol in CONVERSATIONS and self._of_talk is not None:
+                yield from self._of_talk(exchange)
             else:
                 yield from self._of_request(exchange)
                 self._knowledge.learn(exchange, {_RECORDED: exchange})
