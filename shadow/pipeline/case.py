@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 
 import msgspec
 
@@ -16,7 +17,7 @@ _SLOW_SECONDS = 0.2
 """What takes longer to send than this is kept out of the session's way."""
 
 
-class Case(msgspec.Struct, frozen=True):
+class Case(msgspec.Struct, frozen=True, dict=True):
     """One exchange under work."""
 
     exchange: Exchange
@@ -27,7 +28,7 @@ class Case(msgspec.Struct, frozen=True):
     past: tuple[Exchange, ...]
     """What the session had asked before."""
 
-    @property
+    @cached_property
     def is_write(self) -> bool:
         return may_write(self.exchange.request)
 

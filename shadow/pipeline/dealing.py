@@ -8,7 +8,6 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.link import Ready
-from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.stacking import Stacking, mutation
 from shadow.pipeline.ways import HTTP2, is_call
@@ -52,14 +51,19 @@ class Dealing:
         if not self._settings.mutants or (case.is_write and not self._settings.may_write):
             return []
         index = case.exchange.index
+        is_salted = any(link.is_salted(case.exchange) for link in self._environment.links)
+        unused: list[Readies] = []
+        """Prepared for a mutator that had nothing to edit."""
 
         def made(mutator: Mutator | Stack) -> Mutant | None:
             salt = f"{index}:{mutator.name}"
             mutate = mutation(mutator, case, self._settings.seed)
-            if mutate("candidate")(original.request) is None:  # cheap, and true of most
+            if is_salted and mutate("candidate")(original.request) is None:  # cheap, and true of most
                 return None
-            plain = self._environment.prepare(case.exchange, case.session, salt)
+            plain = unused.pop() if unused else self._environment.prepare(case.exchange, case.session, salt)
             readies = self._environment.mutate(plain, mutate, case.session, salt)
+            if readies is None and not is_salted:
+                unused.append(plain)
             if readies is None or self._environment.names_untold(readies):
                 return None
             if not self._is_allowed(readies.candidate):
@@ -102,7 +106,7 @@ class Dealing:
 
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""
-        return self._settings.may_write or not may_write(ready.request, ready.wire)
+        return self._settings.may_write or not ready.may_write
 
 
 def _is_call(ready: Ready, plain: Ready) -> bool:

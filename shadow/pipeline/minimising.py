@@ -14,7 +14,6 @@ from shadow.pipeline.begun import Begun, ids_of
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Readies
 from shadow.pipeline.link import Ready
-from shadow.pipeline.order import may_write
 from shadow.pipeline.resending import Again
 from shadow.pipeline.reshowing import MinimiseSettings, Purse, Reshowing, Shown, Suspect
 from shadow.pipeline.stacking import mutation
@@ -168,7 +167,7 @@ class Minimising:
         if not self._settings.sends or suspect.trial.judgement.fault in _UNFIT:
             return False
         ready = suspect.mutant.readies.candidate
-        is_write = suspect.case.is_write or may_write(ready.request, ready.wire)
+        is_write = suspect.case.is_write or ready.may_write
         return not is_write or self._may_write
 
     def _of_parts(self, suspect: Suspect, parts: Sequence[Mutator]) -> Suspect | None:

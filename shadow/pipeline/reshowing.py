@@ -136,11 +136,7 @@ class Reshowing:
         if anew is None and suspect.trial.judgement.expect is Expect.REJECT:
             return False  # nothing is left that would make it invalid
         smaller = made.candidate
-        return (
-            not may_write(smaller.request, smaller.wire)
-            or case.is_write
-            or may_write(ready.request, ready.wire)
-        )
+        return not smaller.may_write or case.is_write or ready.may_write
 
     def _is_held(self, suspect: Suspect, first: Answers, now: Answers) -> bool:
         """Whether the smaller control was answered as the whole one was: with the same status, and where the

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from operator import itemgetter
+from itertools import islice
+from math import gcd
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
@@ -70,6 +71,9 @@ class Scheduler[M: Named]:
         self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
         self._places = {each.name: at for at, each in enumerate(self._mutators)}
+        self._levels: dict[Level, list[int]] = {}
+        for at, each in enumerate(self._mutators):
+            self._levels.setdefault(each.level, []).append(at)
         self._energies: dict[str, Energy] = {}
         """By endpoint."""
         self._elsewhere: dict[str, list[tuple[int, int, int, float]]] = {}
@@ -183,21 +187,37 @@ class Scheduler[M: Named]:
             if len(self._energies) >= _MAX_PLACES:
                 del self._energies[next(iter(self._energies))]
             start = crc32(f"{self._seed}:{exchange}:{endpoint}".encode())
-            energy = self._energies[endpoint] = Energy(self._in_turns(start), start)
+            energy = self._energies[endpoint] = Energy(len(self._mutators), self._in_turns(start), start)
             for each in self._elsewhere.pop(endpoint, ()):
                 energy.add(*each)
         return energy
 
-    def _in_turns(self, start: int) -> list[int]:
+    def _in_turns(self, start: int) -> Iterator[int]:
         """All mutators in the order of their first tries: drawn, and levels take turns, so that a few of
-        permissions do not wait for a hundred of bodies."""
-        drawn = sorted((crc32(each.name.encode(), start), at) for at, each in enumerate(self._mutators))
-        levels = {level: crc32(level.encode(), start) for level in Level}
-        counts: dict[Level, int] = {}
-        ranked = []
-        for _, at in drawn:
-            level = self._mutators[at].level
-            count = counts[level] = counts.get(level, -1) + 1
-            ranked.append((count // _PER_TURN.get(level, 1), levels[level], at))
-        ranked.sort(key=itemgetter(0, 1))
-        return [each[2] for each in ranked]
+        permissions do not wait for a hundred of bodies. Only so far as it is asked for: most endpoints are
+        seen a few times."""
+        levels = sorted(self._levels, key=lambda level: crc32(level.encode(), start))
+        rows = [
+            _drawn(self._levels[level], crc32(b"order", crc32(level.encode(), start))) for level in levels
+        ]
+        left = [(row, _PER_TURN.get(level, 1)) for row, level in zip(rows, levels, strict=True)]
+        while left:
+            going = []
+            for row, count in left:
+                taken = list(islice(row, count))
+                yield from taken
+                if len(taken) == count:
+                    going.append((row, count))
+            left = going
+
+
+def _drawn(members: Sequence[int], number: int) -> Iterator[int]:
+    """`members` in one of many orders, by `number`: steps of one width round a circle."""
+    count = len(members)
+    step = 1 + number % count
+    while gcd(step, count) > 1:
+        step += 1
+    at = number // count % count
+    for _ in range(count):
+        yield members[at]
+        at = (at + step) % count

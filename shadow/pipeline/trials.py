@@ -36,7 +36,7 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.minimising import Minimising
-from shadow.pipeline.order import Turn, may_write
+from shadow.pipeline.order import Turn
 from shadow.pipeline.questions import Questions
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
@@ -302,8 +302,7 @@ class Trials:
             mutant = self._renewed(case, mutant, watch)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
         traces = await watch.end([(mutant, answer)], is_late=True) if watch is not None else {}
-        ready = mutant.readies.candidate
-        if may_write(ready.request, ready.wire):
+        if mutant.readies.candidate.may_write:
             self._judging.note_write(answer)
         trace = traces.get(mutant.mutator.name, ())
         await self._judge_mutant(case, mutant, control, answer, via, trace)

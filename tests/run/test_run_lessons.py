@@ -18,6 +18,7 @@ from shadow.model import (
     Trial,
     Verdict,
 )
+from shadow.pipeline.energy import Why
 from shadow.run.assembly import Assembly, assemble
 from shadow.run.lessons import Drifted, Equal, Lessons
 
@@ -148,3 +149,16 @@ async def test_a_cause_that_one_makes_smaller_is_left_alone_by_the_others(two: T
     pupil.teach(teacher.take())
     assert other.begun.has(trial)
     assert pupil.take() == [], "what was taught is not told on"
+
+
+async def test_what_was_news_there_is_none_here_and_its_pay_counts(two: Two) -> None:
+    (one, teacher), (other, pupil) = two
+    teach, learn = one.schedulers[0], other.schedulers[0]
+    name = next(teach.deal("GET /x", 0, 1, lambda each: each.name))[1]
+    teach.learn("GET /x", name, Reply(Response(404)))
+    pupil.teach(teacher.take())
+    learn.learn("GET /x", name, Reply(Response(404)))
+    assert pupil.take() == [], "no news, and nothing is told twice"
+    everyone = {each.made: each.why for each in learn.plan("GET /x", 1, 999, lambda each: each.name)}
+    assert everyone.pop(name) is Why.PAID
+    assert set(everyone.values()) == {Why.FIRST}
