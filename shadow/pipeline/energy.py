@@ -93,8 +93,11 @@ class Energy:
 
     def add(self, at: int, asked: int, made: int, amount: float) -> None:
         """Take in how often others asked a mutator, how often it had something to edit, and what was paid."""
-        for number in range(asked):
-            self.tried(at, is_made=number < made)
+        self._plays[at] += max(0, made - 1)
+        if made:
+            self.tried(at, is_made=True)
+        elif asked:
+            self.tried(at, is_made=False)
         self._pay[at] += amount
 
     def _untried(self) -> Iterator[int]:

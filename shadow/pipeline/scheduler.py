@@ -76,8 +76,9 @@ class Scheduler[M: Named]:
             self._levels.setdefault(each.level, []).append(at)
         self._energies: dict[str, Energy] = {}
         """By endpoint."""
-        self._elsewhere: dict[str, list[tuple[int, int, int, float]]] = {}
-        """What other processes did at endpoints where nothing was dealt here yet."""
+        self._elsewhere: dict[str, dict[int, tuple[int, int, float]]] = {}
+        """How often other processes asked mutators at endpoints where nothing was dealt here yet, how often
+        there was something to edit, and what was paid."""
         self._news = News()
         self.on_tried: Callable[[str, str, bool], None] | None = None
         """Told of endpoint and mutator of what is tried here, and whether there was something to edit, for
@@ -179,7 +180,9 @@ class Scheduler[M: Named]:
         if endpoint in self._energies:
             self._energies[endpoint].add(at, asked, made, amount)
         elif endpoint in self._elsewhere or len(self._elsewhere) < _MAX_PLACES:
-            self._elsewhere.setdefault(endpoint, []).append((at, asked, made, amount))
+            sums = self._elsewhere.setdefault(endpoint, {})
+            before = sums.get(at, (0, 0, 0.0))
+            sums[at] = (before[0] + asked, before[1] + made, before[2] + amount)
 
     def _energy_of(self, endpoint: str, exchange: int) -> Energy:
         energy = self._energies.get(endpoint)
@@ -188,8 +191,8 @@ class Scheduler[M: Named]:
                 del self._energies[next(iter(self._energies))]
             start = crc32(f"{self._seed}:{exchange}:{endpoint}".encode())
             energy = self._energies[endpoint] = Energy(len(self._mutators), self._in_turns(start), start)
-            for each in self._elsewhere.pop(endpoint, ()):
-                energy.add(*each)
+            for at, sums in self._elsewhere.pop(endpoint, {}).items():
+                energy.add(at, *sums)
         return energy
 
     def _in_turns(self, start: int) -> Iterator[int]:
