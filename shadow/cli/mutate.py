@@ -3,6 +3,7 @@
 import json
 from base64 import b64encode
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from shadow.cli._tell import tell
 if TYPE_CHECKING:
     from mutators import Mutator
     from shadow.config import Settings
-    from shadow.model import Edit, Exchange
+    from shadow.model import Edit, Exchange, Known
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -70,11 +71,12 @@ def _made(
     settings: "Settings", exchanges: "Iterable[Exchange]"
 ) -> "Iterator[tuple[Exchange, str, Mutator, Edit]]":
     """Each mutant with its exchange, endpoint and mutator, in the order of a run."""
-    from mutators import CATALOG, dice, load_plugins
+    from mutators import CATALOG, load_plugins
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
     from shadow.pipeline.session_key import session_of
+    from shadow.pipeline.ways import HTTP2, was_in_http2
     from shadow.run.assembly import check_patterns, configured_signer, scope_of
     from shadow.wire.http1_form import replayable
 
@@ -88,12 +90,31 @@ def _made(
         if scope.refusal(exchange, session_of(exchange, settings.session.by, signer)):
             continue
         request, index = exchange.request, exchange.index
+        wants_http2 = settings.transport == "auto" and was_in_http2(exchange)
+        is_http2 = wants_http2 or settings.transport == HTTP2
         known = knowledge.snapshot(request, "recorded")
 
-        def edited(mutator: "Mutator") -> "Edit | None":
-            return mutator(request, dice(settings.seed, index, mutator.name), known)  # noqa: B023  # used at once
+        edited = partial(_edited, exchange, known, settings.seed, is_http2)
 
         endpoint = endpoints.name(request)
         for mutator, edit in scheduler.deal(endpoint, index, settings.mutants, edited):
             yield exchange, endpoint, mutator, edit
         knowledge.learn(exchange, {"recorded": exchange})
+
+
+def _edited(
+    exchange: "Exchange",
+    known: "Known",
+    seed: int,
+    is_http2: bool,  # noqa: FBT001  # bound by position
+    mutator: "Mutator",
+) -> "Edit | None":
+    """What `mutator` makes of the exchange; None where what carries it could not say that."""
+    from mutators import dice
+    from shadow.pipeline.ways import HTTP2, is_call
+
+    if not mutator.fits(is_http2=is_http2, is_call=is_call(exchange)):
+        return None
+    edit = mutator(exchange.request, dice(seed, exchange.index, mutator.name), known)
+    is_other = edit is not None and edit.wire is not None and (edit.wire.protocol == HTTP2) != is_http2
+    return None if is_other else edit

@@ -129,6 +129,8 @@ class Known(msgspec.Struct, frozen=True):
     """Whose request this is, where that is recognised."""
     signer: Signs | None = None
     """Signs and recognises signed requests, where a scheme is configured or recognised."""
+    scheme: str = "http"
+    """Of the target's URL, which a request of HTTP/2 states."""
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -27,8 +27,12 @@ class Knowledge:
         identities: tuple[Identity, ...],
         signer: Signs | None,
         here: Mapping[str, Callable[[], tuple[Identity, ...]]] | None = None,
+        schemes: Mapping[str, str] | None = None,
     ) -> None:
-        """`here` tells, by the target's name, the identities with the credentials that they have there."""
+        """`here` tells, by the target's name, the identities with the credentials that they have there.
+        `schemes` are those of the targets' URLs, where they are not ``"http"``.
+        """
+        self._schemes = schemes or {}
         self._identities = identities
         self._here = here or {}
         self._signer = signer
@@ -62,7 +66,8 @@ class Knowledge:
         owner = owner_of(request, identities, self._signer)
         others = tuple(self._others.get(target, ()))
         self._is_shared = True
-        return Known(self._values, others, identities, owner, self._signer)
+        scheme = self._schemes.get(target, "http")
+        return Known(self._values, others, identities, owner, self._signer, scheme)
 
     def _remember(self, place: str, value: str) -> None:
         seen = self._values.get(place, ())

@@ -338,7 +338,8 @@ def _schedulers(settings: Settings) -> tuple[Scheduler[Mutator], Scheduler[Sessi
 def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
     links = parts.environment.links
     here = {each.target.name: each.logins.identities for each in links if each.logins}
-    knowledge = Knowledge(identities=settings.identities, signer=parts.signer, here=here)
+    schemes = {each.target.name: each.target.scheme for each in links}
+    knowledge = Knowledge(identities=settings.identities, signer=parts.signer, here=here, schemes=schemes)
     endpoints = Endpoints(names=parts.environment.candidate.correlation.names)
     scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
