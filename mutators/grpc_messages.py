@@ -60,10 +60,10 @@ def compressed_flag_without_coding(request: Request, rng: Random) -> Edit | None
     return with_call_body(request, body_of(tuple(made)), "set the compressed flag")
 
 
-@mutator(level=Level.FRAMING, expect=Expect.REJECT, over=GRPC)
+@mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=GRPC)
 def unknown_message_flag(request: Request, rng: Random) -> Edit | None:
-    """The flag before a message is 0 or 1 (gRPC over HTTP/2, Compressed-Flag): others are refused, as no
-    octet of a frame may be taken for another (RFC 9113 §4.1 leaves that to the frame's content).
+    """The flag before a message is 0 or 1 (gRPC over HTTP/2, Compressed-Flag): others are refused, or taken
+    for one of these.
     """
     call = call_of(request)
     if call is None or not call.messages:
@@ -106,7 +106,7 @@ def too_short_message_length(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=GRPC)
 def cut_grpc_message(request: Request, rng: Random) -> Edit | None:
-    """A call that ends within a prefix or a message is refused (gRPC over HTTP/2, Length-Prefixed-Message)."""
+    """A call that ends within a prefix or a message is refused (gRPC over HTTP/2, Message)."""
     call = call_of(request)
     if call is None or not call.messages:
         return None

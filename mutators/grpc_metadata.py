@@ -48,19 +48,6 @@ def bad_grpc_timeout(request: Request, rng: Random) -> Edit | None:
     return _with(request, b"grpc-timeout", rng.choice(_BAD_TIMEOUTS))
 
 
-@mutator(level=Level.NETWORK, expect=Expect.SURVIVE, over=GRPC)
-def no_time_left(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A call whose time is over when it comes is ended by DEADLINE_EXCEEDED or CANCELLED, or answered at
-    once (gRPC, Deadlines).
-    """
-    one = h2.said(request, known)
-    if one is None or not one.is_call:
-        return None
-    left = tuple(each for each in one.fields if each[0] != b"grpc-timeout")
-    fields = h2.put(left, rng, (b"grpc-timeout", rng.choice((b"0S", b"1n", b"0n"))))
-    return h2.edit(one, "left the call no time", h2.message(one, 1, fields))
-
-
 @mutator(level=Level.FRAMING, expect=Expect.REJECT, over=GRPC)
 def unknown_grpc_encoding(request: Request, rng: Random) -> Edit | None:
     """A compressed message in a coding that the server has not is refused by UNIMPLEMENTED (gRPC

@@ -106,7 +106,7 @@ def _edited(
     exchange: "Exchange",
     known: "Known",
     seed: int,
-    is_http2: bool,  # noqa: FBT001  # bound by position
+    is_http2: bool,
     mutator: "Mutator",
 ) -> "Edit | None":
     """What `mutator` makes of the exchange; None where what carries it could not say that."""
