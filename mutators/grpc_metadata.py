@@ -143,7 +143,7 @@ def other_grpc_type(request: Request, rng: Random) -> Edit | None:
     return _with(request, b"content-type", rng.choice([each for each in _TYPES if each != kind]))
 
 
-@mutator(level=Level.HEADER, expect=Expect.SURVIVE, over=GRPC)
+@mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=GRPC)
 def odd_grpc_type(request: Request, rng: Random) -> Edit | None:
     """A content type that only begins like gRPC's is served, or refused (gRPC over HTTP/2, Content-Type)."""
     if not is_grpc(request.headers):

@@ -4,7 +4,7 @@ from random import Random
 
 from mutators import _http2 as h2
 from mutators._contract import HTTP2, mutator
-from shadow.model import Edit, Ending, Expect, Headers, Known, Level, Request
+from shadow.model import Edit, Expect, Headers, Known, Level, Request
 from shadow.wire import http2_writing as w
 from shadow.wire.http2_shape import END_STREAM, HEADERS
 
@@ -125,19 +125,6 @@ def drip_window(request: Request, _rng: Random, known: Known) -> Edit | None:
     start = w.opening() + w.settings_frame([(w.INITIAL_WINDOW_SIZE, 1)]) + h2.message(one)
     drops = (w.window_update(1, 1),) * 10
     return h2.sliced(one, "let the answer drip", (start, *drops, w.window_update(1, 1 << 20)), 0.05)
-
-
-@mutator(level=Level.NETWORK, expect=Expect.SURVIVE, over=HTTP2)
-def half_close_http2(request: Request, _rng: Random, known: Known) -> Edit | None:
-    """After the request our side is closed: the answer still comes (RFC 9293 §3.6), or the server takes it
-    for a client that left.
-    """
-    one = h2.said(request, known)
-    if one is None:
-        return None
-    return h2.sliced(
-        one, "closed our side after the request", (w.opening() + h2.message(one),), 0.0, Ending.HALF_CLOSE
-    )
 
 
 def _flooded(request: Request, known: Known, flood: bytes, what: str) -> Edit | None:

@@ -34,9 +34,11 @@ def window_of_idle_stream(request: Request, rng: Random, known: Known) -> Edit |
 
 @mutator(level=Level.FRAMING, expect=Expect.REJECT, over=HTTP2)
 def even_stream(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A client's streams have odd numbers: an even one is an error of the connection (RFC 9113 §5.1.1)."""
+    """A client's streams have odd numbers: an even one is an error of the connection (RFC 9113 §5.1.1).
+    Libraries of gRPC ignore it.
+    """
     one = h2.said(request, known)
-    if one is None:
+    if one is None or one.is_call:
         return None
     stream = rng.choice((2, 4, 1_000, 0x7FFF_FFFE))
     return h2.edit(one, f"used the stream {stream}", h2.message(one, stream), stream=stream)

@@ -160,6 +160,8 @@ def test_libraries_that_refuse_by_different_codes_agree() -> None:
     [
         ("RST_STREAM PROTOCOL_ERROR", False),
         ("GOAWAY ENHANCE_YOUR_CALM", False),
+        ("closed without an answer after GOAWAY ENHANCE_YOUR_CALM on a kept connection", False),
+        ("GOAWAY PROTOCOL_ERROR, before the end of the call", False),
         ("RST_STREAM INTERNAL_ERROR", True),
         ("GOAWAY NO_ERROR", True),
         ("closed without an answer", True),
