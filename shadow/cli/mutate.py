@@ -104,7 +104,9 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
     of_sessions = chosen((*SESSION_CATALOG, *plugins[1]), **patterns)
     budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
     preview = Preview(
-        PreviewSettings(settings.seed, settings.mutants, settings.session.by, settings.stack),
+        PreviewSettings(
+            settings.seed, settings.mutants, settings.session.by, settings.stack, settings.transport
+        ),
         (
             Scheduler(single, seed=settings.seed, budget=budget),
             Scheduler(of_sessions, seed=settings.seed, budget=budget),

@@ -220,6 +220,8 @@ class Known(msgspec.Struct, frozen=True):
     documented: Documented | None = None
     """What the schema says of the request's endpoint; None without a schema, or where it knows no such
     path."""
+    scheme: str = "http"
+    """Of the target's URL, which a request of HTTP/2 states."""
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -367,6 +367,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         naming=endpoints.name,
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
+        schemes={each.target.name: each.target.scheme for each in links},
     )
     scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
