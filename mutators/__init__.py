@@ -16,8 +16,20 @@ from mutators import (
     field_syntax,
     form_body,
     graphql,
+    grpc_messages,
+    grpc_metadata,
+    grpc_methods,
     header,
     hinted,
+    http2_connection,
+    http2_floods,
+    http2_hpack,
+    http2_layout,
+    http2_malformed,
+    http2_segments,
+    http2_smuggling,
+    http2_spelling,
+    http2_streams,
     identity,
     injection,
     injection_code,
@@ -60,6 +72,7 @@ from mutators import (
 )
 from mutators._contract import Mutator, Session, SessionMutator, dice, mutator, session_mutator
 from mutators._guarding import guarded, guarded_session
+from mutators._stack import Stack, stack_of
 from shadow.errors import ConfigError
 
 PLUGIN_GROUP = "shadow.mutators"
@@ -78,6 +91,9 @@ _MODULES: tuple[ModuleType, ...] = (
     graphql,
     jsonrpc,
     protobuf_body,
+    grpc_messages,
+    grpc_metadata,
+    grpc_methods,
     body_format,
     content_coding,
     raw_bytes,
@@ -103,6 +119,15 @@ _MODULES: tuple[ModuleType, ...] = (
     chunking,
     chunk_syntax,
     network,
+    http2_layout,
+    http2_spelling,
+    http2_segments,
+    http2_connection,
+    http2_streams,
+    http2_hpack,
+    http2_malformed,
+    http2_smuggling,
+    http2_floods,
     signature,
     signature_scope,
     signature_kept,
@@ -190,6 +215,7 @@ __all__ = [
     "Mutator",
     "Session",
     "SessionMutator",
+    "Stack",
     "dice",
     "guarded",
     "guarded_session",
@@ -197,4 +223,5 @@ __all__ = [
     "members",
     "mutator",
     "session_mutator",
+    "stack_of",
 ]
