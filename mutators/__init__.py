@@ -70,7 +70,8 @@ from mutators import (
     xml_entities,
     xml_spelling,
 )
-from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
+from mutators._contract import Mutator, Session, SessionMutator, dice, mutator, session_mutator
+from mutators._guarding import guarded, guarded_session
 from mutators._stack import Stack, stack_of
 from shadow.errors import ConfigError
 
@@ -179,7 +180,7 @@ def load_plugins(
     for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
         try:
             offered = point.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # a stranger's module may raise anything
             raise ConfigError(
                 f"cannot import the mutator {point.value!r}: {error}; reinstall or remove it"
             ) from error
@@ -212,9 +213,12 @@ __all__ = [
     "PLUGIN_GROUP",
     "SESSION_CATALOG",
     "Mutator",
+    "Session",
     "SessionMutator",
     "Stack",
     "dice",
+    "guarded",
+    "guarded_session",
     "load_plugins",
     "members",
     "mutator",

@@ -125,7 +125,8 @@ HINTS = (
     Hint("header:x-when", form="date"),
     Hint("header:x-new"),
     Hint("cookie:a", "string", max_size=3),
-    Hint("path:1", "string", max_size=2, is_documented=True),
+    Hint("graphql:name"),
+    Hint("path:-1", "string", max_size=2, is_documented=True),
 )
 
 
@@ -136,6 +137,7 @@ def known_from(request: Request) -> Known:
             "body:$.name": ('"x"',),
             "body:a": ("7",),
             "query:limit": ("5",),
+            "query:q": ("up",),
             "header:accept": ("x/y",),
             "cookie:a": ("z",),
             "body:<b>": ("v",),
