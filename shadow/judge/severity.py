@@ -7,6 +7,7 @@ from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
     "F100": Severity.HIGH,
+    "F204": Severity.LOW,
     "F206": Severity.HIGH,
     "F209": Severity.HIGH,
     "auth-bypass": Severity.HIGH,
