@@ -299,7 +299,7 @@ class SessionTrials:
             Kind.RACE if mutator.level is Level.RACE else Kind.SEQUENCE,
             mutator.name,
             judgement,
-            edits=(script.what, *(step.what for step in script.steps if step.what)),
+            edits=_edits(script, at),
             expect=mutator.expect,
             level=mutator.level,
             sent=b"".join(serialise_request(step.request) for step in script.steps) if is_failed else b"",
@@ -314,6 +314,13 @@ def _has_succeeded(answers: Answers) -> bool:
     return classify(answers.candidate) is AnswerClass.SUCCESS and (
         answers.baseline is None or classify(answers.baseline) is AnswerClass.SUCCESS
     )
+
+
+def _edits(script: Script, at: int) -> tuple[str, ...]:
+    """What was done, for a person: all of it, or the one step that spoils a credential alone."""
+    if script.steps[at].edit is not None:
+        return script.what, script.steps[at].what
+    return script.what, *(step.what for step in script.steps if step.what)
 
 
 def _has_key(script: Script) -> bool:
