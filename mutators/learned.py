@@ -1,161 +1,191 @@
-"""Principals, parents and tenants that the traffic alone tells of, put in one another's place.
-
-Nothing says what they may do. So both versions must decide alike, and no more is expected.
-"""
+"""Values that traffic showed elsewhere: ids out of answers, numbers beyond those seen, values of one kind."""
 
 import re
 from random import Random
 
-import msgspec
-
+from mutators import _strings as strings
 from mutators._contract import mutator
-from mutators._resource import action_of, ids_of, is_id, resource_of, succeeded
-from mutators._signed import signed
-from mutators._unconditional import unconditional
-from shadow.auth.canonical import path_of
-from shadow.auth.credentials import CREDENTIAL_FIELDS, credential_names, only_credential
-from shadow.model import Edit, Expect, Known, Level, Request, field
+from mutators._hinted import raw_json
+from mutators._json import NUMBERS, STRINGS, document_of, nodes, rewritten
+from mutators._message import with_target
+from mutators._resource import is_id
+from shadow.content import json
+from shadow.content.entity import entity, media_type, replace_body
+from shadow.content.json import Kind
+from shadow.content.kinds import kind_of
+from shadow.content.naming import plain, subject
+from shadow.content.query import Pair, decode, encode, query_of, split_target, with_path, with_query
+from shadow.model import Edit, Expect, Known, Level, Request
 
-_UNIQUE = re.compile(rb"(?=.*\d)[0-9A-Za-z_-]{6,}")
-"""Ids that mean one thing wherever they stand: a line's number below its order does not."""
-_OF_TENANT = re.compile(
-    rb"(?:tenant|account|org|organi[sz]ation|customer|user|owner|project|workspace)[-_]?(?:id)?$"
+_TRIES = 8
+_ELEMENT = re.compile(
+    rb"(<(?:[A-Za-z_][\w.-]{0,30}:)?([A-Za-z_][\w.-]{0,63})[^<>]{0,200}>)([^<>&]{1,256})(?=</)"
 )
 
 
-@mutator(level=Level.PERMISSION, expect=Expect.AGREE)
-def as_principal_of_traffic(request: Request, rng: Random, known: Known) -> Edit | None:
-    """Whoever sent another recorded request may do this one too or may not, but both versions must decide
-    alike (OWASP API Security 2023, API1)."""
-    if known.owner is not None or signed(request, known) is not None:
-        return None  # what is configured is swapped by name, and a signature is nobody else's
-    names = credential_names(request)
-    if len(names) != 1:
-        return None
-    own = field(request.headers, names[0])
-    others = dict.fromkeys(
-        value
-        for other in known.others
-        if (value := field(other.request.headers, names[0])) and value != own and succeeded(other)
-    )
-    if not others:
-        return None
-    mutant = only_credential(request, names[0], rng.choice(list(others)), known.signer)
-    return Edit(unconditional(mutant), "sent as another principal of the traffic", signs_again=False)
-
-
-@mutator(level=Level.PERMISSION, expect=Expect.REJECT, is_stated=False)
-def under_other_parent(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A thing lies under the parent that it was made under: under another one's path it is not found
-    (CWE-639), or the check of the parent is none of the child."""
-    found = _parents(request, known)
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def answered_id_in_path(request: Request, rng: Random, known: Known) -> Edit | None:
+    """An id that an answer showed, where a path wants one of its kind (RESTler's dynamic objects): served, or
+    denied for whom it does not belong to.
+    """
+    _, path, _ = split_target(request.target)
+    words = path.split(b"/")
+    found = []
+    for at in range(1, len(words)):
+        made = known.made.get(plain(words[at - 1].decode("latin-1"))) if is_id(words[at]) else None
+        if made:
+            found.append((at, made))
     if not found:
         return None
-    at, parent = rng.choice(found)
-    path = path_of(request.target)
-    segments = path.split(b"/")
-    swapped = b"/".join((*segments[:at], parent, *segments[at + 1 :])) + request.target[len(path) :]
-    mutant = msgspec.structs.replace(request, target=swapped)
-    return Edit(
-        mutant, f"put the parent {parent.decode('latin-1')!r} over {segments[at].decode('latin-1')!r}"
-    )
-
-
-@mutator(level=Level.PERMISSION, expect=Expect.AGREE)
-def id_of_traffic_in_path(request: Request, rng: Random, known: Known) -> Edit | None:
-    """An id that another client used for the same kind of thing opens it or does not, for both versions alike
-    (OWASP API Security 2023, API1)."""
-    own = ids_of(request)
-    if known.owner is not None or not own:
+    at, made = rng.choice(found)
+    new = encode(rng.choice(made).encode("utf-8", "surrogatepass"))
+    if new == words[at]:
         return None
-    action = action_of(request)[1]
-    theirs = dict.fromkeys(
-        path_of(other.request.target)
-        for other in known.others
-        if succeeded(other)
-        and action_of(other.request)[1] == action
-        and ids_of(other.request)[-1] != own[-1]
-        and _credential(other.request) != _credential(request)
-    )
-    if not theirs:
+    target = with_path(request.target, b"/".join([*words[:at], new, *words[at + 1 :]]))
+    return Edit(with_target(request, target), "put an id that an answer showed into the path")
+
+
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def answered_id_in_query(request: Request, rng: Random, known: Known) -> Edit | None:
+    """An id that an answer showed, in a parameter that wants one of its kind (RESTler's dynamic objects): any
+    clean answer.
+    """
+    pairs = query_of(request.target)
+    found = []
+    for at, pair in enumerate(pairs):
+        word = subject(f"query:{pair.key.decode('utf-8', 'replace')}", "")
+        if word and (made := known.made.get(word)):
+            found.append((at, made))
+    return _in_query(request, pairs, found, rng, "put an id that an answer showed into")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def answered_id_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
+    """An id that an answer showed, in a member that wants one of its kind (RESTler's dynamic objects): any
+    clean
+    answer.
+    """
+    document = document_of(request) if known.made else None
+    found = nodes(document, STRINGS | NUMBERS) if document else []
+    if document is None or not found:
         return None
-    target = rng.choice(list(theirs)) + request.target[len(path_of(request.target)) :]
-    mutant = msgspec.structs.replace(request, target=target)
-    return Edit(unconditional(mutant), "put the ids of another client's request into the path")
-
-
-@mutator(level=Level.PERMISSION, expect=Expect.AGREE)
-def id_of_traffic_in_query(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A parameter that names a tenant or an owner filters, or is refused for another's value; both versions
-    must do the same (CWE-639)."""
-    path, mark, query = request.target.partition(b"?")
-    pairs = [pair.partition(b"=") for pair in query.split(b"&")] if mark else []
-    usable = [
-        (at, other)
-        for at, (name, _, value) in enumerate(pairs)
-        if _OF_TENANT.search(name.lower())
-        for other in known.values.get(f"query:{name.decode('latin-1')}", ())
-        if other.encode("latin-1", "replace") != value and other.isalnum()
-    ]
-    if not usable:
-        return None
-    at, other = rng.choice(usable)
-    said = [b"".join(pair) for pair in pairs]
-    said[at] = pairs[at][0] + b"=" + other.encode("latin-1", "replace")
-    mutant = msgspec.structs.replace(request, target=path + b"?" + b"&".join(said))
-    name = pairs[at][0].decode("latin-1")
-    return Edit(unconditional(mutant), f"put another's value into the parameter {name!r}")
-
-
-@mutator(level=Level.PERMISSION, expect=Expect.AGREE)
-def id_of_traffic_in_field(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A field that names a tenant is checked against the credential or is not read; both versions must do the
-    same (CWE-639)."""
-    usable = [
-        (at, value)
-        for at, (name, own) in enumerate(request.headers)
-        if _OF_TENANT.search(name.lower()) and name.lower() not in CREDENTIAL_FIELDS
-        for value in dict.fromkeys(field(other.request.headers, name.lower()) for other in known.others)
-        if value and value != own
-    ]
-    if not usable or signed(request, known) is not None:
-        return None
-    at, value = rng.choice(usable)
-    name = request.headers[at][0]
-    headers = (*request.headers[:at], (name, value), *request.headers[at + 1 :])
-    mutant = msgspec.structs.replace(request, headers=headers)
-    return Edit(unconditional(mutant), f"put another's value into the field {name.decode('latin-1')!r}")
-
-
-def _parents(request: Request, known: Known) -> list[tuple[int, bytes]]:
-    """Which segments of the path are ids above another, with ids of the same kind that the same client has
-    reached, and under which the child was never seen."""
-    segments = path_of(request.target).split(b"/")
-    places = [at for at, segment in enumerate(segments) if is_id(segment)]
-    if len(places) < 2 or resource_of(request) is None or not _UNIQUE.fullmatch(segments[places[-1]]):
-        return []
-    at, child = places[-2], segments[places[-1]]
-    own = _credential(request)
-    found: dict[bytes, None] = {}
-    for other in known.others:
-        theirs = path_of(other.request.target).split(b"/")
-        if len(theirs) <= at or theirs[:at] != segments[:at] or not is_id(theirs[at]) or not succeeded(other):
+    for node in rng.sample(found, min(len(found), _TRIES)):
+        word = subject(json.place(document, node), "")
+        made = known.made.get(word) if word else None
+        if not made:
             continue
-        if child in theirs and theirs[at] != segments[at]:
-            return []  # it has been seen under several
-        is_other = theirs[at] != segments[at]
-        if is_other and _credential(other.request) == own and not _is_gone(theirs, at, known):
-            found[theirs[at]] = None
-    return [(at, parent) for parent in found]
+        value = rng.choice(made)
+        is_number = node.kind is Kind.NUMBER and kind_of(value) == "integer"
+        text = json.replace(document, node, raw_json(value.encode() if is_number else value))
+        return rewritten(request, document, text, "put an id that an answer showed into", node)
+    return None
 
 
-def _is_gone(parent: list[bytes], at: int, known: Known) -> bool:
-    """Whether the recorded traffic deletes the parent."""
-    path = b"/".join(parent[: at + 1])
-    return any(
-        other.request.method == b"DELETE" and path_of(other.request.target) == path for other in known.others
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def beyond_seen_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
+    """Beyond the least and the greatest number that traffic showed there begins what nobody tried
+    (CWE-1284)."""
+    document = document_of(request) if known.ranges else None
+    found = nodes(document, NUMBERS) if document else []
+    if document is None or not found:
+        return None
+    for node in rng.sample(found, min(len(found), _TRIES)):
+        reach = known.ranges.get("body:" + json.place(document, node))
+        if reach is not None:
+            text = json.replace(document, node, raw_json(_beyond(reach, rng)))
+            return rewritten(request, document, text, "put a number beyond those seen into", node)
+    return None
+
+
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def beyond_seen_in_query(request: Request, rng: Random, known: Known) -> Edit | None:
+    """As in bodies: a parameter beyond the least and the greatest number that traffic showed for it
+    (CWE-1284)."""
+    pairs = query_of(request.target)
+    found: list[tuple[int, tuple[str, ...]]] = [
+        (at, (str(_beyond(reach, rng)),))
+        for at, pair in enumerate(pairs)
+        if (reach := known.ranges.get(f"query:{pair.key.decode('utf-8', 'replace')}")) is not None
+    ]
+    return _in_query(request, pairs, found, rng, "put a number beyond those seen into")
+
+
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def foreign_in_query(request: Request, rng: Random, known: Known) -> Edit | None:
+    """A value of the same kind from another place: well formed, and means something else; any clean
+    answer."""
+    pairs = query_of(request.target)
+    found = []
+    for at, pair in enumerate(pairs):
+        alike = known.kinds.get(kind_of(decode(pair.value or b"").decode("utf-8", "replace")), ())
+        own = f"query:{pair.key.decode('utf-8', 'replace')}"
+        if others := tuple(value for place, value in alike if place != own):
+            found.append((at, others))
+    return _in_query(request, pairs, found, rng, "put a value of another place into")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def seen_neighbour_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
+    """Beside the words that traffic showed at a place, as beside those of an enumeration, lies none:
+    denied, or
+    matched leniently, never a crash (CATS enum fuzzers).
+    """
+    document = document_of(request) if known.values else None
+    found = nodes(document, STRINGS) if document else []
+    if document is None or not found:
+        return None
+    for node in rng.sample(found, min(len(found), _TRIES)):
+        seen = known.values.get("body:" + json.place(document, node), ())
+        words = [each for each in seen if kind_of(each) == "word"]
+        if words:
+            near = strings.neighbour(rng.choice(words), rng)
+            text = json.replace(document, node, json.quote(near))
+            return rewritten(request, document, text, "put the neighbour of a seen word into", node)
+    return None
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def recorded_in_xml(request: Request, rng: Random, known: Known) -> Edit | None:
+    """A value that traffic showed in an element of the same name is one that the service knows; any clean
+    answer."""
+    if b"xml" not in media_type(request.headers) and request.body[:1] != b"<":
+        return None
+    body = entity(request) or b""
+    found = []
+    for element in _ELEMENT.finditer(body[: 64 * 1024]):
+        seen = known.values.get(f"body:<{element[2].decode('utf-8', 'replace')}>")
+        if seen:
+            found.append((element, seen))
+    if not found:
+        return None
+    element, seen = rng.choice(found)
+    value = rng.choice(seen).replace("&", "&amp;").replace("<", "&lt;").encode("utf-8", "replace")
+    if value == element[3]:
+        return None
+    text = body[: element.start(3)] + value + body[element.end(3) :]
+    return Edit(
+        replace_body(request, text), f"put a recorded value into <{element[2].decode('utf-8', 'replace')}>"
     )
 
 
-def _credential(request: Request) -> tuple[bytes | None, ...]:
-    return tuple(field(request.headers, name) for name in credential_names(request))
+def _in_query(
+    request: Request, pairs: list[Pair], found: list[tuple[int, tuple[str, ...]]], rng: Random, what: str
+) -> Edit | None:
+    """An edit with one of the values at one of the positions `found`."""
+    if not found:
+        return None
+    at, values = rng.choice(found)
+    value = encode(rng.choice(values).encode("utf-8", "surrogatepass"))
+    target = with_query(request.target, [*pairs[:at], Pair(pairs[at].name, value), *pairs[at + 1 :]])
+    return (
+        None
+        if target == request.target
+        else Edit(with_target(request, target), f"{what} {pairs[at].name.decode('latin-1')!r}")
+    )
+
+
+def _beyond(reach: tuple[float, float], rng: Random) -> float:
+    least, most = reach
+    width = most - least
+    value = rng.choice((least - 1, most + 1, most * 2, most + width + 1, least - width - 1, most * 10, -most))
+    return value if isinstance(value, int) or abs(value) < 1e300 else 0

@@ -156,7 +156,7 @@ def sessions_interleaved(session: Session, rng: Random, known: Known) -> Script 
     """Two clients at work at the same time, each step of one between those of the other, get what each would
     have got alone, or a clean refusal (WFC F100)."""
     others = [one for one in known.sessions if any(writes(each.request) for each in one)]
-    own = successful_writes(session)[-_RUN_STEPS:]
+    own = successful_writes(session)[:_RUN_STEPS]  # from the beginning, so that each has what it needs
     if not others or not own:
         return None
     other = rng.choice(others)
