@@ -68,14 +68,17 @@ def id_of_traffic_in_path(request: Request, rng: Random, known: Known) -> Edit |
     own = ids_of(request)
     if known.owner is not None or not own:
         return None
-    action = action_of(request)[1]
+    action, credential = action_of(request), _credential(request)
+    first = path_of(request.target).split(b"/", 2)[1:2]
     theirs = dict.fromkeys(
         path_of(other.request.target)
         for other in known.others
-        if succeeded(other)
-        and action_of(other.request)[1] == action
+        if other.request.method == request.method
+        and path_of(other.request.target).split(b"/", 2)[1:2] == first  # cheap, and tells most apart
+        and _credential(other.request) != credential
+        and succeeded(other)
+        and action_of(other.request) == action
         and ids_of(other.request)[-1] != own[-1]
-        and _credential(other.request) != _credential(request)
     )
     if not theirs:
         return None

@@ -41,7 +41,11 @@ class _Run(msgspec.Struct, frozen=True):
 class SerialOrders:
     """One for a run."""
 
-    def __init__(self, scripts: Scripts, endpoints: Endpoints) -> None:
+    def __init__(
+        self, scripts: Scripts, endpoints: Endpoints, *, settling_seconds: float = _SETTLING_SECONDS
+    ) -> None:
+        """`settling_seconds` is waited before the end state is looked at."""
+        self._settling_seconds = settling_seconds
         self._scripts = scripts
         self._endpoints = endpoints
 
@@ -88,7 +92,7 @@ class SerialOrders:
         """The answers to the script with no judged steps but these, and what each target did."""
         before = script.steps[: script.judged[0]]
         at = len(before)
-        asked = Step(look.request, judged[0].origin, after_seconds=_SETTLING_SECONDS)
+        asked = Step(look.request, judged[0].origin, after_seconds=self._settling_seconds)
         steps = (*before, *judged, asked)
         made = msgspec.structs.replace(script, steps=steps, judged=tuple(range(at, at + len(judged))))
         own: dict[int, Own] = {len(steps) - 1: look.ready}
