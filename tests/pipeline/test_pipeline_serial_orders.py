@@ -1,7 +1,7 @@
 """The end state of a burst held against those of its orders, one by one."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import count
 
 import pytest
@@ -9,7 +9,7 @@ import pytest
 from shadow.model import Outcome, Parcel, Request, Script, Step
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.serial_orders import SerialOrders
-from tests.pipeline.conftest import Bench, exchange, reply
+from tests.pipeline.conftest import Bench, Side, exchange, reply
 
 LIVE = "0f0e0d0c-0b0a-4908-8706-050403020100"
 PAST = (
@@ -27,7 +27,11 @@ class Things:
         self.defect = defect
         self.counts: dict[str, int] = {}
         self.names = (f"11111111-0000-4000-8000-{n:012x}" for n in count(1))
-        self.is_together: Callable[[], bool] = lambda: False
+        self.side: Side | None = None
+
+    def is_together(self) -> bool:
+        assert self.side is not None
+        return sum(each.under_way for each in self.side.transports.values()) > 1
 
     def answer(self, asked: Request) -> Outcome:
         path = asked.target.decode().split("/")
@@ -66,8 +70,7 @@ async def told(script: Script, candidate: Things, baseline: Things | None = None
     bench = Bench(candidate.answer, baseline.answer if baseline else None)
     for side, things in ((bench.candidate, candidate), (bench.baseline, baseline)):
         if side is not None and things is not None:
-            transports = side.transports.values()
-            things.is_together = lambda all_=transports: sum(each.under_way for each in all_) > 1
+            things.side = side
     orders = SerialOrders(bench.scripts, Endpoints(), settling_seconds=0.0)
     look = orders.look(script, PAST)
     assert look is not None
