@@ -27,6 +27,8 @@ def as_anonymous(request: Request, _rng: Random, known: Known) -> Edit | None:
         return None
     names, query = [name for name, _ in owner.headers], [name for name, _ in owner.query]
     bare = stripped(request, known.signer, names, parameters=query)
+    if bare == request:
+        return None
     return Edit(unconditional(bare), f"dropped every credential of {owner.name!r}", signs_again=False)
 
 
