@@ -26,7 +26,7 @@ from shadow.model import Expect, Known, Level, Script
 _RUN_STEPS = 8
 """How much of a long life of one resource is looked at."""
 _PAUSED_STEPS = 4
-_PAUSE_SECONDS_MAX = 0.8
+_PAUSE_SECONDS_MAX = 0.5
 """As long as a run can be held up for; beyond the tolerances of caches and debouncing."""
 
 

@@ -17,14 +17,17 @@ from shadow.model import AnswerClass, Exchange, Outcome, Parcel, Reply, Script, 
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers
 from shadow.pipeline.looking import Look, look_at
+from shadow.pipeline.order import may_write
 from shadow.pipeline.scripts import Own, Scripts
 
 _SETTLING_SECONDS = 0.2
 """Until what goes on behind an answer is over, as far as can be waited for."""
 _MAX_TOLD_APART = 3
 """Different requests in a burst: more have too many orders."""
+_MAX_ORDERED = 4
 _RUNS = 2
 _MAX_PLACES = 2_000
+_THROTTLED = 429
 
 type _State = dict[str, tuple[str, ...]]
 """The values at each place of an answer, sorted, indices left out; empty where it tells nothing."""
@@ -36,6 +39,8 @@ class _Run(msgspec.Struct, frozen=True):
     are_taken: tuple[bool, ...]
     """Of each judged step, whether it succeeded."""
     state: _State
+    is_clear: bool = True
+    """False where a rate limit answered any of it."""
 
 
 class SerialOrders:
@@ -66,14 +71,15 @@ class SerialOrders:
         of one, where nothing can be said, and where the baseline does the same."""
         burst = [script.steps[at] for at in script.judged]
         answers, ours, theirs = await self._sent(script, past, look, burst, parcel)
-        taken = [step for step, is_taken in zip(burst, ours.are_taken, strict=True) if is_taken]
-        if not taken or not ours.state or len(taken) < len(burst) == 1:
+        pairs = zip(burst, ours.are_taken, strict=True)
+        taken = [step for step, is_taken in pairs if is_taken and may_write(step.request)]
+        if not taken or not ours.state:
             return answers, ""
         serial = [await self._in_order(script, past, look, order) for order in _orders(taken)]
-        why = _apart(ours, [[one for one, _ in runs] for runs in serial])
+        why = _apart(ours, len(taken), [[one for one, _ in runs] for runs in serial])
         if why and theirs is not None and theirs.are_taken == ours.are_taken:
             of_baseline = [[one for _, one in runs if one is not None] for runs in serial]
-            why = "" if _apart(theirs, of_baseline) else why
+            why = "" if _apart(theirs, len(taken), of_baseline) else why
         return answers, why
 
     async def _in_order(
@@ -105,23 +111,27 @@ class SerialOrders:
 def _told(outcomes: Sequence[Outcome]) -> _Run:
     """What one target did: its answers to the judged steps, and last that to the look."""
     taken = tuple(classify(each) is AnswerClass.SUCCESS for each in outcomes[:-1])
-    return _Run(taken, _state(outcomes[-1]))
+    is_clear = not any(isinstance(each, Reply) and each.response.status == _THROTTLED for each in outcomes)
+    return _Run(taken, _state(outcomes[-1]), is_clear)
 
 
 def _orders(taken: Sequence[Step]) -> list[tuple[Step, ...]]:
-    """Every order of the steps that is another one, copies being alike."""
+    """Every order of the steps that is another one, copies being alike; none where they are too many."""
     if len({_act(step) for step in taken}) == 1:
         return [tuple(taken)]
-    found = {tuple(_act(step) for step in order): order for order in permutations(taken[:4])}
+    orders = permutations(taken) if len(taken) <= _MAX_ORDERED else ()
+    found = {tuple(_act(step) for step in order): order for order in orders}
     return list(found.values())
 
 
-def _apart(burst: _Run, serial: Sequence[Sequence[_Run]]) -> str:
-    """How the end of a burst differs from that of every order; empty where it does not."""
+def _apart(burst: _Run, count: int, serial: Sequence[Sequence[_Run]]) -> str:
+    """How the end of a burst, of which `count` changes were taken, differs from that of every order; empty
+    where it does not, and where a rate limit answered in place of the service."""
+    if not all(one.is_clear for runs in (*serial, (burst,)) for one in runs):
+        return ""
     possible = [runs for runs in serial if len(runs) == _RUNS and all(all(one.are_taken) for one in runs)]
     if not possible:
         is_never = all(not all(one.are_taken) for runs in serial for one in runs)
-        count = sum(burst.are_taken)
         is_told = is_never and bool(serial) and count > 1
         return f"all {count} were taken, which one by one they are in no order" if is_told else ""
     places: set[str] = set()

@@ -17,6 +17,7 @@ PAST = (
     exchange(f"POST /x/{LIVE}/add", 1),
     exchange(f"POST /x/{LIVE}/double", 2),
     exchange(f"POST /x/{LIVE}/take", 3),
+    exchange(f"GET /x/{LIVE}", 4),
 )
 
 
@@ -55,7 +56,9 @@ class Things:
             case "double" if not is_lost:
                 self.counts[name] = before * 2 + 1
             case "take":
-                if before < 0 and not (self.defect == "both" and self.is_together()):
+                if before < 0 and self.defect == "throttled" and not self.is_together():
+                    return reply(429)
+                if before < 0 and not (self.defect in ("both", "throttled") and self.is_together()):
                     return reply(409)
                 self.counts[name] = -1
         return reply(200)
@@ -78,7 +81,9 @@ async def told(script: Script, candidate: Things, baseline: Things | None = None
     return why
 
 
-@pytest.mark.parametrize("origins", [(1, 1, 1), (1, 2), (2, 1, 2), (3, 3)], ids=str)
+@pytest.mark.parametrize(
+    "origins", [(1, 1, 1), (1, 2), (2, 1, 2), (3, 3), (4, 4, 4, 4, 1), (4, 4), (1,) * 8], ids=str
+)
 @pytest.mark.parametrize("defect", ["", "noise"])
 async def test_end_that_some_order_has_is_no_fault(origins: Sequence[int], defect: str) -> None:
     assert await told(burst(*origins), Things(defect)) == ""
@@ -93,6 +98,10 @@ async def test_lost_change_shows_in_the_end_state(origins: Sequence[int]) -> Non
 async def test_what_no_order_allows_shows_though_each_was_answered_well() -> None:
     why = await told(burst(3, 3), Things("both"))
     assert why == "all 2 were taken, which one by one they are in no order"
+
+
+async def test_what_only_a_rate_limit_refuses_one_by_one_tells_nothing() -> None:
+    assert await told(burst(3, 3), Things("throttled")) == ""
 
 
 @pytest.mark.parametrize(("baseline", "is_told"), [("lost", False), ("", True)])
