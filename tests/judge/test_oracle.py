@@ -363,3 +363,24 @@ def test_a_leak_that_the_live_release_has_too_weighs_less() -> None:
     shared = judge(evidence(answer=leaking, **both(leaking)))
     assert (alone.fault, alone.severity) == ("F209", Severity.HIGH)
     assert (shared.fault, shared.severity) == ("F209", Severity.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("there", "not_there", "baseline", "fault"),
+    [
+        (403, 404, {}, "F204"),
+        (401, 410, {}, "F204"),
+        (404, 404, {}, ""),
+        (403, 403, {}, ""),
+        (200, 404, {}, ""),
+        (403, 404, both(reply(404), reply(403)), ""),
+        (403, 404, both(reply(404), reply(404)), "F204"),
+    ],
+    ids=["told", "told otherwise", "both 404", "both 403", "allowed", "told live", "not told live"],
+)
+def test_what_is_there_must_not_look_another_way_to_who_may_not_see_it(
+    there: int, not_there: int, baseline: dict[str, Any], fault: str
+) -> None:
+    found = judge(evidence(Expect.SAME, Level.PERMISSION, reply(not_there), reply(there), **baseline))
+    assert (found.verdict, found.fault) == (Verdict.FAILED if fault else Verdict.PASSED, fault)
+    assert not fault or found.severity is Severity.LOW
