@@ -15,6 +15,7 @@ from shadow.model import (
     Expect,
     Judgement,
     Kind,
+    Level,
     NoReply,
     Outcome,
     Reply,
@@ -321,3 +322,20 @@ def test_bodies_in_findings_are_bounded_and_cut_between_characters() -> None:
     shown = message(Reply(Response(200, body=b"x" + "ü".encode() * 5000)))
     assert shown is not None
     assert shown["body"] == "x" + "ü" * 2047
+
+
+def test_malformed_bytes_read_differently_are_one_cause_for_each_mutator_wherever_they_show() -> None:
+    def seen(mutator: str, endpoint: str, refusal: bytes) -> str:
+        trial = mutant(
+            "mutation-regression",
+            mutator,
+            endpoint,
+            boom(refusal, 400),
+            baseline=boom(b"{}", 200),
+            level=Level.FRAMING,
+        )
+        return causes_of(trial)[0].id
+
+    first = seen("bad_name", "GET /a", b"invalid field 'X Y'")
+    assert first == seen("bad_name", "POST /b", b"invalid field 'X/Y'")
+    assert first != seen("no_host", "GET /a", b"invalid field 'X Y'")

@@ -363,3 +363,28 @@ def test_a_leak_that_the_live_release_has_too_weighs_less() -> None:
     shared = judge(evidence(answer=leaking, **both(leaking)))
     assert (alone.fault, alone.severity) == ("F209", Severity.HIGH)
     assert (shared.fault, shared.severity) == ("F209", Severity.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("answers", "further", "verdict", "fault"),
+    [
+        ((OK, OK), (0, 0), Verdict.PASSED, ""),
+        ((OK, OK), (1, 0), Verdict.FAILED, "framing"),
+        ((OK, OK), (0, 1), Verdict.FAILED, "framing"),
+        ((OK, OK), (1, 1), Verdict.PASSED, ""),
+        ((NO, NO), (1, 0), Verdict.FAILED, "framing"),
+        ((OK, OK), None, Verdict.PASSED, ""),
+        ((CLOSED, NO), (0, 0), Verdict.PASSED, ""),
+        ((CLOSED, OK), (0, 0), Verdict.FAILED, "mutation-regression"),
+        ((OK, CLOSED), (0, 0), Verdict.FAILED, "mutation-regression"),
+        ((CLOSED, OK), None, Verdict.UNDECIDED, ""),
+    ],
+)
+def test_both_releases_must_find_as_many_requests_in_the_same_bytes(
+    answers: tuple[Outcome, Outcome], further: tuple[int, int] | None, verdict: Verdict, fault: str
+) -> None:
+    ours, theirs = answers
+    judgement = judge(
+        evidence(Expect.AGREE, Level.FRAMING, answer=ours, further_answers=further, **both(theirs))
+    )
+    assert (judgement.verdict, judgement.fault) == (verdict, fault)
