@@ -13,6 +13,7 @@ from shadow.wire.http1 import is_chunked, serialise_request
 _LINE_END = re.compile(rb"\r\n")
 _TOKEN_START = re.compile(rb"(?<=[0-9A-Za-z])(?![0-9A-Za-z])|(?<![0-9A-Za-z])(?=[0-9A-Za-z])")
 _CONTINUATION = re.compile(rb"[\x80-\xbf]")
+_SINGLES = tuple(bytes((value,)) for value in range(256))
 _MAX_SEGMENTS = 2_048
 """A segment each for a usual request; the rest of a larger one leaves whole, so that it takes no minutes."""
 
@@ -21,7 +22,7 @@ _MAX_SEGMENTS = 2_048
 def byte_per_segment(request: Request, _rng: Random) -> Edit | None:
     """TCP is a byte stream (RFC 9293 §3.4): one byte to a segment is the same message."""
     text = serialise_request(request)
-    singles = tuple(text[at : at + 1] for at in range(min(len(text), _MAX_SEGMENTS)))
+    singles = map(_SINGLES.__getitem__, text[:_MAX_SEGMENTS])
     return _sliced(request, (*singles, text[_MAX_SEGMENTS:]), "sent one byte per segment")
 
 

@@ -1,6 +1,7 @@
 """The query: spelled otherwise, dropped, doubled, with odd and recorded values."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 
 from mutators import _strings as strings
@@ -184,8 +185,12 @@ def lengthen_parameter(request: Request, rng: Random) -> Edit | None:
 def many_parameters(request: Request, rng: Random) -> Edit | None:
     """Hundreds of parameters may be refused, at a cost that does not grow out of hand (CWE-407)."""
     count = rng.choice((101, 1_001))
-    extra = [Pair(b"shadow%d" % n, b"1") for n in range(count)]
-    return _edit(request, [*query_of(request.target), *extra], f"added {count} parameters")
+    return _edit(request, [*query_of(request.target), *_parameters(count)], f"added {count} parameters")
+
+
+@lru_cache(maxsize=2)
+def _parameters(count: int) -> tuple[Pair, ...]:
+    return tuple(Pair(b"shadow%d" % n, b"1") for n in range(count))
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)

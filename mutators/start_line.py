@@ -105,9 +105,11 @@ def shortened_line(request: Request, rng: Random) -> Edit | None:
     return _with_start(request, line, f"shortened the request line to {line[:40]!r}")
 
 
-@mutator(level=Level.FRAMING, expect=Expect.SAME)
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
 def empty_line_first(request: Request, _rng: Random) -> Edit | None:
-    """A server should ignore at least one empty line (CRLF) before the request line (RFC 9112 §2.2)."""
+    """A server should ignore an empty line before the request line (RFC 9112 §2.2), and some refuse it:
+    releases must agree.
+    """
     lines, body = lines_of(request)
     return raw_edit(request, b"\r\n" + joined(lines, body), "put an empty line before the request")
 

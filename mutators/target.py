@@ -6,6 +6,7 @@ from random import Random
 from mutators import _strings as strings
 from mutators._contract import mutator
 from mutators._message import is_signed, with_target
+from shadow.content.kinds import kind_of
 from shadow.content.query import encode, split_target, with_path
 from shadow.model import Edit, Expect, Known, Level, Request
 
@@ -239,19 +240,19 @@ def recorded_in_path(request: Request, rng: Random, known: Known) -> Edit | None
     answer.
     """
     found = _ids(request)
-    places = sorted(
-        place for place in known.values if place.rpartition(".")[2].lower().endswith(("id", "name"))
-    )
-    if not found or not places:
+    alike = known.kinds.get("integer", ()), known.kinds.get("uuid", ()), known.kinds.get("id", ())
+    if not found or not any(alike):
         return None
     start, end = rng.choice(found)
-    place = rng.choice(places)
-    seen = known.values[place]
-    if not seen:
-        return None
-    value = encode(rng.choice(seen).strip('"').encode("utf-8", "surrogatepass"))
     _, path, _ = split_target(request.target)
-    return _edit(request, path[:start] + value + path[end:], f"put a value of {place} into the path")
+    kind = kind_of(path[start:end].decode("latin-1"))
+    seen = known.kinds.get(kind) or rng.choice([each for each in alike if each])
+    places = [each for each in seen if each[0].lower().endswith(("id", "name", "{id}", "id>"))]
+    if not places:
+        return None
+    place, value = rng.choice(places)
+    word = encode(value.encode("utf-8", "surrogatepass"))
+    return _edit(request, path[:start] + word + path[end:], f"put a value of {place} into the path")
 
 
 def _edit(request: Request, path: bytes, what: str) -> Edit | None:

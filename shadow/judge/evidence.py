@@ -4,7 +4,7 @@ import msgspec
 
 from shadow.judge.classes import is_cut
 from shadow.judge.severity import severity_of
-from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Response, Verdict
+from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Response, Sign, Verdict
 from shadow.wire.grpc_status import RESOURCE_EXHAUSTED, call_status
 
 _THROTTLED = frozenset({429})
@@ -38,6 +38,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """How many answers of (candidate, baseline) followed the mutant's; None where nobody listened on."""
     same_answer_is_one: bool = False
     """For ONCE: copies carry one idempotency key, so equal answers tell of one effect."""
+    sign: Sign | None = None
+    """What shows, in the answer alone, that the edit was obeyed as code."""
 
     @property
     def is_throttled(self) -> bool:

@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from shadow.judge.breakage import WIRE_LEVELS, broke, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
+from shadow.judge.obeyed import obeyed
 from shadow.judge.places import template
 from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Severity, Verdict
 
@@ -24,12 +25,13 @@ STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.R
 
 
 def judge(evidence: Evidence) -> Judgement:
-    """The verdict: the mutator's own expectation first, then leaks, then agreement with the baseline."""
+    """The verdict: whether the edit was obeyed as code, then the mutator's own expectation, then leaks, then
+    agreement with the baseline."""
     if evidence.is_cut:
         return undecided("a network condition of ours cut one of the answers short")
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:
         return undecided("the mutant was not sent or found no server")
-    own = POLICY[evidence.expect](evidence)
+    own = obeyed(evidence) or POLICY[evidence.expect](evidence)
     for rule in (_traced, leaked, slowed, _disagrees):
         if own.verdict is Verdict.FAILED:
             break

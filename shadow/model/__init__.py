@@ -11,6 +11,7 @@ from shadow.model.event import (
     Fate,
     Found,
     FramesSeen,
+    HeldBack,
     Judged,
     Parcel,
     QueueSeen,
@@ -36,7 +37,23 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
+from shadow.model.hint import Documented, Hint
+from shadow.model.mutation import (
+    Edit,
+    Ending,
+    Expect,
+    Identity,
+    Known,
+    Level,
+    Match,
+    Question,
+    Script,
+    Shows,
+    Sign,
+    Step,
+    Twin,
+    Wire,
+)
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
@@ -68,6 +85,7 @@ __all__ = [
     "ConditionMet",
     "Correlated",
     "Difference",
+    "Documented",
     "Edit",
     "Ending",
     "Event",
@@ -78,6 +96,8 @@ __all__ = [
     "Found",
     "FramesSeen",
     "Headers",
+    "HeldBack",
+    "Hint",
     "Identity",
     "Judged",
     "Judgement",
@@ -91,6 +111,7 @@ __all__ = [
     "NoReply",
     "Outcome",
     "Parcel",
+    "Question",
     "QueueSeen",
     "Replies",
     "Reply",
@@ -102,6 +123,8 @@ __all__ = [
     "SentLate",
     "Settled",
     "Severity",
+    "Shows",
+    "Sign",
     "Signs",
     "Silence",
     "Sink",
@@ -112,6 +135,7 @@ __all__ = [
     "TargetSeen",
     "Timing",
     "Trial",
+    "Twin",
     "Verdict",
     "Wire",
     "authority",
