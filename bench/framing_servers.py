@@ -41,7 +41,7 @@ SERVERS: dict[str, Server] = {
     "tornado": Server(
         ("tornado==6.3.3",), ("tornado",), (("GHSA-753j-mpmx-qq6g", "not_chunked_at_last", r"."),)
     ),
-    "aiohttp": Server(*_AIOHTTP, (("CVE-2023-30589 (llhttp)", "field_behind_line_byte", r"\\r"),)),
+    "aiohttp": Server(*_AIOHTTP, (("CVE-2023-37276", "wrapped_coding", r"0dvalue"),)),
     "aiohttp-python": Server(
         *_AIOHTTP,
         (
@@ -63,10 +63,7 @@ SERVERS: dict[str, Server] = {
     "uvicorn-httptools": Server(
         ("uvicorn==0.20.0", "httptools==0.5.0"),
         ("uvicorn", "httptools"),
-        (
-            ("CVE-2023-30589 (llhttp)", "field_behind_line_byte", r"\\r"),
-            ("CVE-2024-27982 (llhttp)", "space_before_first_field", r"."),
-        ),
+        (("CVE-2024-27982 (llhttp)", "space_before_first_field", r"."),),
     ),
     "twisted": Server(
         ("twisted==21.7.0", _SETUPTOOLS),
@@ -74,7 +71,7 @@ SERVERS: dict[str, Server] = {
         (
             ("CVE-2022-24801", "bad_content_length", r"\+|-"),
             ("CVE-2022-24801", "bad_chunk_size", r"0x|\+|-"),
-            ("CVE-2022-24801", "space_before_colon", r"."),
+            ("CVE-2022-24801", "odd_chunk_extension", r"LF"),
         ),
     ),
     "cheroot": Server(("cheroot==8.3.0", _SETUPTOOLS), ("cheroot",)),
