@@ -118,8 +118,8 @@ def read_other_resource(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.HEADER, expect=Expect.REJECT, is_stated=False)
 def unknown_mcp_version(request: Request, _rng: Random) -> Edit | None:
-    """A version in MCP-Protocol-Version that the server does not support must be answered 400 (MCP
-    2025-06-18, Transports); servers of earlier revisions do not know the field.
+    """A version in MCP-Protocol-Version that the server does not support must be answered 400
+    (MCP 2025-06-18, Transports); servers of earlier revisions do not know the field.
     """
     if field(request.headers, b"mcp-protocol-version") is None:
         return None
