@@ -1,6 +1,7 @@
 """Members of JSON objects: added, doubled, renamed, and such as the client must not set."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from random import Random
 
 from mutators._contract import mutator
@@ -58,7 +59,12 @@ def add_many_json_members(request: Request, rng: Random) -> Edit | None:
     flooding).
     """
     count = rng.choice(_MANY)
-    return _with_member(request, rng, b",".join(b'"shadow%d":%d' % (n, n) for n in range(count)))
+    return _with_member(request, rng, _members(count))
+
+
+@lru_cache(maxsize=len(_MANY))
+def _members(count: int) -> bytes:
+    return b",".join(b'"shadow%d":%d' % (n, n) for n in range(count))
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

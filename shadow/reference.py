@@ -17,8 +17,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
+from mutators._packet import PacketMutator
+from mutators._packet_catalog import PACKET_CATALOG
 from shadow.config import Settings
 from shadow.model import Level
+
+type Entry = Mutator | SessionMutator | PacketMutator
+"""A mutator of any contract."""
 
 WIDTH = 120
 """Of a line of Markdown; a table's row cannot be broken."""
@@ -36,6 +41,7 @@ _LEVELS: Mapping[Level, str] = MappingProxyType(
         Level.FRAMING: "where a message ends",
         Level.BYTES: "the raw bytes of a message",
         Level.NETWORK: "how bytes arrive",
+        Level.PACKET: "packets, which `shadow packets` alone sends",
     }
 )
 _SCALARS: Mapping[object, str] = MappingProxyType(
@@ -51,7 +57,7 @@ def settings() -> str:
 
 def mutators() -> str:
     """Every mutator of the catalogue with what it expects and why, grouped by level, as Markdown."""
-    every: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *SESSION_CATALOG)
+    every: tuple[Entry, ...] = (*CATALOG, *SESSION_CATALOG, *PACKET_CATALOG)
     parts = [f"There are {len(every)} mutators."]
     for level, what in _LEVELS.items():
         members = [each for each in every if each.level is level]
@@ -134,8 +140,10 @@ def _line(text: str) -> str:
     return " ".join(text.replace("``", "`").split())
 
 
-def _mutator(one: Mutator | SessionMutator) -> str:
-    weaker = "" if one.is_stated else ", unless the live release accepts it too"
+def _mutator(one: Entry) -> str:
+    weaker = (
+        "" if isinstance(one, PacketMutator) or one.is_stated else ", unless the live release accepts it too"
+    )
     text = f"- `{one.name}` ({one.expect.value}{weaker}): {_line(one.reason)}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 

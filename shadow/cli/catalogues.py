@@ -13,17 +13,16 @@ from rich.table import Table
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def mutators(pattern: str, *, as_json: bool) -> None:
     """List the mutators whose name, level:NAME or expect:NAME matches PATTERN."""
-    from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
-    from shadow.pipeline.scheduler import chosen
+    from mutators import CATALOG, SESSION_CATALOG
+    from mutators._packet_catalog import PACKET_CATALOG
+    from shadow.pipeline.scheduler import Named, chosen
 
-    both: list[Mutator | SessionMutator] = [
-        *chosen(CATALOG, wanted=[pattern], unwanted=[]),
-        *chosen(SESSION_CATALOG, wanted=[pattern], unwanted=[]),
-    ]
-    if not both:
+    every: tuple[Named, ...] = (*CATALOG, *SESSION_CATALOG, *PACKET_CATALOG)
+    found = chosen(every, wanted=[pattern], unwanted=[])
+    if not found:
         raise click.UsageError(f"no mutator matches {pattern!r}; see shadow mutators")
     _show(
-        [{"name": m.name, "level": str(m.level), "expect": str(m.expect), "reason": m.reason} for m in both],
+        [{"name": m.name, "level": str(m.level), "expect": str(m.expect), "reason": m.reason} for m in found],
         as_json=as_json,
     )
 

@@ -34,6 +34,8 @@ class Evidence(msgspec.Struct, frozen=True):
     baseline_burst: tuple[Outcome, ...] | None = None
     is_stated: bool = True
     """Whether a standard or the settings demand it; else what the live release allows is allowed."""
+    further_answers: tuple[int, int] | None = None
+    """How many answers of (candidate, baseline) followed the mutant's; None where nobody listened on."""
     same_answer_is_one: bool = False
     """For ONCE: copies carry one idempotency key, so equal answers tell of one effect."""
     sign: Sign | None = None

@@ -148,8 +148,10 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
     if theirs in BAD or AnswerClass.DOWN in (ours, theirs):
         return None
     if ours is not theirs:
-        if evidence.level in WIRE_LEVELS and (
-            is_silent(evidence.answer) != is_silent(evidence.baseline_answer)
+        if (
+            evidence.level in WIRE_LEVELS
+            and evidence.further_answers is None
+            and (is_silent(evidence.answer) != is_silent(evidence.baseline_answer))
         ):
             return undecided("one answered, one closed: the moment of arrival may decide that")
         why = (
@@ -157,6 +159,13 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
             f" {theirs.value} ({status_text(evidence.baseline_answer)})"
         )
         return failed("mutation-regression", why, Expect.AGREE)
+    if evidence.further_answers is not None and len(set(evidence.further_answers)) > 1:
+        mine, other = evidence.further_answers
+        why = (
+            f"{mine} more answers follow the candidate's, {other} the live release's: they disagree on where"
+            " the request ends"
+        )
+        return failed("framing", why, Expect.AGREE)
     if ours is AnswerClass.SUCCESS and evidence.across:
         places = ", ".join(sorted({template(each.where) for each in evidence.across})[:3])
         why = f"both accept it, but the candidate's answer differs at {places}"

@@ -11,6 +11,7 @@ from shadow.model.event import (
     Fate,
     Found,
     FramesSeen,
+    HeldBack,
     Judged,
     Parcel,
     QueueSeen,
@@ -36,6 +37,7 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
+from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import (
     Edit,
     Ending,
@@ -83,6 +85,7 @@ __all__ = [
     "ConditionMet",
     "Correlated",
     "Difference",
+    "Documented",
     "Edit",
     "Ending",
     "Event",
@@ -93,6 +96,8 @@ __all__ = [
     "Found",
     "FramesSeen",
     "Headers",
+    "HeldBack",
+    "Hint",
     "Identity",
     "Judged",
     "Judgement",

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from shadow.model.exchange import Exchange, Headers, Request
+from shadow.model.hint import Documented, Hint
 from shadow.model.signing import Signs
 
 
@@ -23,6 +24,7 @@ class Level(StrEnum):
     SEQUENCE = "sequence"
     RACE = "race"
     NETWORK = "network"
+    PACKET = "packet"
 
 
 class Expect(StrEnum):
@@ -44,6 +46,9 @@ class Ending(StrEnum):
     """What is done with the connection once the last segment is written."""
 
     READ = "read"
+    LISTEN = "listen"
+    """Read the answer and whatever follows it, until the peer closes. FIN once nothing has come for a while:
+    a peer that waits for more of a malformed request learns that none will."""
     HALF_CLOSE = "half_close"
     """FIN at once, then read the answer."""
     RESET = "reset"
@@ -134,6 +139,8 @@ class Edit(msgspec.Struct, frozen=True):
     """Whether a signed request is signed anew after the edit. False where the signature is the point."""
     sign: Sign | None = None
     asks: Question | None = None
+    is_stated: bool = True
+    """False where nothing but the looks of the traffic says what the mutator's expectation rests on."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -180,7 +187,8 @@ class Known(msgspec.Struct, frozen=True):
     """What is known besides the request: a snapshot of what was learned from traffic or configured."""
 
     values: Mapping[str, tuple[str, ...]] = {}
-    """Seen values by place: ``"body:$.name"``, ``"query:limit"``, ``"header:x"``; oldest first, bounded."""
+    """Seen values by place: ``"body:$.name"``, ``"body:name"`` of a form, ``"body:<name>"`` of XML,
+    ``"query:limit"``, ``"header:x"``, ``"cookie:x"``, ``"path:/v1/x/{id}"``; oldest first, bounded."""
     others: tuple[Exchange, ...] = ()
     """Some recorded exchanges of the same and of other sessions; bounded."""
     identities: tuple[Identity, ...] = ()
@@ -188,6 +196,23 @@ class Known(msgspec.Struct, frozen=True):
     """Whose request this is, where that is recognised."""
     signer: Signs | None = None
     """Signs and recognises signed requests, where a scheme is configured or recognised."""
+    sessions: tuple[tuple[Exchange, ...], ...] = ()
+    """Some other sessions as they were recorded, oldest first, for mutators of sessions; bounded."""
+    kinds: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    """(place, value) of seen values by their kind: "integer", "decimal", "uuid", "date", "email", "url",
+    "token", "id", "word", "text"; oldest first, bounded."""
+    ranges: Mapping[str, tuple[float, float]] = {}
+    """The least and the greatest number seen, by place."""
+    made: Mapping[str, tuple[str, ...]] = {}
+    """Ids that the target's own answers showed, by what they are of: ``"instance"`` of ``$.instance_id``, and
+    of ``$[].id`` at ``/v1/instances``; lower case, without separators; oldest first, bounded."""
+    shown: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    """As `made`, of successful answers to one identity alone, by the identity's name."""
+    hints: tuple[Hint, ...] = ()
+    """What refusals and the schema tell of the values that the request's endpoint takes; bounded."""
+    documented: Documented | None = None
+    """What the schema says of the request's endpoint; None without a schema, or where it knows no such
+    path."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -202,6 +227,8 @@ class Step(msgspec.Struct, frozen=True):
     signs_again: bool = True
     same_as: int | None = None
     """Position of an earlier step that is sent again byte for byte, as it left: same signature and nonce."""
+    after_seconds: float = 0.0
+    """Waited before it leaves; in a burst, how long after the first it is completed."""
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -215,3 +242,7 @@ class Script(msgspec.Struct, frozen=True):
     """Positions whose answers must be successes; otherwise the script teaches nothing."""
     is_burst: bool = False
     """True where the judged steps are sent at the same moment (a race)."""
+    refused: tuple[int, ...] = ()
+    """Positions whose answers must be refusals; otherwise the script teaches nothing."""
+    others: tuple[Exchange, ...] = ()
+    """Recorded exchanges of other sessions: origins count on into them after the session's own."""

@@ -65,6 +65,8 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    is_stated: bool = True
+    """As its `Edit` has it."""
     protocol: str = "http"
     messages: tuple[Message, ...] = ()
     """A conversation as recorded."""
@@ -179,9 +181,11 @@ class Link:
         if edit is None:
             return None
         if edit.wire is not None or not edit.signs_again:
-            return Ready(edit.request, edit.wire, edit.what, sign=edit.sign, asks=edit.asks)
+            return Ready(
+                edit.request, edit.wire, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks
+            )
         made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
-        return Ready(made, None, edit.what, sign=edit.sign, asks=edit.asks)
+        return Ready(made, None, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks)
 
     @property
     def carriers(self) -> Iterable[str]:

@@ -92,6 +92,8 @@ async def answer(port: int, wire: Wire, method: bytes) -> tuple[int, bytes]:
         if wire.ending is Ending.HALF_CLOSE:
             writer.write_eof()
         message = ResponseReader(method)
+        if wire.ending is Ending.LISTEN:  # what waits for more is told that none will come
+            asyncio.get_running_loop().call_later(0.3, _end, writer)
         async with asyncio.timeout(10):
             while piece := await reader.read(65_536):
                 response = message.feed(piece)
@@ -102,6 +104,11 @@ async def answer(port: int, wire: Wire, method: bytes) -> tuple[int, bytes]:
     finally:
         writer.close()
     return 0, b""
+
+
+def _end(writer: asyncio.StreamWriter) -> None:
+    if not writer.is_closing():
+        writer.write_eof()
 
 
 async def with_server(run: Callable[[int], Awaitable[None]]) -> None:

@@ -1,10 +1,17 @@
-"""Malformed DNS messages (RFC 1035 §4, RFC 6891), as bytes: no library would write them."""
+"""DNS messages at odds with RFC 1035 §4 and RFC 6891, as bytes: no library would write them."""
+
+# mypy: allow-untyped-calls
+# (scapy's fields have no types)
 
 import struct
 from collections.abc import Callable
+from functools import wraps
 from random import Random
 from typing import NamedTuple
 
+from scapy.packet import Raw
+
+from mutators._packet import Job, Made, PacketMutator, packet_mutator
 from shadow.wire.dns_message import parse
 
 _HEADER = struct.Struct("!HHHHHH")
@@ -15,7 +22,7 @@ _TYPE_AND_CLASS = b"\x00\x01\x00\x01"
 _OPT = 41
 
 
-class Made(NamedTuple):
+class _Message(NamedTuple):
     """One message, and what is wrong with it."""
 
     what: str
@@ -45,12 +52,26 @@ def base_of(payload: bytes) -> Base:
     return Base(message.id, payload[12 : end + 1], message.questions[0].kind, payload)
 
 
+def _dns(write: Callable[[Base, Random], _Message]) -> PacketMutator:
+    """A packet mutator of what writes a message."""
+
+    @packet_mutator("dns")
+    @wraps(write)
+    def make(job: Job) -> Made:
+        what, message = write(base_of(job.seed.payload), job.dice)
+        return what, [job.ip / job.datagram / Raw(message)]
+
+    return make
+
+
 def _query(base: Base, name: bytes, rest: bytes = _TYPE_AND_CLASS, *, flags: int = _FLAGS) -> bytes:
     return _HEADER.pack(base.id, flags, 1, 0, 0, 0) + name + rest
 
 
-def compression_loop(base: Base, dice: Random) -> Made:
-    """Pointers that lead back to themselves, at once or by a detour (RFC 1035 §4.1.4)."""
+@_dns
+def dns_compression_loop(base: Base, dice: Random) -> _Message:
+    """Pointers must lead back, and never in a circle (RFC 1035 §4.1.4, CVE-2000-0333):
+    whoever follows them has to notice."""
     label = b"\x01a"
     ways = (
         ("a name that points to itself", b"\xc0\x0c"),
@@ -59,23 +80,30 @@ def compression_loop(base: Base, dice: Random) -> Made:
         ("a long label before a pointer back to it", b"\x3f" + b"b" * 63 + b"\xc0\x0c"),
     )
     what, name = dice.choice(ways)
-    return Made(what, _query(base, name))
+    return _Message(what, _query(base, name))
 
 
-def wild_pointer(base: Base, dice: Random) -> Made:
-    """Pointers ahead, into the header, and beyond the end."""
+@_dns
+def dns_wild_pointer(base: Base, dice: Random) -> _Message:
+    """Pointers ahead, into the header, and beyond the end lead to no name (RFC 1035 §4.1.4): FORMERR or
+    silence."""
     place = dice.choice((0, 2, 11, 13, 16, 40, 0x0FFF, 0x3FFF))
-    return Made(f"a pointer to byte {place}", _query(base, (0xC000 | place).to_bytes(2)))
+    return _Message(f"a pointer to byte {place}", _query(base, (0xC000 | place).to_bytes(2)))
 
 
-def long_name(base: Base, dice: Random) -> Made:
-    """Names around and beyond 255 bytes (RFC 1035 §2.3.4)."""
+@_dns
+def dns_long_name(base: Base, dice: Random) -> _Message:
+    """Names end at 255 bytes (RFC 1035 §2.3.4): longer ones are refused."""
     labels = dice.choice((3, 4, 5, 16, 100))
-    return Made(f"a name of {labels * 64 + 1} bytes", _query(base, (b"\x3f" + b"n" * 63) * labels + b"\x00"))
+    return _Message(
+        f"a name of {labels * 64 + 1} bytes", _query(base, (b"\x3f" + b"n" * 63) * labels + b"\x00")
+    )
 
 
-def odd_label(base: Base, dice: Random) -> Made:
-    """Label lengths that overrun, kinds of labels that are reserved, and octets that are no host name's."""
+@_dns
+def dns_odd_label(base: Base, dice: Random) -> _Message:
+    """Labels are of 63 bytes at most, their two other kinds reserved (RFC 1035 §4.1.4, RFC 6891 §5), and
+    any byte may stand in them (RFC 2181 §11)."""
     ways = (
         ("a label of reserved kind 01", b"\x41" + b"x" * 8 + b"\x00"),
         ("a label of reserved kind 10", b"\x81" + b"x" * 8 + b"\x00"),
@@ -87,34 +115,41 @@ def odd_label(base: Base, dice: Random) -> Made:
         ("a format string", b"\x08%n%n%s%s\x00"),
     )
     what, name = dice.choice(ways)
-    return Made(what, _query(base, name))
+    return _Message(what, _query(base, name))
 
 
-def wrong_counts(base: Base, dice: Random) -> Made:
-    """Counts that the sections do not bear out."""
+@_dns
+def dns_wrong_counts(base: Base, dice: Random) -> _Message:
+    """Counts that the sections do not bear out are the sender's word (RFC 9267 §6): FORMERR or silence."""
     counts = [1, 0, 0, 0]
     which = dice.randrange(4)
     counts[which] = dice.choice((0, 2, 255, 0x7FFF, 0x8000, 0xFFFF))
     section = ("questions", "answers", "authorities", "additions")[which]
     text = _HEADER.pack(base.id, _FLAGS, *counts) + base.text[12:]
-    return Made(f"{counts[which]} {section} stated", text)
+    return _Message(f"{counts[which]} {section} stated", text)
 
 
-def odd_type(base: Base, dice: Random) -> Made:
-    """Types and classes at the ends of their ranges, and those that are asked with meaning of their own."""
+@_dns
+def dns_odd_type(base: Base, dice: Random) -> _Message:
+    """Types and classes that are not known are data like any other (RFC 3597): NOTIMP, REFUSED or an
+    answer."""
     kind = dice.choice((0, 10, _OPT, 249, 250, 251, 252, 253, 254, 255, 256, 0x7FFF, 0x8000, 0xFFFF))
     group = dice.choice((0, 1, 2, 3, 4, 254, 255, 0x8001, 0xFFFF))
-    return Made(f"type {kind}, class {group}", _query(base, base.name, struct.pack("!HH", kind, group)))
+    return _Message(f"type {kind}, class {group}", _query(base, base.name, struct.pack("!HH", kind, group)))
 
 
-def odd_flags(base: Base, dice: Random) -> Made:
-    """Every opcode, answers where queries are due, and bits that must be zero."""
+@_dns
+def dns_odd_flags(base: Base, dice: Random) -> _Message:
+    """Opcodes that are not known get NOTIMP, answers nothing, and bits that must be zero are ignored
+    (RFC 1035 §4.1.1)."""
     flags = dice.choice((dice.randrange(16) << 11, 0x8000, 0x8180, 0x0070, 0xFFFF, 0x0200, 0x000F))
-    return Made(f"flags {flags:#06x}", _query(base, base.name, flags=flags))
+    return _Message(f"flags {flags:#06x}", _query(base, base.name, flags=flags))
 
 
-def edns(base: Base, dice: Random) -> Made:
-    """OPT records that are twice there, lie about their lengths, or are of versions to come (RFC 6891)."""
+@_dns
+def dns_edns(base: Base, dice: Random) -> _Message:
+    """OPT records may be of versions to come (BADVERS), twice (FORMERR), and their lengths lie (RFC 6891
+    §6.1)."""
 
     def opt(
         *,
@@ -142,11 +177,14 @@ def edns(base: Base, dice: Random) -> Made:
     )
     what, records = dice.choice(ways)
     head = _HEADER.pack(base.id, _FLAGS, 1, 0, 0, len(records))
-    return Made(f"EDNS with {what}", head + base.name + struct.pack("!HH", base.kind, 1) + b"".join(records))
+    return _Message(
+        f"EDNS with {what}", head + base.name + struct.pack("!HH", base.kind, 1) + b"".join(records)
+    )
 
 
-def odd_record(base: Base, dice: Random) -> Made:
-    """Records in a query whose data lie: lengths, and compression inside."""
+@_dns
+def dns_odd_record(base: Base, dice: Random) -> _Message:
+    """A record's length is the sender's word, and so is what is inside (RFC 9267 §3)."""
     data, length = dice.choice(
         ((b"", 0xFFFF), (b"\xc0\x0c", 2), (b"abcd", 0), (b"\xc0\x1c", 2), (b"x" * 400, 400))
     )
@@ -154,31 +192,18 @@ def odd_record(base: Base, dice: Random) -> Made:
         b"\xc0\x0c" + struct.pack("!HHIH", dice.choice((1, 2, 5, 6, 12, 16, 28, 33, 46)), 1, 0, length) + data
     )
     text = _HEADER.pack(base.id, _FLAGS | 0x2800, 1, 1, 0, 0) + base.name + _TYPE_AND_CLASS + record
-    return Made(f"a record that states {length} bytes and has {len(data)}", text)
+    return _Message(f"a record that states {length} bytes and has {len(data)}", text)
 
 
-def cut_message(base: Base, dice: Random) -> Made:
-    """Messages that end early."""
+@_dns
+def dns_cut_message(base: Base, dice: Random) -> _Message:
+    """A message may end anywhere (RFC 9267 §6): FORMERR or silence."""
     size = dice.randrange(len(base.text))
-    return Made(f"{size} of {len(base.text)} bytes", base.text[:size])
+    return _Message(f"{size} of {len(base.text)} bytes", base.text[:size])
 
 
-def long_message(base: Base, dice: Random) -> Made:
-    """Bytes after the end."""
+@_dns
+def dns_long_message(base: Base, dice: Random) -> _Message:
+    """Bytes after the end belong to no section (RFC 1035 §4.1): refused or ignored."""
     count = dice.choice((1, 512, 4096, 40_000))
-    return Made(f"{count} bytes after the end", base.text + dice.randbytes(count))
-
-
-RECIPES: tuple[Callable[[Base, Random], Made], ...] = (
-    compression_loop,
-    wild_pointer,
-    long_name,
-    odd_label,
-    wrong_counts,
-    odd_type,
-    odd_flags,
-    edns,
-    odd_record,
-    cut_message,
-    long_message,
-)
+    return _Message(f"{count} bytes after the end", base.text + dice.randbytes(count))
