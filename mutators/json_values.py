@@ -175,11 +175,11 @@ def foreign_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
     if not alike:
         return None
     place, value = rng.choice(alike)
-    raw = _as_json(value, node)
-    if raw is None:
+    new = _as_json(value, node)
+    if new is None:
         return None
     return rewritten(
-        request, document, json.replace(document, node, raw), f"put a value of {place} into", node
+        request, document, json.replace(document, node, new), f"put a value of {place} into", node
     )
 
 
