@@ -84,12 +84,12 @@ class Knowledge:
             identities,
             owner_of(request, identities, self._signer),
             self._signer,
-            kinds,
-            ranges,
-            self._belongings.made(target),
-            self._belongings.shown(target),
-            hints,
-            documented,
+            kinds=kinds,
+            ranges=ranges,
+            made=self._belongings.made(target),
+            shown=self._belongings.shown(target),
+            hints=hints,
+            documented=documented,
         )
 
     def _of(self, target: str) -> tuple[Identity, ...]:

@@ -1,6 +1,7 @@
 """The dice of a mutant: the same arguments throw the same, fairly, however often."""
 
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,7 +22,7 @@ THROWS = st.lists(
 
 @given(st.integers(), st.integers(), st.text(), THROWS)
 def test_same_arguments_throw_the_same(
-    seed: int, exchange: int, name: str, throws: list[tuple[object]]
+    seed: int, exchange: int, name: str, throws: list[tuple[Any, ...]]
 ) -> None:
     one, other = dice(seed, exchange, name), dice(seed, exchange, name)
     assert [getattr(one, how)(*what) for how, *what in throws] == [
