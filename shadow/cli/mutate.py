@@ -111,13 +111,13 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
+    found, found_of_sessions = load_plugins()
     trouble = told_once("mutator")
-    single_plugins, session_plugins = load_plugins()
+    plugins = [guarded(each, trouble) for each in found]
+    session_plugins = [guarded_session(each, trouble) for each in found_of_sessions]
     patterns = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
-    single = chosen((*CATALOG, *(guarded(each, trouble) for each in single_plugins)), **patterns)
-    of_sessions = chosen(
-        (*SESSION_CATALOG, *(guarded_session(each, trouble) for each in session_plugins)), **patterns
-    )
+    single = chosen((*CATALOG, *plugins), **patterns)
+    of_sessions = chosen((*SESSION_CATALOG, *session_plugins), **patterns)
     budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
     preview = Preview(
         PreviewSettings(
