@@ -59,6 +59,7 @@ from mutators import (
     xml_spelling,
 )
 from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
+from mutators._stack import Stack, stack_of
 from shadow.errors import ConfigError
 
 PLUGIN_GROUP = "shadow.mutators"
@@ -188,9 +189,11 @@ __all__ = [
     "SESSION_CATALOG",
     "Mutator",
     "SessionMutator",
+    "Stack",
     "dice",
     "load_plugins",
     "members",
     "mutator",
     "session_mutator",
+    "stack_of",
 ]

@@ -23,6 +23,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--config", "config_file", type=_FILE, help="TOML settings: signing, identities, scope.")
 @click.option("--mutants", type=int, metavar="N", help="Mutants per exchange.  [default: 3]")
+@click.option("--stack", type=int, metavar="N", help="Edits in one mutant, at most.  [default: 3]")
 @click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators.")
 @click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out.")
 @click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]")
@@ -103,7 +104,7 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
     of_sessions = chosen((*SESSION_CATALOG, *plugins[1]), **patterns)
     budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
     preview = Preview(
-        PreviewSettings(settings.seed, settings.mutants, settings.session.by),
+        PreviewSettings(settings.seed, settings.mutants, settings.session.by, settings.stack),
         (
             Scheduler(single, seed=settings.seed, budget=budget),
             Scheduler(of_sessions, seed=settings.seed, budget=budget),

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import msgspec
 
-from mutators import Mutator
+from mutators import Mutator, Stack
 from shadow.model import Exchange, Known, Script, Step
 from shadow.pipeline.endpoint import path_of
 from shadow.pipeline.environment import Pair
@@ -60,12 +60,17 @@ class Case(msgspec.Struct, frozen=True, dict=True):
 class Mutant(msgspec.Struct, frozen=True):
     """One mutant of a case, ready for each target."""
 
-    mutator: Mutator
+    mutator: Mutator | Stack
     seed: int
     mutate: MutateFor
     readies: Pair[Ready]
     plain: Ready
     """The candidate's request before the edit."""
+
+    @property
+    def parts(self) -> tuple[Mutator, ...]:
+        """The mutators whose edits are in it."""
+        return self.mutator.parts if isinstance(self.mutator, Stack) else (self.mutator,)
 
     @property
     def is_elsewhere(self) -> bool:

@@ -28,6 +28,7 @@ class Why(StrEnum):
     FIRST = "first try at this endpoint"
     PAID = "paid here before"
     EXPLORED = "explored"
+    STACKED = "several edits at once, each was tried alone here"
 
 
 class Energy:

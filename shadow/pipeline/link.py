@@ -76,6 +76,13 @@ class Ready(msgspec.Struct, frozen=True, dict=True):
     sign: Sign | None = None
     asks: Question | None = None
     """What the edit brought along, as `Edit` has it."""
+    parts: tuple[str, ...] = ()
+    """Of several edits, what each of them edited."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What was edited, each edit by itself."""
+        return self.parts or (self.what,)
 
     @property
     def pause_seconds(self) -> float:
@@ -192,10 +199,24 @@ class Link:
             return None
         if edit.wire is not None or not edit.signs_again:
             return Ready(
-                edit.request, edit.wire, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks
+                edit.request,
+                edit.wire,
+                edit.what,
+                is_stated=edit.is_stated,
+                sign=edit.sign,
+                asks=edit.asks,
+                parts=edit.parts,
             )
         made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
-        return Ready(made, None, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks)
+        return Ready(
+            made,
+            None,
+            edit.what,
+            is_stated=edit.is_stated,
+            sign=edit.sign,
+            asks=edit.asks,
+            parts=edit.parts,
+        )
 
     @property
     def carriers(self) -> Iterable[str]:

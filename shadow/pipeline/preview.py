@@ -2,10 +2,11 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from random import Random
 
 import msgspec
 
-from mutators import Mutator, SessionMutator, dice
+from mutators import Mutator, SessionMutator, Stack, dice
 from shadow.model import CONVERSATIONS, Edit, Exchange, Script, Signs
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.energy import Why
@@ -15,6 +16,7 @@ from shadow.pipeline.scheduler import Dealt, Named, Scheduler
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.stacking import Stacking
 from shadow.wire.http1 import serialise_request
 from shadow.wire.http1_form import replayable
 
@@ -48,6 +50,8 @@ class PreviewSettings(msgspec.Struct, frozen=True):
     seed: int
     mutants: int
     session_by: str
+    stack: int = 1
+    """Edits in one mutant, at most."""
 
 
 class Preview:
@@ -72,6 +76,7 @@ class Preview:
         """Exchanges of which no mutants are shown, by reason."""
         self._settings = settings
         self._of_requests, self._of_sessions = schedulers
+        self._stacking = Stacking(most=settings.stack, seed=settings.seed)
         self._scope = scope
         self._signer = signer
         self._knowledge = knowledge
@@ -103,11 +108,29 @@ class Preview:
         known = self._knowledge.snapshot(request, _RECORDED)
         endpoint = self._endpoints.name(request)
 
+        def dice_of(name: str) -> Random:
+            return dice(self._settings.seed, index, name)
+
         def made(mutator: Mutator) -> Edit | None:
-            return mutator(request, dice(self._settings.seed, index, mutator.name), known)
+            edit = mutator(request, dice_of(mutator.name), known)
+            self._stacking.note(endpoint, mutator, is_made=edit is not None)
+            return edit
+
+        def stacked(granted: int) -> Iterator[Dealt[Mutator | Stack, Edit]]:
+            for stack, edit in self._stacking.deal(
+                endpoint, index, granted, lambda each: each(request, dice_of, known)
+            ):
+                self._of_requests.note(endpoint, stack.parts)
+                yield Dealt(stack, edit, Why.STACKED)
 
         before = serialise_request(request)
-        for mutator, edit, why in self._of_requests.plan(endpoint, index, self._settings.mutants, made):
+        count = self._settings.mutants
+        places = self._stacking.places(endpoint, index, count)
+        stacks = list(self._of_requests.spend(endpoint, places, stacked))
+        for mutator, edit, why in (
+            *self._of_requests.plan(endpoint, index, count - len(stacks), made),
+            *stacks,
+        ):
             segments = edit.wire.segments if edit.wire else (serialise_request(edit.request),)
             yield Shown(
                 index,

@@ -1,6 +1,6 @@
 """Which mutators an exchange is given: on each endpoint all are tried once, then those more that paid."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from itertools import islice
 from math import gcd
@@ -101,16 +101,22 @@ class Scheduler[M: Named]:
 
         A mutator that has nothing to edit counts as tried: the next exchange begins with others.
         """
-        if self._budget is None or not self._mutators:
-            yield from self._plan(endpoint, exchange, count, attempt)
-            return
-        left = self._budget.grant(endpoint, count)
+        yield from self.spend(
+            endpoint,
+            count if self._mutators else 0,
+            lambda granted: self._plan(endpoint, exchange, granted, attempt),
+        )
+
+    def spend[T](self, endpoint: str, count: int, dealt: Callable[[int], Iterator[T]]) -> Iterator[T]:
+        """What `dealt` gives for as many of `count` mutants as the budget grants."""
+        left = count if self._budget is None else self._budget.grant(endpoint, count)
         try:
-            for each in self._plan(endpoint, exchange, left, attempt):
+            for each in dealt(left):
                 left -= 1
                 yield each
         finally:
-            self._budget.give_back(endpoint, left)
+            if self._budget is not None:
+                self._budget.give_back(endpoint, left)
 
     def _plan[E](
         self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
@@ -133,6 +139,13 @@ class Scheduler[M: Named]:
                 yield Dealt(mutator, made, why)
                 if dealt >= count:
                     return
+
+    def note(self, endpoint: str, mutators: Iterable[M]) -> None:
+        """Count mutators as tried, whose edits are in one mutant."""
+        for mutator in mutators:
+            self.take_over(endpoint, mutator.name, 1, 1)
+            if self.on_tried is not None:
+                self.on_tried(endpoint, mutator.name, True)  # a callback's
 
     def learn(self, endpoint: str, mutator: str, answer: Outcome | None, fault: str = "") -> None:
         """Take in what came of a mutant, or of an original, whose `mutator` is empty: it pays nothing.

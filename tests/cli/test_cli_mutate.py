@@ -208,3 +208,19 @@ def test_request_of_http2_is_mutated_in_its_http1_form(tmp_path: Path) -> None:
     wires = [b64decode(row["raw_base64"]) for row in rows(str(path), "--mutants", "20")]
     assert len(wires) == 20
     assert not any(b"HTTP/2\r\n" in wire for wire in wires)
+
+
+def test_several_edits_in_one_are_shown_once_each_was_shown_alone(tmp_path: Path) -> None:
+    host = (b"Host", b"live.test")
+    asked = Request(b"GET", b"/v1/x?limit=3&page=4", headers=(host, (b"Accept", b"*/*")))
+    path = tmp_path / "seen.jsonl"
+    lines = [encode(Exchange(at, "file", "s", 1.6e9 + at, asked, Response(200))) for at in range(12)]
+    path.write_bytes(b"".join(lines))
+    some = ("--mutator", "reorder_query", "--mutator", "add_unknown_field", "--mutants", "2")
+    found = rows(str(path), *some)
+    stacks = [row for row in found if "+" in row["mutator"]]
+    assert stacks
+    assert stacks[0]["index"] > 0
+    assert {row["expect"] for row in stacks} == {"same"}
+    assert all("several edits" in row["why"] for row in stacks)
+    assert [row for row in rows(str(path), *some, "--stack", "1") if "+" in row["mutator"]] == []
