@@ -44,6 +44,15 @@ class Stack:
     def is_stated(self) -> bool:
         return all(part.is_stated for part in self.parts)
 
+    @property
+    def over(self) -> str:
+        """As for `Mutator`, of one part that says so."""
+        return next((part.over for part in self.parts if part.over), "")
+
+    def fits(self, *, is_http2: bool, is_call: bool) -> bool:
+        """As for `Mutator`, for all parts."""
+        return all(part.fits(is_http2=is_http2, is_call=is_call) for part in self.parts)
+
     def __call__(self, request: Request, dice_of: DiceOf, known: Known) -> Edit | None:
         """All edits in one; None where one of them has nothing to edit, or the next one would lose it."""
         made, whats, is_stated = request, [], True

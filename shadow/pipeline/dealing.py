@@ -51,11 +51,14 @@ class Dealing:
         if not self._settings.mutants or (case.is_write and not self._settings.may_write):
             return []
         index = case.exchange.index
+        is_http2, is_a_call = via == HTTP2, is_call(case.exchange)
         is_salted = any(link.is_salted(case.exchange) for link in self._environment.links)
         unused: list[Readies] = []
         """Prepared for a mutator that had nothing to edit."""
 
         def made(mutator: Mutator | Stack) -> Mutant | None:
+            if not mutator.fits(is_http2=is_http2, is_call=is_a_call):
+                return None
             salt = f"{index}:{mutator.name}"
             mutate = mutation(mutator, case, self._settings.seed)
             if is_salted and mutate("candidate")(original.request) is None:  # cheap, and true of most
@@ -68,9 +71,9 @@ class Dealing:
                 return None
             if not self._is_allowed(readies.candidate):
                 return None
-            if via == HTTP2 and not self._is_http2(readies, plain.candidate):
+            if is_http2 and not self._is_http2(readies, plain.candidate):
                 return None
-            if is_call(case.exchange) and not _is_call(readies.candidate, plain.candidate):
+            if is_a_call and not mutator.over and not _is_call(readies.candidate, plain.candidate):
                 return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
@@ -110,5 +113,6 @@ class Dealing:
 
 
 def _is_call(ready: Ready, plain: Ready) -> bool:
-    """Whether a mutant of a gRPC call reaches the service, and not the library before it alone."""
+    """Whether a mutant of a gRPC call reaches the service, and not the library before it alone, which only
+    mutators that know of gRPC are for."""
     return ready.wire is None and is_like_call(ready.request, plain.request)

@@ -285,15 +285,27 @@ class Link:
         return isinstance(self._transports[via], Synchronised)
 
     async def send_together(
-        self, readies: Sequence[Ready], *, via: str, parcel: Parcel, session: str
+        self,
+        readies: Sequence[Ready],
+        *,
+        via: str,
+        parcel: Parcel,
+        session: str,
+        offsets: Sequence[float] = (),
     ) -> list[Outcome]:
-        """What came back to requests that were completed at one moment, where the transport can do that."""
+        """What came back to requests that were completed at one moment, where the transport can do that; or
+        each so many seconds after it, as `offsets` says."""
         for _ in readies:
             if not await self._has_turn():
                 return [_DOWN] * len(readies)
         transport = self._transports[via]
         assert isinstance(transport, Synchronised)
         sendings = [self._sending(await self._refreshed(ready), session) for ready in readies]
+        if any(offsets):
+            sendings = [
+                msgspec.structs.replace(each, after_seconds=after)
+                for each, after in zip(sendings, offsets, strict=True)
+            ]
         if any(map(self._may_write, readies)):
             async with self._gate.passes():
                 outcomes = await transport.send_together(sendings)

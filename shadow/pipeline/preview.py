@@ -17,6 +17,7 @@ from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.stacking import Stacking
+from shadow.pipeline.ways import HTTP2, is_call, was_in_http2
 from shadow.wire.http1 import serialise_request
 from shadow.wire.http1_form import replayable
 
@@ -52,6 +53,8 @@ class PreviewSettings(msgspec.Struct, frozen=True):
     session_by: str
     stack: int = 1
     """Edits in one mutant, at most."""
+    transport: str = "auto"
+    """As the settings have it."""
 
 
 class Preview:
@@ -111,14 +114,30 @@ class Preview:
         def dice_of(name: str) -> Random:
             return dice(self._settings.seed, index, name)
 
+        wants_http2 = self._settings.transport == "auto" and was_in_http2(exchange)
+        is_http2, is_a_call = wants_http2 or self._settings.transport == HTTP2, is_call(exchange)
+
+        def fits(mutator: Mutator | Stack) -> bool:
+            return mutator.fits(is_http2=is_http2, is_call=is_a_call)
+
+        def sayable(edit: Edit | None) -> Edit | None:
+            """None where what carries it could not say that."""
+            is_other = (
+                edit is not None and edit.wire is not None and (edit.wire.protocol == HTTP2) != is_http2
+            )
+            return None if is_other else edit
+
         def made(mutator: Mutator) -> Edit | None:
-            edit = mutator(request, dice_of(mutator.name), known)
+            edit = sayable(mutator(request, dice_of(mutator.name), known)) if fits(mutator) else None
             self._stacking.note(endpoint, mutator, is_made=edit is not None)
             return edit
 
         def stacked(granted: int) -> Iterator[Dealt[Mutator | Stack, Edit]]:
             for stack, edit in self._stacking.deal(
-                endpoint, index, granted, lambda each: each(request, dice_of, known)
+                endpoint,
+                index,
+                granted,
+                lambda each: sayable(each(request, dice_of, known)) if fits(each) else None,
             ):
                 self._of_requests.note(endpoint, stack.parts)
                 yield Dealt(stack, edit, Why.STACKED)
