@@ -24,6 +24,10 @@ STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.R
 """Here an accepted mutant is a fault even where the live release accepts it too."""
 
 
+_DENIED = frozenset({401, 403})
+_ABSENT = frozenset({404, 410})
+
+
 def judge(evidence: Evidence) -> Judgement:
     """The verdict: whether the edit was obeyed as code, then the mutator's own expectation, then leaks, then
     agreement with the baseline."""
@@ -86,6 +90,8 @@ def _traced(evidence: Evidence) -> Judgement | None:
 def _same(evidence: Evidence) -> Judgement:
     if found := broke(evidence):
         return found
+    if evidence.level is Level.PERMISSION:
+        return _existence(evidence)
     answer, control = classify(evidence.answer), classify(evidence.control)
     if control in BAD or control is AnswerClass.DOWN or evidence.is_throttled:
         return undecided(f"the unedited request is {control.value}, or requests were throttled")
@@ -103,6 +109,22 @@ def _same(evidence: Evidence) -> Judgement:
         why = f"the edit does not change the meaning, yet the answer differs at {places}"
         return failed("metamorphic", why, evidence.expect, left)
     return passed("the same answer as to the unedited request")
+
+
+def _existence(evidence: Evidence) -> Judgement:
+    """SAME of permissions: what is there and denied, the control, must not look another way than what is
+    not there."""
+    there, not_there = _status(evidence.control), _status(evidence.answer)
+    if there not in _DENIED or not_there not in _ABSENT:
+        return passed("what is denied does not tell whether it is there")
+    if _status(evidence.baseline_control) in _DENIED and _status(evidence.baseline_answer) in _ABSENT:
+        return passed("tells what is there, as the live release does")
+    why = f"{there} for what is there and {not_there} for what is not, to one who may see neither"
+    return failed("F204", why, evidence.expect)
+
+
+def _status(outcome: Outcome | None) -> int:
+    return outcome.response.status if isinstance(outcome, Reply) else 0
 
 
 def _once(evidence: Evidence) -> Judgement:
