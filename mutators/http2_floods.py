@@ -1,6 +1,5 @@
 """What costs a server of HTTP/2 more than its client, each bounded: answered, refused or closed."""
 
-from functools import cache
 from random import Random
 
 from mutators import _http2 as h2
@@ -11,6 +10,7 @@ from shadow.wire.http2_shape import END_STREAM, HEADERS
 
 _MARKED = frozenset({b"shadow-run", b"shadow-trial"})
 _MANY = 1_000
+_PRIORITIES = b"".join(w.priority(stream, stream + 2) for stream in range(1_001, 3_001, 2))
 
 
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=HTTP2)
@@ -72,12 +72,7 @@ def ping_flood(request: Request, _rng: Random, known: Known) -> Edit | None:
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=HTTP2)
 def priority_flood(request: Request, _rng: Random, known: Known) -> Edit | None:
     """Priorities of thousands of streams must cost no tree of them (CVE-2019-9513)."""
-    return _flooded(request, known, _priorities(), "sent priorities of 1000 streams")
-
-
-@cache
-def _priorities() -> bytes:
-    return b"".join(w.priority(stream, stream + 2) for stream in range(1_001, 3_001, 2))
+    return _flooded(request, known, _PRIORITIES, "sent priorities of 1000 streams")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=HTTP2)

@@ -110,6 +110,13 @@ async def test_no_mutator_of_the_catalogue_writes_where_that_was_not_allowed(lin
         assert len(bench.candidate.requests) > 20
 
 
+async def test_what_goes_over_http1_gets_no_frames_of_http2() -> None:
+    frames = [one for one in CATALOG if one.over]
+    bench = Bench(always(reply()), mutators=frames, mutants=len(frames))
+    await bench.conduct(exchange("GET /a"))
+    assert order_of(bench).count("mutant") == 0
+
+
 async def test_budget_bounds_the_mutants() -> None:
     mutators = [edits(Expect.SURVIVE, name=f"m{n}") for n in range(9)]
     bench = Bench(always(reply()), mutators=mutators, mutants=4)
