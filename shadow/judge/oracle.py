@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from shadow.judge.breakage import WIRE_LEVELS, broke, leaked, slowed
+from shadow.judge.breakage import WIRE_LEVELS, broke, class_at, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
@@ -164,7 +164,7 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
     """AGREE: candidate and baseline fall in different classes, while they agree on the unedited request."""
     if evidence.baseline_answer is None or evidence.baseline_control is None or evidence.burst:
         return None
-    ours, theirs = classify(evidence.answer), classify(evidence.baseline_answer)
+    ours, theirs = (class_at(evidence.level, each) for each in (evidence.answer, evidence.baseline_answer))
     if classify(evidence.control) is not classify(evidence.baseline_control) or evidence.is_throttled:
         return None
     if theirs in BAD or AnswerClass.DOWN in (ours, theirs):

@@ -39,6 +39,8 @@ from shadow.model.exchange import (
 from shadow.model.finding import Finding
 from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import (
+    JOINT,
+    STACKED,
     Edit,
     Ending,
     Expect,
@@ -63,6 +65,7 @@ from shadow.model.trial import (
     Difference,
     Judgement,
     Kind,
+    Minimised,
     NoReply,
     Outcome,
     Reply,
@@ -75,9 +78,11 @@ from shadow.model.trial import (
 
 __all__ = [
     "CONVERSATIONS",
+    "JOINT",
     "NO_RESPONSE",
     "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
+    "STACKED",
     "AnswerClass",
     "Broke",
     "Change",
@@ -107,6 +112,7 @@ __all__ = [
     "Level",
     "Match",
     "Message",
+    "Minimised",
     "Missed",
     "NoReply",
     "Outcome",

@@ -29,6 +29,7 @@ class Parcel(StrEnum):
     REPEAT = "repeat"
     MUTANT = "mutant"
     CONFIRMATION = "confirmation"
+    MINIMISATION = "minimisation"
     PROBE = "probe"
 
 
@@ -61,6 +62,8 @@ class Found(msgspec.Struct, frozen=True):
 
     finding: Finding
     is_new: bool = True
+    is_told_again: bool = False
+    """Whether nothing was seen again, and the finding is only told better than before."""
 
 
 class Broke(msgspec.Struct, frozen=True):

@@ -9,6 +9,11 @@ from shadow.model.exchange import Exchange, Headers, Request
 from shadow.model.hint import Documented, Hint
 from shadow.model.signing import Signs
 
+JOINT = "+"
+"""Stands between the names of several mutators whose edits are in one mutant."""
+STACKED = "stacked"
+"""What all such mutants are counted under: their names are too many for labels."""
+
 
 class Level(StrEnum):
     """Which part of the traffic a mutator edits."""
@@ -141,6 +146,8 @@ class Edit(msgspec.Struct, frozen=True):
     asks: Question | None = None
     is_stated: bool = True
     """False where nothing but the looks of the traffic says what the mutator's expectation rests on."""
+    parts: tuple[str, ...] = ()
+    """Of several edits in one: what each of them changed, in their order; empty for a single one."""
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -213,6 +220,8 @@ class Known(msgspec.Struct, frozen=True):
     documented: Documented | None = None
     """What the schema says of the request's endpoint; None without a schema, or where it knows no such
     path."""
+    scheme: str = "http"
+    """Of the target's URL, which a request of HTTP/2 states."""
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -28,11 +28,14 @@ class Knowledge:
         naming: Naming | None = None,
         schema: Schema | None = None,
         secrets: SecretSearch | None = None,
+        schemes: Mapping[str, str] | None = None,
     ) -> None:
         """`here` tells, by the target's name, the identities with the credentials that they have there.
 
-        `naming` gives the endpoint's name of a request, None for naming them here.
+        `naming` gives the endpoint's name of a request, None for naming them here. `schemes` are those of the
+        targets' URLs, where they are not ``"http"``.
         """
+        self._schemes = schemes or {}
         self._identities = identities
         self._here = here or {}
         self._signer = signer
@@ -90,6 +93,7 @@ class Knowledge:
             shown=self._belongings.shown(target),
             hints=hints,
             documented=documented,
+            scheme=self._schemes.get(target, "http"),
         )
 
     def _of(self, target: str) -> tuple[Identity, ...]:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,6 +29,7 @@ from shadow.model import (
 )
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers
+from shadow.pipeline.fewer_steps import FewerSteps, makers
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import may_write
@@ -47,10 +49,21 @@ _MAX_REMEMBERED = 60
 type Past = Sequence[Exchange]
 
 
+class Told(NamedTuple):
+    """A finding of a session, as it was told."""
+
+    mutator: SessionMutator
+    script: Script
+    at: int
+    """The step that failed."""
+    past: Past
+    trial: Trial
+
+
 class SessionTrials:
     """Conducts the trials of whole sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a run
         self,
         scripts: Scripts,
         scheduler: Scheduler[SessionMutator],
@@ -65,8 +78,11 @@ class SessionTrials:
         hear: Callable[[Event], None],
         report: Report,
         traces: Traces | None = None,
+        fewer_steps: FewerSteps | None = None,
     ) -> None:
-        """Without `traces` nobody looks at what rejected steps leave behind."""
+        """Without `traces` nobody looks at what rejected steps leave behind; without `fewer_steps` what is
+        found is told as it was found."""
+        self._fewer_steps = fewer_steps
         self._traces = traces
         self._scripts = scripts
         self._scheduler = scheduler
@@ -83,8 +99,8 @@ class SessionTrials:
         self._earlier: deque[tuple[Exchange, ...]] = deque(maxlen=_MAX_SESSIONS)
         self._orders = SerialOrders(scripts, endpoints) if traces is not None else None
 
-    async def conduct(self, past: Past) -> None:
-        """Try as many mutants of the session as the budget allows."""
+    async def conduct(self, past: Past) -> list[Told]:
+        """Try as many mutants of the session as the budget allows; what may be made smaller of it."""
         shape = " ".join(sorted({self._endpoints.name(each.request) for each in past}))
 
         def made(mutator: SessionMutator) -> Script | None:
@@ -93,13 +109,46 @@ class SessionTrials:
             script = mutator(past, rng, msgspec.structs.replace(known, sessions=tuple(self._earlier)))
             return script if script is not None and self._is_allowed(script) else None
 
+        told = []
         for mutator, script in self._scheduler.deal(shape, past[0].index, self._budget, made):
-            trial = await self._try(mutator, script, (*past, *script.others))
+            found = await self._try(mutator, script, (*past, *script.others))
+            trial = found.trial
             fault = trial.judgement.fault if trial.judgement.verdict is Verdict.FAILED else ""
             self._scheduler.learn(shape, mutator.name, trial.answer, fault)
+            if fault and self._fewer_steps and self._fewer_steps.wants(script, found.at, trial):
+                told.append(found)
         self._earlier.append(tuple(past[:_MAX_REMEMBERED]))
+        return told
 
-    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> Trial:
+    async def minimise(self, told: Told) -> None:
+        """Tell a finding again with the fewest steps that show it."""
+        mutator, past = told.mutator, told.past
+
+        async def shows(script: Script) -> Trial | None:
+            is_agreed = told.trial.judgement.expect is Expect.AGREE
+            if is_agreed and not await self._agree_as_recorded(script, past):
+                return None
+            at, judgement, answers = await self._run(mutator, script, past, Parcel.MINIMISATION)
+            is_failed = judgement.verdict is Verdict.FAILED
+            return self._trial(mutator, script, past, at, judgement, answers) if is_failed else None
+
+        if self._fewer_steps is None:
+            return
+        # a race is held against its copies sent in a row, what both must agree on against the recorded order
+        has_control = Expect.ONCE is mutator.expect or told.trial.judgement.expect is Expect.AGREE
+        smaller = await self._fewer_steps.smallest(
+            told.script,
+            told.at,
+            told.trial,
+            shows,
+            made_by=makers(told.script, past),
+            sends_per_step=2 if has_control else 1,
+        )
+        if smaller is not None:
+            self._report(*smaller, None)
+
+    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> Told:
+        """A script that was tried; told where it failed, and that was confirmed."""
         at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
         times = None
         endpoint = self._endpoints.name(script.steps[at].request)
@@ -112,7 +161,7 @@ class SessionTrials:
         self._hear(Judged(trial))
         if times is not None:
             self._report(trial, times, None)
-        return trial
+        return Told(mutator, script, at, past, trial)
 
     async def _confirm(
         self, mutator: SessionMutator, script: Script, past: Past, first: Judgement, endpoint: str

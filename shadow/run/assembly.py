@@ -16,20 +16,25 @@ from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
+from shadow.pipeline.begun import Begun
 from shadow.pipeline.budget import Budget, BudgetSettings
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Orders
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.probes import Probe, Probes
 from shadow.pipeline.reporting import Report, Reporting
+from shadow.pipeline.resending import Resending
+from shadow.pipeline.reshowing import Reshowing
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
 from shadow.pipeline.scope import Scope
@@ -79,6 +84,8 @@ class Assembly(msgspec.Struct, frozen=True):
     drift: Drift | None
     """Compares the targets' states when nothing is under way; None where nothing is probed, and in a worker,
     which does not know what others have under way."""
+    begun: Begun
+    """Which causes were begun to be made smaller."""
 
 
 _MAX_TROUBLES = 20
@@ -106,6 +113,7 @@ class _Parts(msgspec.Struct, frozen=True):
     is_live: bool
     stopping: asyncio.Event
     hear: Hear
+    begun: Begun
 
 
 def assemble(
@@ -175,6 +183,7 @@ def assemble(
         is_live,
         stopping,
         hear,
+        Begun(),
     )
     pipeline = _pipeline(settings, parts)
     return Assembly(
@@ -188,6 +197,7 @@ def assemble(
         tuple(targets),
         stopping,
         drift,
+        parts.begun,
     )
 
 
@@ -357,6 +367,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         naming=endpoints.name,
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
+        schemes={each.target.name: each.target.scheme for each in links},
     )
     scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
@@ -382,11 +393,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         parts.judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes),
+        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes, settings.stack),
         governor=parts.governor,
         hear=parts.hear,
         report=parts.report,
         traces=traces,
+        minimising=_minimising(settings, parts, scripts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -401,6 +413,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         hear=parts.hear,
         report=parts.report,
         traces=traces,
+        fewer_steps=FewerSteps(
+            settings.minimise,
+            parts.begun,
+            times=settings.confirmations,
+            is_held_up=lambda: _is_held_up(parts),
+        ),
     )
     talks = Talks(
         parts.environment,
@@ -453,6 +471,22 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         order=parts.order,
         state=State(restoring, parts.drift),
     )
+
+
+def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:
+    resending = Resending(parts.environment, scripts)
+    return Minimising(
+        Reshowing(parts.environment, resending, parts.judging, times=settings.confirmations),
+        settings.minimise,
+        parts.begun,
+        may_write=settings.mutates_writes,
+        is_held_up=lambda: _is_held_up(parts),
+    )
+
+
+def _is_held_up(parts: _Parts) -> bool:
+    """Whether nothing may be begun that can be left out."""
+    return parts.stopping.is_set() or not parts.governor.sends_scripts
 
 
 def configured_reset(settings: Settings) -> Reset | None:
