@@ -7,16 +7,20 @@ from types import ModuleType
 from mutators import (
     body_format,
     body_length,
+    body_type,
     chunk_syntax,
     chunking,
     coding_disguise,
+    coding_spelling,
     content_coding,
     cookie,
     documented,
     field_syntax,
     forgery,
     form_body,
+    form_shape,
     graphql,
+    graphql_spelling,
     grpc_messages,
     grpc_metadata,
     grpc_methods,
@@ -37,20 +41,28 @@ from mutators import (
     injection_code,
     injection_query,
     injection_sql,
+    json_members,
+    json_patch,
     json_spelling,
     json_structure,
     json_syntax,
+    json_text,
     json_values,
     jsonrpc,
     learned,
     lifecycle,
+    mcp,
     method,
     multipart_body,
+    multipart_boundary,
+    multipart_head,
     network,
     protobuf_body,
     query,
     race,
+    raw_blocks,
     raw_bytes,
+    raw_words,
     sequence,
     signature,
     signature_amazon,
@@ -74,7 +86,8 @@ from mutators import (
     xml_entities,
     xml_spelling,
 )
-from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
+from mutators._contract import Mutator, Session, SessionMutator, dice, mutator, session_mutator
+from mutators._guarding import guarded, guarded_session
 from mutators._stack import Stack, stack_of
 from shadow.errors import ConfigError
 
@@ -84,22 +97,34 @@ PLUGIN_GROUP = "shadow.mutators"
 _MODULES: tuple[ModuleType, ...] = (
     json_spelling,
     json_structure,
+    json_members,
     json_values,
+    json_text,
     json_syntax,
+    json_patch,
     form_body,
+    form_shape,
     multipart_body,
+    multipart_boundary,
+    multipart_head,
     xml_spelling,
     xml_body,
     xml_entities,
+    graphql_spelling,
     graphql,
     jsonrpc,
+    mcp,
     protobuf_body,
     grpc_messages,
     grpc_metadata,
     grpc_methods,
     body_format,
+    body_type,
+    coding_spelling,
     content_coding,
     raw_bytes,
+    raw_blocks,
+    raw_words,
     learned,
     hinted,
     documented,
@@ -187,7 +212,7 @@ def load_plugins(
     for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
         try:
             offered = point.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # a stranger's module may raise anything
             raise ConfigError(
                 f"cannot import the mutator {point.value!r}: {error}; reinstall or remove it"
             ) from error
@@ -220,9 +245,12 @@ __all__ = [
     "PLUGIN_GROUP",
     "SESSION_CATALOG",
     "Mutator",
+    "Session",
     "SessionMutator",
     "Stack",
     "dice",
+    "guarded",
+    "guarded_session",
     "load_plugins",
     "members",
     "mutator",

@@ -69,8 +69,8 @@ def editable(request: Request, known: Known) -> list[int]:
 
 
 def is_signed(request: Request, known: Known) -> bool:
-    """Whether a configured scheme, or one that shows, signs the request: two spellings of one target may then differ in
-    signature.
+    """Whether a configured scheme, or one that shows, signs the request: two spellings of one target may
+    then differ in signature.
     """
     is_configured = known.signer is not None and known.signer.key_id(request) is not None
     return is_configured or may_show(request)

@@ -73,9 +73,9 @@ def mutators(
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def comparators(pattern: tuple[str, ...], *, as_json: bool) -> None:
     """List the comparators whose name matches a PATTERN, and what each notices."""
-    from comparators import CATALOG, TALK_CATALOG
+    from comparators import CATALOG, TALK_CATALOG, load_plugins
 
-    every = [(each.name, each.reason) for each in CATALOG] + [
+    every = [(each.name, each.reason) for each in (*CATALOG, *load_plugins())] + [
         (each.name, each.reason) for each in TALK_CATALOG
     ]
     found = [

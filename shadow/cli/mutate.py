@@ -1,6 +1,7 @@
 """`shadow mutate`: the mutants that would be sent, and why, without sending them."""
 
 import json
+from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,9 +79,21 @@ def mutate(
     ledger.tell(f"; stopped after {limit} mutants (--limit)" if count == limit else "")
 
 
+def told_once(kind: str) -> Callable[[str, str], None]:
+    """What tells of each plugin's first failure."""
+    told: set[str] = set()
+
+    def trouble(name: str, why: str) -> None:
+        if name not in told:
+            told.add(name)
+            tell(f"the {kind} {name!r} of a plugin failed: {why}")
+
+    return trouble
+
+
 def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
     """What deals as a run with these settings would, and the mutators that it has."""
-    from mutators import CATALOG, SESSION_CATALOG, load_plugins
+    from mutators import CATALOG, SESSION_CATALOG, guarded, guarded_session, load_plugins
     from shadow.config.schemas import load_schema
     from shadow.pipeline.budget import Budget, BudgetSettings
     from shadow.pipeline.endpoint import Endpoints
@@ -98,10 +111,11 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
-    plugins = load_plugins()
+    single_plugins = [guarded(each, told_once("mutator")) for each in load_plugins()[0]]
+    session_plugins = [guarded_session(each, told_once("mutator")) for each in load_plugins()[1]]
     patterns = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
-    single = chosen((*CATALOG, *plugins[0]), **patterns)
-    of_sessions = chosen((*SESSION_CATALOG, *plugins[1]), **patterns)
+    single = chosen((*CATALOG, *single_plugins), **patterns)
+    of_sessions = chosen((*SESSION_CATALOG, *session_plugins), **patterns)
     budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
     preview = Preview(
         PreviewSettings(

@@ -118,6 +118,19 @@ def varint(value: int, pad: int = 0) -> bytes:
     return bytes(group | 0x80 for group in groups[:-1]) + bytes([groups[-1]])
 
 
+def varints(text: bytes) -> list[bytes] | None:
+    """The varints that `text` consists of, as written; None where it does not."""
+    found = []
+    at = 0
+    while at < len(text):
+        value = _read_varint(text, at)
+        if value is None:
+            return None
+        found.append(text[at : value[1]])
+        at = value[1]
+    return found
+
+
 def field_bytes(number: int, kind: int, value: bytes) -> bytes:
     """A field's bytes; `value` as it stands on the wire, save that LENGTH gets its length put before it."""
     return varint(number << 3 | kind) + (varint(len(value)) if kind == LENGTH else b"") + value

@@ -32,6 +32,9 @@ _LET_IN = frozenset(
 )
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
 """Faults of a part that all endpoints share: one per mutator, wherever it shows."""
+_DISAGREEMENTS = frozenset({"framing", "mutation-regression"})
+"""Where releases read malformed bytes differently: of framing, one per kind of malformation, wherever it
+shows, as one piece of code reads it for all endpoints, and refusals quote what they refuse."""
 _OF_ENDPOINT = frozenset(
     {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
     | {"invalid-json", "slow", "unhealthy"}
@@ -69,7 +72,7 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     differences = trial.judgement.differences
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
-        return (_cause(_mutant_key(trial), "", differences),)
+        return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
     found = roots(differences)
     return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
 
@@ -94,6 +97,16 @@ def _original_key(trial: Trial, root: Root) -> tuple[str, ...]:
     if trial.judgement.fault in _BREAKAGES and root.key[0] == "status":
         return ("original", trial.judgement.fault, trial.endpoint, signature(trial.answer))
     return ("original", *root.key)
+
+
+def _disagreement_key(trial: Trial) -> tuple[str, ...] | None:
+    """Of malformed bytes that releases read differently; None of all else."""
+    fault = trial.judgement.fault
+    if trial.level is not Level.FRAMING or fault not in _DISAGREEMENTS:
+        return None
+    if trial.answer is None or trial.baseline is None:
+        return None
+    return (fault, trial.mutator or "", classify(trial.answer).value, classify(trial.baseline).value)
 
 
 def _mutant_key(trial: Trial) -> tuple[str, ...]:

@@ -73,6 +73,14 @@ class Broke(msgspec.Struct, frozen=True):
     error: str
 
 
+class PluginFailed(msgspec.Struct, frozen=True):
+    """A mutator or comparator of a third party raised, or handed back what is none; the run goes on."""
+
+    plugin: str
+    """``"mutator 'x'"``."""
+    why: str
+
+
 class TargetSeen(msgspec.Struct, frozen=True):
     """A target became usable, or stopped being so."""
 
@@ -159,6 +167,7 @@ type Event = (
     | Judged
     | Found
     | Broke
+    | PluginFailed
     | TargetSeen
     | QueueSeen
     | SentLate

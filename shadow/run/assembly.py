@@ -6,7 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
+import comparators
+from mutators import (
+    CATALOG,
+    SESSION_CATALOG,
+    Mutator,
+    SessionMutator,
+    guarded,
+    guarded_session,
+    load_plugins,
+)
 from shadow.auth import signer_of
 from shadow.config import Settings, parse_live, parse_target, secret_values, secrets
 from shadow.config.schemas import load_schema
@@ -14,7 +23,7 @@ from shadow.content.redaction import Redactor
 from shadow.content.secret_search import SecretSearch
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
-from shadow.model import Event, Finding, Signs, StateChanged
+from shadow.model import Event, Finding, PluginFailed, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.begun import Begun
 from shadow.pipeline.budget import Budget, BudgetSettings
@@ -161,11 +170,12 @@ def assemble(
     ways = Ways(links, settings.transport, hear=hear)
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
-    judging = Judging(noise, links[0].correlation.same)
+    compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
+    judging = Judging(noise, links[0].correlation.same, compare)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
     limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
-    schedulers = _schedulers(settings, Budget(limits, hear=hear, spending=spending))
+    schedulers = _schedulers(settings, Budget(limits, hear=hear, spending=spending), hear)
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -212,6 +222,7 @@ def check(settings: Settings) -> None:
     _check_identities(settings)
     check_patterns(settings)
     load_schema(settings.schema)
+    comparators.load_plugins()
     Rules(settings.correlation)
     configured_reset(settings)
     _check_together(settings)
@@ -346,9 +357,19 @@ def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool)
     )
 
 
-def _schedulers(settings: Settings, budget: Budget) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
+def _failures(kind: str, hear: Hear) -> Callable[[str, str], None]:
+    """What hears of the failures of plugins of a kind."""
+    return lambda name, why: hear(PluginFailed(f"{kind} {name!r}", why))
+
+
+def _schedulers(
+    settings: Settings, budget: Budget, hear: Hear
+) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
     """What deals out the mutators of exchanges, and those of sessions."""
-    single, of_sessions = load_plugins()
+    found, found_of_sessions = load_plugins()
+    trouble = _failures("mutator", hear)
+    single = [guarded(each, trouble) for each in found]
+    of_sessions = [guarded_session(each, trouble) for each in found_of_sessions]
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     return (
         Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed, budget=budget),

@@ -22,6 +22,7 @@ SUMMARY_KEYS = {
     "unwritten": {"exchanges", "store", "broken"},
     "conditions": set(),
     "filtered": set(),
+    "plugins": set(),
 }
 """Others' scripts read these."""
 

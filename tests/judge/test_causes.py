@@ -353,3 +353,20 @@ def test_a_dropped_connection_is_one_cause_however_it_was_dropped() -> None:
         for why in (Silence.RESET, Silence.CLOSED)
     }
     assert len(ids) == 1
+
+
+def test_malformed_bytes_read_differently_are_one_cause_for_each_mutator_wherever_they_show() -> None:
+    def seen(mutator: str, endpoint: str, refusal: bytes) -> str:
+        trial = mutant(
+            "mutation-regression",
+            mutator,
+            endpoint,
+            boom(refusal, 400),
+            baseline=boom(b"{}", 200),
+            level=Level.FRAMING,
+        )
+        return causes_of(trial)[0].id
+
+    first = seen("bad_name", "GET /a", b"invalid field 'X Y'")
+    assert first == seen("bad_name", "POST /b", b"invalid field 'X/Y'")
+    assert first != seen("no_host", "GET /a", b"invalid field 'X Y'")

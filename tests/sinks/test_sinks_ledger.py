@@ -132,6 +132,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "unwritten": {"exchanges": 2},
         "conditions": {},
         "filtered": {},
+        "plugins": {},
         "held_back": {"endpoint": 2, "minute": 0},
     }
 
