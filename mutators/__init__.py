@@ -16,12 +16,26 @@ from mutators import (
     cookie,
     documented,
     field_syntax,
+    forgery,
     form_body,
     form_shape,
     graphql,
     graphql_spelling,
+    grpc_messages,
+    grpc_metadata,
+    grpc_methods,
     header,
     hinted,
+    http2_connection,
+    http2_floods,
+    http2_hpack,
+    http2_layout,
+    http2_malformed,
+    http2_segments,
+    http2_smuggling,
+    http2_spelling,
+    http2_streams,
+    idempotency,
     identity,
     injection,
     injection_code,
@@ -62,15 +76,19 @@ from mutators import (
     standard_field,
     start_line,
     target,
+    tenancy,
     token,
     token_claims,
     token_forged,
+    traffic_identity,
     transfer_coding,
     xml_body,
     xml_entities,
     xml_spelling,
 )
-from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
+from mutators._contract import Mutator, Session, SessionMutator, dice, mutator, session_mutator
+from mutators._guarding import guarded, guarded_session
+from mutators._stack import Stack, stack_of
 from shadow.errors import ConfigError
 
 PLUGIN_GROUP = "shadow.mutators"
@@ -97,6 +115,9 @@ _MODULES: tuple[ModuleType, ...] = (
     jsonrpc,
     mcp,
     protobuf_body,
+    grpc_messages,
+    grpc_metadata,
+    grpc_methods,
     body_format,
     body_type,
     coding_spelling,
@@ -126,6 +147,15 @@ _MODULES: tuple[ModuleType, ...] = (
     chunking,
     chunk_syntax,
     network,
+    http2_layout,
+    http2_spelling,
+    http2_segments,
+    http2_connection,
+    http2_streams,
+    http2_hpack,
+    http2_malformed,
+    http2_smuggling,
+    http2_floods,
     signature,
     signature_scope,
     signature_kept,
@@ -138,8 +168,12 @@ _MODULES: tuple[ModuleType, ...] = (
     token_forged,
     token_claims,
     identity,
+    traffic_identity,
+    forgery,
+    tenancy,
     sequence,
     lifecycle,
+    idempotency,
     race,
 )
 
@@ -178,7 +212,7 @@ def load_plugins(
     for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
         try:
             offered = point.load()
-        except (ImportError, AttributeError) as error:
+        except Exception as error:  # a stranger's module may raise anything
             raise ConfigError(
                 f"cannot import the mutator {point.value!r}: {error}; reinstall or remove it"
             ) from error
@@ -211,10 +245,15 @@ __all__ = [
     "PLUGIN_GROUP",
     "SESSION_CATALOG",
     "Mutator",
+    "Session",
     "SessionMutator",
+    "Stack",
     "dice",
+    "guarded",
+    "guarded_session",
     "load_plugins",
     "members",
     "mutator",
     "session_mutator",
+    "stack_of",
 ]

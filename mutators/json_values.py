@@ -168,8 +168,8 @@ def foreign_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
     if document is None or not found:
         return None
     node = rng.choice(found)
-    raw = document.raw(node)
-    kind = kind_of(json.text_of(raw) if node.kind is Kind.STRING else raw.decode("latin-1"))
+    held = document.raw(node)
+    kind = kind_of(json.text_of(held) if node.kind is Kind.STRING else held.decode("latin-1"))
     own = "body:" + json.place(document, node)
     alike = [each for each in known.kinds.get(kind, ()) if each[0] != own]
     if not alike:

@@ -14,6 +14,7 @@ from shadow.model.event import (
     HeldBack,
     Judged,
     Parcel,
+    PluginFailed,
     QueueSeen,
     SecretTaken,
     Sent,
@@ -39,6 +40,8 @@ from shadow.model.exchange import (
 from shadow.model.finding import Finding
 from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import (
+    JOINT,
+    STACKED,
     Edit,
     Ending,
     Expect,
@@ -63,6 +66,7 @@ from shadow.model.trial import (
     Difference,
     Judgement,
     Kind,
+    Minimised,
     NoReply,
     Outcome,
     Reply,
@@ -75,9 +79,11 @@ from shadow.model.trial import (
 
 __all__ = [
     "CONVERSATIONS",
+    "JOINT",
     "NO_RESPONSE",
     "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
+    "STACKED",
     "AnswerClass",
     "Broke",
     "Change",
@@ -107,10 +113,12 @@ __all__ = [
     "Level",
     "Match",
     "Message",
+    "Minimised",
     "Missed",
     "NoReply",
     "Outcome",
     "Parcel",
+    "PluginFailed",
     "Question",
     "QueueSeen",
     "Replies",

@@ -45,6 +45,8 @@ class Sending(msgspec.Struct, frozen=True):
     it had live."""
     wording: Wording | None = None
     """What makes the client's messages fit the target; None to send them as they are."""
+    after_seconds: float = 0.0
+    """Of several that are sent together: how long after the first it is completed."""
 
     @property
     def size_bytes(self) -> int:
