@@ -1,4 +1,5 @@
-"""The catalogue of mutators: what may be done to a request, or to a session, and what must come of it."""
+"""The catalogue of mutators: what may be done to a request, a session or a conversation, and what must come
+of it."""
 
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -9,7 +10,14 @@ from mutators import (
     body_length,
     chunking,
     content_coding,
+    conversation_order,
     cookie,
+    datagram,
+    dns_extension,
+    dns_header,
+    dns_length,
+    dns_name,
+    dns_question,
     field_syntax,
     form_body,
     graphql,
@@ -36,12 +44,26 @@ from mutators import (
     signing_key,
     standard_field,
     start_line,
+    stream,
     target,
     token,
     transfer_coding,
+    websocket_faults,
+    websocket_fragments,
+    websocket_handshake,
+    websocket_load,
     xml_body,
 )
-from mutators._contract import Mutator, SessionMutator, dice, mutator, session_mutator
+from mutators._contract import (
+    Mutator,
+    SessionMutator,
+    TalkMutator,
+    dice,
+    mutator,
+    session_mutator,
+    talk_mutator,
+)
+from mutators._lifting import lifted
 from shadow.errors import ConfigError
 
 PLUGIN_GROUP = "shadow.mutators"
@@ -83,14 +105,29 @@ _MODULES: tuple[ModuleType, ...] = (
     sequence,
     lifecycle,
     race,
+    websocket_fragments,
+    websocket_faults,
+    websocket_load,
+    websocket_handshake,
+    stream,
+    datagram,
+    dns_name,
+    dns_question,
+    dns_header,
+    dns_extension,
+    dns_length,
+    conversation_order,
 )
 
 
-def members(module: ModuleType) -> tuple[Mutator | SessionMutator, ...]:
-    """The mutators that `module` itself defines, of both kinds, in the order of its text."""
-    found: list[Mutator | SessionMutator] = []
+type AnyMutator = Mutator | SessionMutator | TalkMutator
+
+
+def members(module: ModuleType) -> tuple[AnyMutator, ...]:
+    """The mutators that `module` itself defines, of every kind, in the order of its text."""
+    found: list[AnyMutator] = []
     for name, member in vars(module).items():
-        if isinstance(member, Mutator | SessionMutator) and member.name == name:
+        if isinstance(member, Mutator | SessionMutator | TalkMutator) and member.name == name:
             found.append(member)
     return tuple(found)
 
@@ -105,10 +142,13 @@ SESSION_CATALOG: tuple[SessionMutator, ...] = tuple(
 )
 """Every mutator of a session."""
 
+TALK_CATALOG: tuple[TalkMutator, ...] = tuple(one for one in _MEMBERS if isinstance(one, TalkMutator))
+"""Every mutator of a conversation, but for those of bodies that are `lifted` to messages."""
+
 
 def load_plugins(
     points: Iterable[EntryPoint] | None = None,
-) -> tuple[tuple[Mutator, ...], tuple[SessionMutator, ...]]:
+) -> tuple[tuple[Mutator, ...], tuple[SessionMutator, ...], tuple[TalkMutator, ...]]:
     """What installed packages offer: each entry point names a mutator, or a module of them.
 
     `points` None stands for those that are installed in the group ``shadow.mutators``. Raises ConfigError
@@ -116,6 +156,7 @@ def load_plugins(
     """
     singles: list[Mutator] = []
     sessions: list[SessionMutator] = []
+    talks: list[TalkMutator] = []
     taken = {one.name for one in _MEMBERS}
     for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
         try:
@@ -127,7 +168,7 @@ def load_plugins(
         found = _offered(offered)
         if not found:
             raise ConfigError(
-                f"{point.value!r} offers no mutator; make one with @mutator or @session_mutator"
+                f"{point.value!r} offers no mutator; make one with @mutator, @session_mutator or @talk_mutator"
             )
         for one in found:
             if one.name in taken:
@@ -137,11 +178,12 @@ def load_plugins(
             taken.add(one.name)
         singles += [one for one in found if isinstance(one, Mutator)]
         sessions += [one for one in found if isinstance(one, SessionMutator)]
-    return tuple(singles), tuple(sessions)
+        talks += [one for one in found if isinstance(one, TalkMutator)]
+    return tuple(singles), tuple(sessions), tuple(talks)
 
 
-def _offered(thing: object) -> tuple[Mutator | SessionMutator, ...]:
-    if isinstance(thing, Mutator | SessionMutator):
+def _offered(thing: object) -> tuple[AnyMutator, ...]:
+    if isinstance(thing, Mutator | SessionMutator | TalkMutator):
         return (thing,)
     if isinstance(thing, ModuleType):
         return members(thing)
@@ -152,11 +194,16 @@ __all__ = [
     "CATALOG",
     "PLUGIN_GROUP",
     "SESSION_CATALOG",
+    "TALK_CATALOG",
+    "AnyMutator",
     "Mutator",
     "SessionMutator",
+    "TalkMutator",
     "dice",
+    "lifted",
     "load_plugins",
     "members",
     "mutator",
     "session_mutator",
+    "talk_mutator",
 ]

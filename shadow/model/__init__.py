@@ -36,7 +36,21 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
-from shadow.model.mutation import Edit, Ending, Expect, Identity, Known, Level, Match, Script, Step, Wire
+from shadow.model.mutation import (
+    FRAMES,
+    STILL_THERE,
+    Edit,
+    Ending,
+    Expect,
+    Identity,
+    Known,
+    Level,
+    Match,
+    Script,
+    Step,
+    TalkEdit,
+    Wire,
+)
 from shadow.model.signing import Signs
 from shadow.model.tally import REPLY_BOUNDS_SECONDS, Replies, Tally
 from shadow.model.trial import (
@@ -58,9 +72,11 @@ from shadow.model.trial import (
 
 __all__ = [
     "CONVERSATIONS",
+    "FRAMES",
     "NO_RESPONSE",
     "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
+    "STILL_THERE",
     "AnswerClass",
     "Broke",
     "Change",
@@ -107,6 +123,7 @@ __all__ = [
     "Sink",
     "StateChanged",
     "Step",
+    "TalkEdit",
     "Tally",
     "TapTimed",
     "TargetSeen",
