@@ -5,13 +5,13 @@ from fnmatch import fnmatchcase
 from operator import itemgetter
 from zlib import crc32
 
-from mutators import Mutator, SessionMutator
+from mutators import Mutator, SessionMutator, TalkMutator
 from shadow.model import Level
 
-type AnyMutator = Mutator | SessionMutator
+type AnyMutator = Mutator | SessionMutator | TalkMutator
 
 
-def chosen[M: Mutator | SessionMutator](
+def chosen[M: Mutator | SessionMutator | TalkMutator](
     catalog: Sequence[M], *, wanted: Sequence[str], unwanted: Sequence[str]
 ) -> tuple[M, ...]:
     """The mutators whose name, level or expectation matches one pattern of `wanted` and none of
@@ -28,7 +28,7 @@ _PER_TURN = {Level.BODY: 3}
 """Mutators of a level that go in one turn: bodies have the most to get wrong."""
 
 
-class Scheduler[M: Mutator | SessionMutator]:
+class Scheduler[M: Mutator | SessionMutator | TalkMutator]:
     """Deals mutators out: those least tried at an endpoint first, and among equals one of each level in
     turn.
 

@@ -84,7 +84,7 @@ class DnsTransport(TalkTransport):
         try:
             for text in texts:
                 port.say(text)
-            await hearing.until(len(texts), _patience_seconds(sending))
+            await hearing.until(len(texts), min(_UNANSWERED_SECONDS, sending.timeout_seconds))
         finally:
             self._ports.discard(port)
             port.abort()

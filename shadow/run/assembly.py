@@ -6,7 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, load_plugins
+from mutators import (
+    CATALOG,
+    SESSION_CATALOG,
+    TALK_CATALOG,
+    AnyMutator,
+    Mutator,
+    SessionMutator,
+    TalkMutator,
+    lifted,
+    load_plugins,
+)
 from shadow.auth import signer_of
 from shadow.config import Settings, parse_live, parse_target, secret_values, secrets
 from shadow.content.redaction import Redactor
@@ -35,6 +45,7 @@ from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
@@ -51,6 +62,7 @@ from shadow.run.admin import admin_settings
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
+type Schedulers = tuple[Scheduler[Mutator], Scheduler[SessionMutator], Scheduler[TalkMutator]]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -69,7 +81,7 @@ class Assembly(msgspec.Struct, frozen=True):
     governor: Governor
     judging: Judging
     reporting: Reporting
-    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
+    schedulers: Schedulers
     targets: tuple[Target, ...]
     stopping: asyncio.Event
     """Set once the run is to be ended."""
@@ -94,7 +106,7 @@ class _Parts(msgspec.Struct, frozen=True):
     guard: Guard
     gate: Gate
     governor: Governor
-    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
+    schedulers: Schedulers
     report: Report
     order: Orders | None
     """That of a worker of several; None where this is all of a run."""
@@ -229,8 +241,12 @@ def _check_identities(settings: Settings) -> None:
 
 def check_patterns(settings: Settings) -> None:
     """Raises ConfigError for a pattern that matches no mutator: a slip would leave them out unseen."""
-    single, of_sessions = load_plugins()
-    everyone: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *single, *SESSION_CATALOG, *of_sessions)
+    single, of_sessions, of_talks = load_plugins()
+    everyone: tuple[AnyMutator, ...] = (
+        *(*CATALOG, *single),
+        *(*SESSION_CATALOG, *of_sessions),
+        *(*TALK_CATALOG, *of_talks),
+    )
     for key, patterns in (("mutator", settings.mutators), ("no-mutator", settings.no_mutators)):
         for pattern in patterns:
             if not chosen(everyone, wanted=[pattern], unwanted=[]):
@@ -325,13 +341,15 @@ def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool)
     )
 
 
-def _schedulers(settings: Settings) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
-    """What deals out the mutators of exchanges, and those of sessions."""
-    single, of_sessions = load_plugins()
+def _schedulers(settings: Settings) -> Schedulers:
+    """What deals out the mutators of exchanges, those of sessions, and those of conversations."""
+    single, of_sessions, of_talks = load_plugins()
+    everyone = (*CATALOG, *single)
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     return (
-        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed),
+        Scheduler(chosen(everyone, **wanted), seed=settings.seed),
         Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
+        Scheduler(chosen((*TALK_CATALOG, *of_talks, *lifted(everyone)), **wanted), seed=settings.seed),
     )
 
 
@@ -384,17 +402,32 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         report=parts.report,
         traces=traces,
     )
+    talk_endpoints = TalkEndpoints(endpoints)
+    talk_trials = TalkTrials(
+        parts.environment,
+        parts.schedulers[2],
+        parts.judging,
+        parts.governor,
+        endpoints=talk_endpoints,
+        seed=settings.seed,
+        budget=settings.mutants,
+        times=settings.confirmations,
+        may_write=settings.mutates_writes,
+        hear=parts.hear,
+        report=parts.report,
+    )
     talks = Talks(
         parts.environment,
         parts.judging,
         parts.environment.candidate.correlation.same,
         parts.governor,
-        endpoints=TalkEndpoints(endpoints),
+        endpoints=talk_endpoints,
         times=settings.confirmations,
         may_write=settings.mutates_writes,
         seed=settings.seed,
         hear=parts.hear,
         report=parts.report,
+        trials=talk_trials,
     )
     restoring = None
     if (reset := configured_reset(settings)) is not None:

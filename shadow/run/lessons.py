@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from mutators import Mutator, SessionMutator
+from mutators import Mutator, SessionMutator, TalkMutator
 from shadow.judge import Noise, Witness
 from shadow.model import Difference
 from shadow.pipeline.judging import Judging
@@ -68,7 +68,7 @@ class Lessons:
         self,
         links: tuple[Link, ...],
         judging: Judging,
-        schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]],
+        schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator], Scheduler[TalkMutator]],
     ) -> None:
         self._schedulers = schedulers
         self._links = {each.target.name: each for each in links}
