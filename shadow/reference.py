@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_
 import msgspec
 from msgspec import Meta, Struct
 
-from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
+from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, AnyMutator, TalkMutator, lifted
 from shadow.config import Settings
 from shadow.model import Level
 
@@ -51,8 +51,12 @@ def settings() -> str:
 
 def mutators() -> str:
     """Every mutator of the catalogue with what it expects and why, grouped by level, as Markdown."""
-    every: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *SESSION_CATALOG)
-    parts = [f"There are {len(every)} mutators."]
+    every: tuple[AnyMutator, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG)
+    count = len(lifted(CATALOG))
+    parts = [
+        f"There are {len(every)} mutators. {len(TALK_CATALOG)} are of conversations, and say of which; {count}"
+        " of bodies\nedit the messages of WebSockets, TCP and UDP too, where they expect SAME at most."
+    ]
     for level, what in _LEVELS.items():
         members = [each for each in every if each.level is level]
         entries = "\n".join(map(_mutator, members))
@@ -134,9 +138,10 @@ def _line(text: str) -> str:
     return " ".join(text.replace("``", "`").split())
 
 
-def _mutator(one: Mutator | SessionMutator) -> str:
+def _mutator(one: AnyMutator) -> str:
     weaker = "" if one.is_stated else ", unless the live release accepts it too"
-    text = f"- `{one.name}` ({one.expect.value}{weaker}): {_line(one.reason)}"
+    of = f"; {', '.join(one.of)}" if isinstance(one, TalkMutator) else ""
+    text = f"- `{one.name}` ({one.expect.value}{weaker}{of}): {_line(one.reason)}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 

@@ -13,17 +13,18 @@ from rich.table import Table
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def mutators(pattern: str, *, as_json: bool) -> None:
     """List the mutators whose name, level:NAME or expect:NAME matches PATTERN."""
-    from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
+    from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, AnyMutator
     from shadow.pipeline.scheduler import chosen
 
-    both: list[Mutator | SessionMutator] = [
+    found: list[AnyMutator] = [
         *chosen(CATALOG, wanted=[pattern], unwanted=[]),
         *chosen(SESSION_CATALOG, wanted=[pattern], unwanted=[]),
+        *chosen(TALK_CATALOG, wanted=[pattern], unwanted=[]),
     ]
-    if not both:
+    if not found:
         raise click.UsageError(f"no mutator matches {pattern!r}; see shadow mutators")
     _show(
-        [{"name": m.name, "level": str(m.level), "expect": str(m.expect), "reason": m.reason} for m in both],
+        [{"name": m.name, "level": str(m.level), "expect": str(m.expect), "reason": m.reason} for m in found],
         as_json=as_json,
     )
 

@@ -13,9 +13,10 @@ from shadow.cli._options import settings_from
 from shadow.cli._tell import tell
 
 if TYPE_CHECKING:
-    from mutators import Mutator
+    from mutators import Mutator, TalkMutator
     from shadow.config import Settings
-    from shadow.model import Edit, Exchange
+    from shadow.model import Edit, Exchange, TalkEdit
+    from shadow.pipeline.endpoint import Endpoints
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -39,14 +40,12 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     settings = settings_from(config_file, options)
     from shadow.cli._ledger import Ledger
     from shadow.taps.files import Recording
-    from shadow.wire.http1 import serialise_request
 
     ledger, scope = Ledger(), settings.scope
     key_log = key_log_at(settings.keylog)
     with Recording(files, ports=scope.ports, protocols=scope.spoken, key_log=key_log) as recording:
         for exchange, endpoint, mutator, edit in _made(settings, ledger.exchanges_of(recording)):
             if as_json:
-                wire = b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)
                 shown = {
                     "index": exchange.index,
                     "endpoint": endpoint,
@@ -55,7 +54,7 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
                     "expect": mutator.expect,
                     "what": edit.what,
                     "reason": mutator.reason,
-                    "raw_base64": b64encode(wire).decode(),
+                    "raw_base64": b64encode(_said(exchange, edit)).decode(),
                 }
                 click.echo(json.dumps(shown))
             else:
@@ -66,11 +65,25 @@ def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, *
     ledger.tell()
 
 
-def _made(
-    settings: "Settings", exchanges: "Iterable[Exchange]"
-) -> "Iterator[tuple[Exchange, str, Mutator, Edit]]":
+def _said(exchange: "Exchange", edit: "Edit | TalkEdit") -> bytes:
+    """All that would leave for it."""
+    from shadow.model import TalkEdit
+    from shadow.wire.http1 import serialise_request
+    from shadow.wire.spoken import spoken
+
+    if isinstance(edit, TalkEdit):
+        request = edit.request or exchange.request
+        return b"".join(spoken(exchange.protocol, request, edit.messages, is_exact=True))
+    return b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)
+
+
+type _Shown = "tuple[Exchange, str, Mutator | TalkMutator, Edit | TalkEdit]"
+
+
+def _made(settings: "Settings", exchanges: "Iterable[Exchange]") -> "Iterator[_Shown]":
     """Each mutant with its exchange, endpoint and mutator, in the order of a run."""
     from mutators import CATALOG, dice, load_plugins
+    from shadow.model import CONVERSATIONS
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
@@ -83,9 +96,13 @@ def _made(
     knowledge = Knowledge(identities=settings.identities, signer=signer)
     wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
     scheduler, endpoints = Scheduler(wanted, seed=settings.seed), Endpoints()
+    talks = _TalksMade(settings, endpoints)
     for seen in exchanges:
         exchange = replayable(seen)
         if scope.refusal(exchange, session_of(exchange, settings.session.by, signer)):
+            continue
+        if exchange.protocol in CONVERSATIONS:
+            yield from talks.made(exchange)
             continue
         request, index = exchange.request, exchange.index
         known = knowledge.snapshot(request, "recorded")
@@ -97,3 +114,35 @@ def _made(
         for mutator, edit in scheduler.deal(endpoint, index, settings.mutants, edited):
             yield exchange, endpoint, mutator, edit
         knowledge.learn(exchange, {"recorded": exchange})
+
+
+class _TalksMade:
+    """The mutants of conversations."""
+
+    def __init__(self, settings: "Settings", endpoints: "Endpoints") -> None:
+        from mutators import CATALOG, TALK_CATALOG, lifted, load_plugins
+        from shadow.pipeline.scheduler import Scheduler, chosen
+        from shadow.pipeline.talk_endpoint import TalkEndpoints
+        from shadow.pipeline.talk_trials import TalkKnowledge
+
+        single, _, of_talks = load_plugins()
+        every = (*TALK_CATALOG, *of_talks, *lifted((*CATALOG, *single)))
+        wanted = chosen(every, wanted=settings.mutators, unwanted=settings.no_mutators)
+        self._settings = settings
+        self._scheduler = Scheduler(wanted, seed=settings.seed)
+        self._endpoints = TalkEndpoints(endpoints)
+        self._knowledge = TalkKnowledge()
+
+    def made(self, exchange: "Exchange") -> "Iterator[_Shown]":
+        from mutators import dice
+        from shadow.pipeline.talk_trials import opening
+
+        talk, endpoint = opening(exchange), self._endpoints.name(exchange)
+        known = self._knowledge.snapshot(endpoint)
+
+        def edited(mutator: "TalkMutator") -> "TalkEdit | None":
+            return mutator(talk, dice(self._settings.seed, talk.index, mutator.name), known)
+
+        for mutator, edit in self._scheduler.deal(endpoint, talk.index, self._settings.mutants, edited):
+            yield talk, endpoint, mutator, edit
+        self._knowledge.learn(endpoint, talk)

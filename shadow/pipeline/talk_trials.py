@@ -52,6 +52,20 @@ _WRITING_OPCODES = frozenset({4, 5})
 """NOTIFY and UPDATE (RFC 1996, RFC 2136)."""
 
 
+class TalkKnowledge:
+    """What mutators may know besides the conversation: some of the same endpoint that came before."""
+
+    def __init__(self) -> None:
+        self._others: dict[str, deque[Exchange]] = {}
+
+    def learn(self, endpoint: str, talk: Exchange) -> None:
+        if endpoint in self._others or len(self._others) < _MAX_ENDPOINTS:
+            self._others.setdefault(endpoint, deque(maxlen=_MAX_OTHERS)).append(talk)
+
+    def snapshot(self, endpoint: str) -> Known:
+        return Known(others=tuple(self._others.get(endpoint, ())))
+
+
 class TalkMutant(msgspec.Struct, frozen=True):
     """One mutant of a conversation, ready for each target."""
 
@@ -91,7 +105,7 @@ class TalkTrials:
         self._may_write = may_write
         self._hear = hear
         self._report = report
-        self._others: dict[str, deque[Exchange]] = {}
+        self._knowledge = TalkKnowledge()
         self._confirmed: set[tuple[str, str, str]] = set()
         self._refuted: dict[tuple[str, str, str], int] = {}
 
@@ -102,7 +116,7 @@ class TalkTrials:
             return
         talk = opening(exchange)
         mutants = self._dealt(talk, session)
-        self._remember(talk)
+        self._knowledge.learn(self._endpoints.name(talk), talk)
         if not mutants:
             return
         control = await self._control(talk, session, "control", Parcel.REPEAT)
@@ -128,7 +142,7 @@ class TalkTrials:
 
     def _dealt(self, talk: Exchange, session: str) -> list[TalkMutant]:
         endpoint = self._endpoints.name(talk)
-        known = Known(others=tuple(self._others.get(endpoint, ())))
+        known = self._knowledge.snapshot(endpoint)
 
         def made(mutator: TalkMutator) -> TalkMutant | None:
             mutate = _mutation(mutator, talk, known, self._seed)
@@ -292,11 +306,6 @@ class TalkTrials:
         self._hear(Judged(trial))
         if is_failed:
             self._report(trial, times, ready)
-
-    def _remember(self, talk: Exchange) -> None:
-        endpoint = self._endpoints.name(talk)
-        if endpoint in self._others or len(self._others) < _MAX_ENDPOINTS:
-            self._others.setdefault(endpoint, deque(maxlen=_MAX_OTHERS)).append(talk)
 
 
 def opening(exchange: Exchange) -> Exchange:
