@@ -168,7 +168,8 @@ def load_plugins(
         found = _offered(offered)
         if not found:
             raise ConfigError(
-                f"{point.value!r} offers no mutator; make one with @mutator, @session_mutator or @talk_mutator"
+                f"{point.value!r} offers no mutator; make one with @mutator, @session_mutator or"
+                " @talk_mutator"
             )
         for one in found:
             if one.name in taken:

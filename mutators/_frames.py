@@ -1,4 +1,4 @@
-"""Frames of a WebSocket's client (RFC 6455 §5.2), right and wrong, and where they are put in a conversation."""
+"""Frames of a WebSocket's client (RFC 6455 §5.2), right and wrong, and their places in conversations."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""A conversation's own messages, fewer, more often or in another order. What they mean then, nobody can say."""
+"""A conversation's own messages, fewer, more often or in another order: nobody can say what is right then."""
 
 from itertools import chain
 from random import Random
@@ -93,7 +93,7 @@ def splice_conversations(talk: Exchange, rng: Random, known: Known) -> TalkEdit 
 
 
 @talk_mutator("websocket", "tcp", level=Level.SEQUENCE, expect=Expect.SURVIVE)
-def say_all_at_once(talk: Exchange, rng: Random) -> TalkEdit | None:
+def say_all_at_once(talk: Exchange, rng: Random) -> TalkEdit | None:  # noqa: ARG001  # nothing to draw
     """Everything said without waiting for an answer: who reads one message for each read loses the rest."""
     if len(spoken(talk)) < 2:
         return None

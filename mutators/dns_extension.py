@@ -13,7 +13,7 @@ _LOCAL = 65_001
 
 @talk_mutator("dns", level=Level.FRAMING, expect=Expect.REJECT)
 def dns_other_edns_version(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A server answers a version that it does not know with BADVERS (RFC 6891 §6.1.3), and there is only 0."""
+    """A server answers a version that it does not know with BADVERS (RFC 6891 §6.1.3): there is only 0."""
     query = asked(talk)
     if query is None or query.is_signed:
         return None
@@ -51,8 +51,8 @@ def dns_broken_option(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("dns", level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)
 def dns_misplaced_opt(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """OPT belongs to the root and stands among the additional records (RFC 6891 §6.1.1, §6.1.2); what a server
-    does about another one is not said there."""
+    """OPT belongs to the root and stands among the additional records (RFC 6891 §6.1.1, §6.1.2); what a
+    server does about another one is not said there."""
     query = asked(talk)
     if query is None or query.is_signed:
         return None
@@ -151,7 +151,7 @@ def dns_odd_options(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("dns", level=Level.HEADER, expect=Expect.SURVIVE)
 def dns_without_edns(talk: Exchange, rng: Random) -> TalkEdit | None:  # noqa: ARG001  # nothing to draw
-    """Without OPT an answer has 512 bytes at most (RFC 1035 §4.2.1), and what does not fit is cut, with TC."""
+    """Without OPT an answer has 512 bytes at most (RFC 1035 §4.2.1), and is cut where it does not fit."""
     query = asked(talk)
     if query is None or query.is_signed or query.opt is None:
         return None

@@ -9,8 +9,8 @@ from shadow.model import Exchange, Expect, Level, TalkEdit
 
 @talk_mutator("dns", level=Level.FRAMING, expect=Expect.REJECT)
 def dns_cut_message(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A message that ends within its header or its question cannot be read: FORMERR, or nothing where there is
-    not even an id (RFC 1035 §4.1; CWE-125)."""
+    """A message that ends within its header or its question cannot be read: FORMERR, or nothing where
+    there is not even an id (RFC 1035 §4.1; CWE-125)."""
     query = asked(talk)
     if query is None:
         return None
@@ -45,7 +45,8 @@ def dns_trailing_bytes(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("dns", level=Level.BYTES, expect=Expect.SURVIVE)
 def dns_turned_bytes(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A few bytes of the query at random, but not its id (zzuf, radamsa): any clean answer, or none."""
+    """A few bits of the query at random, but none of its id (zzuf, radamsa; RFC 9267): any clean answer, or
+    none."""
     query = asked(talk)
     if query is None:
         return None

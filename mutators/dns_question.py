@@ -52,8 +52,8 @@ def dns_other_type(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("dns", level=Level.TARGET, expect=Expect.SURVIVE)
 def dns_meta_type(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """Types that are no data: ANY (RFC 8482), transfers over UDP, which are undefined (RFC 5936 §4.2), OPT and
-    TSIG as what is asked for: a short answer or a refusal, never a flood (CWE-406)."""
+    """Types that are no data: ANY (RFC 8482), transfers over UDP, which are undefined (RFC 5936 §4.2), OPT
+    and TSIG as what is asked for: a short answer or a refusal, never a flood (CWE-406)."""
     query = asked(talk)
     if query is None:
         return None
@@ -148,8 +148,9 @@ def dns_flip_signature(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 
 @talk_mutator("dns", level=Level.NETWORK, expect=Expect.SAME)
-def dns_ask_twice(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A query changes nothing, and networks deliver datagrams twice (RFC 1035 §4.2.1): the same is answered."""
+def dns_ask_twice(talk: Exchange, rng: Random) -> TalkEdit | None:  # noqa: ARG001  # nothing to draw
+    """A query changes nothing, and networks deliver datagrams twice (RFC 1035 §4.2.1): both are answered the
+    same."""
     query = asked(talk)
     if query is None or query.is_signed:
         return None

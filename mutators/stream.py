@@ -16,8 +16,8 @@ _STALL_SECONDS = 0.4
 
 @talk_mutator("tcp", level=Level.NETWORK, expect=Expect.SAME)
 def say_bytewise(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """TCP carries a stream of bytes, and segments mean nothing (RFC 9293 §3.4, §3.7): who reads them one by one
-    hears the same."""
+    """TCP carries a stream of bytes, and segments mean nothing (RFC 9293 §3.4, §3.7): who reads them one by
+    one hears the same."""
     at = picked(talk, rng, least_bytes=2)
     if at is None:
         return None
@@ -40,7 +40,7 @@ def split_message(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("tcp", level=Level.NETWORK, expect=Expect.SURVIVE)
 def stall_in_message(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A client that stops in the middle of a message and goes on later: waited for, or sent away (CWE-400)."""
+    """A client that stops in the middle of a message and goes on later: waited for, or sent off (CWE-400)."""
     at = picked(talk, rng, least_bytes=2)
     if at is None:
         return None

@@ -145,7 +145,7 @@ def cut_close_code(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT)
 def break_close_reason(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """The reason in a close frame is UTF-8 (RFC 6455 §5.5.1), and what is none fails the connection (§8.1)."""
+    """The reason in a close frame is UTF-8 (RFC 6455 §5.5.1), and what is none fails it (§8.1)."""
     bad = rng.choice(_BAD_UTF8)
     return breaking_off(
         talk, None, [frame(CLOSE, b"\x03\xe8" + bad)], f"a reason with the bytes {bad.hex(' ')}"

@@ -64,8 +64,8 @@ def handshake_by_other_method(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("websocket", level=Level.HEADER, expect=Expect.REJECT)
 def handshake_of_other_upgrade(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """Upgrade must hold ``websocket`` and Connection ``Upgrade`` (RFC 6455 §4.2.1); who asks for something else
-    must not get it."""
+    """Upgrade must hold ``websocket`` and Connection ``Upgrade`` (RFC 6455 §4.2.1); who asks for
+    something else must not get it."""
     name, value = rng.choice(
         (
             (b"Upgrade", b"websockets"),
@@ -107,7 +107,7 @@ def offer_unknown_extension(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 
 @talk_mutator("websocket", level=Level.HEADER, expect=Expect.SAME)
-def offer_no_compression(talk: Exchange, rng: Random) -> TalkEdit | None:
+def offer_no_compression(talk: Exchange, rng: Random) -> TalkEdit | None:  # noqa: ARG001  # nothing to draw
     """A client need not offer compression, and messages are the same without it (RFC 7692 §5, §6)."""
     headers = talk.request.headers
     if field(headers, _EXTENSIONS.lower()) is None:

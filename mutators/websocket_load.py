@@ -44,7 +44,7 @@ def flood_with_pings(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 
 @talk_mutator("websocket", level=Level.FRAMING, expect=Expect.SURVIVE)
-def close_at_once(talk: Exchange, rng: Random) -> TalkEdit | None:
+def close_at_once(talk: Exchange, rng: Random) -> TalkEdit | None:  # noqa: ARG001  # whatever it was
     """A client that goes as soon as it has come (RFC 6455 §7.1): nothing may be left behind."""
     body = rng.choice((b"", b"\x03\xe8", b"\x03\xe9going", b"\x0b\xb8"))
     return TalkEdit((Message(True, body, 0.0, "close"),), "closed at once")
@@ -67,8 +67,8 @@ def half_a_frame(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 @talk_mutator("websocket", level=Level.NETWORK, expect=Expect.SURVIVE)
 def unfinished_message(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A message whose last fragment never comes must not keep the server from answering a ping in the meantime
-    (RFC 6455 §5.4)."""
+    """A message whose last fragment never comes must not keep the server from answering a ping
+    meanwhile (RFC 6455 §5.4)."""
     at = picked(talk, rng)
     if at is None:
         return None

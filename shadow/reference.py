@@ -17,8 +17,13 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, AnyMutator, TalkMutator, lifted
+from mutators._packet import PacketMutator
+from mutators._packet_catalog import PACKET_CATALOG
 from shadow.config import Settings
 from shadow.model import Level
+
+type Entry = AnyMutator | PacketMutator
+"""A mutator of any contract."""
 
 WIDTH = 120
 """Of a line of Markdown; a table's row cannot be broken."""
@@ -36,6 +41,7 @@ _LEVELS: Mapping[Level, str] = MappingProxyType(
         Level.FRAMING: "where a message ends",
         Level.BYTES: "the raw bytes of a message",
         Level.NETWORK: "how bytes arrive",
+        Level.PACKET: "packets, which `shadow packets` alone sends",
     }
 )
 _SCALARS: Mapping[object, str] = MappingProxyType(
@@ -51,7 +57,7 @@ def settings() -> str:
 
 def mutators() -> str:
     """Every mutator of the catalogue with what it expects and why, grouped by level, as Markdown."""
-    every: tuple[AnyMutator, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG)
+    every: tuple[Entry, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG, *PACKET_CATALOG)
     count = len(lifted(CATALOG))
     parts = [
         f"There are {len(every)} mutators. {len(TALK_CATALOG)} are of conversations, and say of which; {count}"
@@ -138,8 +144,10 @@ def _line(text: str) -> str:
     return " ".join(text.replace("``", "`").split())
 
 
-def _mutator(one: AnyMutator) -> str:
-    weaker = "" if one.is_stated else ", unless the live release accepts it too"
+def _mutator(one: Entry) -> str:
+    weaker = (
+        "" if isinstance(one, PacketMutator) or one.is_stated else ", unless the live release accepts it too"
+    )
     of = f"; {', '.join(one.of)}" if isinstance(one, TalkMutator) else ""
     text = f"- `{one.name}` ({one.expect.value}{weaker}{of}): {_line(one.reason)}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)

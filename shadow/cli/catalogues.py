@@ -13,14 +13,12 @@ from rich.table import Table
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def mutators(pattern: str, *, as_json: bool) -> None:
     """List the mutators whose name, level:NAME or expect:NAME matches PATTERN."""
-    from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, AnyMutator
-    from shadow.pipeline.scheduler import chosen
+    from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG
+    from mutators._packet_catalog import PACKET_CATALOG
+    from shadow.pipeline.scheduler import Listed, chosen
 
-    found: list[AnyMutator] = [
-        *chosen(CATALOG, wanted=[pattern], unwanted=[]),
-        *chosen(SESSION_CATALOG, wanted=[pattern], unwanted=[]),
-        *chosen(TALK_CATALOG, wanted=[pattern], unwanted=[]),
-    ]
+    every: tuple[Listed, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG, *PACKET_CATALOG)
+    found = chosen(every, wanted=[pattern], unwanted=[])
     if not found:
         raise click.UsageError(f"no mutator matches {pattern!r}; see shadow mutators")
     _show(

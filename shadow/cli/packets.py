@@ -1,7 +1,7 @@
 """`shadow packets`: malformed packets to a target that can take them."""
 
 import asyncio
-from ipaddress import IPv4Network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,8 @@ from shadow.errors import ConfigError
     help="Packets per second.  [default: 200]",
 )
 @click.option("--duration", metavar="TIME", help="Stop after this time, for example 10m.")
+@click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators.")
+@click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out.")
 @click.option("--seed", type=int, metavar="N", help="Of the packets.  [default: 0]")
 @click.option("--allow", multiple=True, metavar="HOST|CIDR", help="Targets besides loopback and namespaces.")
 @click.option("--spoof", multiple=True, metavar="CIDR", help="Where sources may be made up from.")
@@ -87,8 +89,8 @@ def packets(
     return asyncio.run(execute(settings, particular, click.echo))
 
 
-def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network, ...]:
+def _networks(texts: tuple[str, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
     try:
-        return tuple(IPv4Network(text) for text in texts)
+        return tuple(ip_network(text) for text in texts)
     except ValueError as error:
         raise ConfigError(f"spoof is wrong: {error}; write a network such as 10.0.0.0/24") from error

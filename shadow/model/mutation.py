@@ -23,6 +23,7 @@ class Level(StrEnum):
     SEQUENCE = "sequence"
     RACE = "race"
     NETWORK = "network"
+    PACKET = "packet"
 
 
 class Expect(StrEnum):
@@ -81,7 +82,7 @@ FRAMES = "frames"
 """The kind of a client's WebSocket message whose body goes out as it is: frames, right or wrong."""
 
 STILL_THERE = b"shadow: still there?"
-"""The payload of a ping after a mutant. Whoever answers it (RFC 6455 §5.5.3) has not failed the connection."""
+"""The payload of a ping after a mutant. Who answers it (RFC 6455 §5.5.3) has not failed the connection."""
 
 
 class TalkEdit(msgspec.Struct, frozen=True):

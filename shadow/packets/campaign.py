@@ -33,16 +33,18 @@ class CampaignSettings(msgspec.Struct, frozen=True):
 
 
 class Made(Protocol):
-    """A malformed packet; see `craft.Crafted`."""
+    """Malformed packets that belong together; see `craft.Crafted`."""
 
     @property
     def number(self) -> int: ...
     @property
-    def recipe(self) -> str: ...
+    def mutator(self) -> str: ...
     @property
     def what(self) -> str: ...
     @property
     def packets(self) -> tuple[bytes, ...]: ...
+    @property
+    def is_in_stream(self) -> bool: ...
 
 
 class Place(Protocol):
@@ -88,9 +90,9 @@ class Campaign:
         clock: Callable[[], float] = time.monotonic,
         tell: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`make` gives the packet of a number, of none of some recipes where there are others."""
+        """`make` gives the packet of a number, of none of some mutators where there are others."""
         self.sent: Counter[str] = Counter()
-        """Malformed packets by recipe."""
+        """Malformed packets by mutator."""
         self.looks = 0
         self.culprits: list[Culprit] = []
         self.stopped = ""
@@ -128,7 +130,11 @@ class Campaign:
             if ends_at is not None and self._clock() >= ends_at:
                 self.stopped = "the time is over"
                 return
-            made = [self._make(number, frozenset(self._known)) for number in numbers]
+            drawn = [self._make(number, frozenset(self._known)) for number in numbers]
+            made = [each for each in drawn if each.mutator not in self._known]
+            if not made:
+                self.stopped = "nothing is left but what it dies of"
+                return
             if not await self._send_all(made):
                 return
             health = await self._look()
@@ -146,7 +152,7 @@ class Campaign:
             if refusal:
                 self.stopped, self.is_refused = refusal, True
                 return False
-            self.sent[each.recipe] += 1
+            self.sent[each.mutator] += 1
             await self._sleep(len(each.packets) / self._settings.per_second)
         return True
 
@@ -170,8 +176,6 @@ class Campaign:
             self.stopped = f"the candidate did not come back within {self._settings.wait_seconds:g} s"
             return
         for each in batch:
-            if each.recipe in self._known:
-                continue
             seen = await self._dies_of([each])
             if self.stopped:
                 return
@@ -194,8 +198,8 @@ class Campaign:
             confirmed += 1
         baseline = await self._baseline_after(made)
         self.culprits.append(Culprit(health, made, confirmed, confirmed, baseline))
-        self._known |= {each.recipe for each in made} if len(made) == 1 else set()
-        self._tell(f"the candidate is {health.value} after {made[0].recipe}: {made[0].what}")
+        self._known |= {each.mutator for each in made} if len(made) == 1 else set()
+        self._tell(f"the candidate is {health.value} after {made[0].mutator}: {made[0].what}")
         if not await self._is_back(self._candidate):
             self.stopped = f"the candidate did not come back within {self._settings.wait_seconds:g} s"
         elif len(self.culprits) >= self._settings.culprits_max:

@@ -6,23 +6,26 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import AsyncExitStack
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import ip_address
 from pathlib import Path
-from socket import AF_INET
 from typing import Any
 
 import msgspec
 
+from mutators._packet import Ends, Network, PacketMutator, Seed
+from mutators._packet_catalog import PACKET_CATALOG
 from shadow.config import Settings, parse_live, parse_target
 from shadow.errors import ConfigError, SinkError, TapError, TargetError
 from shadow.model import Finding
 from shadow.packets.campaign import Campaign, CampaignSettings, Made
-from shadow.packets.craft import Ends, craft
+from shadow.packets.connecting import Connections
+from shadow.packets.craft import Crafting
 from shadow.packets.health import Health, Look
 from shadow.packets.place import Service, command_of
-from shadow.packets.seeds import Seed, made_up, seeds_in
+from shadow.packets.seeds import made_up, seeds_in
 from shadow.packets.telling import capture, finding_of, write
 from shadow.packets.wire import PacketSocket, check_place, is_namespaced
+from shadow.pipeline.scheduler import chosen
 from shadow.replay import Guard, GuardSettings, Target
 from shadow.replay.guard import Address
 from shadow.sinks.folder import claim
@@ -40,7 +43,7 @@ class PacketsSettings(msgspec.Struct, frozen=True):
 
     files: tuple[str, ...] = ()
     ports: frozenset[int] = frozenset()
-    spoof: tuple[IPv4Network, ...] = ()
+    spoof: tuple[Network, ...] = ()
     restart: str = ""
     """Command line that starts the candidate again."""
     baseline_restart: str = ""
@@ -55,9 +58,9 @@ type Tell = Callable[[str], None]
 async def execute(settings: Settings, packets: PacketsSettings, tell: Tell) -> int:
     """The exit code. Raises ShadowError where the run cannot begin."""
     target = parse_target("candidate", settings.candidate)
-    seeds = _seeds(packets, target)
+    seeds, catalog = _seeds(packets, target), _catalog(settings)
     if packets.write:
-        _write_only(settings, packets, target, seeds)
+        _write_only(settings, packets, target, catalog, seeds)
         tell(f"wrote {packets.campaign.packets_max} malformed packets to {packets.write!r}; nothing was sent")
         return 0
     async with AsyncExitStack() as stack:
@@ -69,25 +72,29 @@ async def execute(settings: Settings, packets: PacketsSettings, tell: Tell) -> i
             command_of("restart-baseline", packets.baseline_restart),
         )
         wires = [PacketSocket(each) for each in addresses]
+        connections = [Connections(each) if seeds[0].protocol == "tcp" else None for each in addresses]
         drop_privileges()
         services = []
-        for each, wire, restart in zip(targets, wires, restarts, strict=False):
-            ends = _ends(wire, packets)
-            aim = _aim(seeds, ends, settings.seed)
-            service = Service(each, guard, wire, Look(each, seeds[0]), aim=aim, restart=restart)
+        crafting = Crafting(catalog, seeds, _ends(wires[0], packets), seed=settings.seed)
+        for each, wire, conns, restart in zip(targets, wires, connections, restarts, strict=False):
+            ends, look = _ends(wire, packets), Look(each, seeds[0])
+            service = Service(
+                each, guard, wire, look, ends, aim=_aim(crafting), connections=conns, restart=restart
+            )
             stack.push_async_callback(service.close)
             if await service.health() is not Health.WELL:
                 raise TargetError(f"{each.name} {each.authority!r} is not well before anything was sent")
             services.append(service)
-        ends = _ends(wires[0], packets)
         campaign = Campaign(
             services[0],
             services[1] if len(services) > 1 else None,
-            lambda number, without: craft(seeds, ends, number, run_seed=settings.seed, without=without),
+            lambda number, without: crafting.make(number, without=without),
             packets.campaign,
             tell=tell,
         )
         code = await _conduct(settings, campaign, target, guard, tell)
+        if services[0].unconnected:
+            tell(f"the candidate took no connection for {services[0].unconnected} packets")
         if wires[0].unsent:
             tell(f"the system did not take {wires[0].unsent} packets: too short, or too long for the way")
         return code
@@ -126,19 +133,25 @@ def _ends(wire: PacketSocket, packets: PacketsSettings) -> Ends:
     return Ends(wire.route.source, wire.address.ip, wire.address.port, packets.spoof, wire.is_mended)
 
 
-def _aim(seeds: list[Seed], ends: Ends, seed: int) -> Callable[[Made], tuple[bytes, ...]]:
+def _aim(crafting: Crafting) -> Callable[[Made, Ends], tuple[bytes, ...]]:
     """What makes the same packets for other ends."""
-    return lambda made: craft(seeds, ends, made.number, run_seed=seed, recipe=made.recipe).packets
+    return lambda made, ends: crafting.make(made.number, mutator=made.mutator, ends=ends).packets
+
+
+def _catalog(settings: Settings) -> tuple[PacketMutator, ...]:
+    """The mutators that the settings leave. Raises ConfigError where they leave none."""
+    found = chosen(PACKET_CATALOG, wanted=settings.mutators, unwanted=settings.no_mutators)
+    if not found:
+        raise ConfigError(
+            f"no packet mutator matches {', '.join(settings.mutators)!r}: see shadow mutators --level packet"
+        )
+    return found
 
 
 async def _address(guard: Guard, target: Target, settings: Settings) -> Address:
     """The checked address of `target` that takes malformed packets. Raises UnsafeError, TargetError."""
     addresses = await guard.addresses(target)
-    found = next((each for each in addresses if each.family is AF_INET), None)
-    if found is None:
-        raise TargetError(
-            f"{target.name} {target.host!r} has no IPv4 address: packets are made for IPv4 alone"
-        )
+    found = addresses[0]
     check_place(found, allow=settings.safety.allow, is_namespaced=is_namespaced())
     return found
 
@@ -180,21 +193,26 @@ def _as(seed: Seed, protocol: str) -> Seed:
     return msgspec.structs.replace(seed, protocol=protocol)
 
 
-def _write_only(settings: Settings, packets: PacketsSettings, target: Target, seeds: list[Seed]) -> None:
-    host = target.host if _is_ipv4(target.host) else "127.0.0.1"
-    ends = Ends("127.0.0.1", host, target.port, packets.spoof)
-    made = (
-        craft(seeds, ends, number, run_seed=settings.seed) for number in range(packets.campaign.packets_max)
-    )
+def _write_only(
+    settings: Settings,
+    packets: PacketsSettings,
+    target: Target,
+    catalog: tuple[PacketMutator, ...],
+    seeds: list[Seed],
+) -> None:
+    host = target.host if _is_address(target.host) else "127.0.0.1"
+    ends = Ends("::1" if ":" in host else "127.0.0.1", host, target.port, packets.spoof)
+    crafting = Crafting(catalog, seeds, ends, seed=settings.seed)
+    made = (crafting.make(number) for number in range(packets.campaign.packets_max))
     try:
         Path(packets.write).write_bytes(capture([packet for each in made for packet in each.packets]))
     except OSError as error:
         raise SinkError(f"cannot write {packets.write!r}: {error.strerror}") from error
 
 
-def _is_ipv4(host: str) -> bool:
+def _is_address(host: str) -> bool:
     try:
-        IPv4Address(host)
+        ip_address(host)
     except ValueError:
         return False
     return True

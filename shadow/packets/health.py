@@ -5,8 +5,8 @@ import contextlib
 import socket
 from enum import Enum
 
-from shadow.packets.dns_craft import base_of
-from shadow.packets.seeds import Seed
+from mutators._packet import Seed
+from mutators.packet_dns import base_of
 from shadow.replay import Target
 from shadow.replay.guard import RUN_FIELD, Address
 
@@ -62,7 +62,7 @@ class Look:
 
     async def _by_datagram(self, address: Address) -> Health:
         loop = asyncio.get_running_loop()
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        with socket.socket(address.family, socket.SOCK_DGRAM) as sock:
             sock.setblocking(False)
             sock.connect((address.ip, address.port))
             try:

@@ -6,9 +6,13 @@ import shlex
 import shutil
 from collections.abc import Callable, Sequence
 
+import msgspec
+
+from mutators._packet import Ends
 from shadow.errors import ConfigError, TargetError, UnsafeError
 from shadow.model import Request, Wire
 from shadow.packets.campaign import Made
+from shadow.packets.connecting import Connections, plain
 from shadow.packets.health import Health, Look
 from shadow.packets.wire import PacketSocket
 from shadow.replay import Guard, Sending, Target
@@ -32,8 +36,8 @@ def command_of(option: str, line: str) -> tuple[str, ...]:
 
 
 class Service:
-    """A `Place`. `aim` gives the packets of what was made, addressed to this target. `restart` is a command
-    with its arguments, or empty; what it starts is ended by `close`."""
+    """A `Place`. `aim` gives the packets of what was made, for these ends. `restart` is a command with its
+    arguments, or empty; what it starts is ended by `close`."""
 
     def __init__(
         self,
@@ -41,15 +45,22 @@ class Service:
         guard: Guard,
         wire: PacketSocket,
         look: Look,
+        ends: Ends,
         *,
-        aim: Callable[[Made], Sequence[bytes]],
+        aim: Callable[[Made, Ends], Sequence[bytes]],
+        connections: Connections | None = None,
         restart: Sequence[str] = (),
     ) -> None:
+        """Without `connections` what belongs to one goes out without; they are closed with this."""
         self._target = target
         self._guard = guard
         self._wire = wire
         self._look = look
+        self._ends = ends
+        self._connections = connections
         self._aim = aim
+        self.unconnected = 0
+        """Packets of connections that the target did not take."""
         self._command = tuple(restart)
         self._started: list[asyncio.subprocess.Process] = []
 
@@ -58,11 +69,32 @@ class Service:
             await self._address()
         except (UnsafeError, TargetError) as error:
             return str(error)
-        for packet in self._aim(made):
+        if made.is_in_stream and self._connections is not None:
+            return await self._send_in_stream(made, self._connections)
+        return await self._send_all(self._aim(made, self._ends))
+
+    async def _send_all(self, packets: Sequence[bytes]) -> str:
+        for packet in packets:
             if refusal := await self._guard.turn(Sending(_NOTHING, Wire((packet,)))):
                 return refusal
             self._wire.send(packet)
         return ""
+
+    async def _send_in_stream(self, made: Made, connections: Connections) -> str:
+        """Connect, say it there, and end the connection by a reset, however it stands."""
+        if refusal := await self._guard.turn():
+            return refusal
+        try:
+            stream = await connections.open()
+            ends = msgspec.structs.replace(self._ends, stream=stream)
+            refusal = await self._send_all([plain(ends, stream, "A"), *self._aim(made, ends)])
+            stream = await connections.quiet(stream)
+            return await self._send_all([plain(ends, stream, "R")]) or refusal
+        except TargetError:  # whether it is gone, the next look shows
+            self.unconnected += len(made.packets)
+            return ""
+        finally:
+            connections.end()
 
     async def health(self) -> Health:
         """Raises UnsafeError where not even a look may be sent, TargetError where nobody knows where to."""
@@ -101,3 +133,5 @@ class Service:
                     async with asyncio.timeout(_END_SECONDS):
                         await process.wait()
         self._wire.close()
+        if self._connections is not None:
+            self._connections.close()

@@ -3,8 +3,7 @@
 import struct
 from collections.abc import Iterable
 
-import msgspec
-
+from mutators._packet import Seed
 from shadow.wire.link import network_layer
 from shadow.wire.pcap import Record
 
@@ -13,14 +12,6 @@ _PAYLOAD_BYTES_MAX = 1400
 """More would not fit into one packet of an ordinary network."""
 _TCP, _UDP = 6, 17
 _TAGS = frozenset({0x8100, 0x88A8})
-
-
-class Seed(msgspec.Struct, frozen=True):
-    """One payload that a client sent."""
-
-    protocol: str
-    """``"tcp"``, ``"udp"`` or ``"dns"``, which is over UDP."""
-    payload: bytes
 
 
 def seeds_in(records: Iterable[Record], ports: frozenset[int]) -> list[Seed]:

@@ -24,7 +24,7 @@ def finding_of(culprit: Culprit, *, where: str, seed: int) -> Finding:
     first = culprit.made[0]
     fault = _FAULTS[culprit.health]
     is_single = len(culprit.made) == 1
-    recipe = first.recipe if is_single else "several"
+    mutator = first.mutator if is_single else "several"
     is_on_both = culprit.baseline not in (None, Health.WELL)
     why = f"the service is {culprit.health.value} after {first.what}"
     if not is_single:
@@ -35,15 +35,15 @@ def finding_of(culprit: Culprit, *, where: str, seed: int) -> Finding:
         why += "; so is the baseline" if is_on_both else "; the baseline lives"
     packets = [packet for made in culprit.made for packet in made.packets]
     return Finding(
-        id=sha256(f"packets\x1f{fault}\x1f{recipe}\x1f{where}".encode()).hexdigest()[:12],
+        id=sha256(f"packets\x1f{fault}\x1f{mutator}\x1f{where}".encode()).hexdigest()[:12],
         kind=Kind.NETWORK.value,
         fault=fault,
         severity="medium" if is_on_both else "high",
-        title=f"{fault} on {where} ({recipe})",
+        title=f"{fault} on {where} ({mutator})",
         endpoint=where,
         where=("packet",),
-        mutator=recipe,
-        edits=tuple(f"{each.number} {each.recipe}: {each.what}" for each in culprit.made[:_WHATS_MAX]),
+        mutator=mutator,
+        edits=tuple(f"{each.number} {each.mutator}: {each.what}" for each in culprit.made[:_WHATS_MAX]),
         expect=Expect.SURVIVE.value,
         why=why,
         exchanges=(),

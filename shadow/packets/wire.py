@@ -4,7 +4,7 @@ import socket
 import struct
 import time
 from contextlib import suppress
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,25 +25,30 @@ class Route(NamedTuple):
     source: str
     """Our address there."""
     hardware: bytes
-    """Of whoever is next on the way; zeros on loopback."""
+    """Of whoever is next on the way; zeros on loopback. Of IPv6 the system finds interface and neighbour."""
 
 
 class PacketSocket:
     """Sends IP packets to one target, as they are. Whoever opened it closes it.
 
     To this machine itself they go by the system's own way out, for what comes in on loopback by another is
-    taken for forged: there the system mends the total length and the checksum of the IP header.
+    taken for forged: there the system mends the total length and the checksum of the IP header. Packets of
+    IPv6 go that way wherever they go, and nothing of them is mended.
     """
 
     def __init__(self, address: Address) -> None:
         """Raises ConfigError without the privilege, TargetError where there is no way to `address`."""
         self.address = address
         self.route = route_to(address)
-        self.is_mended = self.route.interface == _LOOPBACK
+        is_ip6 = address.family is socket.AF_INET6
+        self.is_mended = self.route.interface == _LOOPBACK and not is_ip6
         """Whether the system sets length and checksum of IP headers itself."""
         self._to: tuple[object, ...] = (self.route.interface, _IP, 0, 1, self.route.hardware)
         try:
-            if self.is_mended:
+            if is_ip6:
+                self._to = (address.ip, 0)
+                self._socket = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_RAW)
+            elif self.is_mended:
                 self._to = (address.ip, 0)
                 self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
             else:
@@ -75,7 +80,7 @@ def check_place(address: Address, *, allow: tuple[str, ...], is_namespaced: bool
     Loopback and a namespace of one's own are safe: nobody else is there. All else must have been allowed by
     name; that it is, the guard has checked.
     """
-    ip = IPv4Address(address.ip)
+    ip = ip_address(address.ip)
     if ip.is_multicast or ip == IPv4Address("255.255.255.255") or ip.is_unspecified:
         raise UnsafeError(f"malformed packets are not sent to {address.ip}, which is many: name one host")
     if not (ip.is_loopback or is_namespaced or allow):
@@ -117,12 +122,14 @@ def _parent(process: str) -> str:
 
 def route_to(address: Address) -> Route:
     """How `address` is reached. Raises TargetError where it is not."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(address.family, socket.SOCK_DGRAM) as probe:
         try:
             probe.connect((address.ip, address.port))
             source: str = probe.getsockname()[0]
-            if is_own_address(IPv4Address(address.ip)):
+            if is_own_address(ip_address(address.ip)):
                 return Route(_LOOPBACK, source, bytes(6))
+            if address.family is socket.AF_INET6:
+                return Route("", source, b"")
             with suppress(OSError):
                 probe.send(b"")  # has the system find its neighbour
         except OSError as error:

@@ -371,8 +371,8 @@ class Link:
         return await self._transports[via].send(sending)
 
     async def _send_reworded(self, sending: Sending, retell: Retell | None, *, is_shared: bool) -> Outcome:
-        """A WebSocket, whose messages name what its server, or another answer, has named. What is learned of a
-        mutant holds for mutants alone."""
+        """A WebSocket, whose messages name what its server, or another answer, has named. What is learned of
+        a mutant holds for mutants alone."""
         recorded = sending.messages if retell is None else retell.recorded
         lane = sending.lane if sending.manner is None else f"{sending.lane}, mutants"
         wording = Rewording(self.correlation, sending.request, recorded, lane, is_shared=is_shared)

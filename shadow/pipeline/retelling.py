@@ -1,4 +1,4 @@
-"""Mutants of conversations in the words of their target: ids that it gave stand for those of the recording."""
+"""Mutants of conversations in the words of their target: ids that it gave stand for those recorded."""
 
 from collections.abc import Callable, Sequence
 
@@ -22,8 +22,8 @@ class Retell(msgspec.Struct, frozen=True):
 class Retelling:
     """The wording of one mutant while it is said.
 
-    Each of its messages may be made of any recorded one, in any form. So where the recorded ones would be said
-    otherwise by now, the mutant is made of them anew, by the same dice, and goes on with its next message.
+    Each of its messages may be made of any recorded one, in any form. So where the recorded ones would be
+    said otherwise by now, the mutant is made of them anew, by the same dice, and goes on with its next message.
     """
 
     def __init__(self, wording: Rewording, retell: Retell, messages: Sequence[Message]) -> None:

@@ -3,21 +3,33 @@
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from operator import itemgetter
+from typing import Protocol
 from zlib import crc32
 
-from mutators import Mutator, SessionMutator, TalkMutator
-from shadow.model import Level
-
-type AnyMutator = Mutator | SessionMutator | TalkMutator
+from mutators import AnyMutator
+from shadow.model import Expect, Level
 
 
-def chosen[M: Mutator | SessionMutator | TalkMutator](
+class Listed(Protocol):
+    """What a pattern may name."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def level(self) -> Level: ...
+    @property
+    def expect(self) -> Expect: ...
+    @property
+    def reason(self) -> str: ...
+
+
+def chosen[M: Listed](
     catalog: Sequence[M], *, wanted: Sequence[str], unwanted: Sequence[str]
 ) -> tuple[M, ...]:
     """The mutators whose name, level or expectation matches one pattern of `wanted` and none of
     `unwanted`."""
 
-    def matches(mutator: AnyMutator, patterns: Sequence[str]) -> bool:
+    def matches(mutator: Listed, patterns: Sequence[str]) -> bool:
         words = (mutator.name, f"level:{mutator.level}", f"expect:{mutator.expect}")
         return any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
 
@@ -28,7 +40,7 @@ _PER_TURN = {Level.BODY: 3}
 """Mutators of a level that go in one turn: bodies have the most to get wrong."""
 
 
-class Scheduler[M: Mutator | SessionMutator | TalkMutator]:
+class Scheduler[M: AnyMutator]:
     """Deals mutators out: those least tried at an endpoint first, and among equals one of each level in
     turn.
 

@@ -7,13 +7,15 @@ from click.testing import CliRunner, Result
 
 from comparators import CATALOG as OF_ANSWERS
 from comparators import TALK_CATALOG
-from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
+from mutators import CATALOG, SESSION_CATALOG
+from mutators._packet_catalog import PACKET_CATALOG
 from shadow.cli.catalogues import _show, comparators, mutators
+from shadow.pipeline.scheduler import Listed
 
 COMPARATORS = [(each.name, each.reason) for each in OF_ANSWERS] + [
     (each.name, each.reason) for each in TALK_CATALOG
 ]
-ALL: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *SESSION_CATALOG)
+ALL: tuple[Listed, ...] = (*CATALOG, *SESSION_CATALOG, *PACKET_CATALOG)
 
 
 def asked(*arguments: str, columns: int = 200) -> Result:

@@ -14,14 +14,15 @@ from shadow.wire.pcap import PcapReader
 
 class Packet(msgspec.Struct, frozen=True):
     number: int
-    recipe: str
+    mutator: str
     what: str
     packets: tuple[bytes, ...]
+    is_in_stream: bool = False
 
 
 def packet(number: int, without: frozenset[str] = frozenset()) -> Packet:
-    recipe = next(each for each in (f"r{number % 7}", "spare") if each not in without)
-    return Packet(number, recipe, f"number {number}", (b"%d" % number,))
+    mutator = next(each for each in (f"r{number % 7}", "spare") if each not in without)
+    return Packet(number, mutator, f"number {number}", (b"%d" % number,))
 
 
 class Service:
@@ -94,9 +95,9 @@ async def test_the_packet_that_it_dies_of_is_found_and_confirmed(how: Health) ->
 
 
 async def test_one_cause_is_found_once() -> None:
-    service = Service(lambda life: life[-1].recipe == "r3")
+    service = Service(lambda life: life[-1].mutator == "r3")
     campaign = await run(service)
-    assert [each.made[0].recipe for each in campaign.culprits] == ["r3"]
+    assert [each.made[0].mutator for each in campaign.culprits] == ["r3"]
 
 
 async def test_packets_that_only_kill_together_are_told_together() -> None:

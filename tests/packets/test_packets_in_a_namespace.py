@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,29 @@ while True:
         pass
 """
 """Follows compression pointers for as long as they lead on, unless it is careful."""
+
+LINES = """
+import socket, sys
+host, port, is_careful = sys.argv[1], int(sys.argv[2]), "careful" in sys.argv
+server = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+while True:
+    client, _ = server.accept()
+    client.settimeout(0.2)
+    text = b""
+    try:
+        while not text.endswith(b"\\r\\n\\r\\n") and (part := client.recv(4096)):
+            text += part
+    except OSError:
+        text = b""
+    if text and not text.endswith(b"\\r\\n\\r\\n") and not is_careful:
+        sys.exit(3)
+    try:
+        client.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 0\\r\\n\\r\\n")
+    except OSError:
+        pass
+    client.close()
+"""
+"""Ends with a client that says half a request and no more, unless it is careful."""
 
 may_unshare = pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to make a network namespace")
 
@@ -69,11 +93,48 @@ def test_the_packet_that_a_nameserver_dies_of_is_found(tmp_path: Path) -> None:
 
 
 @may_unshare
+@pytest.mark.slow
+@pytest.mark.parametrize("host", ["127.0.0.1", "::1"], ids=["ip4", "ip6"])
+def test_what_a_service_dies_of_within_a_connection_is_found(tmp_path: Path, host: str) -> None:
+    server = tmp_path / "lines.py"
+    server.write_text(LINES)
+    start, out = f"{sys.executable} {server} {host}", tmp_path / "out"
+    shown = f"[{host}]" if ":" in host else host
+    ended = in_namespace(
+        f'{start} 8001 & pids=$!; {start} 8002 careful & pids="$pids $!"\n'
+        f"{sys.executable} -c 'import tests.packets.test_packets_in_a_namespace as t;"
+        f' t.wait_for_connections("{host}", 8001, 8002)\'\n'
+        f"{sys.executable} -m shadow packets --candidate 'http://{shown}:8001'"
+        f" --baseline 'http://{shown}:8002' --restart '{start} 8001' --mutator 'stream_early_end'"
+        f" --packets 40 --rate 2000 --out {out}"
+    )
+    assert ended.returncode == 1, ended.stderr + ended.stdout
+    findings = [json.loads(line) for line in (out / "findings.jsonl").read_text().splitlines()]
+    assert [(each["mutator"], each["severity"], each["confirmed"]) for each in findings] == [
+        ("stream_early_end", "high", "3/3")
+    ]
+    assert findings[0]["baseline"] == {"class": "well"}
+
+
+@may_unshare
 def test_what_is_not_well_before_is_not_blamed_on_packets(tmp_path: Path) -> None:
     ended = in_namespace(
         f"{sys.executable} -m shadow packets --candidate tcp://127.0.0.1:9 --out {tmp_path}/o"
     )
     assert (ended.returncode, "is not well before anything was sent" in ended.stderr) == (4, True)
+
+
+def wait_for_connections(host: str, *ports: int) -> None:
+    """Return when something listens at `ports`."""
+    import socket
+
+    for port in ports:
+        for _ in range(100):
+            try:
+                socket.create_connection((host, port), 0.2).close()
+                break
+            except OSError:
+                time.sleep(0.05)
 
 
 def wait(*ports: int) -> None:

@@ -5,7 +5,8 @@ from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Packet, Raw
 
-from shadow.packets.seeds import Seed, made_up, seeds_in
+from mutators._packet import Seed
+from shadow.packets.seeds import made_up, seeds_in
 
 ETHERNET = 1
 TO = IP(src="10.0.0.1", dst="10.0.0.2")
