@@ -9,6 +9,8 @@ from shadow.model import Exchange, Message, TalkEdit
 
 MAX_BYTES = 200_000
 """No mutant says more than this."""
+MAX_DATAGRAM_BYTES = 65_507
+"""That a datagram of IPv4 can carry."""
 _DATA = ("text", "binary", "")
 
 
@@ -35,7 +37,8 @@ def with_message(talk: Exchange, at: int, *new: Message) -> tuple[Message, ...]:
 
 def edited(talk: Exchange, at: int, body: bytes, what: str) -> TalkEdit | None:
     """The conversation with another body in one place; None where that is the same, or too long."""
-    if body == talk.messages[at].body or len(body) > MAX_BYTES:
+    most = MAX_DATAGRAM_BYTES if talk.protocol == "udp" else MAX_BYTES
+    if body == talk.messages[at].body or len(body) > most:
         return None
     return TalkEdit(with_message(talk, at, replace(talk.messages[at], body=body)), what)
 

@@ -3,11 +3,9 @@
 from random import Random
 
 from mutators._contract import talk_mutator
-from mutators._talk import edited, picked, with_message
+from mutators._talk import MAX_DATAGRAM_BYTES, edited, picked, with_message
 from shadow.model import Exchange, Expect, Level, TalkEdit
 
-_MOST_BYTES = 65_507
-"""That a datagram of IPv4 can carry."""
 
 
 @talk_mutator("udp", level=Level.BYTES, expect=Expect.SURVIVE)
@@ -28,7 +26,7 @@ def oversize_datagram(talk: Exchange, rng: Random) -> TalkEdit | None:
     if at is None:
         return None
     body = talk.messages[at].body
-    size = rng.choice((513, 1473, 4097, 16_385, _MOST_BYTES))
+    size = rng.choice((513, 1473, 4097, 16_385, MAX_DATAGRAM_BYTES))
     if size <= len(body):
         return None
     filler = rng.choice((b"\x00", b"A", b"\xff"))
@@ -52,4 +50,4 @@ def join_datagrams(talk: Exchange, rng: Random) -> TalkEdit | None:
     if at is None or other is None:
         return None
     body = talk.messages[at].body + talk.messages[other].body
-    return edited(talk, at, body[:_MOST_BYTES], "two datagrams in one")
+    return edited(talk, at, body[:MAX_DATAGRAM_BYTES], "two datagrams in one")

@@ -60,8 +60,11 @@ def mutators() -> str:
     every: tuple[Entry, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG, *PACKET_CATALOG)
     count = len(lifted(CATALOG))
     parts = [
-        f"There are {len(every)} mutators. {len(TALK_CATALOG)} are of conversations, and say of which; {count}"
-        " of bodies\nedit the messages of WebSockets, TCP and UDP too, where they expect SAME at most."
+        (
+            f"There are {len(every)} mutators. {len(TALK_CATALOG)} are of conversations, and say of which;"
+            f" {count}\nof bodies edit the messages of WebSockets, TCP and UDP too, where they expect SAME at"
+            " most."
+        )
     ]
     for level, what in _LEVELS.items():
         members = [each for each in every if each.level is level]

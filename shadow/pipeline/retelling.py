@@ -23,7 +23,8 @@ class Retelling:
     """The wording of one mutant while it is said.
 
     Each of its messages may be made of any recorded one, in any form. So where the recorded ones would be
-    said otherwise by now, the mutant is made of them anew, by the same dice, and goes on with its next message.
+    said otherwise by now, the mutant is made of them anew, by the same dice, and goes on with its next
+    message.
     """
 
     def __init__(self, wording: Rewording, retell: Retell, messages: Sequence[Message]) -> None:
@@ -60,8 +61,8 @@ def told(edit: TalkEdit, protocol: str) -> tuple[Message, ...]:
 
 
 def asking_after(messages: tuple[Message, ...], protocol: str) -> tuple[Message, ...]:
-    """`messages` with a ping that a WebSocket's server must answer if it still listens, and its answer, before
-    the goodbye; other protocols have none."""
+    """`messages` with a ping that a WebSocket's server must answer if it still listens, and its answer,
+    before the goodbye; other protocols have none."""
     if protocol != "websocket":
         return messages
     end = next((at for at, each in enumerate(messages) if each.kind == "close"), len(messages))

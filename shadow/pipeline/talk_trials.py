@@ -92,8 +92,8 @@ class TalkTrials:
         hear: Callable[[Event], None],
         report: Report,
     ) -> None:
-        """`budget` is for one conversation. Without `may_write` only what surely reads is mutated: DNS queries,
-        and handshakes of which nothing follows."""
+        """`budget` is for one conversation. Without `may_write` only what surely reads is mutated: DNS
+        queries, and handshakes that nothing follows."""
         self._environment = environment
         self._scheduler = scheduler
         self._judging = judging
@@ -120,7 +120,7 @@ class TalkTrials:
         if not mutants:
             return
         control = await self._control(talk, session, "control", Parcel.REPEAT)
-        unstable = self._unstable(talk, original, control)
+        unstable = _unstable(original, control)
         harmful: tuple[TalkMutant, Answers] | None = None
         for mutant in mutants:
             if self._needs_fresh(talk, mutant):
@@ -128,7 +128,7 @@ class TalkTrials:
                     control,
                     await self._control(talk, session, f"{mutant.mutator.name}:control", Parcel.REPEAT),
                 )
-                unstable |= self._unstable(talk, before, control)
+                unstable |= _unstable(before, control)
             answer = await self._send(talk, mutant.readies, session, Parcel.MUTANT)
             judgement = self._judge(talk, mutant, control, answer, unstable)
             times = ""
@@ -176,11 +176,6 @@ class TalkTrials:
     async def _send(self, talk: Exchange, readies: Readies, session: str, parcel: Parcel) -> Answers:
         return await self._environment.send(readies, via=talk.protocol, parcel=parcel, session=session)
 
-    def _unstable(self, talk: Exchange, one: Answers, other: Answers) -> frozenset[str]:
-        """Places that differ from one time to the next though the same was said, at either target."""
-        pairs = ((one.candidate, other.candidate), (one.baseline, other.baseline))
-        return frozenset(template(each.where) for mine, its in pairs for each in _between(mine, its))
-
     def _judge(
         self,
         talk: Exchange,
@@ -213,7 +208,7 @@ class TalkTrials:
     def _across(
         self, talk: Exchange, control: Answers, answer: Answers, unstable: frozenset[str]
     ) -> tuple[Difference, ...]:
-        """Where candidate and baseline answer the mutant differently, less where they do so for the control."""
+        """Where candidate and baseline answer the mutant differently, but not the control."""
         if self._judging.is_drifted or answer.baseline is None:
             return ()
         usual = {template(each.where) for each in _between(control.baseline, control.candidate)}
@@ -248,7 +243,7 @@ class TalkTrials:
             salt = f"{mutant.mutator.name}:again:{attempt}"
             control = await self._control(talk, session, f"{salt}:control", Parcel.CONFIRMATION)
             if before is not None:
-                unstable |= self._unstable(talk, before, control)
+                unstable |= _unstable(before, control)
             readies = self._environment.mutate_talk(talk, mutant.mutate, session, f"{talk.index}:{salt}")
             again = judgement
             if readies is not None:
@@ -266,7 +261,7 @@ class TalkTrials:
     async def _look_after(
         self, talk: Exchange, session: str, before: Answers, culprit: tuple[TalkMutant, Answers]
     ) -> None:
-        """Is the service still well? A finding, blamed on the mutant that did worst, where it never is again."""
+        """Is the service still well? Where it never is again, the mutant that did worst is blamed."""
         judgement, after = Judgement(Verdict.PASSED), before
         for attempt in range(self._times):
             after = await self._control(talk, session, f"after:{attempt}", Parcel.PROBE)
@@ -339,6 +334,12 @@ def _aftermath(talk: Exchange, before: Answers, after: Answers) -> Judgement:
         return passed("answered as before")
     why = f"after the mutants the unedited conversation is {then.value}, before them it was {ours.value}"
     return failed("unhealthy", why, Expect.SURVIVE)
+
+
+def _unstable(one: Answers, other: Answers) -> frozenset[str]:
+    """Places that differ from one time to the next though the same was said, at either target."""
+    pairs = ((one.candidate, other.candidate), (one.baseline, other.baseline))
+    return frozenset(template(each.where) for mine, its in pairs for each in _between(mine, its))
 
 
 def _between(one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:

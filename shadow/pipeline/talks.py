@@ -68,7 +68,8 @@ class Talks:
         report: Report,
         trials: TalkTrials | None = None,
     ) -> None:
-        """Without `trials` no mutants are made. `same` tells whether a candidate's value stands for a live one. Without `may_write` only what
+        """Without `trials` no mutants are made. `same` tells whether a candidate's value stands for a live
+        one. Without `may_write` only what
         surely reads is said again to confirm a suspicion."""
         self._environment = environment
         self._judging = judging

@@ -30,7 +30,7 @@ type Wording = Callable[[Message, Sequence[Message]], Message]
 
 
 class Manner(msgspec.Struct, frozen=True):
-    """How a mutant of a conversation, or its control, is said: exactly, and without patience once it went wrong."""
+    """How a mutant of a conversation, or its control, is said: exactly, and impatient once it went wrong."""
 
     pause_seconds: float = 0.0
     """Waited before each message that follows another of the client's own."""

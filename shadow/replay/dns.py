@@ -68,7 +68,7 @@ class DnsTransport(TalkTransport):
             await self._ask_by_tcp(texts[0], ears, sending, progress, amount=1)
 
     async def _ask_exactly(self, texts: list[bytes], sending: Sending, progress: Progress) -> None:
-        """Send what may be no query, over UDP; what bears the id of the first is its answer, however short."""
+        """Send what may be no query, over UDP; what bears the id of the first is an answer, however short."""
         hearing = Hearing(joins=False, bytes_max=self.settings.bytes_max)
         ident = texts[0][:2] if texts else b""
 
