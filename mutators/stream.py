@@ -8,9 +8,9 @@ from mutators._contract import talk_mutator
 from mutators._talk import picked, with_message
 from shadow.model import Ending, Exchange, Expect, Level, Message, TalkEdit
 
-_MAX_PIECES = 64
-_BREATH_SECONDS = 0.002
-"""Long enough for a segment to be read by itself."""
+_MAX_PIECES = 24
+_BREATH_SECONDS = 0.02
+"""Long enough for a segment to be read by itself, even by a service that is busy."""
 _STALL_SECONDS = 0.4
 
 

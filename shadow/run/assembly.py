@@ -283,7 +283,7 @@ def configured_redactor(settings: Settings, key: bytes) -> Redactor:
 def scope_of(settings: Settings) -> Scope:
     """Which exchanges are worked on."""
     scope = settings.scope
-    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else "http"
+    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else ""
     return Scope(
         include=scope.include,
         exclude=scope.exclude,
