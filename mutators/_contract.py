@@ -2,10 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from inspect import getdoc, signature
 from random import Random
 
 from shadow.model import Edit, Exchange, Expect, Known, Level, Request, Script, TalkEdit
+
+_HASH_BITS = 512
+_FRACTION_BITS = 53
+"""Of a float."""
 
 type Session = Sequence[Exchange]
 """A session's recorded exchanges, oldest first."""
@@ -105,7 +110,45 @@ def talk_mutator(
 
 def dice(seed: int, exchange: int, name: str, attempt: int = 0) -> Random:
     """The dice of one mutant: the same arguments give the same mutant, whatever other mutators exist."""
-    return Random(f"{seed}:{exchange}:{name}:{attempt}")
+    return _Dice(seed, exchange, name, attempt)
+
+
+class _Dice(Random):
+    """Dice that cost nothing until they are thrown: most mutators find nothing to edit.
+
+    The first throws come from one hash; to seed the generator costs as much as twenty of them.
+    """
+
+    gauss_next: float | None = None
+
+    def __init__(self, *key: int | str) -> None:
+        self._key = key
+        self._is_seeded = False
+        self._left = 0
+        """Bits of the hash that were not thrown yet."""
+        self._bits = -1
+        """Those, as a number; -1 before the first throw."""
+
+    def getrandbits(self, k: int, /) -> int:
+        if k <= self._left:
+            bits = self._bits
+            self._left -= k
+            self._bits = bits >> k
+            return bits & ((1 << k) - 1)
+        if self._is_seeded:
+            return super().getrandbits(k)
+        hashed = int.from_bytes(blake2b(repr(self._key).encode()).digest())
+        if self._bits < 0 and k <= _HASH_BITS:
+            self._left, self._bits = _HASH_BITS, hashed
+            return self.getrandbits(k)
+        self.seed(hashed)
+        self._is_seeded, self._left = True, -1
+        self.random = super().random  # type: ignore[method-assign]  # all further throws are the generator's
+        self.getrandbits = super().getrandbits  # type: ignore[method-assign]
+        return self.getrandbits(k)
+
+    def random(self) -> float:
+        return self.getrandbits(_FRACTION_BITS) / (1 << _FRACTION_BITS)
 
 
 def _wants_known(function: Callable[..., object]) -> bool:

@@ -28,6 +28,15 @@ def document_of(request: Request) -> Document | None:
     return None
 
 
+def stated_document_of(request: Request) -> Document | None:
+    """As `document_of`, where the request says that its body is JSON, or nothing of what it is.
+
+    Of any other content the bytes may be what counts, so another spelling is not the same.
+    """
+    kind = media_type(request.headers)
+    return document_of(request) if not kind or b"json" in kind else None
+
+
 def nodes(document: Document, kinds: frozenset[Kind]) -> list[Node]:
     """Every value of these kinds, in order."""
     return [node for node in document.nodes if node.kind in kinds]

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
-from shadow.model import Edit, Headers, Known, Request, Wire
+from shadow.model import Edit, Ending, Headers, Known, Request, Wire
 from shadow.wire.http1 import serialise_request
 
 MARKS = frozenset({b"shadow-run", b"shadow-trial"})
@@ -86,16 +86,25 @@ def joined(lines: Sequence[bytes], body: bytes, end: bytes = b"\r\n") -> bytes:
     return end.join(lines) + end + end + body
 
 
-def raw_edit(request: Request, text: bytes, what: str) -> Edit:
+def raw_edit(request: Request, text: bytes, what: str, ending: Ending = Ending.READ) -> Edit:
     """An edit whose bytes are `text`, in one segment, final as they are."""
-    return Edit(request, what, Wire((text,)), signs_again=False)
+    return Edit(request, what, Wire((text,), ending=ending), signs_again=False)
 
 
-def edit_lines(request: Request, change: Callable[[list[bytes]], None], what: str) -> Edit:
+def odd_edit(request: Request, text: bytes, what: str) -> Edit:
+    """An edit whose bytes are no request, or one whose end is read in several ways: all that is answered is
+    heard, and a server that waits for more learns that none comes.
+    """
+    return raw_edit(request, text, what, Ending.LISTEN)
+
+
+def edit_lines(
+    request: Request, change: Callable[[list[bytes]], None], what: str, ending: Ending = Ending.LISTEN
+) -> Edit:
     """An edit that changes the head's lines (without line ends) in place; the body's bytes stay."""
     lines, body = lines_of(request)
     change(lines)
-    return raw_edit(request, joined(lines, body), what)
+    return raw_edit(request, joined(lines, body), what, ending)
 
 
 def insert_line(request: Request, rng: Random, line: bytes, what: str) -> Edit:
@@ -119,6 +128,15 @@ def framed(request: Request, framing: Sequence[bytes], body: bytes) -> bytes:
 
 def chunked(body: bytes, sizes: Sequence[int], extension: bytes = b"", trailers: bytes = b"") -> bytes:
     """`body` in chunks of `sizes` bytes, taken round and round; each at least one byte."""
+    if len(sizes) == 1:  # by far the quickest for very many chunks
+        size = max(1, sizes[0])
+        whole = len(body) - len(body) % size
+        start = b"%x%b\r\n" % (size, extension)
+        pieces = [body[at : at + size] for at in range(0, whole, size)]
+        out = [start, (b"\r\n" + start).join(pieces), b"\r\n"] if pieces else []
+        if whole < len(body):
+            out.append(b"%x%b\r\n%b\r\n" % (len(body) - whole, extension, body[whole:]))
+        return b"".join((*out, b"0%b\r\n%b\r\n" % (extension, trailers)))
     out = []
     at = turn = 0
     while at < len(body):

@@ -5,7 +5,11 @@ from typing import NamedTuple
 import msgspec
 
 from shadow.auth.identity import is_public
+from shadow.auth.shown import SHOWN, may_show
 from shadow.model import Edit, Headers, Known, Request, Signs, field, without_field
+
+_NEWER, _OLDER = b"x-hub-signature-256", b"x-hub-signature"
+"""GitHub's two signatures of one body: the older one is left out of mutants of the newer."""
 
 
 class Signed(NamedTuple):
@@ -17,6 +21,8 @@ class Signed(NamedTuple):
     """Id of the key that it states."""
     value: bytes
     """The signature as it is written, with the prefix that the scheme gives it."""
+    is_stated: bool = True
+    """Whether the settings tell of the scheme; else it is one that requests show by themselves."""
 
     def name(self, part: str) -> bytes | None:
         """The lower-case name of the field that carries `part`, alone or with others; None where the scheme
@@ -39,7 +45,11 @@ class Signed(NamedTuple):
 
     def edit(self, part: str, value: bytes, what: str) -> Edit:
         """The request with `part` set to `value`, and the signature not made anew."""
-        return kept_signature(self.signer.put(self.request, part, value) or self.request, what)
+        return self.kept(self.signer.put(self.request, part, value) or self.request, what)
+
+    def kept(self, request: Request, what: str) -> Edit:
+        """An edit to `request` that must reach the target as it is."""
+        return Edit(request, what, signs_again=False, is_stated=self.is_stated)
 
     def without_signature(self) -> Request:
         """The request without the signature, but with all that it states besides."""
@@ -67,13 +77,19 @@ class Signed(NamedTuple):
 
 
 def signed(request: Request, known: Known) -> Signed | None:
-    """`request` as a signed one; None where it is not, and where the configuration lets anybody make it."""
+    """`request` as a signed one, under the configured scheme or else under one that it shows; None where it
+    is not, and where the configuration lets anybody make it."""
     signer = known.signer
     key = signer.key_id(request) if signer else None
+    is_stated = signer is not None and key is not None
+    if not is_stated and may_show(request):
+        signer, key = SHOWN, SHOWN.key_id(request)
     if signer is None or key is None or is_public(request, known.identities):
         return None
+    if field(request.headers, _NEWER) is not None:  # a service may be content with either
+        request = msgspec.structs.replace(request, headers=without_field(request.headers, _OLDER))
     value = signer.read(request, "signature")
-    return None if value is None else Signed(request, signer, key, value)
+    return None if value is None else Signed(request, signer, key, value, is_stated)
 
 
 def kept_signature(request: Request, what: str) -> Edit:

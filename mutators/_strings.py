@@ -205,9 +205,9 @@ def long_run(text: str, rng: Random) -> str:
     that fits none.
     """
     seed = text[:1] or "a"
-    unit = rng.choice(
-        (seed, seed + "-", seed + ".", seed + " ", "a", "0", " ", "a@", "(", "/", seed * 2 + "-")
-    )
+    plain = rng.choice((seed, seed, "a", "0"))
+    pairs = (seed + "-", seed + ".", seed + " ", " ", "a@", "(", "/", seed * 2 + "-")
+    unit = rng.choice((plain,) * 6 + pairs)
     size = rng.choice((26, 40, 2_000, 50_000))
     return (unit * size)[:size] + rng.choice(_MISFITS)
 

@@ -3,9 +3,20 @@
 from random import Random
 
 from mutators._contract import mutator
-from mutators._message import framed, is_http11, raw_edit
+from mutators._message import framed, is_http11, odd_edit, raw_edit
 from shadow.model import Edit, Ending, Expect, Level, Request, Wire, field
 from shadow.wire.http1 import is_chunked
+
+_ODD_BYTES = bytes((*range(0x01, 0x20), *range(0x7F, 0x100)))
+"""What no field value may hold, or what only some parsers take for white space."""
+_NAMES = (
+    *(b"Content_Length", b"Content Length", b"Content-Length ", b" Content-Length", b"Content-Length\x00"),
+    *(b"content.length", b"Content-\rLength", b"X: x\nContent-Length", b"CONTENT_LENGTH"),
+)
+_EXPECTATIONS = (
+    *(b"Expect: y 100-continue", b"Expect:\r\n 100-continue", b"Expect: 100-continue, 100-continue"),
+    *(b"Expect: 100-Continue", b"Expect : 100-continue", b"Expect: 100-continue;a=b", b"Expect:"),
+)
 
 
 @mutator(level=Level.FRAMING, expect=Expect.REJECT)
@@ -26,10 +37,11 @@ def bad_content_length(request: Request, rng: Random) -> Edit | None:
             size + b".0",
             size + b"e0",
             b"one",
+            size + b" " + size,
         )
     )
     text = framed(request, [b"Content-Length: " + bad], request.body)
-    return raw_edit(request, text, f"made Content-Length {bad!r}")
+    return odd_edit(request, text, f"made Content-Length {bad!r}")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.REJECT)
@@ -46,7 +58,7 @@ def conflicting_content_lengths(request: Request, rng: Random) -> Edit | None:
         lines.reverse()
     if rng.random() < 0.3:
         lines = [b"Content-Length: %d, %d" % (size, other)]
-    return raw_edit(request, framed(request, lines, request.body), f"stated the lengths {size} and {other}")
+    return odd_edit(request, framed(request, lines, request.body), f"stated the lengths {size} and {other}")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.AGREE)
@@ -57,28 +69,90 @@ def repeated_content_length(request: Request, rng: Random) -> Edit | None:
     size = len(request.body)
     line = b"Content-Length: %d" % size
     lines = rng.choice(([line, line], [b"Content-Length: %d, %d" % (size, size)], [line, line.lower()]))
-    return raw_edit(request, framed(request, lines, request.body), f"stated the length {size} twice")
+    return odd_edit(request, framed(request, lines, request.body), f"stated the length {size} twice")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.AGREE)
-def odd_content_length(request: Request, rng: Random) -> Edit | None:
-    """Empty, padded or huge lengths: legal digits may still overflow or be refused (RFC 9110 §8.6)."""
+def empty_content_length(request: Request, rng: Random) -> Edit | None:
+    """Content-Length has one digit at least (RFC 9110 §8.6): none must be answered 400 (RFC 9112 §6.3); as
+    many servers take it for absent, only a change of mind between releases counts.
+    """
+    if not _is_plain(request):
+        return None
+    value = rng.choice((b"", b" ", b"\t", b","))
+    text = framed(request, [b"Content-Length:" + value], request.body)
+    return odd_edit(request, text, f"made Content-Length {value!r}")
+
+
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
+def listed_content_length(request: Request, rng: Random) -> Edit | None:
+    """A list with an empty member is read over or refused (RFC 9110 §5.6.1.2, §8.6)."""
     if not _is_plain(request):
         return None
     size = b"%d" % len(request.body)
-    odd = rng.choice(
+    value = rng.choice((size + b",", b"," + size, size + b",," + size, size + b";", size + b", "))
+    text = framed(request, [b"Content-Length: " + value], request.body)
+    return odd_edit(request, text, f"made Content-Length {value!r}")
+
+
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
+def huge_content_length(request: Request, rng: Random) -> Edit | None:
+    """A length beyond 31, 63 or 64 bits must not wrap round (RFC 9110 §8.6): refused, or waited for in
+    vain.
+    """
+    if not _is_plain(request):
+        return None
+    size = len(request.body)
+    length = rng.choice((2**31 + size, 2**32 + size, 2**63 - 1, 2**63 + size, 2**64 + size, 10**400))
+    text = framed(request, [b"Content-Length: %d" % length], request.body)
+    return odd_edit(request, text, f"made Content-Length {length if length < 2**65 else '10**400'}")
+
+
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
+def spaced_length(request: Request, rng: Random) -> Edit | None:
+    """One odd byte before, within, after or behind Content-Length: taken for white space, left out or
+    refused (RFC 9112 §5.1, §6.3), which hops must not do differently (§11.2).
+    """
+    if not _is_plain(request):
+        return None
+    byte = bytes((rng.choice(_ODD_BYTES),))
+    size = b"%d" % len(request.body)
+    line = rng.choice(
         (
-            b"",
-            size + b",",
-            b"0" * 400 + size,
-            size + b"\x0b",
-            b"9" * 19,
-            b"18446744073709551616",
-            b"\xa0" + size,
+            byte + b"Content-Length: " + size,
+            b"Content-Length" + byte + b": " + size,
+            b"Content-Length:" + byte + size,
+            b"Content-Length: " + size + byte,
+            b"X: x" + byte + b"Content-Length: " + size,
         )
     )
-    wire = Wire((framed(request, [b"Content-Length: " + odd], request.body),), ending=Ending.HALF_CLOSE)
-    return Edit(request, f"made Content-Length {odd[-24:]!r}", wire, signs_again=False)
+    return odd_edit(request, framed(request, [line], request.body), f"wrote {line!r}")
+
+
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
+def disguised_length_name(request: Request, rng: Random) -> Edit | None:
+    """Names beside Content-Length, with a length that Content-Length contradicts: read as it, ignored or
+    refused (RFC 9112 §5.1, §11.2).
+    """
+    if not (_is_plain(request) and request.body):
+        return None
+    name = rng.choice(_NAMES)
+    lines = [b"Content-Length: %d" % len(request.body), name + b": 1"]
+    if rng.random() < 0.5:
+        lines.reverse()
+    return odd_edit(request, framed(request, lines, request.body), f"wrote {name!r}: 1 beside the length")
+
+
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
+def expect_oddly(request: Request, rng: Random) -> Edit | None:
+    """An expectation other than 100-continue may be answered 417 (RFC 9110 §10.1.1); the body comes anyway,
+    and must not be taken for the next request.
+    """
+    if not (_is_plain(request) and request.body):
+        return None
+    line = rng.choice(_EXPECTATIONS)
+    lines = [line, b"Content-Length: %d" % len(request.body)]
+    return odd_edit(request, framed(request, lines, request.body), f"wrote {line!r}")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.SAME)
@@ -105,9 +179,9 @@ def content_on_any_method(request: Request, rng: Random) -> Edit | None:
     """Content where the method gives it no meaning may be refused, and must be read (RFC 9110 §9.3.1)."""
     if request.body or not _is_plain(request):
         return None
-    body = rng.choice((b"x", b"{}", b"GET / HTTP/1.1\r\n\r\n", b"\x00" * 64))
+    body = rng.choice((b"x", b"{}", b"\x00" * 64))
     text = framed(request, [b"Content-Length: %d" % len(body)], body)
-    return raw_edit(request, text, f"gave a bodiless request the body {body[:20]!r}")
+    return odd_edit(request, text, f"gave a bodiless request the body {body[:20]!r}")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE)
@@ -131,7 +205,7 @@ def understate_content_length(request: Request, rng: Random) -> Edit | None:
         return None
     stated = rng.choice((0, len(request.body) - 1, len(request.body) // 2))
     text = framed(request, [b"Content-Length: %d" % stated], request.body)
-    return raw_edit(request, text, f"stated {stated} bytes, sent {len(request.body)}")
+    return odd_edit(request, text, f"stated {stated} bytes, sent {len(request.body)}")
 
 
 def _is_plain(request: Request) -> bool:

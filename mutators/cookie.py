@@ -85,6 +85,23 @@ def change_cookie_value(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.COOKIE, expect=Expect.SURVIVE)
+def fixate_cookie(request: Request, rng: Random) -> Edit | None:
+    """A session's id that the client made up, of the same length and alphabet, must not become a session's
+    (CWE-384): denied or replaced, cleanly.
+    """
+    found = _cookies(request)
+    if found is None:
+        return None
+    at, pieces = found
+    chosen = rng.randrange(len(pieces))
+    name, _, value = pieces[chosen].partition(b"=")
+    letters = bytes(byte for byte in value if chr(byte).isalnum()) or b"shadow"
+    other = bytes(rng.choice(letters) if chr(byte).isalnum() else byte for byte in value) or b"shadow"
+    changed = [*pieces[:chosen], name + b"=" + other, *pieces[chosen + 1 :]]
+    return _edit(request, at, changed, f"made up a value of the cookie {name!r}")
+
+
+@mutator(level=Level.COOKIE, expect=Expect.SURVIVE)
 def lengthen_cookie(request: Request, rng: Random) -> Edit | None:
     """Browsers keep 4096 bytes for each cookie (RFC 6265 §6.1); more may be refused, not crash."""
     found = _cookies(request)

@@ -7,7 +7,6 @@ from mutators._talk import MAX_DATAGRAM_BYTES, edited, picked, with_message
 from shadow.model import Exchange, Expect, Level, TalkEdit
 
 
-
 @talk_mutator("udp", level=Level.BYTES, expect=Expect.SURVIVE)
 def truncate_datagram(talk: Exchange, rng: Random) -> TalkEdit | None:
     """A datagram that was cut, as by a buffer too small for it: lengths inside lie (CWE-125)."""

@@ -8,6 +8,7 @@ from mutators._contract import mutator
 from mutators._message import appended, editable, with_headers
 from shadow.model import Edit, Expect, Known, Level, Request
 
+_BLANKS = ("\u00a0", "\u2003", "\u2028", "\u3000", "\u1680", "\u200b", "\ufeff", "\u3164", "\x85", "  ")
 _LISTS = frozenset({b"accept", b"accept-charset", b"accept-language", b"cache-control"})
 """Fields defined as lists (RFC 9110 §5.6.1) whose members may stand on lines of their own."""
 
@@ -123,6 +124,36 @@ def unusual_text_in_field(request: Request, rng: Random, known: Known) -> Edit |
     )
     piece = rng.choice((text, b"\xe9", b"\xff\xfe", b"\xc0\xaf"))
     return _with_value(request, rng, known, lambda value: value + piece, "put unusual text into")
+
+
+@mutator(level=Level.HEADER, expect=Expect.SURVIVE)
+def blank_in_field(request: Request, rng: Random, known: Known) -> Edit | None:
+    """White space of Unicode is none in a field (RFC 9110 §5.6.3), though many languages take it off: kept,
+    taken off or refused, before, behind and in place of a value, never a crash.
+    """
+    blank = strings.raw(rng.choice(_BLANKS))
+    place = rng.choice(("before", "behind", "around", "in place of"))
+    spaced = {
+        "before": lambda value: blank + value,
+        "behind": lambda value: value + blank,
+        "around": lambda value: blank + value + blank,
+        "in place of": lambda _: blank,
+    }
+    return _with_value(request, rng, known, spaced[place], f"put {blank!r} {place}")
+
+
+@mutator(level=Level.HEADER, expect=Expect.SURVIVE)
+def control_in_field(request: Request, rng: Random, known: Known) -> Edit | None:
+    """Control characters in a value are invalid, and may be kept where that is safe (RFC 9110 §5.5): in a
+    field that the service reads they are refused or kept, never a crash.
+    """
+    byte = bytes((rng.choice((*range(1, 9), *range(0x0E, 0x20), 0x7F)),))
+
+    def change(value: bytes) -> bytes:
+        at = rng.randint(0, len(value))
+        return value[:at] + byte + value[at:]
+
+    return _with_value(request, rng, known, change, f"put {byte!r} into")
 
 
 @mutator(level=Level.HEADER, expect=Expect.SURVIVE)

@@ -4,7 +4,7 @@ import re
 from random import Random
 
 from mutators._contract import mutator
-from mutators._json import NUMBERS, OBJECTS, document_of, nodes, replaced, rewritten
+from mutators._json import NUMBERS, OBJECTS, nodes, replaced, rewritten, stated_document_of
 from shadow.content import json
 from shadow.content.json import Document, Kind, Node
 from shadow.model import Edit, Expect, Level, Request
@@ -19,7 +19,7 @@ def reorder_json_keys(request: Request, rng: Random) -> Edit | None:
 
     Objects in which a name occurs twice are left alone: there the order decides.
     """
-    document = document_of(request)
+    document = stated_document_of(request)
     holders = [node for node in nodes(document, OBJECTS) if len(node.children) > 1] if document else []
     if document is None or not holders:
         return None
@@ -38,7 +38,7 @@ def reorder_json_keys(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def space_json(request: Request, rng: Random) -> Edit | None:
     """Insignificant white space is allowed around every structural character (RFC 8259 §2)."""
-    document = document_of(request)
+    document = stated_document_of(request)
     if document is None:
         return None
     text = document.text
@@ -51,7 +51,7 @@ def space_json(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def escape_json_value(request: Request, rng: Random) -> Edit | None:
     r"""Any character of a string may be escaped as ``\uXXXX`` (RFC 8259 §7) and stays the same character."""
-    document = document_of(request)
+    document = stated_document_of(request)
     found = [node for node in document.nodes if node.kind is Kind.STRING] if document else []
     if document is None or not found:
         return None
@@ -63,7 +63,7 @@ def escape_json_value(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def escape_json_key(request: Request, rng: Random) -> Edit | None:
     r"""Names are strings too, and are compared after unescaping (RFC 8259 §7 and §8.3)."""
-    document = document_of(request)
+    document = stated_document_of(request)
     found = [node for node in document.nodes if node.key_start >= 0] if document else []
     if document is None or not found:
         return None

@@ -1,6 +1,7 @@
 """JSON bodies of another shape: members and elements dropped, added, doubled, nested, of another type."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from random import Random
 
 from mutators._contract import mutator
@@ -93,7 +94,12 @@ def add_many_json_members(request: Request, rng: Random) -> Edit | None:
     flooding).
     """
     count = rng.choice(_MANY)
-    return _with_member(request, rng, b",".join(b'"shadow%d":%d' % (n, n) for n in range(count)))
+    return _with_member(request, rng, _members(count))
+
+
+@lru_cache(maxsize=len(_MANY))
+def _members(count: int) -> bytes:
+    return b",".join(b'"shadow%d":%d' % (n, n) for n in range(count))
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

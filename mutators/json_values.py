@@ -7,6 +7,7 @@ from mutators._contract import mutator
 from mutators._json import NUMBERS, SCALARS, STRINGS, document_of, nodes, replaced, rewritten, string_edit
 from shadow.content import json
 from shadow.content.json import Document, Kind, Node
+from shadow.content.kinds import kind_of
 from shadow.model import Edit, Expect, Known, Level, Request
 
 _EDGES = (7, 8, 15, 16, 31, 32, 53, 63, 64, 128)
@@ -218,18 +219,23 @@ def foreign_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
     """A value from another place, of the same type, is well formed and means something else: any clean
     answer.
     """
-    places = sorted(place for place in known.values if place.startswith("body:"))
-    document = document_of(request)
+    document = document_of(request) if known.kinds else None
     found = nodes(document, STRINGS | NUMBERS) if document else []
-    if document is None or not found or not places:
+    if document is None or not found:
         return None
     node = rng.choice(found)
-    place = rng.choice(places)
-    raw = _as_json(rng.choice(known.values[place]), node) if known.values[place] else None
-    if raw is None:
+    raw = document.raw(node)
+    kind = kind_of(json.text_of(raw) if node.kind is Kind.STRING else raw.decode("latin-1"))
+    own = "body:" + json.place(document, node)
+    alike = [each for each in known.kinds.get(kind, ()) if each[0] != own]
+    if not alike:
+        return None
+    place, value = rng.choice(alike)
+    other = _as_json(value, node)
+    if other is None:
         return None
     return rewritten(
-        request, document, json.replace(document, node, raw), f"put a value of {place} into", node
+        request, document, json.replace(document, node, other), f"put a value of {place} into", node
     )
 
 
@@ -244,6 +250,8 @@ def _as_json(value: str, node: Node) -> bytes | None:
     it fits none.
     """
     raw = value.encode("utf-8", "surrogatepass")
+    if node.kind is Kind.STRING and raw[:1] != b'"':
+        return json.quote(value)
     parsed = json.parse(raw) if len(raw) <= 4_096 else None
     if parsed is not None and parsed.root.kind is node.kind:
         return raw

@@ -11,7 +11,9 @@ from shadow.model import Edit, Ending, Expect, Level, Request, Wire
 from shadow.wire.http1 import is_chunked, serialise_request
 
 _LINE_END = re.compile(rb"\r\n")
+_TOKEN_START = re.compile(rb"(?<=[0-9A-Za-z])(?![0-9A-Za-z])|(?<![0-9A-Za-z])(?=[0-9A-Za-z])")
 _CONTINUATION = re.compile(rb"[\x80-\xbf]")
+_SINGLES = tuple(bytes((value,)) for value in range(256))
 _MAX_SEGMENTS = 2_048
 """A segment each for a usual request; the rest of a larger one leaves whole, so that it takes no minutes."""
 
@@ -20,7 +22,7 @@ _MAX_SEGMENTS = 2_048
 def byte_per_segment(request: Request, _rng: Random) -> Edit | None:
     """TCP is a byte stream (RFC 9293 §3.4): one byte to a segment is the same message."""
     text = serialise_request(request)
-    singles = tuple(text[at : at + 1] for at in range(min(len(text), _MAX_SEGMENTS)))
+    singles = map(_SINGLES.__getitem__, text[:_MAX_SEGMENTS])
     return _sliced(request, (*singles, text[_MAX_SEGMENTS:]), "sent one byte per segment")
 
 
@@ -54,6 +56,16 @@ def split_inside_chunk_size(request: Request, rng: Random) -> Edit | None:
     begin = text.index(b"\r\n\r\n") + 4
     cuts = sorted({begin + 1, text.index(b"\r\n", begin) + 1, text.rindex(b"0\r\n") + rng.choice((1, 2))})
     return _sliced(request, _cut(text, cuts), "split the chunks' size lines", 0.01)
+
+
+@mutator(level=Level.NETWORK, expect=Expect.SAME)
+def split_at_tokens(request: Request, _rng: Random) -> Edit | None:
+    """A segment may end at every token's boundary (RFC 9293 §3.4): words, separators and white space each
+    for themselves are the same message.
+    """
+    text = serialise_request(request)
+    cuts = [found.start() for found in islice(_TOKEN_START.finditer(text, 1), _MAX_SEGMENTS)]
+    return _sliced(request, _cut(text, cuts), "sent a segment for each token")
 
 
 @mutator(level=Level.NETWORK, expect=Expect.SAME)

@@ -1,6 +1,7 @@
 """The query: spelled otherwise, dropped, doubled, with odd and recorded values."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 
 from mutators import _strings as strings
@@ -117,6 +118,18 @@ def empty_parameter(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def empty_query(request: Request, rng: Random) -> Edit | None:
+    """No query, an empty one, or one of separators alone: all parameters are absent then (WHATWG URL §5.1),
+    and any clean answer will do.
+    """
+    before, mark, query = request.target.partition(b"?")
+    target = before + rng.choice((b"", b"?", b"?&", b"?=", b"??", b"?&&=&"))
+    if not before or target == before + mark + query:
+        return None
+    return Edit(with_target(request, target), f"made the query {target[len(before) :]!r}")
+
+
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def bound_parameter(request: Request, rng: Random) -> Edit | None:
     """Zero, negative and huge numbers, where a page size or an offset may stand: refused or taken
     (CWE-190).
@@ -172,8 +185,12 @@ def lengthen_parameter(request: Request, rng: Random) -> Edit | None:
 def many_parameters(request: Request, rng: Random) -> Edit | None:
     """Hundreds of parameters may be refused, at a cost that does not grow out of hand (CWE-407)."""
     count = rng.choice((101, 1_001))
-    extra = [Pair(b"shadow%d" % n, b"1") for n in range(count)]
-    return _edit(request, [*query_of(request.target), *extra], f"added {count} parameters")
+    return _edit(request, [*query_of(request.target), *_parameters(count)], f"added {count} parameters")
+
+
+@lru_cache(maxsize=2)
+def _parameters(count: int) -> tuple[Pair, ...]:
+    return tuple(Pair(b"shadow%d" % n, b"1") for n in range(count))
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)

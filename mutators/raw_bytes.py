@@ -287,11 +287,11 @@ def put_recorded_value(request: Request, rng: Random, known: Known) -> Edit | No
     """A word that traffic showed, anywhere (AFL++ dictionary, fed by the traffic itself): any clean
     answer.
     """
-    places = sorted(place for place, seen in known.values.items() if seen)
-    if not places:
+    kinds = list(known.kinds)
+    if not kinds:
         return None
-    place = rng.choice(places)
-    word = rng.choice(known.values[place])[:_MAX_BLOCK].encode("utf-8", "surrogatepass")
+    place, value = rng.choice(known.kinds[rng.choice(kinds)])
+    word = value[:_MAX_BLOCK].encode("utf-8", "surrogatepass")
     return _insert(request, rng, word, f"inserted a value of {place}")
 
 

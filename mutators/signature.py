@@ -5,9 +5,11 @@ from random import Random
 import msgspec
 
 from mutators._contract import mutator
-from mutators._signed import Signed, kept_signature, signed
+from mutators._resource import writes
+from mutators._signed import Signed, signed
 from shadow.auth.algorithms import ED25519_ORDER, RECOVERABLE_BYTES, SECP256K1_ORDER
 from shadow.auth.credentials import credential_names, stripped
+from shadow.auth.ecdsa import negated
 from shadow.auth.encoding import Written, written
 from shadow.model import Edit, Expect, Known, Level, Request
 
@@ -16,9 +18,9 @@ from shadow.model import Edit, Expect, Known, Level, Request
 def unsigned(request: Request, _rng: Random, known: Known) -> Edit | None:
     """A request that needs a signature proves nothing without one (OWASP API Security 2023, API2)."""
     it = signed(request, known)
-    if it is None:
-        return None
-    return kept_signature(stripped(request, it.signer), "dropped every signing field")
+    if it is None or not (it.is_stated or writes(request)):
+        return None  # what may be read may be public, as far as is known
+    return it.kept(stripped(request, it.signer), "dropped every signing field")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -28,7 +30,7 @@ def signature_dropped(request: Request, _rng: Random, known: Known) -> Edit | No
     if it is None or set(credential_names(request)) - it.signing_names():
         return None  # another credential may carry the request
     place = it.signer.places(request).get("signature", "")
-    return kept_signature(it.without_signature(), f"dropped {place!r}")
+    return it.kept(it.without_signature(), f"dropped {place!r}")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -130,9 +132,8 @@ def signature_in_other_encoding(request: Request, rng: Random, known: Known) -> 
     if it is None or seen is None:
         return None
     others = [seen._replace(encoding=name).text() for name in ("hex", "base64", "base64url")]
-    values = [
-        value for value in (*others, it.value.upper(), it.value + b"=", b" " + it.value) if value != it.value
-    ]
+    odd = (it.value.upper(), it.value + b"=", it.value.rstrip(b"="), b" " + it.value, _with_spare_bit(seen))
+    values = [value for value in (*others, *odd) if value != it.value]
     return it.edit("signature", rng.choice(values), "wrote the signature in another way")
 
 
@@ -146,6 +147,18 @@ def signature_malleated(request: Request, _rng: Random, known: Known) -> Edit | 
     if it is None or seen is None or raw is None:
         return None
     return it.edit("signature", seen.text(raw), "made another signature from the valid one")
+
+
+@mutator(level=Level.AUTH, expect=Expect.AGREE)
+def signature_negated(request: Request, _rng: Random, known: Known) -> Edit | None:
+    """(r, -s) is another valid ECDSA signature of the same bytes (FIPS 186-5 allows it, though what is keyed
+    by a signature is done twice so): both versions must take it, or neither."""
+    it = signed(request, known)
+    seen = written(it.value) if it else None
+    raw = negated(seen.raw) if seen else None
+    if it is None or seen is None or raw is None:
+        return None
+    return it.edit("signature", seen.text(raw), "negated the signature's s")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -171,9 +184,21 @@ def _doubled(it: Signed | None, rng: Random, *, is_valid_last: bool) -> Edit | N
     at += not is_valid_last
     headers = (*it.request.headers[:at], wrong, *it.request.headers[at:])
     order = "before" if is_valid_last else "after"
-    return kept_signature(
+    return it.kept(
         msgspec.structs.replace(it.request, headers=headers), f"added a wrong signature {order} the valid one"
     )
+
+
+def _with_spare_bit(seen: Written) -> bytes:
+    """The signature with a bit set that its last letter does not use; as it was where all are used."""
+    text = seen.text()
+    bare = text.rstrip(b"=")
+    if seen.encoding == "hex" or len(seen.raw) % 3 == 0:
+        return text
+    letters = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+    letters += b"-_" if seen.encoding == "base64url" else b"+/"
+    last = letters[letters.index(bare[-1:]) ^ 1]
+    return bare[:-1] + bytes([last]) + text[len(bare) :]
 
 
 def _proven_bytes(seen: Written) -> int:

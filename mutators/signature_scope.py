@@ -13,7 +13,8 @@ from random import Random
 import msgspec
 
 from mutators._contract import mutator
-from mutators._signed import Signed, kept_signature, replaced, signed
+from mutators._covered import covered
+from mutators._signed import Signed, replaced, signed
 from shadow.auth.canonical import path_of
 from shadow.model import Edit, Expect, Known, Level, Request, field
 
@@ -137,9 +138,7 @@ def digest_of_other_body(request: Request, rng: Random, known: Known) -> Edit | 
     digest = it.signer.read(made, "body_digest") if made else None
     if made is None or digest is None or digest == it.stated("body_digest"):
         return None
-    return kept_signature(
-        msgspec.structs.replace(made, body=request.body), "digest and signature of another body"
-    )
+    return it.kept(msgspec.structs.replace(made, body=request.body), "digest and signature of another body")
 
 
 @mutator(level=Level.AUTH, expect=Expect.REJECT)
@@ -186,9 +185,14 @@ def _with_signature_of(it: Signed, other: Request | None, what: str) -> Edit | N
 
 def _after_signing(it: Signed | None, body: bytes, what: str) -> Edit | None:
     """The request with another body under its own signature; None where the scheme does not cover it."""
-    if it is None or it.signature_over(msgspec.structs.replace(it.request, body=body)) is None:
+    if it is None:
         return None
-    return kept_signature(msgspec.structs.replace(it.request, body=body), what)
+    is_known = (
+        covered(it).body or it.signature_over(msgspec.structs.replace(it.request, body=body)) is not None
+    )
+    if not is_known:
+        return None
+    return it.kept(msgspec.structs.replace(it.request, body=body), what)
 
 
 def _neighbour(letter: bytes) -> bytes:

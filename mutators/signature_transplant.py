@@ -5,7 +5,7 @@ from random import Random
 import msgspec
 
 from mutators._contract import mutator
-from mutators._signed import Signed, kept_signature, signed
+from mutators._signed import Signed, signed
 from shadow.auth.canonical import path_of
 from shadow.model import Edit, Exchange, Expect, Known, Level, Request
 
@@ -40,7 +40,7 @@ def signature_of_other_principal(request: Request, rng: Random, known: Known) ->
         own = tuple(pair for pair in request.headers if pair[0].lower() not in names)
         taken = tuple(pair for pair in donor.headers if pair[0].lower() in names)
         mutant = msgspec.structs.replace(request, headers=own + taken)
-        return kept_signature(mutant, f"took every signing field of {_title(other.request)}")
+        return it.kept(mutant, f"took every signing field of {_title(other.request)}")
     return None
 
 

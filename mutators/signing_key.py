@@ -134,7 +134,11 @@ def _signed_at(request: Request, known: Known, offset_seconds: int) -> Edit | No
         return None
     at = known.signer.stated_time(request)
     made = None if at is None else known.signer.sign(request, at=at + offset_seconds)
-    return None if made is None else kept_signature(made, f"signed {offset_seconds:+d} s from now")
+    if made is None:
+        return None
+    # that a token is there does not tell that it is asked for
+    is_stated = known.owner is not None or signed(request, known) is not None
+    return Edit(made, f"signed {offset_seconds:+d} s from now", signs_again=False, is_stated=is_stated)
 
 
 def _lifetime_seconds(request: Request) -> int:

@@ -171,6 +171,18 @@ def ask_for_range(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.HEADER, expect=Expect.SURVIVE)
+def ask_for_range_if(request: Request, rng: Random) -> Edit | None:
+    """A range on a condition that does not hold: the whole (200), or 412 and 416 where the field is not
+    read so (RFC 9110 §13.1.5).
+    """
+    if request.method != b"GET" or field(request.headers, b"if-range") is not None:
+        return None
+    condition = rng.choice((b'"shadow"', b'W/"shadow"', b"Thu, 01 Jan 1970 00:00:00 GMT", b"shadow", b""))
+    asked = appended(request, (b"If-Range", condition))
+    return _set(asked, b"Range", rng.choice(_RANGES))
+
+
+@mutator(level=Level.HEADER, expect=Expect.SURVIVE)
 def add_precondition(request: Request, rng: Random) -> Edit | None:
     """Preconditions may be evaluated (304, 412) or not be supported (RFC 9110 §13.2): any clean answer."""
     line = rng.choice(

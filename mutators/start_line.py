@@ -3,29 +3,48 @@
 from random import Random
 
 from mutators._contract import mutator
-from mutators._message import edit_lines, is_http11, is_signed, joined, lines_of, raw_edit, with_target
+from mutators._message import (
+    edit_lines,
+    is_http11,
+    is_signed,
+    joined,
+    lines_of,
+    odd_edit,
+    raw_edit,
+    with_target,
+)
 from shadow.content.query import split_target
-from shadow.model import Edit, Expect, Known, Level, Request, Wire, field
+from shadow.model import Edit, Ending, Expect, Known, Level, Request, Wire, field
 
 _BAD_VERSIONS = (b"HTTP/1", b"HTTP/1.", b"HTTP/x.1", b"HTTP/1.1.1", b"HTTP /1.1", b"HTTP/-1.1", b"HTTQ/1.1")
-_ODD_VERSIONS = (
-    b"HTTP/1.2",
-    b"HTTP/1.9",
-    b"HTTP/2.0",
-    b"HTTP/0.9",
-    b"HTTP/9.9",
-    b"http/1.1",
+_LONG_VERSIONS = (
     b"HTTP/1.32",
+    b"HTTP/4294967295.255",
     b"HTTP/01.1",
+    b"HTTP/1.01",
+    b"HTTP/11.1",
+    b"HTTP/1.1x",
 )
+_ODD_VERSIONS = (b"HTTP/1.2", b"HTTP/1.9", b"HTTP/2.0", b"HTTP/0.9", b"HTTP/9.9", b"http/1.1", b"Http/1.1")
 
 
-@mutator(level=Level.FRAMING, expect=Expect.REJECT)
+@mutator(level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)
 def bad_version(request: Request, rng: Random) -> Edit | None:
-    """HTTP-version is "HTTP/" digit "." digit (RFC 9112 §2.3); what breaks the grammar is answered 400
-    (§2.2).
+    """HTTP-version is "HTTP/" digit "." digit (RFC 9112 §2.3); what breaks the grammar should be answered
+    400 (§2.2).
     """
     version = rng.choice(_BAD_VERSIONS)
+    return _with_start(
+        request, b"%b %b %b" % (request.method, request.target, version), f"made the version {version!r}"
+    )
+
+
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
+def long_version(request: Request, rng: Random) -> Edit | None:
+    """One digit stands on each side of a version's dot (RFC 9112 §2.3): more should be answered 400, and
+    must not wrap round to a version that is known (CWE-190).
+    """
+    version = rng.choice(_LONG_VERSIONS)
     return _with_start(
         request, b"%b %b %b" % (request.method, request.target, version), f"made the version {version!r}"
     )
@@ -66,10 +85,10 @@ def odd_line_space(request: Request, rng: Random) -> Edit | None:
     return _with_start(request, line, f"put {name} into the request line")
 
 
-@mutator(level=Level.FRAMING, expect=Expect.REJECT)
+@mutator(level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)
 def space_in_target(request: Request, _rng: Random) -> Edit | None:
-    """No white space is allowed in a target: the line is invalid, answered 400 and not mended (RFC 9112
-    §3.2).
+    """No white space is allowed in a target: the line is invalid, should be answered 400 and not mended
+    (RFC 9112 §3.2).
     """
     line = b"%b %b /shadow %b" % (request.method, request.target, request.version)
     return _with_start(request, line, "put a space into the target")
@@ -86,11 +105,25 @@ def shortened_line(request: Request, rng: Random) -> Edit | None:
     return _with_start(request, line, f"shortened the request line to {line[:40]!r}")
 
 
-@mutator(level=Level.FRAMING, expect=Expect.SAME)
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
 def empty_line_first(request: Request, _rng: Random) -> Edit | None:
-    """A server should ignore at least one empty line (CRLF) before the request line (RFC 9112 §2.2)."""
+    """A server should ignore an empty line before the request line (RFC 9112 §2.2), and some refuse it:
+    releases must agree.
+    """
     lines, body = lines_of(request)
     return raw_edit(request, b"\r\n" + joined(lines, body), "put an empty line before the request")
+
+
+@mutator(level=Level.FRAMING, expect=Expect.AGREE)
+def odd_line_first(request: Request, rng: Random) -> Edit | None:
+    """More than one empty line, or one that is not quite empty, before the request line: skipped or refused
+    (RFC 9112 §2.2).
+    """
+    first = rng.choice(
+        (b"\r\n" * 2, b"\n", b"\r", b"\r\n" * 200, b" \r\n", b"\x00", b"\xef\xbb\xbf", b"\r\r\n")
+    )
+    lines, body = lines_of(request)
+    return odd_edit(request, first + joined(lines, body), f"put {first[:8]!r} before the request")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.SAME)
@@ -104,7 +137,7 @@ def absolute_target(request: Request, _rng: Random, known: Known) -> Edit | None
         return None
     absolute = b"http://" + host + request.target
     line = b"%b %b %b" % (request.method, absolute, request.version)
-    return _with_start(request, line, "sent the target in absolute form")
+    return _with_start(request, line, "sent the target in absolute form", Ending.READ)
 
 
 @mutator(level=Level.FRAMING, expect=Expect.AGREE)
@@ -125,7 +158,7 @@ def odd_target_form(request: Request, rng: Random) -> Edit | None:
     refused, cleanly.
     """
     target = rng.choice(
-        (b"*", b"shadow.invalid:443", b"http:", b"?", b"#", request.target + b"#shadow", b"//", b"\\")
+        (b"*", b"!", b"shadow.invalid:443", b"http:", b"?", b"#", request.target + b"#shadow", b"//", b"\\")
     )
     if target == request.target:
         return None
@@ -140,8 +173,8 @@ def pause_after_line(request: Request, _rng: Random) -> Edit | None:
     return Edit(request, "paused after the request line", Wire((lines[0], rest), 0.02), signs_again=False)
 
 
-def _with_start(request: Request, line: bytes, what: str) -> Edit:
+def _with_start(request: Request, line: bytes, what: str, ending: Ending = Ending.LISTEN) -> Edit:
     def change(lines: list[bytes]) -> None:
         lines[0] = line
 
-    return edit_lines(request, change, what)
+    return edit_lines(request, change, what, ending)

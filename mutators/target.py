@@ -6,6 +6,7 @@ from random import Random
 from mutators import _strings as strings
 from mutators._contract import mutator
 from mutators._message import is_signed, with_target
+from shadow.content.kinds import kind_of
 from shadow.content.query import encode, split_target, with_path
 from shadow.model import Edit, Expect, Known, Level, Request
 
@@ -28,44 +29,13 @@ _TRAVERSALS = (
     ),
     *(b"..%00/", b"%252e%252e%252f", b"..%u2215", b".%2e/", b"..%c0%af"),
 )
+_BOUND_IDS = (
+    *(b"0", b"-1", b"1.5", b"99999999999999999999", b"9223372036854775808", b"2147483648", b"1e3", b"0x1"),
+    *(b"01", b"+1", b"00000000-0000-0000-0000-000000000000"),
+)
 _WRONG_IDS = (
-    *(
-        b"0",
-        b"-1",
-        b"1.5",
-        b"99999999999999999999",
-        b"9223372036854775808",
-        b"2147483648",
-        b"1e3",
-        b"NaN",
-        b"null",
-    ),
-    *(
-        b"00000000-0000-0000-0000-000000000000",
-        b"undefined",
-        b"true",
-        b"*",
-        b"%",
-        b"%25",
-        b"%20",
-        b".",
-        b"a" * 300,
-    ),
-    *(
-        b"%F0%9F%98%80",
-        b"%00",
-        b"1%00",
-        b"%0a",
-        b"[]",
-        b"()",
-        b"me",
-        b"self",
-        b"@",
-        b"0x1",
-        b"01",
-        b"+1",
-        b"1,2",
-    ),
+    *(b"NaN", b"null", b"undefined", b"true", b"*", b"%", b"%25", b"%20", b".", b"a" * 300, b"me", b"self"),
+    *(b"%F0%9F%98%80", b"%00", b"1%00", b"%0a", b"[]", b"()", b"@", b"1,2"),
 )
 _RESTLER_IDS = (b"%b?injected_query_string=123", b"%b/?/", b"%b??", b"%b/%b", b"{}")
 
@@ -204,6 +174,20 @@ def drop_segment(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def bound_id(request: Request, rng: Random) -> Edit | None:
+    """Zero, negative, huge and otherwise written numbers for an id: 400, 404 or 422, never a crash (CATS
+    InvalidReferences, CWE-190).
+    """
+    found = _ids(request)
+    if not found:
+        return None
+    start, end = rng.choice(found)
+    _, path, _ = split_target(request.target)
+    wrong = rng.choice(_BOUND_IDS)
+    return _edit(request, path[:start] + wrong + path[end:], f"made the id {path[start:end]!r} {wrong!r}")
+
+
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def wrong_id(request: Request, rng: Random) -> Edit | None:
     """An id that is none, or of another type: 400, 404 or 422, never a crash (CATS InvalidReferences,
     CWE-20).
@@ -256,19 +240,19 @@ def recorded_in_path(request: Request, rng: Random, known: Known) -> Edit | None
     answer.
     """
     found = _ids(request)
-    places = sorted(
-        place for place in known.values if place.rpartition(".")[2].lower().endswith(("id", "name"))
-    )
-    if not found or not places:
+    alike = known.kinds.get("integer", ()), known.kinds.get("uuid", ()), known.kinds.get("id", ())
+    if not found or not any(alike):
         return None
     start, end = rng.choice(found)
-    place = rng.choice(places)
-    seen = known.values[place]
-    if not seen:
-        return None
-    value = encode(rng.choice(seen).strip('"').encode("utf-8", "surrogatepass"))
     _, path, _ = split_target(request.target)
-    return _edit(request, path[:start] + value + path[end:], f"put a value of {place} into the path")
+    kind = kind_of(path[start:end].decode("latin-1"))
+    seen = known.kinds.get(kind) or rng.choice([each for each in alike if each])
+    places = [each for each in seen if each[0].lower().endswith(("id", "name", "{id}", "id>"))]
+    if not places:
+        return None
+    place, value = rng.choice(places)
+    word = encode(value.encode("utf-8", "surrogatepass"))
+    return _edit(request, path[:start] + word + path[end:], f"put a value of {place} into the path")
 
 
 def _edit(request: Request, path: bytes, what: str) -> Edit | None:

@@ -15,6 +15,7 @@ from shadow.auth.sigv4 import SigV4Scheme
 from shadow.auth.token_scheme import TokenScheme
 from shadow.errors import ConfigError
 from shadow.model import Request, Signs
+from shadow.model.signing import TellsPublicKeys
 
 _PRESETS: Mapping[str, tuple[SigningSettings, ...]] = {
     "github": (
@@ -62,6 +63,10 @@ class Schemes:
 
     def keys(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(chain.from_iterable(scheme.keys() for scheme in self._schemes)))
+
+    def public_keys(self) -> tuple[bytes, ...]:
+        telling = (scheme for scheme in self._schemes if isinstance(scheme, TellsPublicKeys))
+        return tuple(chain.from_iterable(scheme.public_keys() for scheme in telling))
 
     def revoked_keys(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(chain.from_iterable(scheme.revoked_keys() for scheme in self._schemes)))
@@ -165,6 +170,16 @@ def signer_of(
     return Schemes(*schemes, begins=not is_shown) if len(schemes) > 1 or is_shown else schemes[0]
 
 
+def presets(name: str, keys: Sequence[SigningKey], secrets: Mapping[str, str] | None = None) -> list[Signs]:
+    """The schemes of the service called `name`, with these keys; `secrets` as for `signer_of`."""
+    found: list[Signs] = []
+    for preset in _PRESETS[name]:
+        algorithm = "hmac-sha1" if preset.signature_prefix.startswith("sha1") else "hmac-sha256"
+        own = tuple(msgspec.structs.replace(key, algorithm=algorithm) for key in keys)
+        found.append(CanonicalScheme(msgspec.structs.replace(preset, keys=own), secrets, is_text=True))
+    return found
+
+
 def _scheme(signing: SigningSettings) -> str:
     """The scheme that is named, openly or by its parts; empty where the requests are to show it."""
     if signing.scheme:
@@ -190,7 +205,7 @@ def _of_settings(
         case "":
             return _shown(signing, secrets, url_scheme)
         case name:
-            return _preset(name, signing.keys, secrets)
+            return presets(name, signing.keys, secrets)
 
 
 def _shown(signing: SigningSettings, secrets: Mapping[str, str] | None, url_scheme: str) -> list[Signs]:
@@ -209,18 +224,9 @@ def _shown(signing: SigningSettings, secrets: Mapping[str, str] | None, url_sche
     if of_amazon:
         found.append(SigV4Scheme(msgspec.structs.replace(signing, keys=of_amazon), secrets))
     for name in _PRESETS if of_hmac else ():
-        found += _preset(name, of_hmac, secrets)
+        found += presets(name, of_hmac, secrets)
     if of_tokens:
         found.append(TokenScheme(TokenSettings(of_tokens), secrets))
-    return found
-
-
-def _preset(name: str, keys: Sequence[SigningKey], secrets: Mapping[str, str] | None) -> list[Signs]:
-    found: list[Signs] = []
-    for preset in _PRESETS[name]:
-        algorithm = "hmac-sha1" if preset.signature_prefix.startswith("sha1") else "hmac-sha256"
-        own = tuple(msgspec.structs.replace(key, algorithm=algorithm) for key in keys)
-        found.append(CanonicalScheme(msgspec.structs.replace(preset, keys=own), secrets, is_text=True))
     return found
 
 

@@ -8,7 +8,8 @@ import msgspec
 from shadow.auth.algorithms import JWS_ALGORITHMS, Key
 from shadow.auth.jwt import Jwt, bearer_jwt, unsigned_jwt
 from shadow.auth.keyring import Keyring
-from shadow.auth.keys import check_keys, loaded
+from shadow.auth.keys import check_keys, loaded, secrets_of
+from shadow.auth.public_keys import as_secrets, public_of
 from shadow.auth.settings import TokenSettings
 from shadow.model import Request
 
@@ -24,6 +25,12 @@ class TokenScheme:
         """`secrets` maps a key's id to its secret as text, where it stood elsewhere. Raises ConfigError."""
         check_keys("tokens.keys", settings.keys, JWS_ALGORITHMS)
         self._ring = Keyring(settings.keys, loaded(settings.keys, secrets or {}))
+        private = secrets_of(settings.keys, secrets or {}).values()
+        public = [key for key in map(public_of, private) if key is not None]
+        self._public = tuple(text for key in public for text in as_secrets(key))
+
+    def public_keys(self) -> tuple[bytes, ...]:
+        return self._public
 
     def key_id(self, request: Request) -> str | None:
         """The key of the request's token; None also for a token that no configured key can have made."""

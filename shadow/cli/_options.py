@@ -23,6 +23,12 @@ _TARGETS = [
 ]
 _SENT = [
     click.option("--mutants", type=int, metavar="N", help="Per exchange; 0: originals only.  [default: 3]"),
+    click.option(
+        "--mutants-per-endpoint", type=int, metavar="N", help="In a whole run; 0: no limit.  [default: 0]"
+    ),
+    click.option(
+        "--mutants-per-minute", type=int, metavar="N", help="In any minute; 0: no limit.  [default: 0]"
+    ),
     click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators."),
     click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out."),
     click.option(
@@ -34,6 +40,9 @@ _SENT = [
         "--condition", multiple=True, metavar="LIST", help="A bad network: latency=200ms,jitter=50ms"
     ),
     click.option("--seed", type=int, metavar="N", help="Of all dice.  [default: 0]"),
+    click.option(
+        "--schema", multiple=True, metavar="FILE", help="OpenAPI or GraphQL: adds mutants at its limits."
+    ),
 ]
 _PACE = [
     click.option("--rate", metavar="N/s", help="Requests per second to each target."),
@@ -106,6 +115,8 @@ def settings_from(config_file: Path | None, options: dict[str, Any]) -> Settings
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     if ignore := given.pop("ignore", ()):
         given["noise"] = {"ignore": list(ignore)}
+    if schema := given.pop("schema", ()):
+        given["schema"] = {"files": list(schema)}
     if protocols := given.pop("protocols", {}):
         given["scope"] = {"protocols": {str(port): spoken for port, spoken in protocols.items()}}
     return load(config_file, {key: list(v) if isinstance(v, tuple) else v for key, v in given.items()})

@@ -15,9 +15,9 @@ def mutators(pattern: str, *, as_json: bool) -> None:
     """List the mutators whose name, level:NAME or expect:NAME matches PATTERN."""
     from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG
     from mutators._packet_catalog import PACKET_CATALOG
-    from shadow.pipeline.scheduler import Listed, chosen
+    from shadow.pipeline.scheduler import Named, chosen
 
-    every: tuple[Listed, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG, *PACKET_CATALOG)
+    every: tuple[Named, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG, *PACKET_CATALOG)
     found = chosen(every, wanted=[pattern], unwanted=[])
     if not found:
         raise click.UsageError(f"no mutator matches {pattern!r}; see shadow mutators")

@@ -28,6 +28,9 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators.")
 @click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out.")
 @click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]")
+@click.option(
+    "--schema", multiple=True, metavar="FILE", help="OpenAPI or GraphQL: adds mutants at its limits."
+)
 @keylog_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mutant, with its bytes.")
 def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, **options: Any) -> None:
@@ -83,19 +86,27 @@ type _Shown = "tuple[Exchange, str, Mutator | TalkMutator, Edit | TalkEdit]"
 def _made(settings: "Settings", exchanges: "Iterable[Exchange]") -> "Iterator[_Shown]":
     """Each mutant with its exchange, endpoint and mutator, in the order of a run."""
     from mutators import CATALOG, dice, load_plugins
+    from shadow.config.schemas import load_schema
     from shadow.model import CONVERSATIONS
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.scheduler import Scheduler, chosen
     from shadow.pipeline.session_key import session_of
-    from shadow.run.assembly import check_patterns, configured_signer, scope_of
+    from shadow.run.assembly import check_patterns, configured_signer, scope_of, secret_search
     from shadow.wire.http1_form import replayable
 
     check_patterns(settings)
     scope, signer = scope_of(settings), configured_signer(settings)
-    knowledge = Knowledge(identities=settings.identities, signer=signer)
+    endpoints = Endpoints()
+    knowledge = Knowledge(
+        identities=settings.identities,
+        signer=signer,
+        naming=endpoints.name,
+        schema=load_schema(settings.schema),
+        secrets=secret_search(settings),
+    )
     wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
-    scheduler, endpoints = Scheduler(wanted, seed=settings.seed), Endpoints()
+    scheduler = Scheduler(wanted, seed=settings.seed)
     talks = _TalksMade(settings, endpoints)
     for seen in exchanges:
         exchange = replayable(seen)

@@ -14,6 +14,7 @@ from shadow.config.tables import (
     NoiseSettings,
     Patterns,
     SafetySettings,
+    SchemaSettings,
     ScopeSettings,
     SessionSettings,
 )
@@ -54,6 +55,11 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The same seed makes the same mutants of the same traffic."""
     mutants: Count = 3
     """Mutants per exchange; 0 replays only the originals."""
+    mutants_per_endpoint: Count = 0
+    """The most mutants that one endpoint gets in a run; sessions over the same endpoints are as one of their
+    own. 0 is without limit."""
+    mutants_per_minute: Count = 0
+    """The most mutants in any minute, of all endpoints; 0 is without limit."""
     mutators: Patterns = ("*",)
     """Which mutators are used: patterns of a name, ``"level:NAME"`` or ``"expect:NAME"``."""
     no_mutators: Patterns = ()
@@ -126,6 +132,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How candidate and baseline are put back; left out where they are not."""
     probe: tuple[ProbeSettings, ...] = ()
     """Requests whose answers tell the state."""
+    schema: SchemaSettings = SchemaSettings()
+    """What documents say that the service takes."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -63,3 +63,13 @@ class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches any text."""
     clock_drift_seconds: Annotated[float, Meta(ge=0)] = 300.0
     """Two timestamps in one format this close are the same. In recorded traffic any distance is."""
+
+
+class SchemaSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Documents that say what the service takes, as `[schema]`. They add mutants; nothing needs them."""
+
+    files: Patterns = ()
+    """OpenAPI 3.0, 3.1 or Swagger 2.0 as JSON or YAML; GraphQL as SDL or as the answer to an introspection.
+    Nothing that they refer to is fetched."""
+    base: str = ""
+    """The path before all paths of an OpenAPI document; empty for what its servers say."""

@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterator
 from enum import StrEnum
 from functools import lru_cache
 
@@ -17,10 +16,13 @@ MAX_BYTES = 256 * 1024
 _BOM = b"\xef\xbb\xbf"
 _SPACE = re.compile(rb"[ \t\r\n]*+")
 _STRING = rb'"[^"\\\x00-\x1f]*+(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\x00-\x1f]*+)*+"'
-_TOKEN = re.compile(
-    rb"[ \t\r\n]*+(?:([{\[])|([}\]])|(,)|(:)|(" + _STRING + rb")"
+_ITEM = re.compile(
+    rb"[ \t\r\n]*+(,)?[ \t\r\n]*+(?:(" + _STRING + rb")[ \t\r\n]*+:[ \t\r\n]*+)?"
+    rb"(?:([{\[])|([}\]])|(" + _STRING + rb")"
     rb"|(-?(?:0|[1-9][0-9]*+)(?:\.[0-9]++)?(?:[eE][+-]?[0-9]++)?)|(true|false)|(null))"
 )
+"""A comma, a key with its colon, and a value or what opens or closes one: whatever of it there is."""
+_OPENS, _CLOSES = 3, 4
 _PLAIN_KEY = re.compile(r"[A-Za-z_$][\w$-]*", re.ASCII)
 
 
@@ -94,7 +96,7 @@ def parse(text: bytes) -> Document | None:
     """
     if not text or len(text) > MAX_BYTES:
         return None
-    return _Reader(text).read()
+    return _read(text)
 
 
 def document(message: Request | Response) -> Document | None:
@@ -178,6 +180,12 @@ def find(document: Document, wanted: str) -> Node | None:
     return next((node for node in document.nodes if path(document, node) == wanted), None)
 
 
+@lru_cache(maxsize=4096)
+def member_step(key: str) -> str:
+    """What a member of this name adds to the place of its object: ``.price``, ``["odd key"]``."""
+    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key, ensure_ascii=False)}]"
+
+
 def text_of(raw: bytes) -> str:
     """The text of a raw JSON string with its quotes; lone surrogates kept, bytes not UTF-8 replaced."""
     try:
@@ -199,101 +207,67 @@ def quote(text: str) -> bytes:
 def _step(document: Document, holder: Node, node: Node) -> str:
     if holder.kind is Kind.ARRAY:
         return f"[{holder.children.index(node.index)}]"
-    key = text_of(document.raw_key(node))
-    return f".{key}" if _PLAIN_KEY.fullmatch(key) else f"[{json.dumps(key, ensure_ascii=False)}]"
+    return member_step(text_of(document.raw_key(node)))
 
 
-class _Reader:
-    """Reads one text into nodes, without recursion, so that depth costs no stack."""
-
-    __slots__ = ("at", "children", "ends", "key", "keys", "kinds", "open", "parents", "starts", "text")
-
-    def __init__(self, text: bytes) -> None:
-        self.text = text
-        self.at = len(_BOM) if text.startswith(_BOM) else 0
-        self.kinds: list[Kind] = []
-        self.starts: list[int] = []
-        self.ends: list[int] = []
-        self.parents: list[int] = []
-        self.keys: list[tuple[int, int]] = []
-        self.children: list[list[int]] = []
-        self.open: list[int] = []
-        self.key = (-1, -1)
-
-    def read(self) -> Document | None:
-        """The document, or None where the grammar is broken."""
-        if not self._value() or (self.open and not self._rest()):
-            return None
-        end = _SPACE.match(self.text, self.at)
-        if end is None or end.end() != len(self.text):
-            return None
-        return Document(self.text, tuple(self._nodes()))
-
-    def _rest(self) -> bool:
-        """Reads on until every container is closed."""
-        while self.open:
-            found = _TOKEN.match(self.text, self.at)
-            if found is None:
-                return False
-            group = found.lastindex
-            holder = self.open[-1]
-            if group == 2:
-                if (self.text[found.end() - 1] == 0x7D) is not (self.kinds[holder] is Kind.OBJECT):
-                    return False
-                self.at = found.end()
-                self.ends[holder] = self.at
-                self.open.pop()
-                continue
-            if self.children[holder]:
-                if group != 3:
-                    return False
-                self.at = found.end()
-            if not (self._key() if self.kinds[holder] is Kind.OBJECT else True) or not self._value():
-                return False
-        return True
-
-    def _key(self) -> bool:
-        """Reads ``"key":`` and keeps its span for the value that follows."""
-        found = _TOKEN.match(self.text, self.at)
-        if found is None or found.lastindex != 5:
-            return False
-        self.key = found.span(5)
-        colon = _TOKEN.match(self.text, found.end())
-        if colon is None or colon.lastindex != 4:
-            return False
-        self.at = colon.end()
-        return True
-
-    def _value(self) -> bool:
-        """Reads a scalar, or the opening of a container."""
-        found = _TOKEN.match(self.text, self.at)
+def _read(text: bytes) -> Document | None:  # one loop: a call for each value would double it
+    """The document, or None where the grammar is broken. Depth costs no stack."""
+    kinds: list[Kind] = []
+    starts: list[int] = []
+    ends: list[int] = []
+    parents: list[int] = []
+    keys: list[tuple[int, int]] = []
+    children: list[list[int]] = []
+    siblings: list[int] = []
+    none: list[int] = []
+    holder, is_object = -1, False
+    at = len(_BOM) if text.startswith(_BOM) else 0
+    match = _ITEM.match
+    while True:
+        found = match(text, at)
         if found is None:
-            return False
+            return None
         group = found.lastindex or 0
-        start, end = found.span(group)
-        if group == 1:
-            kind = Kind.OBJECT if self.text[start] == 0x7B else Kind.ARRAY
-        elif group in _SCALARS:
-            kind = _SCALARS[group]
+        start, at = found.span(group)
+        key = found.span(2)
+        has_comma = found.start(1) >= 0
+        if group == _CLOSES:
+            if holder < 0 or has_comma or key[0] >= 0 or (text[start] == 0x7D) is not is_object:
+                return None
+            ends[holder] = at
+            holder = parents[holder]
+            if holder < 0:
+                break
+            is_object, siblings = kinds[holder] is Kind.OBJECT, children[holder]
+            continue
+        if (key[0] >= 0) is not is_object or has_comma is not bool(siblings):
+            return None
+        index = len(kinds)
+        if holder >= 0:
+            siblings.append(index)
+        starts.append(start)
+        ends.append(at)
+        parents.append(holder)
+        keys.append(key)
+        if group == _OPENS:
+            is_object, siblings, holder = text[start] == 0x7B, [], index
+            kinds.append(Kind.OBJECT if is_object else Kind.ARRAY)
+            children.append(siblings)
         else:
-            return False
-        index = len(self.kinds)
-        parent = self.open[-1] if self.open else -1
-        if parent >= 0:
-            self.children[parent].append(index)
-        self.kinds.append(kind)
-        self.starts.append(start)
-        self.ends.append(end)
-        self.parents.append(parent)
-        self.keys.append(self.key)
-        self.children.append([])
-        self.key = (-1, -1)
-        self.at = end
-        if group == 1:
-            self.open.append(index)
-        return True
-
-    def _nodes(self) -> Iterator[Node]:
-        columns = zip(self.kinds, self.starts, self.ends, self.parents, self.keys, self.children, strict=True)
-        for index, (kind, start, end, parent, key, children) in enumerate(columns):
-            yield Node(index, kind, start, end, parent, key[0], key[1], tuple(children))
+            kinds.append(_SCALARS[group])
+            children.append(none)
+            if holder < 0:
+                break
+    end = _SPACE.match(text, at)
+    if end is None or end.end() != len(text):
+        return None
+    columns = zip(kinds, starts, ends, parents, keys, children, strict=True)
+    return Document(
+        text,
+        tuple(
+            [
+                Node(index, kind, start, stop, parent, key[0], key[1], tuple(held))
+                for index, (kind, start, stop, parent, key, held) in enumerate(columns)
+            ]
+        ),
+    )

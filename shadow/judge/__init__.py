@@ -4,6 +4,7 @@ from shadow.judge.causes import Causes, Record, Sighting
 from shadow.judge.classes import classify, is_cut
 from shadow.judge.evidence import Evidence
 from shadow.judge.fingerprint import Cause, causes_of, signature
+from shadow.judge.following import further_answers
 from shadow.judge.minimise import Shrinking, minimised, shrink
 from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
 from shadow.judge.oracle import aftermath, judge
@@ -32,6 +33,7 @@ __all__ = [
     "classify",
     "curl",
     "finding",
+    "further_answers",
     "is_at_least",
     "is_breakage",
     "is_cut",

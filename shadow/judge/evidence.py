@@ -4,7 +4,7 @@ import msgspec
 
 from shadow.judge.classes import is_cut
 from shadow.judge.severity import severity_of
-from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Response, Verdict
+from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Response, Sign, Verdict
 from shadow.wire.grpc_status import RESOURCE_EXHAUSTED, call_status
 
 _THROTTLED = frozenset({429})
@@ -34,8 +34,12 @@ class Evidence(msgspec.Struct, frozen=True):
     baseline_burst: tuple[Outcome, ...] | None = None
     is_stated: bool = True
     """Whether a standard or the settings demand it; else what the live release allows is allowed."""
+    further_answers: tuple[int, int] | None = None
+    """How many answers of (candidate, baseline) followed the mutant's; None where nobody listened on."""
     same_answer_is_one: bool = False
     """For ONCE: copies carry one idempotency key, so equal answers tell of one effect."""
+    sign: Sign | None = None
+    """What shows, in the answer alone, that the edit was obeyed as code."""
 
     @property
     def is_throttled(self) -> bool:

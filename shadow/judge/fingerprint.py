@@ -20,6 +20,11 @@ _LET_IN = frozenset(
 )
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
 """Faults of a part that all endpoints share: one per mutator, wherever it shows."""
+_OF_ENDPOINT = frozenset(
+    {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
+    | {"invalid-json", "slow", "unhealthy"}
+)
+"""Faults of what an endpoint does with a text, or of all of it: many mutators find one of them."""
 _READ_FOR_ALL = frozenset({Level.COOKIE, Level.HEADER})
 """Parts of a request that one piece of code reads for all endpoints: what breaks it breaks all of them."""
 _TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
@@ -88,18 +93,21 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
         return ("let in", scope, signature(trial.baseline))
     if fault in _EVERYWHERE:
         return (fault, mutator, *places)
+    return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)
+
+
+def _other_key(trial: Trial) -> tuple[str, ...]:
+    fault = trial.judgement.fault
     match fault:
         case "F209":
             return (fault, trial.judgement.why)
         case "left-trace":
             return (fault, "" if trial.level is Level.AUTH else trial.endpoint)
-        case "invalid-json" | "slow" | "unhealthy":
-            return (fault, trial.endpoint)
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:
             ours, theirs = classify(trial.answer), classify(trial.baseline)
             refusal = trial.answer if ours is AnswerClass.REJECTED else trial.baseline
             return (fault, trial.endpoint, ours.value, theirs.value, signature(refusal))
-    return (fault, mutator, trial.endpoint)
+    return (fault, trial.mutator or "", trial.endpoint)
 
 
 def _is_let_in(trial: Trial) -> bool:

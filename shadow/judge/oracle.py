@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from shadow.judge.breakage import WIRE_LEVELS, broke, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
+from shadow.judge.obeyed import obeyed
 from shadow.judge.places import template
 from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Severity, Verdict
 
@@ -24,12 +25,13 @@ STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.R
 
 
 def judge(evidence: Evidence) -> Judgement:
-    """The verdict: the mutator's own expectation first, then leaks, then agreement with the baseline."""
+    """The verdict: whether the edit was obeyed as code, then the mutator's own expectation, then leaks, then
+    agreement with the baseline."""
     if evidence.is_cut:
         return undecided("a network condition of ours cut one of the answers short")
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:
         return undecided("the mutant was not sent or found no server")
-    own = POLICY[evidence.expect](evidence)
+    own = obeyed(evidence) or POLICY[evidence.expect](evidence)
     for rule in (_traced, leaked, slowed, _disagrees):
         if own.verdict is Verdict.FAILED:
             break
@@ -146,8 +148,10 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
     if theirs in BAD or AnswerClass.DOWN in (ours, theirs):
         return None
     if ours is not theirs:
-        if evidence.level in WIRE_LEVELS and (
-            is_silent(evidence.answer) != is_silent(evidence.baseline_answer)
+        if (
+            evidence.level in WIRE_LEVELS
+            and evidence.further_answers is None
+            and (is_silent(evidence.answer) != is_silent(evidence.baseline_answer))
         ):
             return undecided("one answered, one closed: the moment of arrival may decide that")
         why = (
@@ -155,6 +159,13 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
             f" {theirs.value} ({status_text(evidence.baseline_answer)})"
         )
         return failed("mutation-regression", why, Expect.AGREE)
+    if evidence.further_answers is not None and len(set(evidence.further_answers)) > 1:
+        mine, other = evidence.further_answers
+        why = (
+            f"{mine} more answers follow the candidate's, {other} the live release's: they disagree on where"
+            " the request ends"
+        )
+        return failed("framing", why, Expect.AGREE)
     if ours is AnswerClass.SUCCESS and evidence.across:
         places = ", ".join(sorted({template(each.where) for each in evidence.across})[:3])
         why = f"both accept it, but the candidate's answer differs at {places}"

@@ -11,6 +11,7 @@ from shadow.model.event import (
     Fate,
     Found,
     FramesSeen,
+    HeldBack,
     Judged,
     Parcel,
     QueueSeen,
@@ -36,6 +37,7 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
+from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import (
     FRAMES,
     STILL_THERE,
@@ -46,9 +48,13 @@ from shadow.model.mutation import (
     Known,
     Level,
     Match,
+    Question,
     Script,
+    Shows,
+    Sign,
     Step,
     TalkEdit,
+    Twin,
     Wire,
 )
 from shadow.model.signing import Signs
@@ -84,6 +90,7 @@ __all__ = [
     "ConditionMet",
     "Correlated",
     "Difference",
+    "Documented",
     "Edit",
     "Ending",
     "Event",
@@ -94,6 +101,8 @@ __all__ = [
     "Found",
     "FramesSeen",
     "Headers",
+    "HeldBack",
+    "Hint",
     "Identity",
     "Judged",
     "Judgement",
@@ -107,6 +116,7 @@ __all__ = [
     "NoReply",
     "Outcome",
     "Parcel",
+    "Question",
     "QueueSeen",
     "Replies",
     "Reply",
@@ -118,6 +128,8 @@ __all__ = [
     "SentLate",
     "Settled",
     "Severity",
+    "Shows",
+    "Sign",
     "Signs",
     "Silence",
     "Sink",
@@ -129,6 +141,7 @@ __all__ = [
     "TargetSeen",
     "Timing",
     "Trial",
+    "Twin",
     "Verdict",
     "Wire",
     "authority",

@@ -123,6 +123,14 @@ class ConditionMet(msgspec.Struct, frozen=True):
     byte_count: int
 
 
+class HeldBack(msgspec.Struct, frozen=True):
+    """A budget kept `count` mutants at most from being made."""
+
+    budget: str
+    """``"endpoint"`` or ``"minute"``: a closed set."""
+    count: int
+
+
 RUN_STATES = ("normal", "paused", "throttled", "safe", "stopped", "stopping")
 """What a run may be in, one at a time; ``"stopped"`` is safe mode's last step."""
 
@@ -154,6 +162,7 @@ type Event = (
     | TapTimed
     | FramesSeen
     | ConditionMet
+    | HeldBack
     | StateChanged
     | SecretTaken
     | Tally

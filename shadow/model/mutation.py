@@ -1,4 +1,4 @@
-"""What a mutator is asked for and hands back: levels, expectations, edits, scripts."""
+"""What a mutator is asked for and hands back: levels, expectations, edits, questions, scripts."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from shadow.model.exchange import Exchange, Headers, Message, Request
+from shadow.model.hint import Documented, Hint
 from shadow.model.signing import Signs
 
 
@@ -45,6 +46,9 @@ class Ending(StrEnum):
     """What is done with the connection once the last segment is written."""
 
     READ = "read"
+    LISTEN = "listen"
+    """Read the answer and whatever follows it, until the peer closes. FIN once nothing has come for a while:
+    a peer that waits for more of a malformed request learns that none will."""
     HALF_CLOSE = "half_close"
     """FIN at once, then read the answer."""
     RESET = "reset"
@@ -66,6 +70,63 @@ class Wire(msgspec.Struct, frozen=True):
     """Of HTTP/2: the stream on which the answer is looked for."""
 
 
+class Shows(StrEnum):
+    """In what part of an answer a sign is looked for."""
+
+    NUMBER = "number"
+    """A number in the body, not as part of a longer one."""
+    ELEMENT = "element"
+    """An element or an attribute of a page, by its name."""
+    FIELD = "field"
+    """A header field, by its name."""
+    FILE = "file"
+    """What well-known files hold."""
+    CALL = "call"
+    """That a connection was tried and could not be made."""
+
+
+class Sign(msgspec.Struct, frozen=True):
+    """What shows by one answer alone that text was obeyed as code, where the control's answer lacks it."""
+
+    shows: Shows
+    fault: str
+    """What a finding is called: ``"F201"``."""
+    what: str
+    """For a person: ``"markup put into the field 'name' is part of the page"``."""
+    word: bytes = b""
+    """The number or the name, lower case; empty for files and calls."""
+
+
+class Twin(msgspec.Struct, frozen=True):
+    """Another edit of the same place, sent when the first one's answer raises the question."""
+
+    edit: "Edit"
+    text: str
+    """What it puts into the place."""
+    is_alike: bool = False
+    """Whether a service that obeys must answer it as it does the unedited request; if not, otherwise."""
+    delay_seconds: float = 0.0
+    """How long a service that obeys is held up by it."""
+
+
+class Question(msgspec.Struct, frozen=True):
+    """Whether the service obeys, as code, what it was given as text: asked by an edit and its twins.
+
+    With a delay: whether it waits as long as each says. Else: whether it answers each as a service must that
+    evaluates the condition in it; the edit itself then is one that must be answered as unedited.
+    """
+
+    fault: str
+    what: str
+    """For a person: ``"a condition put into the parameter 'q' is evaluated"``."""
+    was: str
+    """What stood in the place."""
+    text: str
+    """What the edit puts there."""
+    twins: tuple[Twin, ...]
+    delay_seconds: float = 0.0
+
+
 class Edit(msgspec.Struct, frozen=True):
     """One mutant of one request."""
 
@@ -76,6 +137,10 @@ class Edit(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     signs_again: bool = True
     """Whether a signed request is signed anew after the edit. False where the signature is the point."""
+    sign: Sign | None = None
+    asks: Question | None = None
+    is_stated: bool = True
+    """False where nothing but the looks of the traffic says what the mutator's expectation rests on."""
 
 
 FRAMES = "frames"
@@ -148,7 +213,8 @@ class Known(msgspec.Struct, frozen=True):
     """What is known besides the request: a snapshot of what was learned from traffic or configured."""
 
     values: Mapping[str, tuple[str, ...]] = {}
-    """Seen values by place: ``"body:$.name"``, ``"query:limit"``, ``"header:x"``; oldest first, bounded."""
+    """Seen values by place: ``"body:$.name"``, ``"body:name"`` of a form, ``"body:<name>"`` of XML,
+    ``"query:limit"``, ``"header:x"``, ``"cookie:x"``, ``"path:/v1/x/{id}"``; oldest first, bounded."""
     others: tuple[Exchange, ...] = ()
     """Some recorded exchanges of the same and of other sessions; bounded."""
     identities: tuple[Identity, ...] = ()
@@ -156,6 +222,23 @@ class Known(msgspec.Struct, frozen=True):
     """Whose request this is, where that is recognised."""
     signer: Signs | None = None
     """Signs and recognises signed requests, where a scheme is configured or recognised."""
+    sessions: tuple[tuple[Exchange, ...], ...] = ()
+    """Some other sessions as they were recorded, oldest first, for mutators of sessions; bounded."""
+    kinds: Mapping[str, tuple[tuple[str, str], ...]] = {}
+    """(place, value) of seen values by their kind: "integer", "decimal", "uuid", "date", "email", "url",
+    "token", "id", "word", "text"; oldest first, bounded."""
+    ranges: Mapping[str, tuple[float, float]] = {}
+    """The least and the greatest number seen, by place."""
+    made: Mapping[str, tuple[str, ...]] = {}
+    """Ids that the target's own answers showed, by what they are of: ``"instance"`` of ``$.instance_id``, and
+    of ``$[].id`` at ``/v1/instances``; lower case, without separators; oldest first, bounded."""
+    shown: Mapping[str, Mapping[str, tuple[str, ...]]] = {}
+    """As `made`, of successful answers to one identity alone, by the identity's name."""
+    hints: tuple[Hint, ...] = ()
+    """What refusals and the schema tell of the values that the request's endpoint takes; bounded."""
+    documented: Documented | None = None
+    """What the schema says of the request's endpoint; None without a schema, or where it knows no such
+    path."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -170,6 +253,8 @@ class Step(msgspec.Struct, frozen=True):
     signs_again: bool = True
     same_as: int | None = None
     """Position of an earlier step that is sent again byte for byte, as it left: same signature and nonce."""
+    after_seconds: float = 0.0
+    """Waited before it leaves; in a burst, how long after the first it is completed."""
 
 
 class Script(msgspec.Struct, frozen=True):
@@ -183,3 +268,7 @@ class Script(msgspec.Struct, frozen=True):
     """Positions whose answers must be successes; otherwise the script teaches nothing."""
     is_burst: bool = False
     """True where the judged steps are sent at the same moment (a race)."""
+    refused: tuple[int, ...] = ()
+    """Positions whose answers must be refusals; otherwise the script teaches nothing."""
+    others: tuple[Exchange, ...] = ()
+    """Recorded exchanges of other sessions: origins count on into them after the session's own."""

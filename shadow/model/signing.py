@@ -1,6 +1,6 @@
 """The contract of what signs requests, so that mutators can ask for it without knowing any scheme."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from shadow.model.exchange import Request
 
@@ -62,4 +62,13 @@ class Signs(Protocol):
 
     def bare(self, request: Request) -> Request:
         """`request` without any part of a signature."""
+        ...
+
+
+@runtime_checkable
+class TellsPublicKeys(Protocol):
+    """What a scheme has besides whose keys have a public half."""
+
+    def public_keys(self) -> tuple[bytes, ...]:
+        """Its configured keys' public halves, in every form in which services publish them."""
         ...

@@ -89,6 +89,11 @@ class Confirmation:
         return Confirmed(judgement, self._confirmed[key])
 
     @property
+    def times(self) -> int:
+        """How often a suspicion must show again."""
+        return self._times
+
+    @property
     def all_times(self) -> str:
         """What is said of a suspicion that showed each time."""
         return f"{self._times}/{self._times}"

@@ -3,7 +3,7 @@
 import msgspec
 
 from mutators import Mutator, dice
-from shadow.model import Edit, Request
+from shadow.model import Edit, Request, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
@@ -69,6 +69,13 @@ class Dealing:
         budget = self._governor.mutants(self._settings.mutants)
         dealt = self._scheduler.deal(case.endpoint, index, budget, made) if budget else ()
         return [mutant for _, mutant in dealt]
+
+    def learn(self, trial: Trial) -> None:
+        """Take in what came of an original or a mutant, so that more is tried where answers are new."""
+        if self._settings.mutants:
+            judgement = trial.judgement
+            fault = judgement.fault if judgement.verdict is Verdict.FAILED else ""
+            self._scheduler.learn(trial.endpoint, trial.mutator or "", trial.answer, fault)
 
     def _is_http2(self, readies: Readies, plain: Ready) -> bool:
         if not self._environment.carries(readies, HTTP2):

@@ -9,12 +9,13 @@ from shadow.judge import (
     Witness,
     Witnesses,
     classify,
+    further_answers,
     judge,
     judge_original,
     template,
 )
 from shadow.judge.regression import Same
-from shadow.model import AnswerClass, Difference, Expect, Judgement, Outcome, Reply, Response
+from shadow.model import AnswerClass, Difference, Ending, Expect, Judgement, Outcome, Reply, Response
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
 
@@ -123,7 +124,9 @@ class Judging:
             else None,
             across=() if mutant.is_elsewhere else self._across(case, control, answer),
             trace=trace,
-            is_stated=mutator.is_stated,
+            is_stated=mutator.is_stated and mutant.readies.candidate.is_stated,
+            sign=mutant.readies.candidate.sign,
+            further_answers=_further_answers(mutant, answer),
         )
         return judge(evidence)
 
@@ -144,6 +147,15 @@ class Judging:
         usual = {template(each.where) for each in _differences(control.baseline, control.candidate)}
         found = self.between(case.endpoint, answer.baseline, answer.candidate)
         return tuple(each for each in found if template(each.where) not in usual)
+
+
+def _further_answers(mutant: Mutant, answer: Answers) -> tuple[int, int] | None:
+    """How many answers followed the mutant's on each side, where they were listened for."""
+    sent = mutant.readies.candidate
+    if sent.wire is None or sent.wire.ending is not Ending.LISTEN or answer.baseline is None:
+        return None
+    method = sent.request.method
+    return further_answers(answer.candidate, method), further_answers(answer.baseline, method)
 
 
 def _differences(one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:

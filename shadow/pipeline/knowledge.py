@@ -3,19 +3,17 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from urllib.parse import parse_qsl
-
-import orjson
 
 from shadow.auth import owner_of
-from shadow.model import Exchange, Identity, Known, Request, Signs, field
+from shadow.content.secret_search import SecretSearch
+from shadow.model import Exchange, Identity, Known, Request, Response, Signs
+from shadow.pipeline.belongings import Belongings
+from shadow.pipeline.dictionary import Dictionary
+from shadow.pipeline.endpoint import Endpoints
+from shadow.pipeline.lore import Lore, Naming
+from shadow.schema import Schema
 
-_MAX_PLACES = 2000
-_MAX_VALUES = 16
-_MAX_VALUE_CHARACTERS = 256
 _MAX_OTHERS = 64
-_MAX_DEPTH = 4
-_MAX_LEARNED_BODY_BYTES = 64 * 1024
 
 
 class Knowledge:
@@ -27,14 +25,21 @@ class Knowledge:
         identities: tuple[Identity, ...],
         signer: Signs | None,
         here: Mapping[str, Callable[[], tuple[Identity, ...]]] | None = None,
+        naming: Naming | None = None,
+        schema: Schema | None = None,
+        secrets: SecretSearch | None = None,
     ) -> None:
-        """`here` tells, by the target's name, the identities with the credentials that they have there."""
+        """`here` tells, by the target's name, the identities with the credentials that they have there.
+
+        `naming` gives the endpoint's name of a request, None for naming them here.
+        """
         self._identities = identities
         self._here = here or {}
         self._signer = signer
-        self._values: dict[str, tuple[str, ...]] = {}
-        self._is_shared = False
-        """Whether a snapshot has the values: what is learned next then goes into a copy."""
+        self._endpoint = naming or Endpoints().name
+        self._dictionary = Dictionary(secrets)
+        self._belongings = Belongings()
+        self._lore = Lore(schema)
         self._others: dict[str, deque[Exchange]] = {}
 
     def learn(self, exchange: Exchange, seen: Mapping[str, Exchange]) -> None:
@@ -43,10 +48,21 @@ class Knowledge:
         Mutators must meet the target's own ids in other exchanges, or else they would swap in ids that nobody
         there knows.
         """
+        endpoint = self._endpoint(exchange.request)
+        template = endpoint.partition(" ")[2]
         for target, as_seen in seen.items():
             self._others.setdefault(target, deque(maxlen=_MAX_OTHERS)).append(as_seen)
-        for place, value in _values(exchange):
-            self._remember(place, value)
+        self._dictionary.learn(exchange, template)
+        self._belongings.learn(
+            {target: (each, self._who(target, each)) for target, each in seen.items()}, template
+        )
+        for each in (exchange, *seen.values()):
+            if each.response is not None:
+                self._lore.hear(endpoint, each.request, each.response)
+
+    def hear(self, endpoint: str, request: Request, response: Response) -> None:
+        """Read what the answer to a mutant says of the values that its endpoint takes."""
+        self._lore.hear(endpoint, request, response)
 
     def of_targets(self, request: Request, targets: Iterable[str]) -> Mapping[str, Known]:
         """The snapshot of each target, taken when it is first asked for."""
@@ -55,22 +71,35 @@ class Knowledge:
     def forget_state(self) -> None:
         """Drop what was seen of the targets' things: they are gone."""
         self._others.clear()
+        self._belongings.forget()
 
     def snapshot(self, request: Request, target: str) -> Known:
         """What is known of a target when `request` is mutated for it."""
-        identities = self._here[target]() if target in self._here else self._identities
-        owner = owner_of(request, identities, self._signer)
-        others = tuple(self._others.get(target, ()))
-        self._is_shared = True
-        return Known(self._values, others, identities, owner, self._signer)
+        identities = self._of(target)
+        values, kinds, ranges = self._dictionary.snapshot()
+        hints, documented = self._lore.of(self._endpoint(request), request)
+        return Known(
+            values,
+            tuple(self._others.get(target, ())),
+            identities,
+            owner_of(request, identities, self._signer),
+            self._signer,
+            kinds=kinds,
+            ranges=ranges,
+            made=self._belongings.made(target),
+            shown=self._belongings.shown(target),
+            hints=hints,
+            documented=documented,
+        )
 
-    def _remember(self, place: str, value: str) -> None:
-        seen = self._values.get(place, ())
-        if value in seen or (not seen and len(self._values) >= _MAX_PLACES):
-            return
-        if self._is_shared:
-            self._values, self._is_shared = dict(self._values), False
-        self._values[place] = (*seen[-_MAX_VALUES + 1 :], value)
+    def _of(self, target: str) -> tuple[Identity, ...]:
+        return self._here[target]() if target in self._here else self._identities
+
+    def _who(self, target: str, exchange: Exchange) -> str:
+        """Whose exchange it is; empty where that is not recognised."""
+        identities = self._of(target)
+        owner = owner_of(exchange.request, identities, self._signer) if identities else None
+        return owner.name if owner else ""
 
 
 class _Snapshots(Mapping[str, Known]):
@@ -93,34 +122,3 @@ class _Snapshots(Mapping[str, Known]):
 
     def __len__(self) -> int:
         return len(self._targets)
-
-
-def _values(exchange: Exchange) -> Iterator[tuple[str, str]]:
-    query = exchange.request.target.partition(b"?")[2].decode("latin-1")
-    yield from ((f"query:{name}", value[:_MAX_VALUE_CHARACTERS]) for name, value in parse_qsl(query))
-    yield from _json_values(exchange.request.body)
-    if exchange.response is not None and field(exchange.response.headers, b"content-encoding") is None:
-        yield from _json_values(exchange.response.body)
-
-
-def _json_values(body: bytes) -> Iterator[tuple[str, str]]:
-    if not body or len(body) > _MAX_LEARNED_BODY_BYTES or body[:1] not in b"{[":
-        return
-    try:
-        tree = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return
-    yield from _leaves(tree, "body:$", 0)
-
-
-def _leaves(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    if isinstance(value, dict) and depth < _MAX_DEPTH:
-        for key, item in value.items():
-            yield from _leaves(item, f"{path}.{key}", depth + 1)
-    elif isinstance(value, list) and depth < _MAX_DEPTH:
-        for item in value[:8]:
-            yield from _leaves(item, f"{path}[]", depth + 1)
-    elif isinstance(value, str):
-        yield path, value[:_MAX_VALUE_CHARACTERS]
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield path, str(value)

@@ -16,9 +16,11 @@ from shadow.model import (
     NoReply,
     Outcome,
     Parcel,
+    Question,
     Reply,
     Request,
     Sent,
+    Sign,
     Silence,
     TalkEdit,
     TargetSeen,
@@ -70,6 +72,8 @@ class Ready(msgspec.Struct, frozen=True):
     wire: Wire | None = None
     what: str = ""
     """What was edited; empty for a request as recorded."""
+    is_stated: bool = True
+    """As its `Edit` has it."""
     protocol: str = "http"
     messages: tuple[Message, ...] = ()
     """A conversation as recorded."""
@@ -79,6 +83,9 @@ class Ready(msgspec.Struct, frozen=True):
     """Makes a mutant of a conversation anew, of the recorded messages in the target's own words."""
     claim: Claim | None = None
     """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
+    sign: Sign | None = None
+    asks: Question | None = None
+    """What the edit brought along, as `Edit` has it."""
 
     @property
     def pause_seconds(self) -> float:
@@ -185,9 +192,11 @@ class Link:
         if edit is None:
             return None
         if edit.wire is not None or not edit.signs_again:
-            return Ready(edit.request, edit.wire, edit.what)
+            return Ready(
+                edit.request, edit.wire, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks
+            )
         made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
-        return Ready(made, None, edit.what)
+        return Ready(made, None, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks)
 
     def control_of(self, ready: Ready, recorded: tuple[Message, ...]) -> Ready:
         """What mutants of a prepared conversation are held against: `recorded`, said in the manner of one."""

@@ -1,35 +1,43 @@
-"""Which mutators an exchange is given: on each endpoint all are tried before any is tried there again."""
+"""Which mutators an exchange is given: on each endpoint all are tried once, then those more that paid."""
 
 from collections.abc import Callable, Iterator, Sequence
 from fnmatch import fnmatchcase
 from operator import itemgetter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from mutators import AnyMutator
-from shadow.model import Expect, Level
+from shadow.model import Expect, Level, Outcome
+from shadow.pipeline.budget import Budget
+from shadow.pipeline.energy import Energy, Why
+from shadow.pipeline.news import News, Told
+
+_MAX_PLACES = 2000
+"""Endpoints, or kinds of sessions, that are remembered; the oldest goes first."""
 
 
-class Listed(Protocol):
-    """What a pattern may name."""
+class Named(Protocol):
+    """What can be dealt: a mutator of requests, of sessions or of conversations."""
 
     @property
     def name(self) -> str: ...
+
     @property
     def level(self) -> Level: ...
+
     @property
     def expect(self) -> Expect: ...
+
     @property
     def reason(self) -> str: ...
 
 
-def chosen[M: Listed](
+def chosen[M: Named](
     catalog: Sequence[M], *, wanted: Sequence[str], unwanted: Sequence[str]
 ) -> tuple[M, ...]:
     """The mutators whose name, level or expectation matches one pattern of `wanted` and none of
     `unwanted`."""
 
-    def matches(mutator: Listed, patterns: Sequence[str]) -> bool:
+    def matches(mutator: Named, patterns: Sequence[str]) -> bool:
         words = (mutator.name, f"level:{mutator.level}", f"expect:{mutator.expect}")
         return any(fnmatchcase(word, pattern) for word in words for pattern in patterns)
 
@@ -40,97 +48,143 @@ _PER_TURN = {Level.BODY: 3}
 """Mutators of a level that go in one turn: bodies have the most to get wrong."""
 
 
-class Scheduler[M: AnyMutator]:
-    """Deals mutators out: those least tried at an endpoint first, and among equals one of each level in
-    turn.
+class Dealt[M, E](NamedTuple):
+    """A mutator, what was made of it, and why it was its turn."""
 
-    The order within a level is drawn from the seed. Levels take turns so that a few mutators of permissions
-    do not wait for a hundred of bodies.
+    mutator: M
+    made: E
+    why: Why
+
+
+class Scheduler[M: Named]:
+    """Deals mutators out. At each endpoint every one is tried before any is tried there again, one of each
+    level in turn; afterwards those are that paid with new answers, and now and then the others.
+
+    All is drawn from the seed, the endpoint and the first exchange there: the same answers in the same order
+    make the same choice.
     """
 
-    def __init__(self, mutators: Sequence[M], *, seed: int) -> None:
+    def __init__(self, mutators: Sequence[M], *, seed: int, budget: Budget | None = None) -> None:
+        """Without `budget` there is none but that of each exchange."""
+        self._budget = budget
         self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
-        self._words = [each.name.encode() for each in self._mutators]
         self._places = {each.name: at for at, each in enumerate(self._mutators)}
-        self._ranks: dict[str, _Ranks] = {}
+        self._energies: dict[str, Energy] = {}
         """By endpoint."""
-        self.on_tried: Callable[[str, str], None] | None = None
-        """Told of endpoint and mutator of what is tried here, for others to `take_over`."""
+        self._elsewhere: dict[str, list[tuple[int, int, int, float]]] = {}
+        """What other processes did at endpoints where nothing was dealt here yet."""
+        self._news = News()
+        self.on_tried: Callable[[str, str, bool], None] | None = None
+        """Told of endpoint and mutator of what is tried here, and whether there was something to edit, for
+        others to `take_over`."""
+        self.on_told: Callable[[Told], None] | None = None
+        """Told of news that answers here were, for others to `take_over_told`."""
 
     def deal[E](
         self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
     ) -> Iterator[tuple[M, E]]:
-        """Up to `count` mutators with what `attempt` made of them, those for which it is not None.
+        """As `plan`, without the reasons."""
+        for each in self.plan(endpoint, exchange, count, attempt):
+            yield each.mutator, each.made
+
+    def plan[E](
+        self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
+    ) -> Iterator[Dealt[M, E]]:
+        """Up to `count` mutators, as far as the budget goes, with what `attempt` made of them where it is not
+        None.
 
         A mutator that has nothing to edit counts as tried: the next exchange begins with others.
         """
+        if self._budget is None or not self._mutators:
+            yield from self._plan(endpoint, exchange, count, attempt)
+            return
+        left = self._budget.grant(endpoint, count)
+        try:
+            for each in self._plan(endpoint, exchange, left, attempt):
+                left -= 1
+                yield each
+        finally:
+            self._budget.give_back(endpoint, left)
+
+    def _plan[E](
+        self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
+    ) -> Iterator[Dealt[M, E]]:
         dealt = 0
-        for mutator in self._ranked(endpoint, exchange) if count else ():
-            if dealt >= count:
-                return
-            made = attempt(mutator)
-            self.take_over(endpoint, mutator.name, 1)
+        if not count or not self._mutators:
+            return
+        energy = self._energy_of(endpoint, exchange)
+        for at, why in energy.turn():
+            mutator = self._mutators[at]
+            made = None
+            try:
+                made = attempt(mutator)
+            finally:  # one with a bug is given a rest too
+                energy.tried(at, is_made=made is not None)
             if self.on_tried is not None:
-                self.on_tried(endpoint, mutator.name)
+                self.on_tried(endpoint, mutator.name, made is not None)
             if made is not None:
                 dealt += 1
-                yield mutator, made
+                yield Dealt(mutator, made, why)
+                if dealt >= count:
+                    return
 
-    def take_over(self, endpoint: str, mutator: str, count: int) -> None:
-        """Count tries, made here or by another process."""
+    def learn(self, endpoint: str, mutator: str, answer: Outcome | None, fault: str = "") -> None:
+        """Take in what came of a mutant, or of an original, whose `mutator` is empty: it pays nothing.
+
+        `fault` names what was wrong with it; empty where nothing was.
+        """
+        told = self._news.of(endpoint, mutator, answer, fault) if answer is not None else None
+        if told is None:
+            return
+        self._pay(told)
+        if self.on_told is not None:
+            self.on_told(told)
+
+    def take_over(self, endpoint: str, mutator: str, asked: int, made: int) -> None:
+        """Count what another process asked of a mutator, and how often it had something to edit."""
         at = self._places.get(mutator)
         if at is not None:
-            self._ranks_of(endpoint).add(at, count)
+            self._note(endpoint, at, asked, made, 0.0)
 
-    def _ranked(self, endpoint: str, exchange: int) -> Iterator[M]:
-        """All mutators, from the least tried on; those of one rank are drawn only when it is their turn."""
-        start = crc32(f"{self._seed}:{exchange}:".encode())
-        ranks = self._ranks_of(endpoint)
-        given: set[int] = set()
-        for rank in sorted(ranks.members):
-            left = [at for at in ranks.members.get(rank, ()) if at not in given]
-            # of the whole text, though only its end is new
-            drawn = sorted([(crc32(self._words[at], start), at) for at in left])
-            for at in self._in_turns(drawn, start):
-                given.add(at)
-                yield self._mutators[at]
+    def take_over_told(self, told: Told) -> None:
+        """Know what was news to another process: it is none here any more."""
+        if not told.mutator or told.mutator in self._places:
+            self._news.take_over(told)
+            self._pay(told)
 
-    def _ranks_of(self, endpoint: str) -> "_Ranks":
-        ranks = self._ranks.get(endpoint)
-        if ranks is None:
-            ranks = self._ranks[endpoint] = _Ranks(len(self._mutators))
-        return ranks
+    def _pay(self, told: Told) -> None:
+        at = self._places.get(told.mutator)
+        if at is not None and told.amount:
+            self._note(told.endpoint, at, 0, 0, told.amount)
 
-    def _in_turns(self, drawn: list[tuple[int, int]], start: int) -> list[int]:
-        """Mutators that were tried as often, in the order in which they were drawn: levels take turns."""
+    def _note(self, endpoint: str, at: int, asked: int, made: int, amount: float) -> None:
+        if endpoint in self._energies:
+            self._energies[endpoint].add(at, asked, made, amount)
+        elif endpoint in self._elsewhere or len(self._elsewhere) < _MAX_PLACES:
+            self._elsewhere.setdefault(endpoint, []).append((at, asked, made, amount))
+
+    def _energy_of(self, endpoint: str, exchange: int) -> Energy:
+        energy = self._energies.get(endpoint)
+        if energy is None:
+            if len(self._energies) >= _MAX_PLACES:
+                del self._energies[next(iter(self._energies))]
+            start = crc32(f"{self._seed}:{exchange}:{endpoint}".encode())
+            energy = self._energies[endpoint] = Energy(self._in_turns(start), start)
+            for each in self._elsewhere.pop(endpoint, ()):
+                energy.add(*each)
+        return energy
+
+    def _in_turns(self, start: int) -> list[int]:
+        """All mutators in the order of their first tries: drawn, and levels take turns, so that a few of
+        permissions do not wait for a hundred of bodies."""
+        drawn = sorted((crc32(each.name.encode(), start), at) for at, each in enumerate(self._mutators))
         levels = {level: crc32(level.encode(), start) for level in Level}
-        places: dict[str, int] = {}
+        counts: dict[Level, int] = {}
         ranked = []
         for _, at in drawn:
-            mutator = self._mutators[at]
-            place = places[mutator.level] = places.get(mutator.level, -1) + 1
-            turn = place // _PER_TURN.get(mutator.level, 1)
-            ranked.append((turn, levels[mutator.level], at))
+            level = self._mutators[at].level
+            count = counts[level] = counts.get(level, -1) + 1
+            ranked.append((count // _PER_TURN.get(level, 1), levels[level], at))
         ranked.sort(key=itemgetter(0, 1))
         return [each[2] for each in ranked]
-
-
-class _Ranks:
-    """How often each mutator, by its place, was tried at one endpoint."""
-
-    __slots__ = ("_tries", "members")
-
-    def __init__(self, count: int) -> None:
-        self._tries = [0] * count
-        self.members: dict[int, dict[int, None]] = {0: dict.fromkeys(range(count))}
-        """The mutators that were tried so often."""
-
-    def add(self, at: int, count: int) -> None:
-        tries = self._tries[at]
-        self._tries[at] = tries + count
-        before = self.members[tries]
-        del before[at]
-        if not before:
-            del self.members[tries]
-        self.members.setdefault(tries + count, {})[at] = None

@@ -82,9 +82,11 @@ class SessionTrials:
             return script if script is not None and self._is_allowed(script) else None
 
         for mutator, script in self._scheduler.deal(shape, past[0].index, self._budget, made):
-            await self._try(mutator, script, past)
+            trial = await self._try(mutator, script, past)
+            fault = trial.judgement.fault if trial.judgement.verdict is Verdict.FAILED else ""
+            self._scheduler.learn(shape, mutator.name, trial.answer, fault)
 
-    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> None:
+    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> Trial:
         at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
         times = None
         endpoint = self._endpoints.name(script.steps[at].request)
@@ -97,6 +99,7 @@ class SessionTrials:
         self._hear(Judged(trial))
         if times is not None:
             self._report(trial, times, None)
+        return trial
 
     async def _confirm(
         self, mutator: SessionMutator, script: Script, past: Past, first: Judgement, endpoint: str

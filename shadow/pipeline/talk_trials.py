@@ -117,6 +117,7 @@ class TalkTrials:
         talk = opening(exchange)
         mutants = self._dealt(talk, session)
         self._knowledge.learn(self._endpoints.name(talk), talk)
+        self._scheduler.learn(self._endpoints.name(talk), "", original.candidate)
         if not mutants:
             return
         control = await self._control(talk, session, "control", Parcel.REPEAT)
@@ -281,22 +282,25 @@ class TalkTrials:
         times: str,
     ) -> None:
         """Tell the verdict, and report it where it failed for good."""
-        ready = mutant.readies.candidate
+        ready, mutator = mutant.readies.candidate, mutant.mutator
         is_failed = judgement.verdict is Verdict.FAILED
         trial = Trial(
             talk.index,
             self._endpoints.name(talk),
             Kind.MUTANT,
-            mutant.mutator.name,
+            mutator.name,
             judgement,
             edits=(ready.what,),
-            expect=mutant.mutator.expect,
-            level=mutant.mutator.level,
+            expect=mutator.expect,
+            level=mutator.level,
             sent=_sent(ready) if is_failed else b"",
             control=control.candidate,
             answer=answer.candidate,
             baseline=answer.baseline,
             seed=self._seed,
+        )
+        self._scheduler.learn(
+            trial.endpoint, mutator.name, answer.candidate, judgement.fault if is_failed else ""
         )
         self._hear(Judged(trial))
         if is_failed:

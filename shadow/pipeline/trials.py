@@ -36,6 +36,7 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.order import Turn, may_write
+from shadow.pipeline.questions import Questions
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.traces import Traces, Watch, is_conditional
@@ -84,6 +85,7 @@ class Trials:
         self._hear = hear
         self._report = report
         self._cuts = Cuts(environment)
+        self._questions = Questions(environment, judging, times=confirmation.times)
         self._harmful: dict[int, tuple[Mutant, Answers]] = {}
         """The latest mutant of an exchange under work that was answered badly."""
 
@@ -314,9 +316,12 @@ class Trials:
         trace: tuple[Difference, ...] = (),
     ) -> None:
         """`trace` is what the mutant left behind, as confirmed."""
+        self._hear_refusals(case, mutant, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
-        confirmed = None
-        if judgement.verdict is Verdict.FAILED and judgement.differences == trace != ():
+        confirmed = await self._questions.answered(case, mutant, control, answer, via)
+        if confirmed is not None:
+            judgement = confirmed.judgement
+        elif judgement.verdict is Verdict.FAILED and judgement.differences == trace != ():
             confirmed = Confirmed(judgement, self._confirmation.all_times)
         elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
@@ -325,6 +330,17 @@ class Trials:
         trial = _mutant_trial(case, mutant, control, answer, judgement)
         self._conclude(trial, mutant.readies.candidate, confirmed, via)
         await self._look_after_cut(case, mutant.mutator.name, mutant.readies.candidate, answer.candidate)
+
+    def _hear_refusals(self, case: Case, mutant: Mutant, answer: Answers) -> None:
+        """What both targets say of a mutant they refuse tells later mutants where limits are."""
+        if mutant.is_elsewhere:
+            return
+        for ready, outcome in (
+            (mutant.readies.candidate, answer.candidate),
+            (mutant.readies.baseline, answer.baseline),
+        ):
+            if ready is not None and isinstance(outcome, Reply):
+                self._knowledge.hear(case.endpoint, ready.request, outcome.response)
 
     async def _look_after_cut(self, case: Case, mutator: str | None, ready: Ready, cut: Outcome) -> None:
         """Where a network condition of ours broke the candidate's connection: is it still well?"""
@@ -389,6 +405,7 @@ class Trials:
                 trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
             )
             trial = msgspec.structs.replace(trial, judgement=doubtful)
+        self._dealing.learn(trial)
         self._hear(Judged(trial))
         if confirmed is not None:
             self._report(trial, confirmed.times, ready)

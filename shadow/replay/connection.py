@@ -146,6 +146,16 @@ class Connection(Dialled):
         finally:
             self._waiter = None
 
+    async def answered_or_ended(self, patience_seconds: float) -> None:
+        """As `answered`; where no byte of an answer comes in `patience_seconds` our side is closed first."""
+        try:
+            async with asyncio.timeout(patience_seconds):
+                await self.answered()
+        except TimeoutError:
+            if not self.first_byte_at:
+                self._end()
+            await self.answered()
+
     async def write(self, wire: Wire) -> None:
         """Write the segments, each handed to the network before the next, and do what the ending says.
 
@@ -173,6 +183,17 @@ class Connection(Dialled):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await asyncio.shield(self._lost)
+
+    async def rest_until_quiet(self, seconds: float, patience_seconds: float) -> None:
+        """As `rest`, until nothing more came for `seconds`. Then our side is closed, so that the peer closes
+        when it has answered all that it took; `patience_seconds` are waited for that, at the most."""
+        ends_at = monotonic() + patience_seconds
+        seen = -1
+        while self.is_open and len(self.surplus) > seen and monotonic() < ends_at:
+            seen = len(self.surplus)
+            await self.rest(seconds)
+        if self.is_open and self._end():
+            await self.rest(max(ends_at - monotonic(), 0.0))
 
     def has_unread(self) -> bool:
         """Whether the peer closed, or sent what nobody asked for, and the loop has not yet told us."""
@@ -279,6 +300,13 @@ class Connection(Dialled):
         except OSError as error:
             return error
         return OSError(number, os.strerror(number)) if number else None
+
+    def _end(self) -> bool:
+        """Close our side with FIN. False where that is not to be had: over TLS, or when all is over."""
+        if not self.is_open or self._transport is None or not self._transport.can_write_eof():
+            return False
+        self._transport.write_eof()
+        return True
 
     def _is_settled(self) -> bool:
         if self.response is not None or not self.is_open or self._answer is None:

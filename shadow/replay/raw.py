@@ -41,6 +41,11 @@ class RawSettings(msgspec.Struct, frozen=True):
     when there is much more."""
     surplus_wait_seconds: float = 0.02
     """After a wire sending, and after an answer that can have no body, how long to look for more bytes."""
+    listen_seconds: float = 0.1
+    """The same after a wire sending that listens on, each time that more has come; then FIN."""
+    patience_seconds: float = 1.0
+    """How long such a sending waits for the first byte of an answer before it closes our side, and after the
+    answer for the peer to close its own."""
     verify_tls: bool = True
 
 
@@ -171,6 +176,8 @@ class RawTransport:
         await connection.write(wire)
         if wire.ending is Ending.RESET:
             attempt.trouble = NoReply(Silence.RESET, "reset by us, as asked")
+        elif wire.ending is Ending.LISTEN:
+            await connection.answered_or_ended(self.settings.patience_seconds)
         else:
             await connection.answered()
 
@@ -191,7 +198,12 @@ class RawTransport:
         if connection is None or not isinstance(outcome, Reply):
             return outcome
         if connection.is_open and _should_look_on(attempt.sending, outcome.response.status):
-            await connection.rest(self.settings.surplus_wait_seconds)
+            if attempt.sending.wire is not None and attempt.sending.wire.ending is Ending.LISTEN:
+                await connection.rest_until_quiet(
+                    self.settings.listen_seconds, self.settings.patience_seconds
+                )
+            else:
+                await connection.rest(self.settings.surplus_wait_seconds)
             outcome = msgspec.structs.replace(outcome, surplus=connection.surplus)
         is_clean = connection.is_open and not outcome.surplus and connection.stays_open
         if attempt.may_keep and is_clean:

@@ -9,6 +9,8 @@ from struct import Struct
 
 _PAGE = Struct("<QQd")
 """Requests and bytes admitted, and the moment of the next free slot, in monotonic seconds."""
+MUTANT_BYTES = 32 * 1024
+"""For the counts of mutants, which `shadow.pipeline.budget` keeps."""
 
 
 class Spending:
@@ -21,10 +23,12 @@ class Spending:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  # `close` closes it
         self._file.truncate(_PAGE.size)
         self._page = mmap.mmap(self._file.fileno(), _PAGE.size)
+        self.mutants = mmap.mmap(-1, MUTANT_BYTES)
+        """All zero at first; to be changed while it is `locked`."""
 
     def admit(self, size_bytes: int, *, requests_max: int | None, bytes_max: int | None = None) -> str:
         """Count one request of `size_bytes` in, and return an empty string; or say which budget is spent."""
-        with self._locked():
+        with self.locked():
             requests, spent_bytes, slot = _PAGE.unpack_from(self._page)
             if requests_max is not None and requests >= requests_max:
                 return f"the budget of {requests_max} requests is spent"
@@ -35,7 +39,7 @@ class Spending:
 
     def take_back(self, size_bytes: int) -> None:
         """One request that was admitted was not sent."""
-        with self._locked():
+        with self.locked():
             requests, spent_bytes, slot = _PAGE.unpack_from(self._page)
             _PAGE.pack_into(self._page, 0, max(0, requests - 1), max(0, spent_bytes - size_bytes), slot)
 
@@ -44,7 +48,7 @@ class Spending:
 
         Monotonic time is the same in all processes.
         """
-        with self._locked():
+        with self.locked():
             requests, spent_bytes, slot = _PAGE.unpack_from(self._page)
             slot = max(slot, now)
             _PAGE.pack_into(self._page, 0, requests, spent_bytes, slot + every_seconds)
@@ -52,10 +56,12 @@ class Spending:
 
     def close(self) -> None:
         self._page.close()
+        self.mutants.close()
         self._file.close()
 
     @contextmanager
-    def _locked(self) -> Iterator[None]:
+    def locked(self) -> Iterator[None]:
+        """No other process changes anything meanwhile."""
         fcntl.lockf(self._file, fcntl.LOCK_EX)
         try:
             yield

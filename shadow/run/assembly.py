@@ -19,11 +19,14 @@ from mutators import (
 )
 from shadow.auth import signer_of
 from shadow.config import Settings, parse_live, parse_target, secret_values, secrets
+from shadow.config.schemas import load_schema
 from shadow.content.redaction import Redactor
+from shadow.content.secret_search import SecretSearch
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import Event, Finding, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
+from shadow.pipeline.budget import Budget, BudgetSettings
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
@@ -165,7 +168,8 @@ def assemble(
     judging = Judging(noise, links[0].correlation.same)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
-    schedulers = _schedulers(settings)
+    limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
+    schedulers = _schedulers(settings, Budget(limits, hear=hear, spending=spending))
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -209,6 +213,7 @@ def check(settings: Settings) -> None:
     _ = settings.logins, secret_values(settings)
     _check_identities(settings)
     check_patterns(settings)
+    load_schema(settings.schema)
     Rules(settings.correlation)
     configured_reset(settings)
     _check_together(settings)
@@ -270,6 +275,12 @@ def configured_signer(
 
     url_scheme = targets[0].scheme if targets else "http"
     return signer_of(settings.signing, settings.tokens, secrets(settings), url_scheme=url_scheme, tell=tell)
+
+
+def secret_search(settings: Settings) -> SecretSearch:
+    """What finds secrets by the configured names and patterns, besides those that are known to be such."""
+    redaction = settings.redaction
+    return SecretSearch(redaction.names, redaction.patterns, redaction.keep)
 
 
 def configured_redactor(settings: Settings, key: bytes) -> Redactor:
@@ -341,23 +352,31 @@ def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool)
     )
 
 
-def _schedulers(settings: Settings) -> Schedulers:
+def _schedulers(settings: Settings, budget: Budget) -> Schedulers:
     """What deals out the mutators of exchanges, those of sessions, and those of conversations."""
     single, of_sessions, of_talks = load_plugins()
     everyone = (*CATALOG, *single)
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
+    of_messages = (*TALK_CATALOG, *of_talks, *lifted(everyone))
     return (
-        Scheduler(chosen(everyone, **wanted), seed=settings.seed),
-        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed),
-        Scheduler(chosen((*TALK_CATALOG, *of_talks, *lifted(everyone)), **wanted), seed=settings.seed),
+        Scheduler(chosen(everyone, **wanted), seed=settings.seed, budget=budget),
+        Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed, budget=budget),
+        Scheduler(chosen(of_messages, **wanted), seed=settings.seed, budget=budget),
     )
 
 
 def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
     links = parts.environment.links
     here = {each.target.name: each.logins.identities for each in links if each.logins}
-    knowledge = Knowledge(identities=settings.identities, signer=parts.signer, here=here)
     endpoints = Endpoints(names=parts.environment.candidate.correlation.names)
+    knowledge = Knowledge(
+        identities=settings.identities,
+        signer=parts.signer,
+        here=here,
+        naming=endpoints.name,
+        schema=load_schema(settings.schema),
+        secrets=secret_search(settings),
+    )
     scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
         parts.environment,

@@ -10,6 +10,7 @@ from shadow.judge import Noise, Witness
 from shadow.model import Difference
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Link
+from shadow.pipeline.news import Told
 from shadow.pipeline.scheduler import Scheduler
 
 
@@ -48,6 +49,8 @@ class Tried(msgspec.Struct, frozen=True):
     """How often mutators were tried, by endpoint and name: all are tried before any is tried again."""
 
     counts: dict[tuple[str, str], int]
+    made: dict[tuple[str, str], int]
+    """How often of that they had something to edit."""
 
 
 class Noted(msgspec.Struct, frozen=True):
@@ -58,7 +61,7 @@ class Noted(msgspec.Struct, frozen=True):
     values: tuple[bytes, ...]
 
 
-type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Noted
+type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Told | Noted
 
 
 class Lessons:
@@ -76,10 +79,12 @@ class Lessons:
         self._learned: list[Lesson] = []
         self._equal: Counter[tuple[str, Witness]] = Counter()
         self._tried: Counter[tuple[str, str]] = Counter()
+        self._made: Counter[tuple[str, str]] = Counter()
         self._is_drift_told = False
         judging.noise.on_observed = self._observed
         for scheduler in schedulers:
             scheduler.on_tried = self._try
+            scheduler.on_told = self._tell
         for name, each in self._links.items():
             each.correlation.on_shared = self._corresponds(name)
             if each.logins is not None:
@@ -94,8 +99,9 @@ class Lessons:
         learned, self._learned = self._learned, []
         self._equal.clear()
         if self._tried:
-            learned.append(Tried(dict(self._tried)))
+            learned.append(Tried(dict(self._tried), dict(self._made)))
             self._tried.clear()
+            self._made.clear()
         return [*learned, *equal]
 
     def teach(self, lessons: list[Lesson]) -> None:
@@ -114,11 +120,18 @@ class Lessons:
                 case Equal():
                     noise.take_over(lesson.endpoint, (), lesson.witness, count=lesson.count)
                 case Tried():
-                    for (endpoint, mutator), count in lesson.counts.items():
-                        for scheduler in self._schedulers:
-                            scheduler.take_over(endpoint, mutator, count)
+                    self._teach_tries(lesson)
+                case Told():
+                    for scheduler in self._schedulers:
+                        scheduler.take_over_told(lesson)
                 case Drifted():
                     self._judging.is_drifted = self._is_drift_told = True
+
+    def _teach_tries(self, tried: Tried) -> None:
+        for (endpoint, mutator), count in tried.counts.items():
+            made = tried.made.get((endpoint, mutator), 0)
+            for scheduler in self._schedulers:
+                scheduler.take_over(endpoint, mutator, count, made)
 
     def forget(self) -> None:
         """Forget which values correspond: the things that they name are those of another pass."""
@@ -131,8 +144,13 @@ class Lessons:
         else:
             self._equal[endpoint, witness] += 1
 
-    def _try(self, endpoint: str, mutator: str) -> None:
+    def _try(self, endpoint: str, mutator: str, is_made: bool) -> None:
         self._tried[endpoint, mutator] += 1
+        if is_made:
+            self._made[endpoint, mutator] += 1
+
+    def _tell(self, told: Told) -> None:
+        self._learned.append(told)
 
     def _noted(self, target: str) -> Callable[[str, tuple[bytes, ...]], None]:
         return lambda name, values: self._learned.append(Noted(target, name, values))

@@ -36,6 +36,7 @@ from shadow.sinks.lines import finding_line, json_line
 _STYLES = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "cyan"}
 _RATE_SECONDS = 10.0
 """The rate is that of the last seconds: after a pause the remaining time is right again soon."""
+_BUDGETS = {"endpoint": "an endpoint", "minute": "a minute"}
 _MAX_NOTES = 50
 _MAX_REASONS = 10
 _MAX_FAULT_CHARACTERS = len("mutation-regression")
@@ -289,6 +290,9 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         lines.append(f"the shadow environment suffered, and was asked less: {words}")
     if unwritten := {name: count for name, count in summary["unwritten"].items() if count}:
         lines.append("not written: " + ", ".join(f"{count:,} {name}" for name, count in unwritten.items()))
+    if held := {name: count for name, count in summary.get("held_back", {}).items() if count}:
+        told = ", ".join(f"{count:,} by the budget of {_BUDGETS[name]}" for name, count in held.items())
+        lines.append(f"mutants held back: {told}")
     for target, met in summary.get("conditions", {}).items():
         told = ", ".join(f"{name} {count['requests']:,}" for name, count in met.items())
         lines.append(f"requests of {target} that network conditions met: {told}")

@@ -11,6 +11,7 @@ from shadow.model import (
     Event,
     Fate,
     Found,
+    HeldBack,
     Judged,
     NoReply,
     Parcel,
@@ -42,6 +43,8 @@ class Ledger:
         self.findings = dict.fromkeys(Severity, 0)
         self.reasons: dict[str, int] = {}
         """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
+        self.held_back = {"endpoint": 0, "minute": 0}
+        """Mutants that a budget kept from being made, at most."""
         self.broke = 0
         """Exchanges whose work failed because of a bug in Shadow."""
         self.late = Lateness()
@@ -77,6 +80,8 @@ class Ledger:
                 self._add(event)
             case ConditionMet():
                 self._meet(event)
+            case HeldBack():
+                self.held_back[event.budget] += event.count
             case SentLate():
                 self.late.add(event.late_seconds)
             case StateChanged() if event.state in RUN_STATES:
@@ -95,6 +100,8 @@ class Ledger:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
+        for budget in self.held_back:
+            self.held_back[budget] += summary.get("held_back", {}).get(budget, 0)
         self.conditions = {
             target: {name: [met["requests"], met["bytes"]] for name, met in names.items()}
             for target, names in summary.get("conditions", {}).items()
@@ -129,6 +136,7 @@ class Ledger:
             "unwritten": dict(unwritten or {}),
             "conditions": _conditions(self.conditions),
             "filtered": dict(self.reasons),
+            "held_back": dict(self.held_back),
         }
 
     def _count_reason(self, why: str, count: int) -> None:

@@ -25,6 +25,7 @@ from shadow.model import (
     Finding,
     Found,
     FramesSeen,
+    HeldBack,
     Judged,
     Parcel,
     QueueSeen,
@@ -77,6 +78,7 @@ class Metrics:
         self._divergences = counter(
             "divergences", "Occurrences of confirmed findings", "endpoint", "kind", "severity", "fault"
         )
+        self._held_back = counter("mutants_held_back", "Mutants that a budget kept from being made", "budget")
         self._resets = counter("resets", "How often the shadow environment was put back")
         self._broken = counter("broken_exchanges", "Exchanges lost to a bug in Shadow")
         self._findings = gauge("findings", "Distinct causes found", "severity")
@@ -109,7 +111,7 @@ class Metrics:
         self._reply_series: dict[tuple[str, Parcel], tuple[Counter, Histogram]] = {}
         self._seen: dict[str, tuple[Severity, int]] = {}
 
-    def hear(self, event: Event) -> None:  # noqa: C901  # a case for each event
+    def hear(self, event: Event) -> None:  # noqa: C901, PLR0912  # a case for each event
         match event:
             case Judged():
                 self._judged(event.trial)
@@ -133,6 +135,8 @@ class Metrics:
                 labels = (_target(event.target), event.condition, event.direction)
                 self._conditions.labels(*labels).inc(event.count)
                 self._condition_bytes.labels(*labels).inc(event.byte_count)
+            case HeldBack():
+                self._held_back.labels(event.budget).inc(event.count)
             case Broke():
                 self._broken.inc()
             case Tally():

@@ -38,11 +38,11 @@ async def websocket(is_sound: bool) -> AsyncIterator[int]:
     app.router.add_get("/chat", chat)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        assert site._server is not None
-        yield site._server.sockets[0].getsockname()[1]  # type: ignore[attr-defined]  # it listens
+        (address,) = runner.addresses
+        assert address is not None
+        yield address[1]
     finally:
         await runner.cleanup()
 

@@ -1,6 +1,7 @@
 """Recorded conversations mutated and said to services of both kinds, by the program as its users run it."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import dns.message
@@ -14,6 +15,8 @@ from tests.wire.test_wire_websocket import ASK, MASK, switch
 from tests.wire.test_wire_websocket_frames import frame
 
 pytestmark = pytest.mark.slow
+
+type Capture = Callable[[], list[Packet]]
 
 AT = 1_700_000_000.0
 CLIENT, SERVER = ("10.0.0.7", 41000), "10.0.0.2"
@@ -91,8 +94,8 @@ def sent(path: Path) -> dict[str, int]:
 
 @pytest.mark.parametrize(("service", "scheme", "capture", "mutator"), KINDS)
 async def test_one_release_twice_has_no_findings(
-    tmp_path: Path, service: Service, scheme: str, capture, mutator: str
-) -> None:  # type: ignore[no-untyped-def]  # what makes packets
+    tmp_path: Path, service: Service, scheme: str, capture: Capture, mutator: str
+) -> None:
     (tmp_path / "talk.pcap").write_bytes(pcap(capture()))
     ended = await replayed(
         tmp_path,
@@ -112,8 +115,8 @@ async def test_one_release_twice_has_no_findings(
 
 @pytest.mark.parametrize(("service", "scheme", "capture", "mutator"), KINDS)
 async def test_defect_that_only_a_mutant_shows_is_found(
-    tmp_path: Path, service: Service, scheme: str, capture, mutator: str
-) -> None:  # type: ignore[no-untyped-def]  # what makes packets
+    tmp_path: Path, service: Service, scheme: str, capture: Capture, mutator: str
+) -> None:
     (tmp_path / "talk.pcap").write_bytes(pcap(capture()))
     options = ("--mutants", "40", "--mutator", mutator, "--allow-writes")
     ended = await replayed(tmp_path, scheme, service, *options, is_sound=False)

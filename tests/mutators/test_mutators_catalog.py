@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator, dice, json_spelling, members, network
 from shadow.content.coding import gzip
 from shadow.content.entity import entity
-from shadow.model import Edit, Exchange, Expect, Known, Level, Request, fields
+from shadow.model import Documented, Edit, Exchange, Expect, Hint, Known, Level, Request, fields
 
 MARKS = ((b"Shadow-Run", b"r1"), (b"Shadow-Trial", b"t1"))
 OWN_LEVELS = {Level.BYTES, Level.FRAMING, Level.TARGET, Level.HEADER, Level.COOKIE, Level.BODY, Level.NETWORK}
-SEVERAL_REQUESTS = {"pipeline_requests", "smuggle_by_disagreement"}
+SEVERAL_REQUESTS = {"pipeline_requests", *(one.name for one in CATALOG if one.name.startswith("smuggle_"))}
 """What they send holds more than one request, and each must bear the marks."""
 OWN = tuple(one for one in CATALOG if one.level in OWN_LEVELS)
 
@@ -31,7 +31,10 @@ documents = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner, max_size=4),
     max_leaves=12,
 )
-XML = b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/></a:r>'
+XML = (
+    b'<?xml version="1.0"?><a:r xmlns:a="urn:x" x="1" y=\'2\'><b>text &amp; more</b><b>plain</b><c/>'
+    b"<d></d><![CDATA[<e>]]></a:r>"
+)
 GRAPHQL = {
     "query": "query Q($id: ID!, $n: Int) { item(id: $id, first: $n) { id name } }",
     "variables": {"id": "1", "n": 2},
@@ -103,6 +106,27 @@ def requests(draw: st.DrawFn) -> Request:
     return Request(method, draw(targets), version, ((b"Host", b"h.example"), *lines, *MARKS), body)
 
 
+HINTS = (
+    Hint("body:$", "object", is_closed=True, is_documented=True),
+    Hint("body:$.name", "string", min_size=1, max_size=5, is_required=True, is_documented=True),
+    Hint("body:$.n", "integer", 1, 100, is_below=True, is_required=True, is_documented=True),
+    Hint("body:$.s", words=("a", "b"), is_documented=True),
+    Hint("body:$.l", "array", max_size=4, is_documented=True),
+    Hint("body:$.when", form="date", pattern="^[0-9-]+$"),
+    Hint("body:$.o.x", is_required=True),
+    Hint("body:$.o.new", "integer", maximum=8),
+    Hint("body:a", words=("1", "2")),
+    Hint("body:zz", form="uuid"),
+    Hint("query:limit", "integer", 1, 50, is_required=True, is_documented=True),
+    Hint("query:q", pattern="^a$", words=("a", "b")),
+    Hint("query:page", "integer"),
+    Hint("header:x-when", form="date"),
+    Hint("header:x-new"),
+    Hint("cookie:a", "string", max_size=3),
+    Hint("path:1", "string", max_size=2, is_documented=True),
+)
+
+
 def known_from(request: Request) -> Known:
     other = Request(b"POST", b"/other", b"HTTP/1.1", (), b'{"other":true}')
     return Known(
@@ -112,7 +136,20 @@ def known_from(request: Request) -> Known:
             "query:limit": ("5",),
             "header:accept": ("x/y",),
             "cookie:a": ("z",),
+            "body:<b>": ("v",),
+            "body:$.s": ("up", "down"),
         },
+        kinds={
+            "word": (("body:$.name", "xy"), ("query:limit", "ab")),
+            "text": (("body:$.name", "x y"),),
+            "integer": (("query:a", "7"), ("body:$.id", "8")),
+            "uuid": (("body:$.id", "12345678-1234-1234-1234-123456789012"),),
+            "id": (("body:$.id", "i-12345678"),),
+        },
+        ranges={"body:$.n": (1, 9), "body:$.limit": (1, 9), "query:limit": (0, 50), "query:a": (1, 2)},
+        made={"item": ("i-7", "8"), "a": ("3",), "user": ("u-1",), "instance": ("i-12345678",)},
+        hints=HINTS,
+        documented=Documented(("GET", "POST"), ("a",), ("application/json",)),
         others=(Exchange(1, "test", "s", 0.0, other), Exchange(2, "test", "s", 0.0, request)),
     )
 
@@ -161,7 +198,17 @@ def test_every_mutator_is_documented_with_its_reason(one: Mutator | SessionMutat
 )
 def test_strong_expectations_cite_a_specification(one: Mutator) -> None:
     assert any(
-        source in one.reason for source in ("RFC", "WHATWG", "XML", "GraphQL §", "JSON-RPC", "protobuf.dev")
+        source in one.reason
+        for source in (
+            "RFC",
+            "WHATWG",
+            "XML",
+            "GraphQL §",
+            "JSON-RPC",
+            "protobuf.dev",
+            "JSON Schema",
+            "OpenAPI",
+        )
     )
 
 
@@ -223,6 +270,13 @@ EXAMPLES = (
     Request(b"POST", b"/x", b"HTTP/1.1", ((b"Host", b"h"), (b"Content-Type", b"application/xml")), XML),
     Request(
         b"POST",
+        b"/soap",
+        b"HTTP/1.1",
+        ((b"Host", b"h"), (b"Content-Type", b"text/xml"), (b"SOAPAction", b'"urn:get"')),
+        b'<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body/></s:Envelope>',
+    ),
+    Request(
+        b"POST",
         b"/g",
         b"HTTP/1.1",
         ((b"Host", b"h"), (b"Content-Type", b"application/json")),
@@ -248,6 +302,13 @@ EXAMPLES = (
         b"HTTP/1.1",
         ((b"Host", b"h"), (b"Content-Encoding", b"gzip"), (b"Content-Type", b"text/plain")),
         gzip(b"line one\nline two\n" * 20),
+    ),
+    Request(
+        b"POST",
+        b"/v1/items/41?instance_id=i-1",
+        b"HTTP/1.1",
+        ((b"Host", b"h"), (b"Content-Type", b"application/json")),
+        b'{"user_id":"u-9"}',
     ),
 )
 

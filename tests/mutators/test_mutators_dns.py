@@ -97,11 +97,9 @@ def test_what_is_odd_is_what_it_says_and_nothing_else(name: str, reads: object) 
     made = texts(name)
     assert made
     for text in made:
-        try:
-            message = dns.message.from_wire(text, one_rr_per_rrset=True, ignore_trailing=True)
-        except (dns.exception.DNSException, ValueError) as error:
-            assert name == "dns_odd_cookie", error  # dnspython reads none of a length that is none
-            continue
+        if name == "dns_odd_cookie" and not _is_readable(text):
+            continue  # dnspython reads none of a length that is none
+        message = dns.message.from_wire(text, ignore_trailing=True)
         assert reads(message)  # type: ignore[operator]  # a reader of messages
         assert message.id == 0x1234
 
@@ -129,6 +127,14 @@ def test_parts_put_together_are_the_query_again(text: bytes) -> None:
     for each in (text, QUERY[: len(text)], QUERY + text):
         found = query_of(each)
         assert found is None or found.text == each
+
+
+def _is_readable(text: bytes) -> bool:
+    try:
+        dns.message.from_wire(text)
+    except (dns.exception.DNSException, ValueError):
+        return False
+    return True
 
 
 def _asked(edit: TalkEdit) -> list[bytes]:

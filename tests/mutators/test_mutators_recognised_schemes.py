@@ -1,6 +1,7 @@
 """Mutators of signatures over the schemes that requests show by themselves: a strict service denies each."""
 
 import hmac
+import re
 from hashlib import sha256
 from random import Random
 
@@ -53,6 +54,8 @@ def message(key: str) -> bytes:
     return said % key.encode()
 
 
+SCOPES = re.compile(rb"/r/s3?/aws4_request")
+COMPONENTS = (b'"@method"', b'"@target-uri"', b'"content-digest"', b'"@authority"')
 DIGEST = (b"Content-Digest", b"sha-256=:AAAA:")
 REQUESTS = {
     "SigV4": signed((b"X-Amz-Date", b"20150830T123600Z"), (b"Authorization", amazon("main"))),
@@ -107,6 +110,13 @@ def is_accepted(request: Request) -> bool:
     """Whether a service with the keys, a clock and five minutes of patience takes it."""
     assert SIGNER is not None
     if SIGNER.verifies(request) is not True or SIGNER.key_id(request) in SIGNER.revoked_keys():
+        return False
+    said = b" ".join(value for _, value in request.headers) + request.target.replace(b"%2F", b"/")
+    if b"aws4_request" in said and (b"SignedHeaders=x-amz" in said or not SCOPES.search(said)):
+        return False  # not for this host, or for another service or region
+    if b"X-Amz-Expires=604801" in said:
+        return False
+    if b"sig=(" in said and not all(name in said for name in COMPONENTS):
         return False
     at = SIGNER.stated_time(request)
     patience = 604_800 if b"X-Amz-Expires=604800" in request.target else 300

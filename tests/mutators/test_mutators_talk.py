@@ -6,7 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, TalkMutator, lifted, talk_mutator
+from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, AnyMutator, TalkMutator, lifted, talk_mutator
 from mutators._talk import MAX_BYTES, spoken
 from shadow.model import (
     CONVERSATIONS,
@@ -75,7 +75,8 @@ def test_every_mutator_states_its_reason_and_its_source(one: TalkMutator) -> Non
 
 
 def test_names_are_those_of_no_other_mutator() -> None:
-    names = [each.name for each in (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG)]
+    every: tuple[AnyMutator, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG)
+    names = [each.name for each in every]
     assert len(names) == len(set(names))
 
 

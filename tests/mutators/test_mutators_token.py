@@ -1,23 +1,31 @@
 """Token mutators against services that check their credentials, and against ones with a defect each."""
 
+import json
 from random import Random
+from typing import Any
 
 import jwt as pyjwt
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mutators import token
+from mutators import token, token_forged
 from mutators._contract import Mutator
 from shadow.auth.basic import read_basic, write_basic
 from shadow.auth.credentials import cookies
 from shadow.auth.scheme import CanonicalScheme
 from shadow.auth.settings import SigningSettings
-from shadow.model import Edit, Expect, Headers, Identity, Known, Request, field, fields
+from shadow.model import Edit, Exchange, Expect, Headers, Identity, Known, Request, Response, field, fields
 
 SECRET = "a secret of more than thirty-two bytes"
-MUTATORS = {one.name: one for one in vars(token).values() if isinstance(one, Mutator)}
+MUTATORS = {
+    one.name: one
+    for module in (token, token_forged)
+    for one in vars(module).values()
+    if isinstance(one, Mutator)
+}
 REJECTED = [name for name, one in MUTATORS.items() if one.expect is Expect.REJECT]
 
 
@@ -30,14 +38,24 @@ OPAQUE = (b"authorization", b"Bearer 0123456789abcdef0123456789abcdef")
 BASIC = (b"Authorization", write_basic(b"ann", b"pass"))
 KEY = (b"X-Api-Key", b"k-0123456789abcdef")
 COOKIE = (b"Cookie", b"theme=dark; session=s-0123456789abcdef")
-CREDENTIALS = {"jwt": JWT, "opaque": OPAQUE, "basic": BASIC, "key": KEY, "cookie": COOKIE}
+RSA_KEY = rsa.generate_private_key(65_537, 2_048)
+RSA_JWT = (b"Authorization", b"Bearer " + pyjwt.encode({"sub": "ann"}, RSA_KEY, "RS256").encode())
+OTHER_JWT = (b"Authorization", b"Bearer " + pyjwt.encode({"sub": "bob"}, SECRET).encode())
+PUBLISHED = json.dumps({"keys": [pyjwt.algorithms.RSAAlgorithm.to_jwk(RSA_KEY.public_key(), as_dict=True)]})
+TRAFFIC = (
+    Exchange(0, "har", "s", 0.0, Request(b"GET", b"/jwks.json"), Response(200, body=PUBLISHED.encode())),
+    Exchange(1, "har", "s", 1.0, Request(b"GET", b"/v1/x/8", headers=(OTHER_JWT,)), Response(200)),
+)
+
+
+CREDENTIALS = {"jwt": JWT, "rsa": RSA_JWT, "opaque": OPAQUE, "basic": BASIC, "key": KEY, "cookie": COOKIE}
 
 
 def known_for(credential: tuple[bytes, bytes]) -> Known:
     headers: Headers = (
         ((b"Cookie", b"session=s-0123456789abcdef"),) if credential == COOKIE else (credential,)
     )
-    return Known(owner=Identity("ann", headers=headers))
+    return Known(owner=Identity("ann", headers=headers), others=TRAFFIC)
 
 
 def accepts(request: Request, defect: str = "") -> bool:
@@ -62,9 +80,10 @@ def _has_valid_token(value: bytes, defect: str) -> bool:
         if defect == "unchecked":
             return bool(pyjwt.decode(text, options={"verify_signature": False}))
         if defect == "jwk" and "jwk" in header:
-            return bool(pyjwt.decode(text, pyjwt.PyJWK(header["jwk"]), algorithms=["EdDSA"]))
-        return bool(pyjwt.decode(text, SECRET, algorithms=["HS256"]))
-    except (pyjwt.InvalidTokenError, ValueError):
+            return bool(pyjwt.decode(text, pyjwt.PyJWK(header["jwk"]), algorithms=["HS256"]))
+        key: Any = RSA_KEY.public_key() if str(header["alg"])[:2] in ("RS", "PS") else SECRET
+        return bool(pyjwt.decode(text, key, algorithms=["HS256", "RS256"]))
+    except (pyjwt.InvalidTokenError, ValueError, KeyError):
         return False
 
 

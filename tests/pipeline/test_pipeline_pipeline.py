@@ -162,7 +162,7 @@ async def test_sessions_are_put_to_the_test_as_a_whole_when_all_is_over() -> Non
 
 async def test_bug_in_the_work_on_a_session_is_told_and_costs_nothing_else() -> None:
     bench = Bench(always(reply()), of_sessions=[broken])
-    await bench.run(sessions(["GET /0", "GET /1"], of=2))
+    await bench.run(sessions(["GET /a", "GET /b"], of=2))
     assert [each.error.partition(" at ")[0] for each in bench.of(Broke)] == [
         "UnforeseenError: in a script"
     ] * 2

@@ -1,7 +1,8 @@
-"""All mutators are tried on an endpoint before any is tried there again."""
+"""All mutators are tried on an endpoint before any is tried there again; then those more that paid."""
 
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,8 +10,10 @@ from hypothesis import strategies as st
 
 from mutators import CATALOG, SESSION_CATALOG, Mutator
 from shadow.model import Expect, Level
+from shadow.pipeline.energy import Why
+from shadow.pipeline.news import Told
 from shadow.pipeline.scheduler import Scheduler, chosen
-from tests.pipeline.conftest import edits
+from tests.pipeline.conftest import edits, reply
 
 LEVELS = st.lists(st.sampled_from(list(Level)), min_size=1, max_size=30)
 
@@ -24,7 +27,7 @@ def deal(scheduler: Scheduler[Mutator], endpoint: str, exchange: int, count: int
 
 
 @given(LEVELS, st.lists(st.integers(0, 7), max_size=40), st.integers(0, 5))
-def test_no_mutator_is_dealt_twice_more_than_another(
+def test_every_mutator_is_tried_before_any_is_repeated(
     levels: list[Level], counts: list[int], seed: int
 ) -> None:
     mutators = named(levels)
@@ -33,8 +36,10 @@ def test_no_mutator_is_dealt_twice_more_than_another(
     for exchange, count in enumerate(counts):
         dealt = deal(scheduler, "GET /a", exchange, count)
         assert len(dealt) == len(set(dealt)) == min(count, len(mutators))
-        tries.update(dealt)
-        assert max(tries.values()) - min(tries.values()) <= 1
+        for at, name in enumerate(dealt):
+            scheduler.learn("GET /a", name, reply(200 + at), "")
+            assert not tries[name] or min(tries.values()) > 0
+            tries[name] += 1
 
 
 @given(LEVELS, st.sets(st.integers(0, 29)), st.integers(1, 4))
@@ -73,6 +78,118 @@ def test_same_seed_deals_the_same(seed: int, asked: list[tuple[str, int]]) -> No
     first, second = (Scheduler(CATALOG[:20], seed=seed) for _ in range(2))
     for exchange, (endpoint, count) in enumerate(asked):
         assert deal(first, endpoint, exchange, count) == deal(second, endpoint, exchange, count)
+
+
+@given(st.integers(0, 9), st.lists(st.integers(200, 520), min_size=1, max_size=60))
+def test_same_answers_in_the_same_order_make_the_same_choice(seed: int, statuses: list[int]) -> None:
+    first, second = (Scheduler(CATALOG[:12], seed=seed) for _ in range(2))
+    for exchange, status in enumerate(statuses):
+        dealt = deal(first, "e", exchange, 3)
+        assert dealt == deal(second, "e", exchange, 3)
+        for scheduler in (first, second):
+            scheduler.learn("e", dealt[0], reply(status), "")
+
+
+def test_what_is_answered_in_new_ways_is_tried_more() -> None:
+    """One of 40 mutators gets answers of ever new shapes; the others get what the original got."""
+    mutators = named([Level.HEADER] * 40)
+    for seed in range(5):
+        scheduler = Scheduler(mutators, seed=seed)
+        tries: Counter[str] = Counter()
+        scheduler.learn("e", "", reply(200, b'{"id":1}'), "")
+        for exchange in range(200):
+            for name in deal(scheduler, "e", exchange, 3):
+                tries[name] += 1
+                body = (
+                    b'{"%b":1}' % (b"".join(b"%c" % (97 + int(digit)) for digit in str(exchange)))
+                    if name == "m7"
+                    else b'{"id":2}'
+                )
+                scheduler.learn("e", name, reply(200, body), "")
+        rest = sorted(count for name, count in tries.items() if name != "m7")
+        assert tries["m7"] > 4 * rest[len(rest) // 2]
+        assert rest[0] >= 4, "the others are explored yet"
+
+
+def test_endpoint_that_has_told_all_is_searched_evenly_again() -> None:
+    mutators = named([Level.HEADER] * 40)
+    scheduler = Scheduler(mutators, seed=1)
+    for status in range(200, 220):
+        scheduler.learn("e", "m7", reply(status), "")
+    counts = []
+    for at in range(30):
+        dealt = [name for n in range(20) for name in deal(scheduler, "e", at * 20 + n, 3)]
+        counts.append(dealt.count("m7"))
+        for name in dealt:
+            scheduler.learn("e", name, reply(200), "")
+    assert max(counts[:5]) > 5
+    assert sum(counts[-10:]) < 30
+
+
+def test_mutator_with_nothing_to_edit_is_asked_ever_more_rarely() -> None:
+    mutators = named([Level.HEADER] * 8)
+    scheduler = Scheduler(mutators, seed=0)
+    asked: list[int] = []
+
+    def attempt(mutator: Mutator, exchange: int) -> str | None:
+        if mutator.name != "m3":
+            return mutator.name
+        asked.append(exchange)
+        return None
+
+    for exchange in range(600):
+        list(scheduler.deal("e", exchange, 8, lambda each, at=exchange: attempt(each, at)))  # type: ignore[misc]
+    gaps = [later - before for before, later in pairwise(asked)]
+    assert gaps == sorted(gaps)
+    assert len(asked) <= 9
+
+
+def test_mutator_that_has_something_to_edit_at_last_is_tried_at_once() -> None:
+    mutators = named([Level.HEADER] * 8)
+    scheduler = Scheduler(mutators, seed=0)
+    for exchange in range(20):
+        list(scheduler.deal("e", exchange, 8, lambda each: None if each.name == "m3" else each.name))
+    dealt = [next(iter(scheduler.plan("e", 20 + at, 1, lambda each: each.name))) for at in range(40)]
+    found = next(each for each in dealt if each.mutator.name == "m3")
+    assert found.why is Why.FIRST
+
+
+def test_reasons_are_told() -> None:
+    scheduler = Scheduler(named([Level.HEADER] * 4), seed=0)
+    first = list(scheduler.plan("e", 0, 4, lambda each: each.name))
+    assert {each.why for each in first} == {Why.FIRST}
+    scheduler.learn("e", "m2", reply(404), "")
+    later = {each.mutator.name: each.why for each in scheduler.plan("e", 1, 4, lambda each: each.name)}
+    assert later == dict.fromkeys(["m0", "m1", "m3"], Why.EXPLORED) | {"m2": Why.PAID}
+
+
+def test_what_others_tried_and_were_paid_counts_here_too() -> None:
+    one, other = (Scheduler(named([Level.HEADER] * 6), seed=0) for _ in range(2))
+    one.on_tried = lambda endpoint, name, is_made: other.take_over(endpoint, name, 1, int(is_made))
+    one.on_told = other.take_over_told
+    dealt = deal(one, "e", 0, 4)
+    one.learn("e", dealt[0], reply(404), "")
+    assert not set(deal(other, "e", 1, 2)) & set(dealt)
+    why = {each.mutator.name: each.why for each in other.plan("e", 2, 6, lambda each: each.name)}
+    assert why[dealt[0]] is Why.PAID
+    told: list[Told] = []
+    other.on_told = told.append
+    other.learn("e", dealt[0], reply(404), "")
+    assert told == [], "it is no news any more"
+
+
+def test_bug_in_a_mutator_lets_others_go_on() -> None:
+    scheduler = Scheduler(named([Level.HEADER] * 3), seed=0)
+
+    def broken(mutator: Mutator) -> str:
+        raise ZeroDivisionError
+
+    for exchange in range(3):
+        with pytest.raises(ZeroDivisionError):
+            list(scheduler.deal("e", exchange, 1, broken))
+    assert deal(scheduler, "e", 3, 3) == [], "each of them rests"
+    dealt = [name for exchange in range(4, 7) for name in deal(scheduler, "e", exchange, 1)]
+    assert sorted(dealt) == ["m0", "m1", "m2"]
 
 
 def test_seeds_deal_differently() -> None:

@@ -137,10 +137,10 @@ async def name_server(*answers: bytes) -> AsyncIterator[tuple[int, list[bytes]]]
 @pytest.mark.parametrize("text", [b"\x12\x34", b"\x12\x34\x80\x00no query", b"\x12\x34" + b"\xc0\x0c" * 20])
 async def test_what_is_no_query_is_asked_and_answered_by_its_id(text: bytes) -> None:
     formerr = b"\x12\x34\x80\x01"
-    async with name_server(b"\x99\x99\x80\x00", b"\x12\x34\x00\x00", formerr) as (port, asked):
-        async with transport("dns", port) as sender:
-            messages = (Message(True, text, 1.0), Message(False, b"recorded", 1.1))
-            outcome = await sender.send(talk(messages, "dns", manner=Manner()))
+    answers = (b"\x99\x99\x80\x00", b"\x12\x34\x00\x00", formerr)
+    messages = (Message(True, text, 1.0), Message(False, b"recorded", 1.1))
+    async with name_server(*answers) as (port, asked), transport("dns", port) as sender:
+        outcome = await sender.send(talk(messages, "dns", manner=Manner()))
     assert asked == [text]
     assert said(outcome) == [formerr]
 

@@ -27,7 +27,7 @@ from shadow.replay import Spending
 spending = Spending()
 child = os.fork()
 if child == 0:
-    with spending._locked():
+    with spending.locked():
         os.kill(os.getpid(), signal.SIGKILL)
 os.waitpid(child, 0)
 print(repr(spending.admit(0, requests_max=1)))

@@ -53,7 +53,7 @@ def recorded(*targets: str, body: bytes = b'{"a": 1}', first: int = 0) -> list[E
     ]
 
 
-class Listed(Recorded):
+class Named(Recorded):
     """Exchanges of a tap that says it saw so many."""
 
     def __init__(self, items: Iterable[Exchange | Settled], captured: int = 0) -> None:

@@ -17,7 +17,7 @@ from shadow.run.admin import TOKEN_VARIABLE, AdminSettings, Controls, admin_sett
 from shadow.run.assembly import check
 from shadow.run.execution import EXIT_UNSAFE, RunSettings, execute
 from shadow.sinks.console import ConsoleSettings
-from tests.run.conftest import Listed, recorded, serving, settings_for
+from tests.run.conftest import Named, recorded, serving, settings_for
 
 ANY = AdminSettings("127.0.0.1", 0)
 WITH_TOKEN = AdminSettings("127.0.0.1", 0, "s3cret")
@@ -232,7 +232,7 @@ async def test_a_port_that_is_taken_is_told() -> None:
 async def test_what_is_replayed_cannot_reach_it(tmp_path: Path) -> None:
     settings = settings_for(tmp_path / "out", "http://127.0.0.1:9465", admin="127.0.0.1:9465")
     with pytest.raises(UnsafeError, match="is the live one"):
-        await execute(settings, Listed([]), FILE)
+        await execute(settings, Named([]), FILE)
 
 
 async def test_a_run_is_paused_resumed_and_stopped_for_good(
@@ -272,7 +272,7 @@ async def test_a_run_is_paused_resumed_and_stopped_for_good(
         settings = settings_for(tmp_path / "out", target, admin="127.0.0.1:0", rate=300)
         items = recorded(*["/x"] * 5000)
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            run = group.create_task(execute(settings, Listed(items), FILE))
+            run = group.create_task(execute(settings, Named(items), FILE))
             group.create_task(conduct(run))
     assert run.result() == EXIT_UNSAFE
     summary = json.loads((tmp_path / "out" / "summary.json").read_bytes())
@@ -292,7 +292,7 @@ async def test_sigusr1_has_nothing_sent_any_more(tmp_path: Path) -> None:
 
     async with serving(answering) as url, asyncio.timeout(20):
         settings = settings_for(tmp_path / "out", url, concurrency=1)
-        code = await execute(settings, Listed(recorded(*["/x"] * 400)), FILE)
+        code = await execute(settings, Named(recorded(*["/x"] * 400)), FILE)
     assert code == EXIT_UNSAFE
     assert len(asked) <= 5
     summary = json.loads((tmp_path / "out" / "summary.json").read_bytes())

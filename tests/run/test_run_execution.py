@@ -16,7 +16,7 @@ from shadow.errors import ConfigError, SinkError, TargetError, UnsafeError
 from shadow.model import Exchange, Fate, Settled
 from shadow.run.execution import EXIT_FINDINGS, EXIT_TARGET, EXIT_UNSAFE, RunSettings, execute
 from shadow.sinks.console import ConsoleSettings
-from tests.run.conftest import Listed, recorded, serving, settings_for
+from tests.run.conftest import Named, recorded, serving, settings_for
 
 QUIET = ConsoleSettings(is_quiet=True)
 FILE, TAP = RunSettings(is_live=False, view=QUIET), RunSettings(is_live=True, view=QUIET)
@@ -24,7 +24,7 @@ SAME = b'{"a": 1}'
 
 
 async def run(
-    out: Path, url: str, source: Listed, how: RunSettings = FILE, **options: Any
+    out: Path, url: str, source: Named, how: RunSettings = FILE, **options: Any
 ) -> tuple[int, dict[str, Any]]:
     """The exit code, and what stands in the summary."""
     async with asyncio.timeout(20):
@@ -67,7 +67,7 @@ async def test_exit_code_tells_whether_something_was_found(
     tmp_path: Path, status: int, body: bytes, options: dict[str, Any], code: int
 ) -> None:
     async with serving(lambda _: (status, body)) as url:
-        found, summary = await run(tmp_path / "out", url, Listed(recorded("/x", "/x")), **options)
+        found, summary = await run(tmp_path / "out", url, Named(recorded("/x", "/x")), **options)
     assert found == code
     assert summary["ledger"]["captured"] == summary["ledger"]["replayed"] == 2
     is_found = (status, body) != (200, SAME) and "noise" not in options
@@ -78,7 +78,7 @@ async def test_exit_code_tells_whether_something_was_found(
 async def test_all_files_are_written_when_a_run_ends(tmp_path: Path) -> None:
     items: list[Exchange | Settled] = [*recorded("/a", "/b"), Settled("test", Fate.UNPARSED, 3, "cut")]
     async with serving(lambda _: (500, b"{}")) as url:
-        _, summary = await run(tmp_path / "out", url, Listed(items), seed=7)
+        _, summary = await run(tmp_path / "out", url, Named(items), seed=7)
     names = {each.name for each in (tmp_path / "out").iterdir()}
     assert {"summary.json", "findings.jsonl", "exchanges.jsonl", "store.db"} <= names
     assert summary["ledger"] == {
@@ -109,36 +109,36 @@ async def test_target_that_cannot_be_reached_ends_a_run_over_a_file_before_it_be
         gone = f"http://127.0.0.1:{free_port()}"
         targets = {"candidate": url, "baseline": url} | {role: gone}
         with pytest.raises(TargetError, match=f"cannot reach {role} .*: Connection refused; start it"):
-            await run(tmp_path / "out", targets["candidate"], Listed([]), baseline=targets["baseline"])
+            await run(tmp_path / "out", targets["candidate"], Named([]), baseline=targets["baseline"])
     assert not (tmp_path / "out").exists(), "nobody's files are touched"
 
 
 async def test_tap_whose_candidate_never_came_up_ends_with_its_own_code(tmp_path: Path) -> None:
     url = f"http://127.0.0.1:{free_port()}"
-    code, summary = await run(tmp_path / "out", url, Listed(recorded(*["/x"] * 12)), TAP)
+    code, summary = await run(tmp_path / "out", url, Named(recorded(*["/x"] * 12)), TAP)
     assert code == EXIT_TARGET
     assert summary["ledger"]["dropped"] == 12
 
 
 async def test_what_an_earlier_pipeline_took_with_it_counts_as_dropped(tmp_path: Path) -> None:
     async with serving(lambda _: (200, SAME)) as url:
-        code, summary = await run(tmp_path / "out", url, Listed(recorded("/x", "/y"), captured=9), TAP)
+        code, summary = await run(tmp_path / "out", url, Named(recorded("/x", "/y"), captured=9), TAP)
     assert (code, summary["ledger"]["captured"], summary["ledger"]["dropped"]) == (0, 9, 7)
 
 
 async def test_run_that_has_sent_all_it_may_ends_with_the_code_of_a_safety_rule(tmp_path: Path) -> None:
     async with serving(lambda _: (200, SAME)) as url:
-        source = Listed(recorded(*["/x"] * 9))
+        source = Named(recorded(*["/x"] * 9))
         code, summary = await run(tmp_path / "out", url, source, concurrency=1, safety={"max_requests": 2})
     assert code == EXIT_UNSAFE
     assert (summary["ledger"]["captured"], summary["ledger"]["replayed"]) == (9, 2)
 
 
 async def test_kill_file_ends_a_run(tmp_path: Path) -> None:
-    class Endless(Listed):
+    class Endless(Named):
         async def feed(self, intake: Any, hear: Any) -> None:
             for at in count():
-                await Listed(recorded("/x", first=at)).feed(intake, hear)
+                await Named(recorded("/x", first=at)).feed(intake, hear)
                 if at == 3:
                     (tmp_path / "stop").touch()
 
@@ -161,7 +161,7 @@ async def test_candidate_that_is_the_live_service_is_refused_before_anything_is_
     async with serving(answering) as url:
         address = url.removeprefix("http://") if name == "listen" else url
         with pytest.raises(UnsafeError):
-            await run(tmp_path / "out", url, Listed(recorded("/x")), TAP, **{name: address})
+            await run(tmp_path / "out", url, Named(recorded("/x")), TAP, **{name: address})
     assert asked == []
     assert not (tmp_path / "out").exists()
 
@@ -170,7 +170,7 @@ async def test_folder_of_somebody_else_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "findings.jsonl").write_text("precious")
     async with serving(lambda _: (200, SAME)) as url:
         with pytest.raises(SinkError, match="was not written by a run of shadow"):
-            await run(tmp_path, url, Listed(recorded("/x")))
+            await run(tmp_path, url, Named(recorded("/x")))
     assert (tmp_path / "findings.jsonl").read_text() == "precious"
 
 
@@ -178,9 +178,9 @@ async def test_resumed_run_goes_on_from_its_summary_and_keeps_its_findings(tmp_p
     resumed = RunSettings(is_live=True, run="r1", view=QUIET)
     out = tmp_path / "out"
     async with serving(lambda target: (500 if target == b"/bad" else 200, SAME)) as url:
-        first_code, first = await run(out, url, Listed(recorded("/bad", "/x")), resumed)
-        second_code, second = await run(out, url, Listed(recorded("/x", "/x", first=2)), resumed)
-        third_code, third = await run(out, url, Listed(recorded("/bad", first=4)), resumed)
+        first_code, first = await run(out, url, Named(recorded("/bad", "/x")), resumed)
+        second_code, second = await run(out, url, Named(recorded("/x", "/x", first=2)), resumed)
+        third_code, third = await run(out, url, Named(recorded("/bad", first=4)), resumed)
     assert first_code == second_code == third_code == EXIT_FINDINGS
     assert [each["ledger"]["captured"] for each in (first, second, third)] == [2, 4, 5]
     assert first["started_at"] == third["started_at"]
@@ -194,8 +194,8 @@ async def test_resumed_run_goes_on_from_its_summary_and_keeps_its_findings(tmp_p
 async def test_another_run_begins_anew_in_the_folder_of_an_earlier_one(tmp_path: Path) -> None:
     out = tmp_path / "out"
     async with serving(lambda target: (500 if target == b"/bad" else 200, SAME)) as url:
-        await run(out, url, Listed(recorded("/bad")))
-        code, summary = await run(out, url, Listed(recorded("/x")))
+        await run(out, url, Named(recorded("/bad")))
+        code, summary = await run(out, url, Named(recorded("/x")))
     assert (code, summary["ledger"]["captured"], findings(out)) == (0, 1, [])
 
 
@@ -209,7 +209,7 @@ async def test_metrics_are_served_while_a_run_goes_on(
         with urllib.request.urlopen(address) as answer:
             return str(answer.read().decode())
 
-    class Scraped(Listed):
+    class Scraped(Named):
         async def feed(self, intake: Any, hear: Any) -> None:
             await super().feed(intake, hear)
             scraped.append(await asyncio.to_thread(scrape))
@@ -231,7 +231,7 @@ async def test_signal_ends_a_run_in_order_with_all_files(tmp_path: Path, name: s
 
     async with serving(answering) as url:
         code, summary = await run(
-            tmp_path / "out", url, Listed(recorded(*["/x"] * 40)), concurrency=1, fail_on="never"
+            tmp_path / "out", url, Named(recorded(*["/x"] * 40)), concurrency=1, fail_on="never"
         )
     assert code == 0
     assert summary["ledger"]["captured"] == 40
@@ -251,7 +251,7 @@ async def test_second_signal_ends_at_once_and_what_was_found_is_written(tmp_path
 
     server = await asyncio.start_server(hang, "127.0.0.1", 0)
     url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    code, summary = await run(tmp_path / "out", url, Listed(recorded("/x")), timeout_seconds=60)
+    code, summary = await run(tmp_path / "out", url, Named(recorded("/x")), timeout_seconds=60)
     server.close()
     assert summary["ledger"]["dropped"] == summary["ledger"]["captured"] == 1
     assert code == EXIT_TARGET
@@ -259,4 +259,4 @@ async def test_second_signal_ends_at_once_and_what_was_found_is_written(tmp_path
 
 async def test_settings_that_cannot_be_used_together_are_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError):
-        await run(tmp_path / "out", "http://127.0.0.1:9", Listed([]), noise={"ignore": ["body"]})
+        await run(tmp_path / "out", "http://127.0.0.1:9", Named([]), noise={"ignore": ["body"]})

@@ -25,7 +25,7 @@ from tests.replay.test_replay_faults import (
     saying,
     trickling,
 )
-from tests.run.conftest import Listed, recorded, settings_for
+from tests.run.conftest import Named, recorded, settings_for
 
 FILE = RunSettings(is_live=False, view=ConsoleSettings(is_quiet=True))
 GOOD = b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 8\r\n\r\n{"a": 1}'
@@ -128,7 +128,7 @@ async def run(out: Path, one: Candidate, items: list[Exchange], **options: Any) 
     """The summary, once its ledger was found to add up."""
     settings = settings_for(out, one.url, **{"timeout_seconds": 0.2, "fail_on": "never"} | options)
     async with asyncio.timeout(60):
-        await execute(settings, Listed(items), FILE)
+        await execute(settings, Named(items), FILE)
     summary: dict[str, Any] = json.loads((out / "summary.json").read_bytes())
     fates = {key: count for key, count in summary["ledger"].items() if key != "captured"}
     assert sum(fates.values()) == summary["ledger"]["captured"] == len(items)

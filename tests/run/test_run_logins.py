@@ -21,7 +21,7 @@ from shadow.errors import TargetError
 from shadow.model import Exchange, Request, Response
 from shadow.run.execution import RunSettings, execute
 from shadow.sinks.console import ConsoleSettings
-from tests.run.conftest import Listed, settings_for
+from tests.run.conftest import Named, settings_for
 
 FILE = RunSettings(is_live=False, view=ConsoleSettings(is_quiet=True))
 TAP = RunSettings(is_live=True, view=ConsoleSettings(is_quiet=True))
@@ -98,7 +98,7 @@ async def test_recorded_traffic_is_replayed_with_tokens_of_each_target(tmp_path:
             tmp_path / "out", candidate, baseline=baseline, identity=identity(), noise=noise, concurrency=1
         )
         async with asyncio.timeout(30):
-            code = await execute(settings, Listed(recordings(20)), FILE)
+            code = await execute(settings, Named(recordings(20)), FILE)
     summary = json.loads((tmp_path / "out" / "summary.json").read_bytes())
     assert code == 0
     assert summary["ledger"]["replayed"] == 20
@@ -119,7 +119,7 @@ async def test_neither_passwords_nor_granted_tokens_are_stored_or_shown(
             tmp_path / "out", url, identity=identity(), mutants=2, mutators=["level:header"]
         )
         async with asyncio.timeout(30):
-            await execute(settings, Listed(recordings(6)), view)
+            await execute(settings, Named(recordings(6)), view)
     shown = "".join(capfd.readouterr())
     stored = b"".join(file.read_bytes() for file in (tmp_path / "out").iterdir() if file.is_file())
     assert b"x-echo" in stored.lower(), "what differs is told, and its value is the token"
@@ -135,7 +135,7 @@ async def test_a_run_of_files_does_not_begin_where_nobody_can_log_in(tmp_path: P
         with pytest.raises(
             TargetError, match="cannot log in as 'ann' at candidate: POST /login answered 401"
         ):
-            await execute(settings, Listed(recordings(1)), FILE)
+            await execute(settings, Named(recordings(1)), FILE)
     assert not (tmp_path / "out").exists()
 
 
@@ -144,7 +144,7 @@ async def test_a_tap_goes_on_and_what_lacks_a_login_is_undecided(tmp_path: Path)
     async with served(service.me, service.login) as url:
         settings = settings_for(tmp_path / "out", url, identity=identity())
         async with asyncio.timeout(30):
-            code = await execute(settings, Listed(recordings(5)), TAP)
+            code = await execute(settings, Named(recordings(5)), TAP)
     summary = json.loads((tmp_path / "out" / "summary.json").read_bytes())
     assert code == 0
     assert summary["trials"] == {"passed": 0, "failed": 0, "undecided": 5}
@@ -223,7 +223,7 @@ async def test_mutants_of_signed_requests_pass_an_independent_verifier(tmp_path:
             tmp_path / "out", url, signing={"keys": [{"id": "k", "secret": SECRET.decode()}]}, **options
         )
         async with asyncio.timeout(30):
-            await execute(run, Listed(exchanges), FILE)
+            await execute(run, Named(exchanges), FILE)
     assert service.refused == 0
     assert len(set(service.bodies)) > 12, "edited bodies got past the door"
     assert len(service.bodies) == len(service.nonces)

@@ -9,6 +9,7 @@ from shadow.model import (
     Fate,
     Finding,
     Found,
+    HeldBack,
     Judged,
     Judgement,
     Kind,
@@ -98,6 +99,7 @@ def test_the_summary_has_the_documented_shape() -> None:
     ledger.hear(judged(Verdict.UNDECIDED))
     ledger.hear(found("a", "medium"))
     ledger.hear(SentLate(0.002))
+    ledger.hear(HeldBack("endpoint", 2))
     ledger.hear(StateChanged("ending", "a remark, and no state"))
     ledger.hear(StateChanged("throttled", "it is slow"))
     ledger.close()
@@ -123,6 +125,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "unwritten": {"exchanges": 2},
         "conditions": {},
         "filtered": {},
+        "held_back": {"endpoint": 2, "minute": 0},
     }
 
 

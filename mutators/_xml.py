@@ -1,0 +1,52 @@
+"""What the XML mutators share: the document, a drawn piece of it, and the edit."""
+
+from collections.abc import Callable
+from random import Random
+
+from shadow.content.entity import entity, media_type, replace_body
+from shadow.content.xml import Token, tokens
+from shadow.model import Edit, Request
+
+SIGNED = b"http://www.w3.org/2000/09/xmldsig#"
+"""Stands in signed XML, in which canonical form decides what may be spelled otherwise."""
+
+
+def xml_of(request: Request) -> bytes | None:
+    """The body where it says that it is XML and can be decoded."""
+    kind = media_type(request.headers)
+    return entity(request) if request.body and kind.endswith((b"/xml", b"+xml")) else None
+
+
+def drawn(request: Request, rng: Random, wanted: Callable[[Token], bool]) -> tuple[bytes, Token] | None:
+    """(document, one of its pieces that is wanted); None where there is none."""
+    text = xml_of(request)
+    pieces = tokens(text) if text else None
+    found = [piece for piece in pieces if wanted(piece)] if pieces else []
+    return (text, rng.choice(found)) if text is not None and found else None
+
+
+def has_text(piece: Token) -> bool:
+    """Whether it is character data that is more than white space."""
+    return piece.kind == "text" and bool(piece.raw.strip())
+
+
+def root_of(pieces: tuple[Token, ...]) -> Token:
+    """The root's opening tag."""
+    return next(piece for piece in pieces if piece.kind == "open")
+
+
+def edited(request: Request, text: bytes, what: str) -> Edit | None:
+    """An edit with `text` as the document, unless nothing would change."""
+    made = replace_body(request, text)
+    return None if made.body == request.body else Edit(made, what)
+
+
+def escaped(text: str) -> bytes:
+    """`text` as character data (XML 1.0 §2.4)."""
+    plain = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return plain.encode("utf-8", "surrogatepass")
+
+
+def shown(tag: Token) -> str:
+    """A tag's name for a person."""
+    return tag.name.decode("utf-8", "replace")

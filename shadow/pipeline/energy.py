@@ -1,0 +1,127 @@
+"""How much each mutator is tried at one endpoint: each once, then more where answers were new."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from heapq import heappop, heappush
+from math import sqrt
+from random import Random
+from zlib import crc32
+
+_PRIOR_PAID, _PRIOR_UNPAID = 0.2, 0.8
+"""What a mutator is taken to have earned before it was tried: little, so that one that paid stands out."""
+_KEPT_SHARE = 0.95
+"""Of all plays and pay at each ranking: an endpoint that has told all is soon searched evenly again."""
+_RANKED_SHARE = 8
+"""A ranking holds for so many-th part of the mutators: answers come late anyway, and drawing all costs."""
+_MIN_PLAYS = 4
+_PAID = 0.05
+"""Pay that has decayed to less is forgotten."""
+_FIRST_REST, _MAX_RESTS = 4, 9
+"""A mutator with nothing to edit is asked again after 4 exchanges, then 8, up to 1024."""
+_RETURNING_PER_TURN = 4
+"""Of those that never had anything to edit so many are asked again for one exchange."""
+
+
+class Why(StrEnum):
+    """Why a mutator is dealt now."""
+
+    FIRST = "first try at this endpoint"
+    PAID = "paid here before"
+    EXPLORED = "explored"
+
+
+class Energy:
+    """The mutators of one endpoint, by their places in the catalogue.
+
+    Thompson sampling: each draws from what is believed of its pay, the highest go first. The belief of a Beta
+    distribution is drawn from by the normal distribution of its mean and variance, which costs a fourth.
+    """
+
+    def __init__(self, order: Sequence[int], seed: int) -> None:
+        """`order` is that of the first tries."""
+        count = len(order)
+        self._seed = seed
+        self._fresh = deque(order)
+        self._is_asked = bytearray(count)
+        self._is_made = bytearray(count)
+        self._plays = [0.0] * count
+        self._pay = [0.0] * count
+        self._misses = [0] * count
+        self._rest_until = [0] * count
+        self._returning: list[tuple[int, int]] = []
+        """When those are asked again that had nothing to edit as yet, the soonest first."""
+        self._ranking: list[int] = []
+        self._at = 0
+        self._rankings = 0
+        self._exchanges = 0
+
+    def turn(self) -> Iterator[tuple[int, Why]]:
+        """Mutators for one exchange in the order in which they are to be tried, none twice."""
+        self._exchanges += 1
+        given: set[int] = set()
+        for at in self._untried():
+            given.add(at)
+            yield at, Why.FIRST
+        if self._at >= max(_MIN_PLAYS, len(self._plays) // _RANKED_SHARE):
+            self._rank()
+        is_last = False
+        while True:
+            while self._at < len(self._ranking):
+                at = self._ranking[self._at]
+                self._at += 1
+                if at not in given:
+                    given.add(at)
+                    yield at, Why.PAID if self._pay[at] > _PAID else Why.EXPLORED
+            if is_last:
+                return
+            self._rank()
+            is_last = True
+
+    def tried(self, at: int, *, is_made: bool) -> None:
+        """A mutator was asked; whether it had something to edit."""
+        self._is_asked[at] = 1
+        if is_made:
+            self._is_made[at] = 1
+            self._plays[at] += 1
+            self._misses[at] = 0
+            return
+        due = self._exchanges + (_FIRST_REST << self._misses[at])
+        self._misses[at] = min(self._misses[at] + 1, _MAX_RESTS - 1)
+        self._rest_until[at] = due
+        if not self._is_made[at]:
+            heappush(self._returning, (due, at))
+
+    def add(self, at: int, asked: int, made: int, amount: float) -> None:
+        """Take in how often others asked a mutator, how often it had something to edit, and what was paid."""
+        for number in range(asked):
+            self.tried(at, is_made=number < made)
+        self._pay[at] += amount
+
+    def _untried(self) -> Iterator[int]:
+        while self._fresh:
+            at = self._fresh.popleft()
+            if not self._is_asked[at]:  # by another process
+                yield at
+        for _ in range(_RETURNING_PER_TURN):
+            if not self._returning or self._returning[0][0] > self._exchanges:
+                return
+            _, at = heappop(self._returning)
+            if not self._is_made[at]:
+                yield at
+
+    def _rank(self) -> None:
+        """Draw anew who goes first, among those that do not rest."""
+        self._rankings += 1
+        self._at = 0
+        gauss = Random(crc32(b"%d" % self._rankings, self._seed)).gauss
+        plays = self._plays = [each * _KEPT_SHARE for each in self._plays]
+        pay = self._pay = [each * _KEPT_SHARE for each in self._pay]
+        drawn = []
+        for at, is_made in enumerate(self._is_made):
+            if is_made and self._rest_until[at] <= self._exchanges:
+                all_told = plays[at] + _PRIOR_PAID + _PRIOR_UNPAID
+                mean = min(1.0, (pay[at] + _PRIOR_PAID) / all_told)
+                drawn.append((mean + sqrt(mean * (1.0 - mean) / (all_told + 1.0)) * gauss(), at))
+        drawn.sort(reverse=True)
+        self._ranking = [at for _, at in drawn]
