@@ -4,6 +4,8 @@ What is said of originals does not hold here: a server that closes with 1002 or 
 found fault with a mutant that has one.
 """
 
+from msgspec.structs import replace
+
 from shadow.judge.breakage import WIRE_LEVELS
 from shadow.judge.classes import BAD, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
@@ -20,6 +22,7 @@ from shadow.model import (
     NoReply,
     Outcome,
     Reply,
+    Severity,
     Silence,
     Verdict,
 )
@@ -28,7 +31,8 @@ from shadow.wire.dns_records import code_name_of
 _SWITCHED = 101
 _REJECTING_STATUS = frozenset({501, 503, 505})
 _REFUSING_CLOSES = frozenset({1002, 1003, 1007, 1008, 1009, 1010, 1012, 1013})
-"""RFC 6455 §7.4.1 and IANA's: faults of the peer, policies, and "not now"."""
+"""RFC 6455 §7.4.1 and IANA's: faults of the peer, policies, and "not now". They count after a pong too: some
+servers answer pings before they have looked at the messages."""
 _FAULTY_CLOSES = frozenset({1011, 1014})
 """An error of the server, or of one behind it."""
 _PLAIN_CLOSES = frozenset({1000, 1001, 1005})
@@ -100,7 +104,7 @@ def _class_of_websocket(reply: Reply) -> AnswerClass:
     code = close_code(reply)
     if code in _FAULTY_CLOSES:
         return AnswerClass.BROKEN
-    if _is_awake(reply) or code in _PLAIN_CLOSES:
+    if code in _PLAIN_CLOSES or (_is_awake(reply) and code not in _REFUSING_CLOSES):
         return AnswerClass.SUCCESS
     if code is not None:
         return AnswerClass.REJECTED
@@ -180,7 +184,10 @@ def _reject(protocol: str, evidence: Evidence) -> Judgement:
         return undecided("accepted, and nothing says whether it must not be")
     why = f"accepted ({shown_talk(evidence.answer, protocol)}), though it must be rejected"
     fault = ACCEPTED_FAULT.get(evidence.level, "validation")
-    return failed(fault, why, evidence.expect, is_on_both=is_on_both)
+    found = failed(fault, why, evidence.expect, is_on_both=is_on_both)
+    if fault == "validation" and theirs is None:
+        return replace(found, severity=Severity.LOW)  # as for requests: being lenient may be meant
+    return found
 
 
 def _is_accepted(outcome: Outcome, protocol: str) -> bool:
@@ -190,7 +197,8 @@ def _is_accepted(outcome: Outcome, protocol: str) -> bool:
     if outcome.response.status != _SWITCHED:
         return False
     code = close_code(outcome)
-    return _is_awake(outcome) or (code is not None and (code < 1000 or code in _UNSAYABLE_CODES))
+    is_unsayable = code is not None and (code < 1000 or code in _UNSAYABLE_CODES)
+    return is_unsayable or (_is_awake(outcome) and code not in _REFUSING_CLOSES)
 
 
 def _same(protocol: str, evidence: Evidence) -> Judgement:

@@ -27,13 +27,14 @@ from shadow.model import (
     Trial,
     Verdict,
 )
-from shadow.pipeline.environment import Answers, Environment, Readies
+from shadow.pipeline.environment import Answers, Environment, Pair, Readies
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import MutateTalk, Ready
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.replay._contract import Manner
 from shadow.replay.dns import is_query
 from shadow.wire.spoken import spoken
 
@@ -47,6 +48,8 @@ _MAX_SECONDS = 10.0
 _MAX_OTHERS = 8
 _MAX_ENDPOINTS = 200
 """With so many recorded conversations of each, for others to be spliced with."""
+_LISTENS_SECONDS = 0.5
+"""Before a suspicion is believed: a server that is busy refuses late."""
 _HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG, AnswerClass.DOWN})
 _WRITING_OPCODES = frozenset({4, 5})
 """NOTIFY and UPDATE (RFC 1996, RFC 2136)."""
@@ -248,7 +251,7 @@ class TalkTrials:
             readies = self._environment.mutate_talk(talk, mutant.mutate, session, f"{talk.index}:{salt}")
             again = judgement
             if readies is not None:
-                answer = await self._send(talk, readies, session, Parcel.CONFIRMATION)
+                answer = await self._send(talk, _patient(readies), session, Parcel.CONFIRMATION)
                 again = self._judge(talk, mutant, control, answer, unstable)
             if (again.verdict, again.fault) != (Verdict.FAILED, first.fault):
                 if len(self._refuted) < _MAX_KEYS:
@@ -350,6 +353,17 @@ def _between(one: Outcome | None, other: Outcome | None) -> tuple[Difference, ..
     if not isinstance(one, Reply) or not isinstance(other, Reply):
         return ()
     return compare_talks(one, other)
+
+
+def _patient(readies: Readies) -> Readies:
+    """The same, listened to for longer at the end."""
+
+    def patient(ready: Ready) -> Ready:
+        manner = msgspec.structs.replace(ready.manner or Manner(), listens_seconds=_LISTENS_SECONDS)
+        return msgspec.structs.replace(ready, manner=manner)
+
+    theirs = readies.baseline
+    return Pair(patient(readies.candidate), None if theirs is None else patient(theirs))
 
 
 def _sent(ready: Ready) -> bytes:

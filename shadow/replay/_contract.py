@@ -35,6 +35,8 @@ class Manner(msgspec.Struct, frozen=True):
     pause_seconds: float = 0.0
     """Waited before each message that follows another of the client's own."""
     ending: Ending = Ending.READ
+    listens_seconds: float = 0.0
+    """How long at least is listened for more at the end: a refusal may come late."""
 
 
 class Sending(msgspec.Struct, frozen=True):

@@ -132,7 +132,8 @@ async def converse(
         heard = tuple(hearing.messages)
         hearing.turn()
         await say(sending.wording(cue.message, heard) if sending.wording else cue.message)
-    await hearing.for_seconds(settings.end_seconds)
+    listens_seconds = 0.0 if manner is None else manner.listens_seconds
+    await hearing.for_seconds(max(settings.end_seconds, listens_seconds))
 
 
 class TalkTransport(ABC):

@@ -63,6 +63,23 @@ async def test_close_is_heard_and_how_it_ended(answer: bytes, messages: list[byt
     assert outcome.ending is Silence.CLOSED
 
 
+async def test_late_close_is_listened_for_where_asked() -> None:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(SWITCHED)
+        await reader.read(1000)
+        writer.write(b"\x8a" + bytes((len(STILL_THERE),)) + STILL_THERE)
+        await writer.drain()
+        await asyncio.sleep(0.2)  # what is tested: twice as long as is listened for otherwise
+        writer.write(b"\x88\x02\x03\xef")
+        await reader.read()
+
+    async with tcp_service(serve) as port, transport("http", port) as sender:
+        manner = Manner(listens_seconds=2.0)
+        outcome = await sender.send(talk((PING, PONG), "websocket", request=handshake(), manner=manner))
+    assert said(outcome) == [STILL_THERE, b"\x03\xef"]
+
+
 async def test_segments_are_read_one_by_one() -> None:
     heard: list[bytes] = []
 
