@@ -307,7 +307,8 @@ class TalkTrials:
         )
         self._hear(Judged(trial))
         if is_failed:
-            self._report(trial, times, ready)
+            # whoever hears of it may be another process, and need not make it anew
+            self._report(trial, times, msgspec.structs.replace(ready, retell=None))
 
 
 def opening(exchange: Exchange) -> Exchange:

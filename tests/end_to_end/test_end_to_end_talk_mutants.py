@@ -127,7 +127,7 @@ async def test_defect_that_only_a_mutant_shows_is_found(
 ) -> None:
     packets = [packet for number in range(8) for packet in capture(number)]
     (tmp_path / "talk.pcap").write_bytes(pcap(packets))
-    options = ("--mutants", "40", "--mutator", mutator, "--allow-writes")
+    options = ("--mutants", "40", "--mutator", mutator, "--allow-writes", "--workers", "2")
     ended = await replayed(tmp_path, scheme, service, *options, is_sound=False)
     found = findings(tmp_path)
     assert ended.code == 1, (ended.err, found)
