@@ -1,11 +1,13 @@
 """Comparators: one file per kind of content. They only notice differences; the oracle alone judges them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.metadata import EntryPoint
 from itertools import islice
 
 from comparators._body import Content, content
 from comparators._contract import Comparator, comparator
 from comparators._conversation import TalkComparator, talk_comparator
+from comparators._plugins import PLUGIN_GROUP, Compare, Trouble, comparing, offered
 from comparators.binary_body import binary_body
 from comparators.dns_answer import dns_answer
 from comparators.event_stream import event_stream
@@ -25,12 +27,16 @@ from shadow.wire.grpc_status import with_trailers
 __all__ = [
     "CATALOG",
     "MAX_DIFFERENCES",
+    "PLUGIN_GROUP",
     "TALK_CATALOG",
     "Comparator",
+    "Compare",
     "TalkComparator",
     "comparator",
     "compare",
     "compare_talks",
+    "compare_with",
+    "load_plugins",
     "talk_comparator",
 ]
 
@@ -81,6 +87,16 @@ def compare(control: Response, other: Response) -> tuple[Difference, ...]:
     if control.is_complete and other.is_complete and not _has_same_body(control, other):
         found.extend(islice(_of_body(control, other), MAX_DIFFERENCES))
     return tuple(found[:MAX_DIFFERENCES])
+
+
+def load_plugins(points: Iterable[EntryPoint] | None = None) -> tuple[Comparator, ...]:
+    """The comparators of third parties; as `mutators.load_plugins`, of the group ``shadow.comparators``."""
+    return offered(points, [*(each.name for each in CATALOG), *(each.name for each in TALK_CATALOG)])
+
+
+def compare_with(plugins: Sequence[Comparator], trouble: Trouble) -> Compare:
+    """`compare` with comparators of third parties after its own; `trouble` is told of each that fails."""
+    return comparing(compare, plugins, trouble, MAX_DIFFERENCES)
 
 
 def _differ_by_chance(control: Response, other: Response) -> bool:

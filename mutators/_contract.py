@@ -8,6 +8,9 @@ from random import Random
 
 from shadow.model import Edit, Exchange, Expect, Known, Level, Request, Script, TalkEdit
 
+HTTP2, GRPC = "http2", "grpc"
+"""What `Mutator.over` may say."""
+
 _HASH_BITS = 512
 _FRACTION_BITS = 53
 """Of a float."""
@@ -29,6 +32,13 @@ class Mutator:
     wants_known: bool
     is_stated: bool = True
     """Whether a standard or the settings say so. Where not, what the live release allows is no fault."""
+    over: str = ""
+    """What must carry the exchange: ``"http2"``, or ``"grpc"`` for a call; empty where that does not
+    matter."""
+
+    def fits(self, *, is_http2: bool, is_call: bool) -> bool:
+        """Whether it is for an exchange that goes over HTTP/2, or is a gRPC call there."""
+        return not self.over or (is_http2 and (is_call or self.over != GRPC))
 
     def __call__(self, request: Request, rng: Random, known: Known) -> Edit | None:
         return self.edit(request, rng, known) if self.wants_known else self.edit(request, rng)
@@ -73,13 +83,13 @@ class TalkMutator:
 
 
 def mutator(
-    *, level: Level, expect: Expect, is_stated: bool = True
+    *, level: Level, expect: Expect, is_stated: bool = True, over: str = ""
 ) -> Callable[[Callable[..., Edit | None]], Mutator]:
     """Make a `Mutator` of ``edit(request, rng[, known])``; its name is the function's."""
 
     def wrap(edit: Callable[..., Edit | None]) -> Mutator:
         reason = getdoc(edit) or ""
-        return Mutator(edit.__name__, level, expect, reason, edit, _wants_known(edit), is_stated)
+        return Mutator(edit.__name__, level, expect, reason, edit, _wants_known(edit), is_stated, over)
 
     return wrap
 

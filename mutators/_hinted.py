@@ -139,7 +139,8 @@ def _in_json(request: Request, place: str, rng: Random) -> Spot | None:
     )
 
     def put(value: object) -> Request:
-        return replace_body(request, json.replace(document, node, raw_json(value)))
+        text = json.replace(document, node, raw_json(value))
+        return request if text == document.text else replace_body(request, text)
 
     def dropped() -> Request:
         return replace_body(request, json.drop(document, node))
@@ -149,7 +150,7 @@ def _in_json(request: Request, place: str, rng: Random) -> Spot | None:
 
 def _in_form(request: Request, name: str) -> Spot | None:
     pairs = form_of(request) or []
-    return _in_pairs(pairs, name, lambda new: with_form(request, new))
+    return _in_pairs(pairs, name, lambda new: request if new == pairs else with_form(request, new))
 
 
 def _in_query(request: Request, name: str) -> Spot | None:
@@ -173,8 +174,9 @@ def _in_pairs(pairs: list[Pair], name: str, made: Callable[[list[Pair]], Request
 def _in_path(request: Request, number: str) -> Spot | None:
     _, path, _ = split_target(request.target)
     words = path.split(b"/")
-    at = int(number) + 1 if number.isdigit() else len(words)
-    if not path.startswith(b"/") or at >= len(words) or not words[at]:
+    last = len(words) - (1 if words[-1] else 2)
+    at = last + 1 - int(number[1:]) if number[:1] == "-" and number[1:].isdecimal() else 0
+    if not path.startswith(b"/") or not 0 < at <= last or not words[at]:
         return None
 
     def put(value: object) -> Request:

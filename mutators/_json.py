@@ -15,6 +15,14 @@ NUMBERS = frozenset({Kind.NUMBER})
 OBJECTS = frozenset({Kind.OBJECT})
 ARRAYS = frozenset({Kind.ARRAY})
 
+OF_TYPE = {
+    Kind.OBJECT: (b"{}", b'{"":null}', b'{"a":{"b":1}}'),
+    Kind.ARRAY: (b"[]", b"[null]", b"[[]]"),
+    Kind.STRING: (b'""', b'"true"', b'"0"', b'"null"', b'"a"'),
+    Kind.NUMBER: (b"0", b"1", b"-1", b"1.5"),
+    Kind.BOOLEAN: (b"true", b"false"),
+    Kind.NULL: (b"null",),
+}
 _SINGLE_SHARE = 0.75
 _MAX_TOGETHER = 8
 """Strings that are edited in one go; long runs in all of a large document would be a load test."""
@@ -94,3 +102,9 @@ def string_edit(request: Request, rng: Random, change: Callable[[str], str | Non
     if is_single:
         return rewritten(request, document, text, what, chosen[0])
     return rewritten(request, document, text, f"{what} {len(chosen)} strings")
+
+
+def other_type(node: Node, rng: Random) -> bytes:
+    """A value of another type than the node's, raw."""
+    kind = rng.choice([kind for kind in Kind if kind is not node.kind])
+    return rng.choice(OF_TYPE[kind])

@@ -53,12 +53,16 @@ def script(
     what: str,
     *,
     is_burst: bool = False,
+    refused: int = 0,
+    others: Session = (),
 ) -> Script | None:
     """The recorded steps `before` in their order, each a success that is needed, and `then`, which is judged.
 
-    None when the script would be too long.
+    The first so many of `then` must be `refused`, and are not judged. `others` are exchanges of other
+    sessions, in which origins count on. None when the script would be too long.
     """
-    first = [Step(session[position].request, position) for position in sorted(set(before))]
+    told = (*session, *others)
+    first = [Step(told[position].request, position) for position in sorted(set(before))]
     if not then or len(first) + len(then) > MAX_STEPS:
         return None
     shift = len(first)
@@ -67,7 +71,16 @@ def script(
         for one in then
     ]
     steps = (*first, *moved)
-    return Script(steps, tuple(range(shift, len(steps))), what, needs=tuple(range(shift)), is_burst=is_burst)
+    start = shift + refused
+    return Script(
+        steps,
+        tuple(range(start, len(steps))),
+        what,
+        needs=tuple(range(shift)),
+        is_burst=is_burst,
+        refused=tuple(range(shift, start)),
+        others=tuple(others),
+    )
 
 
 def again(session: Session, position: int, what: str) -> Step:

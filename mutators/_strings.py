@@ -44,6 +44,15 @@ ODD = (
     "\ufb03",
 )
 """Non-characters, combining marks, and letters whose case change alters their length."""
+GROWING = ("\u1e9e", "\u0130", "\ufb03", "\u0390", "\u1f52", "\u00df", "\u0149", "\u01f0", "\u2c65", "\u023a")
+"""Letters whose other case has more characters, or more bytes in UTF-8 (Unicode SpecialCasing)."""
+STACKED = (
+    "Z" + "\u0351\u036b\u0343\u036a" * 40,
+    "\u0e01" + "\u0e49" * 60,
+    "\u0bcc\u0bcb\u0bc6" * 8,
+    "\ufdfa" * 4,
+)
+"""Marks on marks, signs of scripts that stack, and one character that folds to eighteen (NFKC)."""
 HOMOGLYPHS = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")
 """Latin letters and the Cyrillic ones that look like them (Unicode TR 39)."""
 
@@ -82,7 +91,13 @@ _LOOKS = (
     (re.compile(r"[a-z][a-z0-9+.-]*://\S+"), "url"),
     (re.compile(r"-?\d+"), "integer"),
     (re.compile(r"-?\d+\.\d+"), "decimal"),
+    (re.compile(r"\+?\d[\d ()/.-]{6,18}\d"), "phone"),
     (re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+\.?", re.IGNORECASE), "name"),
+    (re.compile(r"\s*[{\[].*[}\]]\s*", re.DOTALL), "json"),
+    (re.compile(r"(?=.{16})[A-Za-z0-9+/_-]+={0,2}"), "base64"),
+    (re.compile(r"\^.*|.*\$|.*[*+?]\)?.*"), "pattern"),
+    (re.compile(r"\d\d:\d\d(:\d\d)?"), "time"),
+    (re.compile(r"(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45}"), "ipv6"),
 )
 _NEAR_MISSES = {
     "uuid": (
@@ -135,7 +150,73 @@ _NEAR_MISSES = {
         "http://a:99999/",
         "file:///",
     ),
-    "integer": ("+1", "01", "1_000", "1e3", " 1", "1 ", "0x10", "\u0661", "1.0", "9223372036854775808", "-0"),
+    "phone": (
+        "+",
+        "+1",
+        "+0000000000000000000000",
+        "00",
+        "+1 (555",
+        "+1-555-CALL-NOW",
+        "tel:+15550100",
+        "\uff0b\uff11\uff15",
+        "+15550100;ext=1",
+    ),
+    "json": ("{", "[", "{}", "[]", "null", '{"a":}', '{"a":1}x', "[" * 2_000, '"', '{"a":NaN}', "{'a':1}"),
+    "base64": (
+        "=",
+        "a",
+        "aaa",
+        "====",
+        "YQ",
+        "YQ=",
+        "YQ===",
+        "Y Q==",
+        "-_-_",
+        "+/+/",
+        "Y\x00Q==",
+        "YR==",
+        "!!!!",
+    ),
+    "pattern": (
+        "(",
+        "[",
+        "*",
+        "(?P<a",
+        "a{99999}",
+        "(a+)+$",
+        "\\\\",
+        "(?<!a+)b",
+        "[z-a]",
+        "(?R)",
+        "\\1",
+        "a{2,1}",
+    ),
+    "ipv6": (
+        "::",
+        ":::",
+        "::1%lo",
+        "1::2::3",
+        "::ffff:127.0.0.1",
+        "fe80::1%25eth0",
+        "g::1",
+        "[::1]",
+        "1:2:3:4:5:6:7",
+    ),
+    "time": ("24:00:00", "23:59:60", "25:00", "-01:00", "00:60", "12:00:00.1234567890", "1:2:3"),
+    "integer": (
+        "+1",
+        "01",
+        "1_000",
+        "1e3",
+        " 1",
+        "1 ",
+        "0x10",
+        "\uff11",
+        "\u0661",
+        "1.0",
+        "9223372036854775808",
+        "-0",
+    ),
     "decimal": (
         "1,5",
         ".5",

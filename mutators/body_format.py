@@ -4,13 +4,11 @@ from random import Random
 
 from mutators._contract import mutator
 from mutators._json import document_of
-from mutators._message import with_headers
+from mutators._scalars import as_typed, scalars_of
 from shadow.content import json
-from shadow.content.entity import replace_body
 from shadow.content.form import form_of
-from shadow.content.json import Document, Kind
 from shadow.content.query import Pair, encode, join_pairs
-from shadow.model import Edit, Expect, Level, Request, with_field
+from shadow.model import Edit, Expect, Level, Request
 
 _FORM = b"application/x-www-form-urlencoded"
 
@@ -20,12 +18,12 @@ def json_as_form(request: Request, rng: Random) -> Edit | None:
     """A format that the service does not take is answered 415 (RFC 9110 §15.5.16); one that it takes
     must be under the same checks, cross-site ones included (CWE-352).
     """
-    members = _members(document_of(request))
+    members = scalars_of(document_of(request))
     if not members:
         return None
     kind = rng.choice((_FORM, _FORM, b"text/plain"))
     pairs = [Pair(encode(name), encode(text)) for name, text in members]
-    return _edit(request, kind, join_pairs(pairs), "wrote the JSON as a form")
+    return as_typed(request, kind, join_pairs(pairs), "wrote the JSON as a form")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -33,7 +31,7 @@ def json_as_xml(request: Request, rng: Random) -> Edit | None:
     """A format that the service does not take is answered 415 (RFC 9110 §15.5.16), and where some
     framework takes it by default no entity is expanded (CWE-611).
     """
-    members = _members(document_of(request))
+    members = scalars_of(document_of(request))
     if not members:
         return None
     doctype = rng.choice((b"", b"", b'<!DOCTYPE root [<!ENTITY s SYSTEM "file:///etc/passwd">]>'))
@@ -41,7 +39,7 @@ def json_as_xml(request: Request, rng: Random) -> Edit | None:
     inner = b"".join(
         b"<%b>%b</%b>" % (name, b"&s;" if doctype else _escaped(text), name) for name, text in named
     )
-    return _edit(
+    return as_typed(
         request, b"application/xml", doctype + b"<root>" + inner + b"</root>", "wrote the JSON as XML"
     )
 
@@ -62,27 +60,8 @@ def form_as_json(request: Request, rng: Random) -> Edit | None:
         + (odd if odd and place == at else json.quote(Pair(pair.value or b"").key.decode("utf-8", "replace")))
         for place, pair in enumerate(pairs)
     ]
-    return _edit(request, b"application/json", b"{%b}" % b",".join(members), "wrote the form as JSON")
-
-
-def _members(document: Document | None) -> list[tuple[bytes, bytes]]:
-    """(name, text) of the scalars of the root object."""
-    if document is None or document.root.kind is not Kind.OBJECT:
-        return []
-    found = []
-    for child in document.children(document.root):
-        if child.kind not in {Kind.OBJECT, Kind.ARRAY}:
-            raw = document.raw(child)
-            text = json.text_of(raw) if child.kind is Kind.STRING else raw.decode()
-            name = json.text_of(document.raw_key(child))
-            found.append((name.encode("utf-8", "surrogatepass"), text.encode("utf-8", "surrogatepass")))
-    return found
+    return as_typed(request, b"application/json", b"{%b}" % b",".join(members), "wrote the form as JSON")
 
 
 def _escaped(text: bytes) -> bytes:
     return text.replace(b"&", b"&amp;").replace(b"<", b"&lt;")
-
-
-def _edit(request: Request, kind: bytes, body: bytes, what: str) -> Edit:
-    typed = with_headers(request, with_field(request.headers, b"Content-Type", kind))
-    return Edit(replace_body(typed, body), what)

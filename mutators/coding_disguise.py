@@ -45,6 +45,7 @@ WRAPS: dict[str, bytes] = {
     "0dsuffix": b"Transfer-Encoding: chunked\r",
     "badsetupCR": b"X: x\rTransfer-Encoding: chunked",
     "badsetupLF": b"X: x\nTransfer-Encoding: chunked",
+    "0dvalue": b"X: \rxTransfer-Encoding: chunked",
     "badwrap": b"X: x\r\rTransfer-Encoding: chunked",
     "bodysplit": b"X: x\n\rTransfer-Encoding: chunked",
     "lfsuffix": b"Transfer-Encoding: chunked\nX: x",

@@ -5,28 +5,14 @@ from random import Random
 
 from mutators._contract import mutator
 from mutators._message import with_headers
-from shadow.content.coding import gzip, redo
-from shadow.content.entity import content_encoding, entity, with_raw_body
+from shadow.content.coding import redo
+from shadow.content.entity import content_encoding, with_raw_body
 from shadow.model import Edit, Expect, Headers, Level, Request, without_field
 
 _CODINGS = (b"gzip", b"gzip", b"gzip", b"deflate", b"br", b"zstd")
 """gzip more often: services that undo any coding undo this one."""
 _BOMB_BYTES = 32 * 1024 * 1024
 """What the bomb unpacks to: far beyond any sensible body limit, harmless to a server that has the memory."""
-
-
-@mutator(level=Level.BODY, expect=Expect.SAME)
-def repack_body(request: Request, rng: Random) -> Edit | None:
-    """A coding is undone to the same bytes, however hard the packer tried (RFC 1952 §2.3.1)."""
-    if content_encoding(request.headers) not in {b"gzip", b"x-gzip"}:
-        return None
-    body = entity(request)
-    packed = gzip(body, rng.choice((0, 1, 9))) if body else b""
-    return (
-        Edit(with_raw_body(request, packed), "packed the body anew")
-        if packed not in {b"", request.body}
-        else None
-    )
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -44,16 +30,18 @@ def pack_body(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def break_packed_body(request: Request, rng: Random) -> Edit | None:
     """Packed bytes cut short or changed cannot be undone: 400 or 415 (RFC 9110 §15.5.1), never a crash."""
-    if not request.body or content_encoding(request.headers):
+    if not request.body:
         return None
-    coding = rng.choice(_CODINGS)
-    packed = redo(request.body, coding) or b""
+    stated = content_encoding(request.headers)
+    coding = stated or rng.choice(_CODINGS)
+    packed = request.body if stated else redo(request.body, coding) or b""
     at = rng.randrange(len(packed))
     flipped = packed[:at] + bytes([packed[at] ^ (1 << rng.randrange(8))]) + packed[at + 1 :]
     broken = rng.choice(
         (packed[:-1], packed[: len(packed) // 2], packed[:1], flipped, packed + b"\xff" * 8, packed[::-1])
     )
-    return _coded(request, coding, broken, f"broke the body packed by {coding.decode()}")
+    what = f"broke the body packed by {coding.decode('latin-1')}"
+    return Edit(with_raw_body(request, broken), what) if stated else _coded(request, coding, broken, what)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

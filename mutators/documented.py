@@ -53,7 +53,7 @@ def outside_documented_words(request: Request, rng: Random, known: Known) -> Edi
                 if word not in hint.words:
                     yield word, f"put {word!r:.40}, none of the documented words,"
 
-    return edit_of(request, rng, known, lambda hint: hint.is_documented, values)
+    return edit_of(request, rng, known, lambda hint: hint.is_documented and bool(hint.words), values)
 
 
 @mutator(level=Level.BODY, expect=Expect.REJECT, is_stated=False)
@@ -84,11 +84,14 @@ def undocumented_type_in_parameter(request: Request, rng: Random, known: Known) 
 def undocumented_null(request: Request, rng: Random, known: Known) -> Edit | None:
     """Null is a value of its own, which the schema does not allow there (OpenAPI 3.0 §4.7.24, nullable)."""
 
+    def wanted(hint: Hint) -> bool:
+        return _documented_of_body(hint) and bool(hint.kind) and hint.is_required and not hint.is_nullable
+
     def values(hint: Hint, spot: Spot) -> Iterator[tuple[object, str]]:
-        if hint.kind and hint.is_required and not hint.is_nullable and spot.kind not in (None, Kind.NULL):
+        if spot.kind not in (None, Kind.NULL):
             yield None, f"put null for the documented {hint.kind}"
 
-    return edit_of(request, rng, known, _documented_of_body, values)
+    return edit_of(request, rng, known, wanted, values)
 
 
 @mutator(level=Level.BODY, expect=Expect.REJECT, is_stated=False)

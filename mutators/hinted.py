@@ -1,5 +1,6 @@
 """Requests at the limits that the service itself tells: in refusals that were read, or in its schema."""
 
+import re
 from collections.abc import Iterator
 from random import Random
 
@@ -37,6 +38,8 @@ _FORMS = {
     "hostname": "a.example",
 }
 """A good value of a format, whose near misses are sent."""
+_LEAF = re.compile(r"(?<=[{\s])[A-Za-z_]\w*(?=\s*\})")
+"""The last field of a selection of GraphQL."""
 _SAMPLES = {"integer": 1, "number": 1.5, "boolean": True, "array": b"[]", "object": b"{}", "string": "shadow"}
 
 
@@ -46,13 +49,13 @@ def limit_in_body(request: Request, rng: Random, known: Known) -> Edit | None:
     often
     than not (CWE-193); taken or denied, never a crash.
     """
-    return edit_of(request, rng, known, is_of_body, _around_limits)
+    return edit_of(request, rng, known, lambda hint: is_of_body(hint) and _is_limited(hint), _around_limits)
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def limit_in_parameter(request: Request, rng: Random, known: Known) -> Edit | None:
     """As in bodies: a parameter at, one below and one above a limit that the service tells (CWE-193)."""
-    return edit_of(request, rng, known, is_of_head, _around_limits)
+    return edit_of(request, rng, known, lambda hint: is_of_head(hint) and _is_limited(hint), _around_limits)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -61,13 +64,25 @@ def told_word_in_body(request: Request, rng: Random, known: Known) -> Edit | Non
     enum
     fuzzers).
     """
-    return edit_of(request, rng, known, is_of_body, lambda hint, spot: _words(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.words) and is_of_body(hint),
+        lambda hint, spot: _words(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def told_word_in_parameter(request: Request, rng: Random, known: Known) -> Edit | None:
     """As in bodies: another of the words that the service says a parameter takes, or the neighbour of one."""
-    return edit_of(request, rng, known, is_of_head, lambda hint, spot: _words(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.words) and is_of_head(hint),
+        lambda hint, spot: _words(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -75,13 +90,25 @@ def told_format_missed_in_body(request: Request, rng: Random, known: Known) -> E
     """Almost the format or pattern that the service tells: denied, or taken, but parsed without a crash (RFC
     3339, 9562, 5321).
     """
-    return edit_of(request, rng, known, is_of_body, lambda hint, spot: _misses(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.form or hint.pattern) and is_of_body(hint),
+        lambda hint, spot: _misses(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)
 def told_format_missed_in_parameter(request: Request, rng: Random, known: Known) -> Edit | None:
     """As in bodies: a parameter that almost has the format or pattern that the service tells."""
-    return edit_of(request, rng, known, is_of_head, lambda hint, spot: _misses(hint, spot, rng))
+    return edit_of(
+        request,
+        rng,
+        known,
+        lambda hint: bool(hint.form or hint.pattern) and is_of_head(hint),
+        lambda hint, spot: _misses(hint, spot, rng),
+    )
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -120,6 +147,27 @@ def told_parameter_added(request: Request, rng: Random, known: Known) -> Edit | 
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def told_graphql_field(request: Request, rng: Random, known: Known) -> Edit | None:
+    """A field that the service named itself ("Did you mean ...?") is selected beside another: served, or
+    denied, as any other name is (GraphQL October 2021 §5.3.1).
+    """
+    names = [hint.place.removeprefix("graphql:") for hint in known.hints if hint.place.startswith("graphql:")]
+    document = document_of(request) if names else None
+    if document is None or document.root.kind is not Kind.OBJECT:
+        return None
+    for node in document.children(document.root):
+        query = json.text_of(document.raw(node)) if document.raw_key(node) == b'"query"' else ""
+        leaves = list(_LEAF.finditer(query[:20_000]))
+        if leaves:
+            leaf, name = rng.choice(leaves), rng.choice(names)
+            text = json.quote(f"{query[: leaf.end()]} {name}{query[leaf.end() :]}")
+            return Edit(
+                replace_body(request, json.replace(document, node, text)), f"selected {name!r} as well"
+            )
+    return None
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def told_required_dropped(request: Request, rng: Random, known: Known) -> Edit | None:
     """Without a value that the service said must be there: denied, or a default, never a crash (CWE-476)."""
     hints = [hint for hint in known.hints if hint.is_required]
@@ -128,6 +176,10 @@ def told_required_dropped(request: Request, rng: Random, known: Known) -> Edit |
         if spot is not None and spot.dropped is not None and (edited := spot.dropped()) != request:
             return Edit(edited, f"dropped {hint.place}")
     return None
+
+
+def _is_limited(hint: Hint) -> bool:
+    return any(each is not None for each in (hint.minimum, hint.maximum, hint.min_size, hint.max_size))
 
 
 def _around_limits(hint: Hint, spot: Spot) -> Iterator[tuple[object, str]]:

@@ -8,6 +8,7 @@ import msgspec
 
 from mutators._contract import mutator
 from mutators._resource import action_of, ids_of, is_id, resource_of, succeeded, writes
+from mutators._unconditional import unconditional
 from shadow.auth.canonical import path_of
 from shadow.auth.credentials import stripped
 from shadow.auth.identity import allows, as_identity, is_anonymous, is_public, owner_of
@@ -26,7 +27,9 @@ def as_anonymous(request: Request, _rng: Random, known: Known) -> Edit | None:
         return None
     names, query = [name for name, _ in owner.headers], [name for name, _ in owner.query]
     bare = stripped(request, known.signer, names, parameters=query)
-    return Edit(bare, f"dropped every credential of {owner.name!r}", signs_again=False)
+    if bare == request:
+        return None
+    return Edit(unconditional(bare), f"dropped every credential of {owner.name!r}", signs_again=False)
 
 
 @mutator(level=Level.PERMISSION, expect=Expect.REJECT)
@@ -98,7 +101,8 @@ def id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit | No
         return None
     target = rng.choice(paths) + request.target[len(path_of(request.target)) :]
     return Edit(
-        msgspec.structs.replace(request, target=target), "put an id of another tenant's into the path"
+        unconditional(msgspec.structs.replace(request, target=target)),
+        "put an id of another tenant's into the path",
     )
 
 
@@ -148,7 +152,7 @@ def _as_one_of(identities: list[Identity], request: Request, known: Known) -> Ed
         mutant = as_identity(request, who, known.signer)
         if mutant is not None:
             role = f" ({who.role})" if who.role else ""
-            return Edit(mutant, f"sent as {who.name!r}{role}")
+            return Edit(unconditional(mutant), f"sent as {who.name!r}{role}")
     return None
 
 

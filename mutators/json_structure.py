@@ -1,58 +1,29 @@
-"""JSON bodies of another shape: members and elements dropped, added, doubled, nested, of another type."""
+"""JSON bodies of another shape: values dropped, repeated, nested, swapped, of another type."""
 
-from collections.abc import Mapping
-from functools import lru_cache
+import re
+from itertools import pairwise
 from random import Random
 
 from mutators._contract import mutator
-from mutators._json import ARRAYS, CONTAINERS, OBJECTS, SCALARS, document_of, nodes, replaced, rewritten
+from mutators._json import (
+    ARRAYS,
+    CONTAINERS,
+    OBJECTS,
+    SCALARS,
+    document_of,
+    nodes,
+    other_type,
+    replaced,
+    rewritten,
+)
 from shadow.content import json
 from shadow.content.json import Document, Kind, Node
-from shadow.model import Edit, Expect, Known, Level, Request
+from shadow.model import Edit, Expect, Level, Request
 
-_OF_TYPE = {
-    Kind.OBJECT: (b"{}", b'{"":null}', b'{"a":{"b":1}}'),
-    Kind.ARRAY: (b"[]", b"[null]", b"[[]]"),
-    Kind.STRING: (b'""', b'"true"', b'"0"', b'"null"', b'"a"'),
-    Kind.NUMBER: (b"0", b"1", b"-1", b"1.5"),
-    Kind.BOOLEAN: (b"true", b"false"),
-    Kind.NULL: (b"null",),
-}
 _ROOTS = (b"{}", b"[]", b"null", b"0", b'""', b"true", b"[{}]", b"[[]]", b'"\\u0000"', b"[null]")
-_UNKNOWN_MEMBERS = (
-    b'"shadow_unknown":1',
-    b'"":1',
-    b'"__proto__":{"shadow":1}',
-    b'"constructor":{"prototype":{"shadow":1}}',
-    b'"$type":"System.Object"',
-    b'"@type":"java.lang.Object"',
-    b'"\\u0000":1',
-    b'"a.b[0]":1',
-)
-_PRIVILEGED: dict[str, tuple[bytes, ...]] = {
-    "admin": (b"true", b"1"),
-    "is_admin": (b"true",),
-    "isAdmin": (b"true",),
-    "role": (b'"admin"', b'"owner"'),
-    "roles": (b'["admin"]',),
-    "permissions": (b'["*"]',),
-    "owner": (b'"0"', b"1", b'"admin"'),
-    "owner_id": (b"1", b'"1"'),
-    "user_id": (b"1", b'"1"'),
-    "account_id": (b"1", b'"1"'),
-    "id": (b"1", b'"1"'),
-    "status": (b'"active"', b'"approved"', b'"deleted"'),
-    "verified": (b"true",),
-    "price": (b"0",),
-    "balance": (b"1000000",),
-    "created_at": (b'"1970-01-01T00:00:00Z"',),
-    "version": (b"0", b"999999"),
-    "tenant": (b'"other"',),
-}
-"""Names that services commonly set themselves, with values that would mean more rights."""
 _DEPTHS = (64, 513, 1_025, 5_000, 20_000)
 """Around usual limits: 64 (.NET), 512 (PHP), 1 000 (Jackson, CPython's recursion), and far beyond."""
-_MANY = (100, 1_001, 5_000)
+_DATE = re.compile(rb'"\d{4}-\d\d-\d\d')
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -83,43 +54,6 @@ def keep_one_json_value(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def add_json_member(request: Request, rng: Random) -> Edit | None:
-    """A name that the service does not know may be ignored or denied, but must not break it (RFC 8259 §4)."""
-    return _with_member(request, rng, rng.choice(_UNKNOWN_MEMBERS))
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def add_many_json_members(request: Request, rng: Random) -> Edit | None:
-    """Thousands of names may be refused, but not at a cost that grows out of hand (CWE-407, hash
-    flooding).
-    """
-    count = rng.choice(_MANY)
-    return _with_member(request, rng, _members(count))
-
-
-@lru_cache(maxsize=len(_MANY))
-def _members(count: int) -> bytes:
-    return b",".join(b'"shadow%d":%d' % (n, n) for n in range(count))
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def duplicate_json_key(request: Request, rng: Random) -> Edit | None:
-    """With a name twice the receiver's behaviour is unpredictable (RFC 8259 §4), so releases must agree
-    on it.
-    """
-    document = document_of(request)
-    found = [node for node in document.nodes if node.key_start >= 0] if document else []
-    if document is None or not found:
-        return None
-    node = rng.choice(found)
-    value = rng.choice((document.raw(node), b"null", _other_type(node, rng)))
-    member = document.raw_key(node) + b":" + value
-    holder = document.nodes[node.parent]
-    text = json.add(document, holder, member, first=rng.random() < 0.5)
-    return rewritten(request, document, text, "duplicated the key of", node)
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def repeat_json_element(request: Request, rng: Random) -> Edit | None:
     """An array that is longer, or holds an element twice, may be refused but must not break the service."""
     document = document_of(request)
@@ -137,7 +71,7 @@ def repeat_json_element(request: Request, rng: Random) -> Edit | None:
 def change_json_type(request: Request, rng: Random) -> Edit | None:
     """A value of another type may be coerced or denied, never a crash (RESTler's Type kernel, FSE 2020)."""
     kinds = SCALARS | CONTAINERS
-    return replaced(request, rng, kinds, lambda _, node: _other_type(node, rng), "changed the type of")
+    return replaced(request, rng, kinds, lambda _, node: other_type(node, rng), "changed the type of")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -209,21 +143,6 @@ def swap_json_values(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def rename_json_key(request: Request, rng: Random) -> Edit | None:
-    """Names are compared exactly (RFC 8259 §8.3): a near miss is an unknown name, ignored or denied."""
-    document = document_of(request)
-    found = [node for node in document.nodes if node.key_start >= 0] if document else []
-    if document is None or not found:
-        return None
-    node = rng.choice(found)
-    key = json.text_of(document.raw_key(node))
-    near = rng.choice(
-        (key.upper(), key.title(), key + " ", key + "s", key[:-1], key + "\u200b", "$" + key, "")
-    )
-    return rewritten(request, document, json.rename(document, node, json.quote(near)), "renamed", node)
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def replace_json_root(request: Request, rng: Random) -> Edit | None:
     """Any JSON value may be a text (RFC 8259 §2): one of an unexpected type is denied, never a crash."""
     document = document_of(request)
@@ -234,53 +153,34 @@ def replace_json_root(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def assign_json_privilege(request: Request, rng: Random, known: Known) -> Edit | None:
-    """A member the client must not set (owner, role, id, status): denied or ignored (CWE-915, WFC F203)."""
+def invert_json_range(request: Request, rng: Random) -> Edit | None:
+    """A start after its end, a least above its most: two dates or numbers of one object exchanged, or one set
+    to lie beyond the other (CATS date inversion): denied, or an empty range, never a crash.
+    """
     document = document_of(request)
-    if document is None or document.root.kind is not Kind.OBJECT:
+    pairs = _ranges(document) if document else []
+    if document is None or not pairs:
         return None
-    held = {json.text_of(document.raw_key(child)): child for child in document.children(document.root)}
-    name, value = _privilege(held, known, rng)
-    what = f"assigned {value.decode('utf-8', 'replace')[:40]} to $.{name}"
-    if name in held:
-        return rewritten(request, document, json.replace(document, held[name], value), what)
-    member = json.quote(name) + b":" + value
-    return rewritten(request, document, json.add(document, document.root, member), what)
+    first, second = rng.choice(pairs)
+    text = document.text
+    swapped = (
+        text[: first.start]
+        + document.raw(second)
+        + text[first.end : second.start]
+        + document.raw(first)
+        + text[second.end :]
+    )
+    return rewritten(request, document, swapped, f"inverted {json.path(document, first)} and", second)
 
 
-def _privilege(held: Mapping[str, Node], known: Known, rng: Random) -> tuple[str, bytes]:
-    """A name that the client does not set, and a raw value for it; both preferably such as answers showed."""
-    shown: dict[str, tuple[str, ...]] = {}
-    for place, seen in known.values.items():
-        name = place.rpartition(".")[2]
-        if place.startswith("body:$.") and name.isidentifier() and seen:
-            shown[name] = seen
-    told = sorted(name for name in shown if name in _PRIVILEGED)
-    other = sorted(name for name in shown if name not in held)
-    luck = rng.random()
-    if told and luck < 0.5:
-        name = rng.choice(told)
-    elif other and luck < 0.75:
-        name = rng.choice(other)
-    else:
-        name = rng.choice(tuple(_PRIVILEGED))
-    if name in shown and (name not in _PRIVILEGED or rng.random() < 0.5):
-        text = rng.choice(shown[name])
-        raw = text.encode("utf-8", "surrogatepass")
-        return name, raw if json.parse(raw) else json.quote(text)
-    return name, rng.choice(_PRIVILEGED[name])
-
-
-def _with_member(request: Request, rng: Random, member: bytes) -> Edit | None:
-    document = document_of(request)
-    found = nodes(document, OBJECTS) if document else []
-    if document is None or not found:
-        return None
-    holder = rng.choice(found)
-    shown = member[:40].decode()
-    return rewritten(request, document, json.add(document, holder, member), f"added {shown} to", holder)
-
-
-def _other_type(node: Node, rng: Random) -> bytes:
-    kind = rng.choice([kind for kind in Kind if kind is not node.kind])
-    return rng.choice(_OF_TYPE[kind])
+def _ranges(document: Document) -> list[tuple[Node, Node]]:
+    """Neighbours of one object that may be a range: both numbers, or both dates."""
+    found = []
+    for holder in nodes(document, OBJECTS):
+        for first, second in pairwise(document.children(holder)):
+            if first.kind is not second.kind:
+                continue
+            is_dates = all(_DATE.match(document.raw(each)) for each in (first, second))
+            if first.kind is Kind.NUMBER or is_dates:
+                found.append((first, second))
+    return found

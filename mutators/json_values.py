@@ -1,10 +1,9 @@
-"""JSON bodies with other values: edges of numbers, odd text, what traffic showed before."""
+"""JSON bodies with other values: edges of numbers, booleans, what traffic showed before."""
 
 from random import Random
 
-from mutators import _strings as strings
 from mutators._contract import mutator
-from mutators._json import NUMBERS, SCALARS, STRINGS, document_of, nodes, replaced, rewritten, string_edit
+from mutators._json import NUMBERS, SCALARS, STRINGS, document_of, nodes, replaced, rewritten
 from shadow.content import json
 from shadow.content.json import Document, Kind, Node
 from shadow.content.kinds import kind_of
@@ -96,103 +95,48 @@ def nudge_json_number(request: Request, rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def write_number_as_text(request: Request, rng: Random) -> Edit | None:
+    """A number as a string, padded, grouped, in another script or base: coerced or denied, never a crash and
+    never another number (CATS type coercion, CWE-704).
+    """
+
+    def value(document: Document, node: Node) -> bytes:
+        raw = document.raw(node).decode()
+        wide = "".join(chr(ord(char) + 0xFEE0) if char.isdigit() else char for char in raw)
+        forms = (
+            f" {raw}",
+            f"{raw} ",
+            f"0{raw}",
+            f"+{raw}",
+            f"{raw},0",
+            f"{raw}.",
+            f"{raw}e0",
+            f"{raw}abc",
+            wide,
+        )
+        return json.quote(
+            rng.choice((*forms, f"{raw}\n", f"'{raw}", f"{raw}\x00", f"0x{raw}", f"{raw}%", ""))
+        )
+
+    return replaced(request, rng, NUMBERS, value, "wrote as text")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def lengthen_json_number(request: Request, rng: Random) -> Edit | None:
+    """Thousands of digits are legal (RFC 8259 §6), and slow to those who convert them carelessly (CWE-400,
+    CVE-2020-10735).
+    """
+    size = rng.choice((309, 4_301, 40_000))
+    digits = b"9" * size
+    number = rng.choice((digits, b"0." + digits, b"-" + digits, b"1e999999", digits + b"e-5"))
+    return replaced(request, rng, NUMBERS, lambda _, __: number, "set to a very long number:")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def flip_json_boolean(request: Request, rng: Random) -> Edit | None:
     """The other truth value is as legal as the first: any clean answer (JSON has two, RFC 8259 §3)."""
     kinds = frozenset({Kind.BOOLEAN})
     return replaced(request, rng, kinds, lambda d, n: b"false" if d.raw(n) == b"true" else b"true", "flipped")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def surrogate_in_json(request: Request, rng: Random) -> Edit | None:
-    """A lone surrogate fits the JSON grammar but no Unicode text (RFC 8259 §8.2): taken or denied,
-    never a crash.
-    """
-    piece = rng.choice(strings.LONE_SURROGATES)
-    return string_edit(
-        request, rng, lambda text: strings.inserted(text, piece, rng), "put a lone surrogate into"
-    )
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def control_in_json(request: Request, rng: Random) -> Edit | None:
-    """NUL and other control characters may be escaped into any string (RFC 8259 §7); text columns may
-    refuse them.
-    """
-    piece = rng.choice(strings.CONTROL)
-    return string_edit(
-        request, rng, lambda text: strings.inserted(text, piece, rng), "put a control character into"
-    )
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def unusual_text_in_json(request: Request, rng: Random) -> Edit | None:
-    """Invisible, right-to-left, astral and combining characters are text like any other (Unicode TR 36)."""
-    piece = rng.choice(strings.INVISIBLE + strings.BIDI + strings.EMOJI + strings.ODD)
-    return string_edit(request, rng, lambda text: strings.inserted(text, piece, rng), "put unusual text into")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def homoglyph_in_json(request: Request, rng: Random) -> Edit | None:
-    """Letters that look alike are different text (Unicode TR 39): another value, which may be denied."""
-    return string_edit(request, rng, lambda text: text.translate(strings.HOMOGLYPHS), "put look-alikes into")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def normalise_json_text(request: Request, rng: Random) -> Edit | None:
-    """Another normal form (UAX 15) is other code points that look the same: stored as sent, or denied."""
-    return string_edit(request, rng, lambda text: strings.other_form(text, rng), "changed the normal form of")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def lengthen_json_text(request: Request, rng: Random) -> Edit | None:
-    """A very long string may be denied (413, 422) but must not break or stall the service (CWE-400)."""
-    size = rng.choice(strings.LONG_SIZES)
-    return string_edit(
-        request, rng, lambda text: ((text or "a") * size)[:size], f"made {size} characters long:"
-    )
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def shorten_json_text(request: Request, rng: Random) -> Edit | None:
-    """A string cut short, down to one character, is denied or taken: readers of fixed headers break
-    here (CWE-125).
-    """
-    return string_edit(request, rng, lambda text: text[: rng.choice((1, 2, 3, len(text) // 2))], "cut short:")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def slow_pattern_in_json(request: Request, rng: Random) -> Edit | None:
-    """A long run before a misfit makes a backtracking pattern exponential (CWE-1333): the answer must
-    not hang.
-    """
-    return string_edit(request, rng, lambda text: strings.long_run(text, rng), "put a slow run into")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def format_in_json(request: Request, rng: Random) -> Edit | None:
-    """Format strings and templates are text: printed as they are, never evaluated (CWE-134, CWE-1336)."""
-    piece = rng.choice(strings.FORMATS + strings.WORDS)
-    return string_edit(
-        request, rng, lambda text: strings.inserted(text, piece, rng), f"put {piece!r:.40} into"
-    )
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def near_miss_in_json(request: Request, rng: Random) -> Edit | None:
-    """Almost a date, UUID, address, URL or name: denied, or taken, but parsed without a crash (RFC
-    3339, 9562, 5321).
-    """
-    return string_edit(
-        request, rng, lambda text: strings.near_miss(text, rng), "put an almost valid format into"
-    )
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def neighbour_in_json(request: Request, rng: Random) -> Edit | None:
-    """Beside a value of an enumeration lies none: denied, or matched leniently, never a crash (CATS
-    enum fuzzers).
-    """
-    return string_edit(request, rng, lambda text: strings.neighbour(text, rng), "put a neighbour into")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -224,18 +168,18 @@ def foreign_in_json(request: Request, rng: Random, known: Known) -> Edit | None:
     if document is None or not found:
         return None
     node = rng.choice(found)
-    raw = document.raw(node)
-    kind = kind_of(json.text_of(raw) if node.kind is Kind.STRING else raw.decode("latin-1"))
+    held = document.raw(node)
+    kind = kind_of(json.text_of(held) if node.kind is Kind.STRING else held.decode("latin-1"))
     own = "body:" + json.place(document, node)
     alike = [each for each in known.kinds.get(kind, ()) if each[0] != own]
     if not alike:
         return None
     place, value = rng.choice(alike)
-    other = _as_json(value, node)
-    if other is None:
+    new = _as_json(value, node)
+    if new is None:
         return None
     return rewritten(
-        request, document, json.replace(document, node, other), f"put a value of {place} into", node
+        request, document, json.replace(document, node, new), f"put a value of {place} into", node
     )
 
 

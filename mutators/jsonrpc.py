@@ -1,11 +1,12 @@
-"""JSON-RPC 2.0 requests, and so MCP's: ids, batches, notifications, unknown methods."""
+"""JSON-RPC 2.0 requests: ids, batches, notifications, unknown methods."""
 
 from random import Random
 
 from mutators._contract import mutator
-from mutators._json import document_of, rewritten
+from mutators._json import rewritten
+from mutators._jsonrpc import call_of, member, set_member
 from shadow.content import json
-from shadow.content.json import Document, Kind, Node
+from shadow.content.json import Kind
 from shadow.model import Edit, Expect, Level, Request
 
 _IDS = (
@@ -50,14 +51,14 @@ def change_rpc_id(request: Request, rng: Random) -> Edit | None:
     """An id is a string, a number or null, and comes back as it was (JSON-RPC 2.0 §4, §5); others are
     refused.
     """
-    return _replace(request, rng, "id", _IDS)
+    return set_member(request, rng, "id", _IDS)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def notify_instead(request: Request, _rng: Random) -> Edit | None:
     """Without an id a request is a notification, which is not answered with a result (JSON-RPC 2.0 §4.1)."""
-    document = _call(request)
-    node = _member(document, "id") if document else None
+    document = call_of(request)
+    node = member(document, "id") if document else None
     if document is None or node is None:
         return None
     return rewritten(request, document, json.drop(document, node), "made the call a notification")
@@ -66,7 +67,7 @@ def notify_instead(request: Request, _rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def change_rpc_method(request: Request, rng: Random) -> Edit | None:
     """An unknown method is error -32601, one that is no string -32600 (JSON-RPC 2.0 §5.1), never a crash."""
-    return _replace(request, rng, "method", _METHODS)
+    return set_member(request, rng, "method", _METHODS)
 
 
 @mutator(level=Level.BODY, expect=Expect.REJECT)
@@ -75,9 +76,9 @@ def unknown_rpc_method(request: Request, rng: Random) -> Edit | None:
 
     Calls with an id alone: a notification is not answered.
     """
-    document = _call(request)
-    node = _member(document, "method") if document else None
-    identity = _member(document, "id") if document else None
+    document = call_of(request)
+    node = member(document, "method") if document else None
+    identity = member(document, "id") if document else None
     if document is None or node is None or identity is None or identity.kind is Kind.NULL:
         return None
     name = json.quote(f"shadow/unknown-{rng.getrandbits(32):08x}")
@@ -87,7 +88,7 @@ def unknown_rpc_method(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def change_rpc_version(request: Request, rng: Random) -> Edit | None:
     """The version must be exactly "2.0" (JSON-RPC 2.0 §4): else error -32600, never a crash."""
-    return _replace(request, rng, "jsonrpc", _VERSIONS)
+    return set_member(request, rng, "jsonrpc", _VERSIONS)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -95,11 +96,11 @@ def change_rpc_params(request: Request, rng: Random) -> Edit | None:
     """Params are an object or an array that the method takes (JSON-RPC 2.0 §4.2): else error -32602,
     never a crash.
     """
-    document = _call(request)
+    document = call_of(request)
     if document is None:
         return None
-    if _member(document, "params") is not None:
-        return _replace(request, rng, "params", _PARAMS)
+    if member(document, "params") is not None:
+        return set_member(request, rng, "params", _PARAMS)
     text = json.add(document, document.root, b'"params":' + rng.choice(_PARAMS))
     return rewritten(request, document, text, "added params")
 
@@ -109,7 +110,7 @@ def batch_rpc(request: Request, rng: Random) -> Edit | None:
     """A batch is answered call by call, an empty one by a single error (JSON-RPC 2.0 §6), or batches
     are refused.
     """
-    document = _call(request)
+    document = call_of(request)
     if document is None:
         return None
     calls = rng.choice(
@@ -118,24 +119,57 @@ def batch_rpc(request: Request, rng: Random) -> Edit | None:
     return rewritten(request, document, b"[" + b",".join(calls) + b"]", f"sent a batch of {len(calls)}")
 
 
-def _call(request: Request) -> Document | None:
-    """The body where it is a single JSON-RPC call."""
-    document = document_of(request) if b'"jsonrpc"' in request.body else None
-    if document is None or document.root.kind is not Kind.OBJECT or _member(document, "method") is None:
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def reshape_rpc_params(request: Request, _rng: Random) -> Edit | None:
+    """Params by name given by position, or the reverse (JSON-RPC 2.0 §4.2): taken, or error -32602."""
+    document = call_of(request)
+    params = member(document, "params") if document else None
+    if document is None or params is None or not params.children:
         return None
-    return document
+    children = document.children(params)
+    if params.kind is Kind.OBJECT:
+        text = b"[%b]" % b",".join(document.raw(child) for child in children)
+    else:
+        named = (b'"p%d":%b' % (at, document.raw(child)) for at, child in enumerate(children))
+        text = b"{%b}" % b",".join(named)
+    return rewritten(request, document, json.replace(document, params, text), "gave in another shape", params)
 
 
-def _member(document: Document, name: str) -> Node | None:
-    key = b'"%b"' % name.encode()
-    return next((child for child in document.children(document.root) if document.raw_key(child) == key), None)
-
-
-def _replace(request: Request, rng: Random, name: str, values: tuple[bytes, ...]) -> Edit | None:
-    document = _call(request)
-    node = _member(document, name) if document else None
-    if document is None or node is None:
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def drop_rpc_member(request: Request, rng: Random) -> Edit | None:
+    """Without version, method or params a request is invalid, error -32600, or taken leniently (JSON-RPC 2.0
+    §4, §5.1).
+    """
+    document = call_of(request)
+    found = document.children(document.root) if document else ()
+    if document is None or not found:
         return None
-    value = rng.choice(values)
-    shown = value[:40].decode()
-    return rewritten(request, document, json.replace(document, node, value), f"set {shown} as", node)
+    node = rng.choice(found)
+    return rewritten(request, document, json.drop(document, node), "dropped", node)
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def add_rpc_member(request: Request, rng: Random) -> Edit | None:
+    """A call that claims to be an answer too, or holds what the specification does not know: ignored, or
+    error -32600 (JSON-RPC 2.0 §4, §5).
+    """
+    document = call_of(request)
+    if document is None:
+        return None
+    error = b'"error":{"code":-1,"message":"shadow"}'
+    extra = rng.choice((b'"result":{}', error, b'"auth":"shadow"', b'"id":1'))
+    return rewritten(request, document, json.add(document, document.root, extra), f"added {extra.decode()}")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def mix_rpc_batch(request: Request, rng: Random) -> Edit | None:
+    """A batch in which two calls share an id, one is a notification, or one is another batch: each call is
+    answered by itself (JSON-RPC 2.0 §6), or batches are refused.
+    """
+    document = call_of(request)
+    identity = member(document, "id") if document else None
+    if document is None or identity is None:
+        return None
+    call, notice = document.text, json.drop(document, identity)
+    calls = rng.choice(([call, notice], [notice, notice], [b"[%b]" % call], [b"[]"], [call, b"{}", b"null"]))
+    return rewritten(request, document, b"[%b]" % b",".join(calls), "sent a mixed batch")

@@ -144,6 +144,18 @@ def seen_neighbour_in_json(request: Request, rng: Random, known: Known) -> Edit 
     return None
 
 
+@mutator(level=Level.TARGET, expect=Expect.SURVIVE)
+def seen_neighbour_in_query(request: Request, rng: Random, known: Known) -> Edit | None:
+    """As in bodies: beside the words that traffic showed for a parameter lies none (CATS enum fuzzers)."""
+    pairs = query_of(request.target)
+    found = []
+    for at, pair in enumerate(pairs):
+        seen = known.values.get(f"query:{pair.key.decode('utf-8', 'replace')}", ())
+        if words := tuple(strings.neighbour(each, rng) for each in seen if kind_of(each) == "word"):
+            found.append((at, words))
+    return _in_query(request, pairs, found, rng, "put the neighbour of a seen word into")
+
+
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def recorded_in_xml(request: Request, rng: Random, known: Known) -> Edit | None:
     """A value that traffic showed in an element of the same name is one that the service knows; any clean

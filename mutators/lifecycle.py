@@ -7,13 +7,17 @@ from typing import Any
 import msgspec
 
 from mutators._contract import Session, session_mutator
+from mutators._forging import token_in
 from mutators._resource import SAFE_METHODS, action_of, ids_of, resource_of, succeeded, writes
-from mutators._session import MAX_TRIES, again, idempotency_key, mentions, needed, script, successful_writes
+from mutators._session import MAX_TRIES, again, mentions, needed, script, successful_writes
+from mutators._spoiling import Spoiling
 from shadow.auth.canonical import path_of
 from shadow.auth.credentials import credential_names
 from shadow.model import Expect, Known, Level, Request, Script, Step, field
 
 _REVIVING = re.compile(rb"restore|undelete|recover|revive|undo|purge|reopen", re.IGNORECASE)
+
+_LEAVING = re.compile(rb"(?:^|/)(?:log-?out|sign-?out|revoke|sessions?/end)(?:/|$)", re.IGNORECASE)
 
 _BODY_FIELDS = frozenset(
     {
@@ -43,7 +47,8 @@ def read_after_delete(session: Session, rng: Random, known: Known) -> Script | N
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT)
 def read_after_failed_create(session: Session, rng: Random, known: Known) -> Script | None:
-    """A create that was refused leaves nothing to read under the name it asked for (WFC F104)."""
+    """A create that was refused leaves nothing to read under the name it asked for (WFC F104). What was there
+    before it is no trace: that is asked first."""
     failed = [
         at
         for at, one in enumerate(session)
@@ -62,8 +67,13 @@ def read_after_failed_create(session: Session, rng: Random, known: Known) -> Scr
     return script(
         session,
         needed(session, at),
-        [again(session, at, "is refused"), Step(_signed_again(read, known), at, "read what was refused")],
+        [
+            Step(_signed_again(read, known), at, "is not there before"),
+            again(session, at, "is refused"),
+            Step(_signed_again(read, known), at, "read what was refused"),
+        ],
         f"read {path_of(create.target).decode('latin-1')!r} after its refused create",
+        refused=2,
     )
 
 
@@ -93,16 +103,47 @@ def transition_denied_before(session: Session, rng: Random, known: Known) -> Scr
     )
 
 
-@session_mutator(level=Level.SEQUENCE, expect=Expect.SAME)
-def idempotency_key_replayed(session: Session, rng: Random) -> Script | None:
-    """A request repeated with its Idempotency-Key gets the first one's answer again
-    (draft-ietf-httpapi-idempotency-key-header §2.6)."""
-    keyed = [at for at in successful_writes(session) if idempotency_key(session[at].request) is not None]
-    if not keyed:
+@session_mutator(level=Level.SEQUENCE, expect=Expect.REJECT, is_stated=False)
+def used_after_logout(session: Session, rng: Random, known: Known) -> Script | None:
+    """A session that was ended, or a token that was revoked, opens nothing any more (CWE-613, RFC 7009 §2.2).
+    Tokens that verify by themselves are left out: many services let them run out."""
+    leaving = [
+        at
+        for at in successful_writes(session)
+        if _LEAVING.search(path_of(session[at].request.target)) and credential_names(session[at].request)
+    ]
+    pairs = [
+        (left, at)
+        for left in leaving[-MAX_TRIES:]
+        for at, one in enumerate(session[:left])
+        if succeeded(one)
+        and one.request.method == b"GET"
+        and _has_opaque_credential(one.request)
+        and _principal(one.request, known) == _principal(session[left].request, known)
+    ]
+    if not pairs:
         return None
-    at = rng.choice(keyed)
-    what = "sent twice with one Idempotency-Key"
-    return script(session, [*needed(session, at), at], [again(session, at, what)], what)
+    left, at = rng.choice(pairs)
+    before = sorted({*needed(session, at), at, *needed(session, left), left})
+    what = f"read {path_of(session[at].request.target).decode('latin-1')!r} after its client had logged out"
+    bare = Spoiling(credential_names(session[at].request)[0], "dropped", 0)
+    then = [Step(session[at].request, at, "needs its credential", edit=bare), again(session, at, what)]
+    return script(session, before, then, what, refused=1)
+
+
+@session_mutator(level=Level.SEQUENCE, expect=Expect.AGREE)
+def read_after_put(session: Session, rng: Random, known: Known) -> Script | None:
+    """What a PUT has made or changed is there to be read under the address it was put to (RFC 9110 §9.3.4);
+    where a service has no reading of it, both versions have none."""
+    puts = [at for at in successful_writes(session) if session[at].request.method == b"PUT"]
+    if not puts:
+        return None
+    at = rng.choice(puts)
+    put = session[at].request
+    read = msgspec.structs.replace(put, method=b"GET", headers=_without_body_fields(put), body=b"")
+    what = f"read {path_of(put.target).decode('latin-1')!r} after it was put"
+    before = [*needed(session, at), at]
+    return script(session, before, [Step(_signed_again(read, known), at, what)], what)
 
 
 @session_mutator(level=Level.SEQUENCE, expect=Expect.SAME)
@@ -181,7 +222,7 @@ def _uses_before(session: Session, deleted: int, *, is_read: bool) -> list[int]:
         at
         for at, one in enumerate(session[:deleted])
         if succeeded(one)
-        and _is_within(one.request, path)
+        and _is_about(one.request, path)
         and one.request.method not in (b"OPTIONS", b"TRACE", b"DELETE")
         and (one.request.method in SAFE_METHODS) is is_read
         and not (one.request.method == b"PUT" and path_of(one.request.target) == path)  # makes it anew
@@ -208,9 +249,20 @@ def _principal(request: Request, known: Known) -> tuple[object, ...]:
     return tuple(field(request.headers, name) for name in credential_names(request))
 
 
+def _has_opaque_credential(request: Request) -> bool:
+    names = credential_names(request)
+    return len(names) == 1 and token_in(field(request.headers, names[0]) or b"") is None
+
+
 def _is_within(request: Request, path: bytes) -> bool:
     own = path_of(request.target)
     return own == path or own.startswith(path + b"/")
+
+
+def _is_about(request: Request, path: bytes) -> bool:
+    """Whether it is the resource itself that is asked for, or acted upon; what has a name of its own below it
+    may outlive it."""
+    return resource_of(request) == path and (writes(request) or path_of(request.target).rstrip(b"/") == path)
 
 
 def _was_seen(session: Session, path: bytes) -> bool:

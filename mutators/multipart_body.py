@@ -1,17 +1,15 @@
-"""Multipart bodies: other boundaries, parts dropped and doubled, odd file names, broken ends (RFC 2046,
+"""Multipart bodies: parts dropped, doubled, moved, nested, with odd names and contents (RFC 2046,
 RFC 7578).
 """
 
 import re
-from collections.abc import Callable
 from random import Random
 
 from mutators import _strings as strings
 from mutators._contract import mutator
-from mutators._message import with_headers
-from shadow.content.entity import replace_body
-from shadow.content.multipart import Multipart, Part, disposition, multipart_of
-from shadow.model import Edit, Expect, Level, Request, field, with_field
+from mutators._multipart import change_part, parts_edit, with_parts
+from shadow.content.multipart import Part, disposition, multipart_of
+from shadow.model import Edit, Expect, Level, Request
 
 _FILE_NAMES = (
     *(
@@ -55,48 +53,6 @@ _FILE_NAME = re.compile(rb'filename="(?:[^"\\\r\n]|\\.)*"')
 _PART_TYPE = re.compile(rb"(?im)^content-type:[^\r\n]*\r\n")
 
 
-@mutator(level=Level.BODY, expect=Expect.SAME)
-def rename_boundary(request: Request, rng: Random) -> Edit | None:
-    """The boundary is any string that does not occur in the parts (RFC 2046 §5.1.1)."""
-    body = multipart_of(request)
-    content_type = field(request.headers, b"content-type")
-    boundary = b"shadow-%016x" % rng.getrandbits(64)
-    if body is None or content_type is None or boundary in request.body:
-        return None
-    renamed = re.sub(rb"""(?i)(;\s*boundary=)("[^"]*"|[^\s;]*)""", rb"\1" + boundary, content_type)
-    if renamed == content_type:
-        return None
-    edited = with_headers(request, with_field(request.headers, b"Content-Type", renamed))
-    text = Multipart(boundary, body.preamble, body.parts, body.closing).render()
-    return Edit(replace_body(edited, text), "renamed the boundary")
-
-
-@mutator(level=Level.BODY, expect=Expect.SAME)
-def surround_multipart(request: Request, rng: Random) -> Edit | None:
-    """What comes before the first boundary and after the last is to be ignored (RFC 2046 §5.1.1)."""
-    body = multipart_of(request)
-    if body is None or body.preamble or body.closing not in {b"--", b"--\r\n"}:
-        return None
-    if rng.random() < 0.5:
-        return _edit(
-            request, Multipart(body.boundary, b"preamble\r\n", body.parts, body.closing), "put in a preamble"
-        )
-    return _edit(request, Multipart(body.boundary, b"", body.parts, b"--\r\nepilogue"), "put in an epilogue")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def pad_boundary(request: Request, rng: Random) -> Edit | None:
-    """Receivers must handle white space after a boundary although senders must not put it there (RFC
-    2046 §5.1.1).
-    """
-    return _change_part(
-        request,
-        rng,
-        lambda part: Part(part.head, part.body, b" \t\r\n", part.blank),
-        "padded the boundary of",
-    )
-
-
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def drop_part(request: Request, rng: Random) -> Edit | None:
     """A missing part may be required or not: any clean answer will do (RFC 7578 §4)."""
@@ -105,7 +61,7 @@ def drop_part(request: Request, rng: Random) -> Edit | None:
         return None
     at = rng.randrange(len(body.parts))
     rest = body.parts[:at] + body.parts[at + 1 :]
-    return _edit(request, _with_parts(body, rest), f"dropped the part {body.parts[at].name!r}")
+    return parts_edit(request, with_parts(body, rest), f"dropped the part {body.parts[at].name!r}")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -116,9 +72,9 @@ def duplicate_part(request: Request, rng: Random) -> Edit | None:
         return None
     part = rng.choice(body.parts)
     count = rng.choice((1, 1, 100))
-    return _edit(
+    return parts_edit(
         request,
-        _with_parts(body, (*body.parts, *(part,) * count)),
+        with_parts(body, (*body.parts, *(part,) * count)),
         f"repeated the part {part.name!r} {count} times",
     )
 
@@ -132,38 +88,9 @@ def reorder_parts(request: Request, rng: Random) -> Edit | None:
     if body is None or len(body.parts) < 2:
         return None
     parts = tuple(rng.sample(body.parts, len(body.parts)))
-    return None if parts == body.parts else _edit(request, _with_parts(body, parts), "reordered the parts")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def end_multipart_early(request: Request, rng: Random) -> Edit | None:
-    """Without its last boundary a body is incomplete (RFC 2046 §5.1.1): refused, or what came is taken."""
-    body = multipart_of(request)
-    if body is None:
-        return None
-    text = body.render()
-    end = len(text) - len(body.closing)
-    cut = rng.choice((end, end - len(body.boundary) - 2, end // 2, end - len(body.boundary) // 2))
-    return Edit(replace_body(request, text[:cut]), "left out the last boundary")
-
-
-@mutator(level=Level.BODY, expect=Expect.SURVIVE)
-def misstate_boundary(request: Request, rng: Random) -> Edit | None:
-    """A boundary that is missing, empty, too long or another's leaves no part to find: 400, never a crash."""
-    if multipart_of(request) is None:
-        return None
-    boundary = rng.choice(
-        (
-            b"",
-            b"; boundary=",
-            b"; boundary=shadow",
-            b"; boundary=" + b"a" * 71,
-            b'; boundary="',
-            b"; boundary=\xff",
-        )
+    return (
+        None if parts == body.parts else parts_edit(request, with_parts(body, parts), "reordered the parts")
     )
-    headers = with_field(request.headers, b"Content-Type", b"multipart/form-data" + boundary)
-    return Edit(with_headers(request, headers), f"misstated the boundary as {boundary[:40]!r}")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -180,7 +107,7 @@ def trick_file_name(request: Request, rng: Random) -> Edit | None:
             head = _FILE_NAME.sub(lambda _: odd, part.head, count=1)
         return Part(head, part.body, part.delimiter_tail, part.blank)
 
-    return _change_part(request, rng, change, f"made the file name {name[:40]!r} in")
+    return change_part(request, rng, change, f"made the file name {name[:40]!r} in")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -192,7 +119,7 @@ def retype_part(request: Request, rng: Random) -> Edit | None:
         head = _PART_TYPE.sub(b"", part.head) + b"Content-Type: " + kind + b"\r\n"
         return Part(head, part.body, part.delimiter_tail, part.blank)
 
-    return _change_part(request, rng, change, f"made the content type {kind!r} in")
+    return change_part(request, rng, change, f"made the content type {kind!r} in")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -213,7 +140,7 @@ def change_part_body(request: Request, rng: Random) -> Edit | None:
         )
         return Part(part.head, body, part.delimiter_tail, part.blank)
 
-    return _change_part(request, rng, change, "changed the content of")
+    return change_part(request, rng, change, "changed the content of")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -230,7 +157,7 @@ def malform_part_head(request: Request, rng: Random) -> Edit | None:
             b"\x00: \xff\r\n",
         )
     )
-    return _change_part(
+    return change_part(
         request,
         rng,
         lambda part: Part(odd, part.body, part.delimiter_tail, part.blank),
@@ -238,19 +165,32 @@ def malform_part_head(request: Request, rng: Random) -> Edit | None:
     )
 
 
-def _change_part(request: Request, rng: Random, change: Callable[[Part], Part], what: str) -> Edit | None:
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def nest_multipart(request: Request, rng: Random) -> Edit | None:
+    """Parts that are multipart themselves are deprecated in forms (RFC 7578 §4.3): taken as they are, or
+    limited in depth (CWE-674).
+    """
+    depth = rng.choice((1, 20, 300))
+
+    def change(part: Part) -> Part:
+        inner = part.body
+        for level in range(depth):
+            mark = b"shadow%d" % level
+            kind = b"" if level == depth - 1 else b"Content-Type: multipart/mixed; boundary=%b\r\n" % mark
+            inner = b"--%b\r\n%b\r\n%b\r\n--%b--" % (mark, kind, inner[:4_096] if not level else inner, mark)
+        head = _PART_TYPE.sub(b"", part.head)
+        head += b"Content-Type: multipart/mixed; boundary=shadow%d\r\n" % (depth - 1)
+        return Part(head, inner, part.delimiter_tail, part.blank)
+
+    return change_part(request, rng, change, f"nested {depth} multipart bodies in")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def many_parts(request: Request, rng: Random) -> Edit | None:
+    """Thousands of parts may be refused, at a cost that stays in hand (CVE-2023-25577, CWE-770)."""
     body = multipart_of(request)
     if body is None:
         return None
-    at = rng.randrange(len(body.parts))
-    parts = (*body.parts[:at], change(body.parts[at]), *body.parts[at + 1 :])
-    return _edit(request, _with_parts(body, parts), f"{what} the part {body.parts[at].name!r}")
-
-
-def _with_parts(body: Multipart, parts: tuple[Part, ...]) -> Multipart:
-    return Multipart(body.boundary, body.preamble, parts, body.closing)
-
-
-def _edit(request: Request, body: Multipart, what: str) -> Edit | None:
-    edited = replace_body(request, body.render())
-    return None if edited.body == request.body else Edit(edited, what)
+    count = rng.choice((129, 1_001, 3_000))
+    empty = Part(b'Content-Disposition: form-data; name="s"\r\n', b"")
+    return parts_edit(request, with_parts(body, (*body.parts, *(empty,) * count)), f"added {count} parts")

@@ -1,11 +1,12 @@
 """Protocol Buffers bodies, edited without a schema (protobuf.dev, Encoding)."""
 
-from collections.abc import Callable
+from collections import Counter
+from itertools import groupby
 from random import Random
 
 from mutators import _strings as strings
 from mutators._contract import mutator
-from shadow.content.entity import replace_body
+from mutators._protobuf import drawn_field_edit, message_edit
 from shadow.content.protobuf import (
     FIXED32,
     FIXED64,
@@ -14,8 +15,8 @@ from shadow.content.protobuf import (
     Field,
     Message,
     field_bytes,
-    message_of,
     varint,
+    varints,
 )
 from shadow.model import Edit, Expect, Level, Request
 
@@ -46,7 +47,7 @@ def reorder_protobuf_fields(request: Request, rng: Random) -> Edit | None:
             message.raw(field) for number in order for field in message.fields if field.number == number
         )
 
-    return _edit(request, change, "reordered the fields")
+    return message_edit(request, change, "reordered the fields")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -59,7 +60,7 @@ def unknown_protobuf_field(request: Request, rng: Random) -> Edit | None:
         ((VARINT, b"\x01"), (LENGTH, b"shadow"), (FIXED32, b"\x00" * 4), (FIXED64, b"\x00" * 8))
     )
     extra = field_bytes(number, kind, value)
-    return _edit(request, lambda message: message.text + extra, f"added the field {number}")
+    return message_edit(request, lambda message: message.text + extra, f"added the field {number}")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -78,13 +79,13 @@ def pad_protobuf_varint(request: Request, rng: Random) -> Edit | None:
         padded = raw[:-1] + bytes([raw[-1] | 0x80]) + b"\x80" * (pad - 1) + b"\x00" if pad > 0 else raw
         return message.text[: field.value] + padded + message.text[field.end :]
 
-    return _edit(request, change, "padded a varint")
+    return message_edit(request, change, "padded a varint")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def drop_protobuf_field(request: Request, rng: Random) -> Edit | None:
     """Any field may be absent and then has its default (Language Guide, Default Values): any clean answer."""
-    return _with_field(request, rng, lambda _, __: b"", "dropped the field")
+    return drawn_field_edit(request, rng, lambda _, __: b"", "dropped the field")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -93,7 +94,9 @@ def repeat_protobuf_field(request: Request, rng: Random) -> Edit | None:
     answer.
     """
     count = rng.choice((2, 2, 1_000))
-    return _with_field(request, rng, lambda message, field: message.raw(field) * count, "repeated the field")
+    return drawn_field_edit(
+        request, rng, lambda message, field: message.raw(field) * count, "repeated the field"
+    )
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -106,7 +109,7 @@ def retype_protobuf_field(request: Request, rng: Random) -> Edit | None:
         kind = rng.choice([kind for kind in range(8) if kind != field.kind])
         return varint(field.number << 3 | kind) + message.text[field.value : field.end]
 
-    return _with_field(request, rng, change, "changed the wire type of the field")
+    return drawn_field_edit(request, rng, change, "changed the wire type of the field")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -120,7 +123,7 @@ def misstate_protobuf_length(request: Request, rng: Random) -> Edit | None:
         wrong = rng.choice((size + 1, max(0, size - 1), 1 << 31, (1 << 63) - 1, (1 << 64) - 1))
         return message.text[field.start : field.value] + varint(wrong) + message.content(field)
 
-    return _with_field(request, rng, change, "misstated the length of the field")
+    return drawn_field_edit(request, rng, change, "misstated the length of the field")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -138,7 +141,7 @@ def change_protobuf_value(request: Request, rng: Random) -> Edit | None:
             field.number, LENGTH, rng.choice((b"", odd, long, b"\xff\xfe", message.content(field) + odd))
         )
 
-    return _with_field(request, rng, change, "changed the value of the field")
+    return drawn_field_edit(request, rng, change, "changed the value of the field")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -156,7 +159,7 @@ def nest_protobuf(request: Request, rng: Random) -> Edit | None:
             value if depth <= 1_000 else varint(field.number << 3 | 3) * depth
         )  # start-group tags, never ended
 
-    return _with_field(request, rng, change, f"nested {depth} messages in the field")
+    return drawn_field_edit(request, rng, change, f"nested {depth} messages in the field")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -166,26 +169,105 @@ def truncate_protobuf(request: Request, rng: Random) -> Edit | None:
     def change(message: Message) -> bytes | None:
         return message.text[: rng.randrange(len(message.text))]
 
-    return _edit(request, change, "cut the message short")
+    return message_edit(request, change, "cut the message short")
 
 
-def _with_field(
-    request: Request, rng: Random, change: Callable[[Message, Field], bytes | None], what: str
-) -> Edit | None:
-    message = message_of(request)
-    if message is None:
-        return None
-    field = rng.choice(message.fields)
-    new = change(message, field)
-    if new is None:
-        return None
-    text = message.text[: field.start] + new + message.text[field.end :]
-    return _edit(request, lambda _: text, f"{what} {field.number}")
+@mutator(level=Level.BODY, expect=Expect.SAME)
+def pack_protobuf_field(request: Request, rng: Random) -> Edit | None:
+    """Parsers must read a repeated number packed as if it were not, and the reverse (protobuf.dev, Encoding,
+    Packed Repeated Fields). A varint that stands more than once side by side is such a field.
+    """
+
+    def change(message: Message) -> bytes | None:
+        runs = _runs(message)
+        if not runs:
+            return None
+        run = rng.choice(runs)
+        values = b"".join(message.text[field.value : field.end] for field in run)
+        packed = field_bytes(run[0].number, LENGTH, values)
+        return message.text[: run[0].start] + packed + message.text[run[-1].end :]
+
+    return message_edit(request, change, "packed a repeated field")
 
 
-def _edit(request: Request, change: Callable[[Message], bytes | None], what: str) -> Edit | None:
-    message = message_of(request)
-    text = change(message) if message else None
-    if message is None or text is None or text == message.text:
-        return None
-    return Edit(replace_body(request, message.body(text)), what)
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def unpack_protobuf_field(request: Request, rng: Random) -> Edit | None:
+    """What may be packed numbers, one by one: the same to a repeated field (protobuf.dev, Encoding, Packed
+    Repeated Fields), skipped or refused where it was text. Only a schema tells them apart.
+    """
+
+    def change(message: Message, field: Field) -> bytes | None:
+        values = varints(message.content(field)) if field.kind == LENGTH else None
+        if not values:
+            return None
+        return b"".join(field_bytes(field.number, VARINT, value) for value in values)
+
+    return drawn_field_edit(request, rng, change, "unpacked the field")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def number_protobuf_field(request: Request, rng: Random) -> Edit | None:
+    """Field numbers go from 1 to 2^29-1 (protobuf.dev, Encoding): 0 and larger ones are malformed, those from
+    19 000 reserved; another one is another field, or unknown.
+    """
+    number = rng.choice((0, (1 << 29), (1 << 61) - 1, (1 << 29) - 1, 19_000, 1, 2, 3))
+
+    def change(message: Message, field: Field) -> bytes:
+        return varint(number << 3 | field.kind) + message.text[field.value : field.end]
+
+    return drawn_field_edit(request, rng, change, f"gave the number {number} to the field")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def group_protobuf_field(request: Request, rng: Random) -> Edit | None:
+    """Groups, which nobody uses any more, are skipped whole where they are unknown; without an end, or with
+    another's, the message is malformed (protobuf.dev, Encoding, Groups).
+    """
+    pairs = rng.choice(((True, True), (True, False), (False, True)))
+    other = rng.choice((0, 0, 1))
+
+    def change(message: Message, field: Field) -> bytes:
+        begins = varint(field.number << 3 | 3) if pairs[0] else b""
+        ends = varint(field.number + other << 3 | 4) if pairs[1] else b""
+        return begins + message.raw(field) + ends
+
+    return drawn_field_edit(request, rng, change, "put a group around the field")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def spoil_protobuf_text(request: Request, rng: Random) -> Edit | None:
+    """Text must be UTF-8 (protobuf.dev, Language Guide, Scalar Types): parsers of proto3 refuse other bytes,
+    those of older releases let them pass to where they do harm (CWE-176).
+    """
+    bad = rng.choice((b"\xff", b"\xc0\xaf", b"\xed\xa0\x80", b"\xe2\x82", b"\x80"))
+
+    def change(message: Message, field: Field) -> bytes | None:
+        return (
+            field_bytes(field.number, LENGTH, message.content(field) + bad) if field.kind == LENGTH else None
+        )
+
+    return drawn_field_edit(request, rng, change, "put bytes that are no UTF-8 into the field")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def lengthen_protobuf_varint(request: Request, rng: Random) -> Edit | None:
+    """A varint has ten bytes at most (protobuf.dev, Encoding, Base 128 Varints): a longer one, and one that
+    never ends, is malformed.
+    """
+    raw = rng.choice((b"\x80" * 10 + b"\x01", b"\xff" * 11, b"\x80" * 1_000 + b"\x00", b"\xff" * 9 + b"\x7f"))
+
+    def change(message: Message, field: Field) -> bytes | None:
+        return message.text[field.start : field.value] + raw if field.kind == VARINT else None
+
+    return drawn_field_edit(request, rng, change, "made an endless varint of the field")
+
+
+def _runs(message: Message) -> list[list[Field]]:
+    """Varints of one number that stand side by side, all of that number together."""
+    counts = Counter(field.number for field in message.fields)
+    runs = []
+    for (number, kind), group in groupby(message.fields, key=lambda field: (field.number, field.kind)):
+        run = list(group)
+        if kind == VARINT and len(run) > 1 and len(run) == counts[number]:
+            runs.append(run)
+    return runs

@@ -31,7 +31,7 @@ _Q = int(
     16,
 )
 """Two primes of 1024 bits: to look for such by dice takes a tenth of a second each."""
-_SECRET = b"known to everybody who reads this line"
+_SECRET = b"known to everybody who reads this line, and long enough for each of the algorithms"
 _VALID = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC))
 
 

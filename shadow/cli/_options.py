@@ -23,6 +23,7 @@ _TARGETS = [
 ]
 _SENT = [
     click.option("--mutants", type=int, metavar="N", help="Per exchange; 0: originals only.  [default: 3]"),
+    click.option("--stack", type=int, metavar="N", help="Edits in one mutant, at most.  [default: 3]"),
     click.option(
         "--mutants-per-endpoint", type=int, metavar="N", help="In a whole run; 0: no limit.  [default: 0]"
     ),

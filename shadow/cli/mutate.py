@@ -1,8 +1,8 @@
-"""`shadow mutate`: the mutants that would be sent, without sending them."""
+"""`shadow mutate`: the mutants that would be sent, and why, without sending them."""
 
 import json
-from base64 import b64encode
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,9 @@ from shadow.cli._options import settings_from
 from shadow.cli._tell import tell
 
 if TYPE_CHECKING:
-    from mutators import Mutator, TalkMutator
     from shadow.config import Settings
-    from shadow.model import Edit, Exchange, TalkEdit
-    from shadow.pipeline.endpoint import Endpoints
+    from shadow.pipeline.preview import Preview
+    from shadow.pipeline.scheduler import Named
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -25,6 +24,7 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--config", "config_file", type=_FILE, help="TOML settings: signing, identities, scope.")
 @click.option("--mutants", type=int, metavar="N", help="Mutants per exchange.  [default: 3]")
+@click.option("--stack", type=int, metavar="N", help="Edits in one mutant, at most.  [default: 3]")
 @click.option("--mutator", "mutators", multiple=True, metavar="PATTERN", help="Use only these mutators.")
 @click.option("--no-mutator", "no_mutators", multiple=True, metavar="PATTERN", help="Leave these out.")
 @click.option("--seed", type=int, metavar="N", help="The same seed makes the same mutants.  [default: 0]")
@@ -32,72 +32,88 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
     "--schema", multiple=True, metavar="FILE", help="OpenAPI or GraphQL: adds mutants at its limits."
 )
 @keylog_option
+@click.option(
+    "--allow-writes/--no-allow-writes", default=None, help="Whether a run would send mutants of writes."
+)
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Show so many mutants at most.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a mutant, with its bytes.")
-def mutate(files: tuple[str, ...], config_file: Path | None, *, as_json: bool, **options: Any) -> None:
-    """Show the mutants that would be made of the exchanges in FILE (- for standard input). Sends
-    nothing.
+def mutate(
+    files: tuple[str, ...], config_file: Path | None, *, limit: int | None, as_json: bool, **options: Any
+) -> None:
+    """Show the mutants that would be made of the exchanges in FILE (- for standard input), what each
+    changes, and why it is its turn. Sends nothing.
 
     They are made of the requests as recorded; a run makes them of requests that are translated and signed
-    for the target, with the same dice.
+    for the target, with the same dice, and goes on with what is answered in new ways.
     """
     settings = settings_from(config_file, options)
+    from rich.console import Console
+
     from shadow.cli._ledger import Ledger
+    from shadow.cli._shown import as_row, as_text, summary_lines, summary_row
     from shadow.taps.files import Recording
 
+    preview, catalog = _preview(settings)
     ledger, scope = Ledger(), settings.scope
     key_log = key_log_at(settings.keylog)
+    console = Console(markup=False, emoji=False, highlight=False)
+    count = 0
     with Recording(files, ports=scope.ports, protocols=scope.spoken, key_log=key_log) as recording:
-        for exchange, endpoint, mutator, edit in _made(settings, ledger.exchanges_of(recording)):
+        for shown in islice(preview.of(ledger.exchanges_of(recording)), limit):
+            count += 1
             if as_json:
-                shown = {
-                    "index": exchange.index,
-                    "endpoint": endpoint,
-                    "mutator": mutator.name,
-                    "level": mutator.level,
-                    "expect": mutator.expect,
-                    "what": edit.what,
-                    "reason": mutator.reason,
-                    "raw_base64": b64encode(_said(exchange, edit)).decode(),
-                }
-                click.echo(json.dumps(shown))
+                click.echo(json.dumps(as_row(shown)))
+                continue
+            text = as_text(shown, may_write=settings.mutates_writes)
+            if console.is_terminal:
+                console.print(text, soft_wrap=True)
             else:
-                what = edit.what.encode("unicode_escape").decode()
-                click.echo(f"{exchange.index} {endpoint}: {mutator.name} ({mutator.expect}): {what}")
+                click.echo(text.plain)
+    if as_json:
+        click.echo(json.dumps(summary_row(preview, catalog)))
+    elif count:
+        for line in summary_lines(preview, catalog, console.width if console.is_terminal else None):
+            click.echo(line)
     for notice in recording.notices:
         tell(notice)
-    ledger.tell()
+    ledger.tell(f"; stopped after {limit} mutants (--limit)" if count == limit else "")
 
 
-def _said(exchange: "Exchange", edit: "Edit | TalkEdit") -> bytes:
-    """All that would leave for it."""
-    from shadow.model import TalkEdit
-    from shadow.wire.http1 import serialise_request
-    from shadow.wire.spoken import spoken
+def told_once(kind: str) -> Callable[[str, str], None]:
+    """What tells of each plugin's first failure."""
+    told: set[str] = set()
 
-    if isinstance(edit, TalkEdit):
-        request = edit.request or exchange.request
-        return b"".join(spoken(exchange.protocol, request, edit.messages, is_exact=True))
-    return b"".join(edit.wire.segments) if edit.wire else serialise_request(edit.request)
+    def trouble(name: str, why: str) -> None:
+        if name not in told:
+            told.add(name)
+            tell(f"the {kind} {name!r} of a plugin failed: {why}")
 
-
-type _Shown = "tuple[Exchange, str, Mutator | TalkMutator, Edit | TalkEdit]"
+    return trouble
 
 
-def _made(settings: "Settings", exchanges: "Iterable[Exchange]") -> "Iterator[_Shown]":
-    """Each mutant with its exchange, endpoint and mutator, in the order of a run."""
-    from mutators import CATALOG, dice, load_plugins
+def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
+    """What deals as a run with these settings would, and the mutators that it has."""
+    from mutators import (
+        CATALOG,
+        SESSION_CATALOG,
+        TALK_CATALOG,
+        guarded,
+        guarded_session,
+        guarded_talk,
+        lifted,
+        load_plugins,
+    )
     from shadow.config.schemas import load_schema
-    from shadow.model import CONVERSATIONS
+    from shadow.pipeline.budget import Budget, BudgetSettings
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
+    from shadow.pipeline.preview import Preview, PreviewSettings
     from shadow.pipeline.scheduler import Scheduler, chosen
-    from shadow.pipeline.session_key import session_of
+    from shadow.pipeline.talk_preview import TalkPreview
     from shadow.run.assembly import check_patterns, configured_signer, scope_of, secret_search
-    from shadow.wire.http1_form import replayable
 
     check_patterns(settings)
-    scope, signer = scope_of(settings), configured_signer(settings)
-    endpoints = Endpoints()
+    signer, endpoints = configured_signer(settings), Endpoints()
     knowledge = Knowledge(
         identities=settings.identities,
         signer=signer,
@@ -105,55 +121,34 @@ def _made(settings: "Settings", exchanges: "Iterable[Exchange]") -> "Iterator[_S
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
-    wanted = chosen((*CATALOG, *load_plugins()[0]), wanted=settings.mutators, unwanted=settings.no_mutators)
-    scheduler = Scheduler(wanted, seed=settings.seed)
-    talks = _TalksMade(settings, endpoints)
-    for seen in exchanges:
-        exchange = replayable(seen)
-        if scope.refusal(exchange, session_of(exchange, settings.session.by, signer)):
-            continue
-        if exchange.protocol in CONVERSATIONS:
-            yield from talks.made(exchange)
-            continue
-        request, index = exchange.request, exchange.index
-        known = knowledge.snapshot(request, "recorded")
-
-        def edited(mutator: "Mutator") -> "Edit | None":
-            return mutator(request, dice(settings.seed, index, mutator.name), known)  # noqa: B023  # used at once
-
-        endpoint = endpoints.name(request)
-        for mutator, edit in scheduler.deal(endpoint, index, settings.mutants, edited):
-            yield exchange, endpoint, mutator, edit
-        knowledge.learn(exchange, {"recorded": exchange})
-
-
-class _TalksMade:
-    """The mutants of conversations."""
-
-    def __init__(self, settings: "Settings", endpoints: "Endpoints") -> None:
-        from mutators import CATALOG, TALK_CATALOG, lifted, load_plugins
-        from shadow.pipeline.scheduler import Scheduler, chosen
-        from shadow.pipeline.talk_endpoint import TalkEndpoints
-        from shadow.pipeline.talk_trials import TalkKnowledge
-
-        single, _, of_talks = load_plugins()
-        every = (*TALK_CATALOG, *of_talks, *lifted((*CATALOG, *single)))
-        wanted = chosen(every, wanted=settings.mutators, unwanted=settings.no_mutators)
-        self._settings = settings
-        self._scheduler = Scheduler(wanted, seed=settings.seed)
-        self._endpoints = TalkEndpoints(endpoints)
-        self._knowledge = TalkKnowledge()
-
-    def made(self, exchange: "Exchange") -> "Iterator[_Shown]":
-        from mutators import dice
-        from shadow.pipeline.talk_trials import opening
-
-        talk, endpoint = opening(exchange), self._endpoints.name(exchange)
-        known = self._knowledge.snapshot(endpoint)
-
-        def edited(mutator: "TalkMutator") -> "TalkEdit | None":
-            return mutator(talk, dice(self._settings.seed, talk.index, mutator.name), known)
-
-        for mutator, edit in self._scheduler.deal(endpoint, talk.index, self._settings.mutants, edited):
-            yield talk, endpoint, mutator, edit
-        self._knowledge.learn(endpoint, talk)
+    single_plugins = [guarded(each, told_once("mutator")) for each in load_plugins()[0]]
+    session_plugins = [guarded_session(each, told_once("mutator")) for each in load_plugins()[1]]
+    patterns = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
+    single = chosen((*CATALOG, *single_plugins), **patterns)
+    of_sessions = chosen((*SESSION_CATALOG, *session_plugins), **patterns)
+    talk_plugins = [guarded_talk(each, told_once("mutator")) for each in load_plugins()[2]]
+    of_messages = lifted((*CATALOG, *single_plugins))
+    of_talks = chosen((*TALK_CATALOG, *talk_plugins, *of_messages), **patterns)
+    budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
+    talks = TalkPreview(
+        Scheduler(of_talks, seed=settings.seed, budget=budget),
+        seed=settings.seed,
+        mutants=settings.mutants,
+        endpoints=endpoints,
+    )
+    preview = Preview(
+        PreviewSettings(
+            settings.seed, settings.mutants, settings.session.by, settings.stack, settings.transport
+        ),
+        (
+            Scheduler(single, seed=settings.seed, budget=budget),
+            Scheduler(of_sessions, seed=settings.seed, budget=budget),
+        ),
+        scope=scope_of(settings),
+        signer=signer,
+        knowledge=knowledge,
+        endpoints=endpoints,
+        of_talk=talks.of,
+    )
+    talks.hear(preview)
+    return preview, (*single, *of_sessions, *(each for each in of_talks if each not in of_messages))

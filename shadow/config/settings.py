@@ -22,6 +22,7 @@ from shadow.config.values import parse_duration, parse_loops, parse_rate, positi
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
 from shadow.pipeline.probes import ProbeSettings
+from shadow.pipeline.reshowing import MinimiseSettings
 from shadow.replay import SafeModeSettings
 from shadow.replay.conditions_reading import ConditionTable
 from shadow.replay.reset import ResetSettings
@@ -55,6 +56,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """The same seed makes the same mutants of the same traffic."""
     mutants: Count = 3
     """Mutants per exchange; 0 replays only the originals."""
+    stack: AtLeastOne = 3
+    """Edits in one mutant, at most. Once every single edit was tried at an endpoint, a third of the mutants
+    there have more than one; 1 for none."""
     mutants_per_endpoint: Count = 0
     """The most mutants that one endpoint gets in a run; sessions over the same endpoints are as one of their
     own. 0 is without limit."""
@@ -132,6 +136,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How candidate and baseline are put back; left out where they are not."""
     probe: tuple[ProbeSettings, ...] = ()
     """Requests whose answers tell the state."""
+    minimise: MinimiseSettings = MinimiseSettings()
+    """How much may be spent on making findings smaller."""
     schema: SchemaSettings = SchemaSettings()
     """What documents say that the service takes."""
 

@@ -106,7 +106,7 @@ def _remarks(response: Response) -> list[Remark]:
     body = entity(response)
     if not body or len(body) > _MAX_BYTES:
         return []
-    if body.lstrip()[:1] in (b"{", b"["):
+    if body.lstrip()[:1] in (b"{", b"[", b'"'):
         try:
             return remarks(orjson.loads(body))
         except orjson.JSONDecodeError:
@@ -125,8 +125,13 @@ def _hints(remark: Remark, lookup: "_Lookup") -> Iterator[Hint]:
         yield from (Hint(f"graphql:{name}") for name in heard.names)
         return
     if variable := _VARIABLE.match(remark.text):
-        where = ("variables", *(variable[2] or variable[1]).split("."), *filter(None, (variable[3],)))
-    elif heard.name and (not where or where[-1] in _BODY or (where[0] in _BODY and len(where) == 1)):
+        path = ("variables", *(variable[2] or variable[1]).split("."), *filter(None, (variable[3],)))
+        words = heard.names if "enum" in remark.text else ()
+        told = msgspec.structs.replace(hint, words=words, place="body:$" + "".join(map(_step, path)))
+        if told != Hint(told.place):
+            yield told
+        return
+    if heard.name and (not where or where[-1] in _BODY or (where[0] in _BODY and len(where) == 1)):
         where = (*where, *steps(heard.name))
     for name in heard.names:
         yield from _placed(Hint(""), lookup.of((*where[:-1], name) if where else (name,)))

@@ -136,6 +136,7 @@ _NO_NAMES = frozenset(
     )
 )
 """Members whose text is about the refusal, and no sentence about a value."""
+_PARTS = frozenset({"query", "header", "cookie", "path", "body", "form"})
 _INDEX = re.compile(r"\d{1,9}")
 _STEP = re.compile(r"\[(\d+|\*)?\]|\[\"([^\"]+)\"\]|\[([^\]\"]+)\]|/?([^.\[\]/]+)")
 
@@ -236,7 +237,10 @@ def _place(value: Mapping[str, Any]) -> Steps | None:
 
 
 def steps(text: str) -> Steps:
-    """``/a/0/b``, ``#/a``, ``$.a[0].b``, ``a.b`` and ``a[b]`` as steps."""
+    """``/a/0/b``, ``#/a``, ``$.a[0].b``, ``a.b``, ``a[b]`` and ``query:a`` as steps."""
+    part, colon, rest = text.partition(":")
+    if colon and part in _PARTS:
+        return (part, *steps(rest)) if ":" not in rest else ()
     text = text.strip().removeprefix("#").removeprefix("$").removeprefix(".")
     found = []
     for step in _STEP.finditer(text[:200]):

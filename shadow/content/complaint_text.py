@@ -19,6 +19,7 @@ _BETWEEN = tuple(
         rf"between {_NUMBER}(?: characters| items)? (?:and|to) {_LIMIT}",
         rf"(?:range|from)(?: of| is|:)? ?[\[(]?{_NUMBER} ?(?:,|\.\.\.?|-|to|and) ?{_LIMIT}",
         rf"\b{_NUMBER}\.\.\.?=?{_LIMIT}",
+        rf"\b{_NUMBER} ?(?:-|to) ?{_LIMIT} (?:\w+ )?(?:characters|chars|items|elements|letters)",
     )
 )
 _WRONG = tuple(
@@ -75,7 +76,8 @@ _UNKNOWN = re.compile(
     re.IGNORECASE,
 )
 _OTHER_NAMES = re.compile(
-    r"(?:did you mean(?: to use)?(?: an inline fragment on)?|known (?:properties|fields|parameters|keys)|"
+    r"(?:did you mean(?: to use)?(?: the enum values?)?(?: an inline fragment on)?|"
+    r"known (?:properties|fields|parameters|keys)|"
     rf"expected one of|valid (?:fields|parameters|keys) are):? ?[\[(]?({_LIST})",
     re.IGNORECASE,
 )

@@ -13,6 +13,18 @@ _DIGESTED = {
     b"repr-digest": re.compile(rb"^[\w-]+=:[^:]*:(?:\s*,\s*[\w-]+=:[^:]*:)*$"),
     b"digest": re.compile(rb"^[\w-]+=[^,]+(?:,[\w-]+=[^,]+)*$"),
 }
+_BODY_HASH = re.compile(rb"sha|md5|digest|hash|checksum")
+_BY_LENGTH = {
+    32: "md5",
+    24: "md5",
+    40: "sha1",
+    28: "sha1",
+    64: "sha256",
+    44: "sha256",
+    128: "sha512",
+    88: "sha512",
+}
+"""Which hash a value of so many characters is, in hexadecimal or base64."""
 _ALGORITHMS = {b"md5": "md5", b"sha": "sha1", b"sha-1": "sha1", b"sha-256": "sha256", b"sha-512": "sha512"}
 
 
@@ -79,11 +91,27 @@ def with_raw_body(request: Request, body: bytes, headers: Headers | None = None)
             told.append(line)
         elif name in _DIGESTED:
             told.append((line[0], _digest(name, line[1], body)))
+        elif name.startswith(b"x-") and _BODY_HASH.search(name):
+            told.append((line[0], _rehashed(line[1], request.body, body)))
         else:
             told.append(line)
     if body and not is_framed:
         told.append((b"Content-Length", b"%d" % len(body)))
     return Request(request.method, request.target, request.version, tuple(told), body, request.trailers)
+
+
+def _rehashed(value: bytes, old: bytes, body: bytes) -> bytes:
+    """A field that is a hash of the old body, in hexadecimal or base64, as the hash of `body`; any other as
+    it is.
+    """
+    algorithm = _BY_LENGTH.get(len(value))
+    if algorithm is None:
+        return value
+    before = hashlib.new(algorithm, old, usedforsecurity=False).digest()
+    after = hashlib.new(algorithm, body, usedforsecurity=False).digest()
+    if value.lower() == before.hex().encode():
+        return after.hex().encode()
+    return base64.b64encode(after) if value == base64.b64encode(before) else value
 
 
 def _digest(name: bytes, value: bytes, body: bytes) -> bytes:

@@ -4,7 +4,9 @@
 import re
 from functools import lru_cache
 
-_ENDS = re.compile(r"(.*?)(?:[_-]?(?:ids?|uuids?|refs?|keys?)|(?<=[a-z])(?:Ids?|ID|IDs|Uuid|UUID|Ref|Key))")
+_ENDS = re.compile(
+    r"(.*?)(?:[_-](?:ids?|uuids?|refs?|keys?)|(?<=[a-z0-9])(?:Ids?|IDs?|Uuids?|UUIDs?|Refs?|Keys?))"
+)
 _BARE = frozenset({"id", "uuid", "_id", "guid", "identifier", "key", "ref"})
 _HOLDERS = frozenset(
     {

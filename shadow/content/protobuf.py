@@ -45,11 +45,15 @@ class Field(msgspec.Struct, frozen=True, gc=False):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """A body that is one message. `frame` is gRPC's prefix, whose length must follow the text; else empty."""
+    """A body that is one message, or gRPC's, which may have several. `frame` is gRPC's prefix, whose length
+    must follow the text; else empty."""
 
     frame: bytes
     text: bytes
     fields: tuple[Field, ...]
+    before: bytes = b""
+    """Other messages, with their prefixes."""
+    after: bytes = b""
 
     def raw(self, field: Field) -> bytes:
         """The field's bytes, tag included."""
@@ -61,7 +65,9 @@ class Message(msgspec.Struct, frozen=True):
 
     def body(self, text: bytes) -> bytes:
         """The body for another text of the message: with its frame where there was one."""
-        return self.frame[:1] + len(text).to_bytes(4, "big") + text if self.frame else text
+        if not self.frame:
+            return text
+        return self.before + self.frame[:1] + len(text).to_bytes(4, "big") + text + self.after
 
 
 def message_of(request: Request) -> Message | None:
@@ -70,13 +76,26 @@ def message_of(request: Request) -> Message | None:
     body = entity(request) if request.body and kind in (*_MEDIA_TYPES, *_GRPC_WEB) else None
     if not body:
         return None
-    frame = b""
     if kind in _GRPC_WEB:
-        frame, body = body[:_FRAME_HEAD_BYTES], body[_FRAME_HEAD_BYTES:]
-        if frame[:1] != b"\x00" or int.from_bytes(frame[1:], "big") != len(body):
-            return None
+        return _framed(body)
     fields = parse(body)
-    return Message(frame, body, fields) if fields else None
+    return Message(b"", body, fields) if fields else None
+
+
+def _framed(body: bytes) -> Message | None:
+    """The first of gRPC's messages that can be read and has fields; None where the body is not all
+    messages."""
+    found: Message | None = None
+    at = 0
+    while at < len(body):
+        start = at + _FRAME_HEAD_BYTES
+        end = start + int.from_bytes(body[at + 1 : start], "big")
+        if start > len(body) or end > len(body) or body[at] > 1:
+            return None
+        if found is None and not body[at] and (fields := parse(body[start:end])):
+            found = Message(body[at:start], body[start:end], fields, body[:at], body[end:])
+        at = end
+    return found
 
 
 def parse(text: bytes) -> tuple[Field, ...] | None:
@@ -97,6 +116,19 @@ def varint(value: int, pad: int = 0) -> bytes:
     groups = list(_groups(value))
     groups += [0] * pad
     return bytes(group | 0x80 for group in groups[:-1]) + bytes([groups[-1]])
+
+
+def varints(text: bytes) -> list[bytes] | None:
+    """The varints that `text` consists of, as written; None where it does not."""
+    found = []
+    at = 0
+    while at < len(text):
+        value = _read_varint(text, at)
+        if value is None:
+            return None
+        found.append(text[at : value[1]])
+        at = value[1]
+    return found
 
 
 def field_bytes(number: int, kind: int, value: bytes) -> bytes:

@@ -77,7 +77,9 @@ def decode(text: bytes) -> bytes:
 
 def encode(text: bytes) -> bytes:
     """`text` with every byte but the unreserved percent-encoded (RFC 3986 §2.3)."""
-    return b"".join(_ENCODED[byte] for byte in text)
+    if not text.translate(None, _UNRESERVED):  # as most are, and the longest ones
+        return text
+    return b"".join([_ENCODED[byte] for byte in text])
 
 
 _UNRESERVED = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~"

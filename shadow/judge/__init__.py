@@ -3,9 +3,11 @@
 from shadow.judge.causes import Causes, Record, Sighting
 from shadow.judge.classes import classify, is_cut
 from shadow.judge.evidence import Evidence
+from shadow.judge.fewest import Search, fewest
 from shadow.judge.fingerprint import Cause, causes_of, signature
 from shadow.judge.following import further_answers
-from shadow.judge.minimise import Shrinking, minimised, shrink
+from shadow.judge.likeness import Likeness, likeness
+from shadow.judge.minimise import Less, Shrinking, new_body, new_text, shrink
 from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
 from shadow.judge.oracle import aftermath, judge
 from shadow.judge.places import template
@@ -20,9 +22,12 @@ __all__ = [
     "Causes",
     "Evidence",
     "Forgiven",
+    "Less",
+    "Likeness",
     "Noise",
     "NoiseSettings",
     "Record",
+    "Search",
     "Shrinking",
     "Sighting",
     "Witness",
@@ -32,6 +37,7 @@ __all__ = [
     "class_of_talk",
     "classify",
     "curl",
+    "fewest",
     "finding",
     "further_answers",
     "is_at_least",
@@ -40,8 +46,10 @@ __all__ = [
     "judge",
     "judge_original",
     "judge_talk",
+    "likeness",
     "message",
-    "minimised",
+    "new_body",
+    "new_text",
     "regressions",
     "severity_of",
     "shrink",

@@ -1,7 +1,8 @@
 """What no answer may be, whatever the mutator expected: an error of the server, a hang, a crash, a leak."""
 
-from shadow.judge.classes import BAD, class_of, classify, is_silent, status_text
+from shadow.judge.classes import BAD, classify, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, undecided
+from shadow.judge.grpc import is_library_refusal
 from shadow.judge.leaks import is_invalid_json, leak
 from shadow.model import AnswerClass, Expect, Judgement, Level, NoReply, Outcome, Reply
 
@@ -12,13 +13,20 @@ SLOW_SECONDS = 1.0
 _SLOW_FACTOR = 10.0
 
 
+def class_at(level: Level, outcome: Outcome) -> AnswerClass:
+    """`classify`, of a mutant's answer: what the library of gRPC said to what it could not read is a
+    refusal, whatever it calls it."""
+    found = classify(outcome)
+    if found is not AnswerClass.BROKEN or not isinstance(outcome, Reply):
+        return found
+    is_refusal = is_library_refusal(outcome.response, is_broken_framing=level in WIRE_LEVELS)
+    return AnswerClass.REJECTED if is_refusal else found
+
+
 def broke(evidence: Evidence) -> Judgement | None:
     """A server error, hang or crash, whatever was expected; None where there is none."""
-    answer, control, theirs = (
-        classify(evidence.answer),
-        classify(evidence.control),
-        class_of(evidence.baseline_answer),
-    )
+    answer, control = class_at(evidence.level, evidence.answer), classify(evidence.control)
+    theirs = None if evidence.baseline_answer is None else class_at(evidence.level, evidence.baseline_answer)
     if control in BAD or control is AnswerClass.DOWN:
         return undecided(f"the unedited request is {control.value}") if answer in BAD else None
     fault = _breakage(evidence, answer)

@@ -60,6 +60,12 @@ class Causes:
         """The causes that `trial`, a failed one, shows, with what is known of each, this time included."""
         return tuple(self._sightings(trial))
 
+    def again(self, trial: Trial) -> tuple[Sighting, ...]:
+        """Those of the causes that `trial` shows which are known, without counting it: it was seen before, in
+        another form."""
+        records = (self.record(cause.id) for cause in causes_of(trial))
+        return tuple(Sighting(each.cause, each, is_new=False) for each in records if each is not None)
+
     def record(self, cause_id: str) -> Record | None:
         return self._records.get(self._aliases.get(cause_id, cause_id))
 

@@ -61,7 +61,7 @@ def is_silent(outcome: Outcome | None) -> bool:
     """Whether the connection ended without an answer. HTTP/2 says no by ending a stream, with the reason."""
     if not isinstance(outcome, NoReply) or outcome.why not in (Silence.CLOSED, Silence.RESET):
         return False
-    return not any(word in _REFUSING for word in outcome.detail.split()[:2])
+    return not any(word.strip(",") in _REFUSING for word in outcome.detail.split())
 
 
 def status_text(outcome: Outcome) -> str:

@@ -11,7 +11,19 @@ from shadow.judge.classes import classify
 from shadow.judge.places import template
 from shadow.judge.roots import Root, roots
 from shadow.judge.shapes import masked
-from shadow.model import AnswerClass, Difference, Kind, Level, NoReply, Outcome, Response, Trial
+from shadow.model import (
+    JOINT,
+    AnswerClass,
+    Difference,
+    Expect,
+    Kind,
+    Level,
+    NoReply,
+    Outcome,
+    Response,
+    Silence,
+    Trial,
+)
 from shadow.wire.grpc_status import call_message, call_status, status_name
 
 _BREAKAGES = frozenset({"F100", "hang", "crash"})
@@ -20,11 +32,16 @@ _LET_IN = frozenset(
 )
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
 """Faults of a part that all endpoints share: one per mutator, wherever it shows."""
+_DISAGREEMENTS = frozenset({"framing", "mutation-regression"})
+"""Where releases read malformed bytes differently: of framing, one per kind of malformation, wherever it
+shows, as one piece of code reads it for all endpoints, and refusals quote what they refuse."""
 _OF_ENDPOINT = frozenset(
     {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
     | {"invalid-json", "slow", "unhealthy"}
 )
 """Faults of what an endpoint does with a text, or of all of it: many mutators find one of them."""
+_SETTLING = frozenset({Level.AUTH, Level.FRAMING, Level.NETWORK, Level.PERMISSION})
+_DROPPED = frozenset({Silence.CLOSED, Silence.RESET})
 _READ_FOR_ALL = frozenset({Level.COOKIE, Level.HEADER})
 """Parts of a request that one piece of code reads for all endpoints: what breaks it breaks all of them."""
 _TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
@@ -55,7 +72,7 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     differences = trial.judgement.differences
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
-        return (_cause(_mutant_key(trial), "", differences),)
+        return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
     found = roots(differences)
     return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
 
@@ -65,7 +82,8 @@ def signature(outcome: Outcome | None) -> str:
     if outcome is None:
         return "none"
     if isinstance(outcome, NoReply):
-        return outcome.why.value
+        # which of the two comes depends on what the peer had not read when it closed
+        return "dropped" if outcome.why in _DROPPED else outcome.why.value
     response = outcome.response
     if (code := call_status(response)) is not None:
         message = call_message(response).decode("utf-8", "backslashreplace")
@@ -81,9 +99,19 @@ def _original_key(trial: Trial, root: Root) -> tuple[str, ...]:
     return ("original", *root.key)
 
 
+def _disagreement_key(trial: Trial) -> tuple[str, ...] | None:
+    """Of malformed bytes that releases read differently; None of all else."""
+    fault = trial.judgement.fault
+    if trial.level is not Level.FRAMING or fault not in _DISAGREEMENTS:
+        return None
+    if trial.answer is None or trial.baseline is None:
+        return None
+    return (fault, trial.mutator or "", classify(trial.answer).value, classify(trial.baseline).value)
+
+
 def _mutant_key(trial: Trial) -> tuple[str, ...]:
     """Many mutators run into one crash, so a breakage is known by where it happens and what is answered."""
-    fault, mutator = trial.judgement.fault, trial.mutator or ""
+    fault = trial.judgement.fault
     places = sorted({template(each.where) for each in trial.judgement.differences})
     if fault in _BREAKAGES:
         scope = trial.level.value if trial.level in _READ_FOR_ALL else trial.endpoint
@@ -92,7 +120,7 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
         scope = "" if trial.level is Level.AUTH else trial.endpoint
         return ("let in", scope, signature(trial.baseline))
     if fault in _EVERYWHERE:
-        return (fault, mutator, *places)
+        return (fault, _edit(trial), *places)
     return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)
 
 
@@ -107,7 +135,15 @@ def _other_key(trial: Trial) -> tuple[str, ...]:
             ours, theirs = classify(trial.answer), classify(trial.baseline)
             refusal = trial.answer if ours is AnswerClass.REJECTED else trial.baseline
             return (fault, trial.endpoint, ours.value, theirs.value, signature(refusal))
-    return (fault, trial.mutator or "", trial.endpoint)
+    return (fault, _edit(trial), trial.endpoint)
+
+
+def _edit(trial: Trial) -> str:
+    """The mutator. Of several edits that which settles exact bytes or credentials, or must be refused, with
+    which the others only came along; else all, in any order."""
+    names = (trial.mutator or "").split(JOINT)
+    is_by_last = trial.level in _SETTLING or trial.expect is Expect.REJECT
+    return names[-1] if is_by_last else JOINT.join(sorted(names))
 
 
 def _is_let_in(trial: Trial) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from shadow.judge.breakage import WIRE_LEVELS, broke, leaked, slowed
+from shadow.judge.breakage import WIRE_LEVELS, broke, class_at, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
@@ -22,6 +22,10 @@ ACCEPTED_FAULT: dict[Level, str] = {
 
 STRICT_LEVELS = frozenset({Level.AUTH, Level.PERMISSION, Level.SEQUENCE, Level.RACE})
 """Here an accepted mutant is a fault even where the live release accepts it too."""
+
+
+_DENIED = frozenset({401, 403})
+_ABSENT = frozenset({404, 410})
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -86,6 +90,8 @@ def _traced(evidence: Evidence) -> Judgement | None:
 def _same(evidence: Evidence) -> Judgement:
     if found := broke(evidence):
         return found
+    if evidence.level is Level.PERMISSION:
+        return _existence(evidence)
     answer, control = classify(evidence.answer), classify(evidence.control)
     if control in BAD or control is AnswerClass.DOWN or evidence.is_throttled:
         return undecided(f"the unedited request is {control.value}, or requests were throttled")
@@ -103,6 +109,22 @@ def _same(evidence: Evidence) -> Judgement:
         why = f"the edit does not change the meaning, yet the answer differs at {places}"
         return failed("metamorphic", why, evidence.expect, left)
     return passed("the same answer as to the unedited request")
+
+
+def _existence(evidence: Evidence) -> Judgement:
+    """SAME of permissions: what is there and denied, the control, must not look another way than what is
+    not there."""
+    there, not_there = _status(evidence.control), _status(evidence.answer)
+    if there not in _DENIED or not_there not in _ABSENT:
+        return passed("what is denied does not tell whether it is there")
+    if _status(evidence.baseline_control) in _DENIED and _status(evidence.baseline_answer) in _ABSENT:
+        return passed("tells what is there, as the live release does")
+    why = f"{there} for what is there and {not_there} for what is not, to one who may see neither"
+    return failed("F204", why, evidence.expect)
+
+
+def _status(outcome: Outcome | None) -> int:
+    return outcome.response.status if isinstance(outcome, Reply) else 0
 
 
 def _once(evidence: Evidence) -> Judgement:
@@ -142,7 +164,7 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
     """AGREE: candidate and baseline fall in different classes, while they agree on the unedited request."""
     if evidence.baseline_answer is None or evidence.baseline_control is None or evidence.burst:
         return None
-    ours, theirs = classify(evidence.answer), classify(evidence.baseline_answer)
+    ours, theirs = (class_at(evidence.level, each) for each in (evidence.answer, evidence.baseline_answer))
     if classify(evidence.control) is not classify(evidence.baseline_control) or evidence.is_throttled:
         return None
     if theirs in BAD or AnswerClass.DOWN in (ours, theirs):

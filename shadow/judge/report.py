@@ -87,7 +87,13 @@ def finding(
         }
         | ({} if shell is None else {"shell": shell}),
         endpoints=tuple(record.endpoints),
+        minimised=_minimised(trial),
     )
+
+
+def _minimised(trial: Trial) -> dict[str, Any] | None:
+    made = trial.minimised
+    return None if made is None else {"from": made.before, "to": made.after, "tries": made.tries}
 
 
 def message(outcome: Outcome | None) -> dict[str, Any] | None:

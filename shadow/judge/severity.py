@@ -10,6 +10,7 @@ OF_FAULT: dict[str, Severity] = {
     "F200": Severity.HIGH,
     "F201": Severity.HIGH,
     "F202": Severity.HIGH,
+    "F204": Severity.LOW,
     "F206": Severity.HIGH,
     "F209": Severity.HIGH,
     "auth-bypass": Severity.HIGH,

@@ -29,6 +29,7 @@ class Parcel(StrEnum):
     REPEAT = "repeat"
     MUTANT = "mutant"
     CONFIRMATION = "confirmation"
+    MINIMISATION = "minimisation"
     PROBE = "probe"
 
 
@@ -61,6 +62,8 @@ class Found(msgspec.Struct, frozen=True):
 
     finding: Finding
     is_new: bool = True
+    is_told_again: bool = False
+    """Whether nothing was seen again, and the finding is only told better than before."""
 
 
 class Broke(msgspec.Struct, frozen=True):
@@ -68,6 +71,14 @@ class Broke(msgspec.Struct, frozen=True):
 
     exchange: int
     error: str
+
+
+class PluginFailed(msgspec.Struct, frozen=True):
+    """A mutator or comparator of a third party raised, or handed back what is none; the run goes on."""
+
+    plugin: str
+    """``"mutator 'x'"``."""
+    why: str
 
 
 class TargetSeen(msgspec.Struct, frozen=True):
@@ -156,6 +167,7 @@ type Event = (
     | Judged
     | Found
     | Broke
+    | PluginFailed
     | TargetSeen
     | QueueSeen
     | SentLate

@@ -34,3 +34,5 @@ class Finding(msgspec.Struct, frozen=True):
     """``{"curl": ..., "raw_base64": ..., "seed": ...}``"""
     endpoints: tuple[str, ...] = ()
     """Every endpoint that showed it."""
+    minimised: dict[str, Any] | None = None
+    """``{"from": {"edits": 3, "bytes": 2310}, "to": {"edits": 1, "bytes": 240}, "tries": 17}``"""

@@ -9,7 +9,7 @@ class Hint(msgspec.Struct, frozen=True):
     place: str
     """``"body:$.a.b[]"``, ``"body:a"`` of a form, ``"query:a"``, ``"header:a"`` in lower case,
     ``"cookie:a"``,
-    ``"path:2"``: the segment of that number, counted from 0."""
+    ``"path:-1"``: the last segment, ``-2`` the one before it: a target may have a prefix of its own."""
     kind: str = ""
     """As JSON Schema has it: "integer", "number", "string", "boolean", "array", "object"; empty for
     unknown."""

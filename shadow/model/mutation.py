@@ -1,6 +1,6 @@
 """What a mutator is asked for and hands back: levels, expectations, edits, questions, scripts."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
 
 import msgspec
@@ -8,6 +8,11 @@ import msgspec
 from shadow.model.exchange import Exchange, Headers, Message, Request
 from shadow.model.hint import Documented, Hint
 from shadow.model.signing import Signs
+
+JOINT = "+"
+"""Stands between the names of several mutators whose edits are in one mutant."""
+STACKED = "stacked"
+"""What all such mutants are counted under: their names are too many for labels."""
 
 
 class Level(StrEnum):
@@ -141,6 +146,8 @@ class Edit(msgspec.Struct, frozen=True):
     asks: Question | None = None
     is_stated: bool = True
     """False where nothing but the looks of the traffic says what the mutator's expectation rests on."""
+    parts: tuple[str, ...] = ()
+    """Of several edits in one: what each of them changed, in their order; empty for a single one."""
 
 
 FRAMES = "frames"
@@ -239,6 +246,8 @@ class Known(msgspec.Struct, frozen=True):
     documented: Documented | None = None
     """What the schema says of the request's endpoint; None without a schema, or where it knows no such
     path."""
+    scheme: str = "http"
+    """Of the target's URL, which a request of HTTP/2 states."""
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -255,6 +264,9 @@ class Step(msgspec.Struct, frozen=True):
     """Position of an earlier step that is sent again byte for byte, as it left: same signature and nonce."""
     after_seconds: float = 0.0
     """Waited before it leaves; in a burst, how long after the first it is completed."""
+    edit: Callable[[Request], Request | None] | None = None
+    """What is made of the request once it fits its target, as the last thing; of a value that compares equal
+    to others that do the same. None back where there is nothing to edit, and then nothing is sent."""
 
 
 class Script(msgspec.Struct, frozen=True):

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from shadow.model.exchange import Message, Response
-from shadow.model.mutation import Expect, Level
+from shadow.model.mutation import JOINT, STACKED, Expect, Level
 
 NO_RESPONSE = Response(0, version=b"")
 """Stands in replies of conversations that have no HTTP response."""
@@ -146,6 +146,17 @@ class Judgement(msgspec.Struct, frozen=True):
     differences: tuple[Difference, ...] = ()
 
 
+class Minimised(msgspec.Struct, frozen=True):
+    """How a failed trial was made smaller. Sizes by what they count: ``edits``, ``bytes``, ``steps``."""
+
+    before: dict[str, int]
+    after: dict[str, int]
+    tries: int
+    """Smaller forms that were sent, whether or not they failed too."""
+    is_told_again: bool = False
+    """Whether the finding was told before, of the larger form: then this is no new sighting of it."""
+
+
 class Trial(msgspec.Struct, frozen=True):
     """One thing sent to the shadow environment, and its judgement."""
 
@@ -168,3 +179,10 @@ class Trial(msgspec.Struct, frozen=True):
     """Whether the tap saw the live answer."""
     is_http2: bool = False
     """Whether it was sent over HTTP/2; `sent` has the request in the form of HTTP/1.1 all the same."""
+    minimised: Minimised | None = None
+    """What it was made of, where it is smaller than what first failed."""
+
+    @property
+    def label(self) -> str | None:
+        """What it is counted under: its mutator, or `STACKED`."""
+        return STACKED if self.mutator is not None and JOINT in self.mutator else self.mutator

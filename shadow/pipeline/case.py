@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from functools import cached_property
 
 import msgspec
 
-from mutators import Mutator
+from mutators import Mutator, Stack
 from shadow.model import Exchange, Known, Script, Step
 from shadow.pipeline.endpoint import path_of
 from shadow.pipeline.environment import Pair
@@ -16,7 +17,7 @@ _SLOW_SECONDS = 0.2
 """What takes longer to send than this is kept out of the session's way."""
 
 
-class Case(msgspec.Struct, frozen=True):
+class Case(msgspec.Struct, frozen=True, dict=True):
     """One exchange under work."""
 
     exchange: Exchange
@@ -27,7 +28,7 @@ class Case(msgspec.Struct, frozen=True):
     past: tuple[Exchange, ...]
     """What the session had asked before."""
 
-    @property
+    @cached_property
     def is_write(self) -> bool:
         return may_write(self.exchange.request)
 
@@ -59,12 +60,17 @@ class Case(msgspec.Struct, frozen=True):
 class Mutant(msgspec.Struct, frozen=True):
     """One mutant of a case, ready for each target."""
 
-    mutator: Mutator
+    mutator: Mutator | Stack
     seed: int
     mutate: MutateFor
     readies: Pair[Ready]
     plain: Ready
     """The candidate's request before the edit."""
+
+    @property
+    def parts(self) -> tuple[Mutator, ...]:
+        """The mutators whose edits are in it."""
+        return self.mutator.parts if isinstance(self.mutator, Stack) else (self.mutator,)
 
     @property
     def is_elsewhere(self) -> bool:

@@ -7,6 +7,7 @@ from shadow.model import Change, Difference, Judgement, Parcel, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Environment
 from shadow.pipeline.judging import Judging
+from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
 _MAX_REFUTED = 3
@@ -40,6 +41,7 @@ class Confirmation:
     ) -> None:
         self._environment = environment
         self._scripts = scripts
+        self._resending = Resending(environment, scripts)
         self._judging = judging
         self._times = times
         self._may_write = may_write
@@ -118,7 +120,7 @@ class Confirmation:
         is_retold = case.is_write or (self._judging.is_drifted and self._may_write)
         for attempt in range(self._times):
             if is_retold:
-                answers = await self._retold(case, None)
+                answers = await self._retold(case)
             else:
                 answers = await self._original_again(case, via, attempt)
                 self._judging.learn_repeat(case, first, answers)
@@ -127,6 +129,10 @@ class Confirmation:
             if not lasting:
                 break
         return lasting
+
+    async def _retold(self, case: Case) -> Answers:
+        script, told = case.retelling()
+        return (await self._scripts.run(script, told, parcel=Parcel.CONFIRMATION))[-1]
 
     async def _original_again(self, case: Case, via: str, attempt: int) -> Answers:
         salt = f"{case.exchange.index}:again:{attempt}"
@@ -137,24 +143,8 @@ class Confirmation:
 
     async def _again(self, case: Case, mutant: Mutant, via: str, attempt: int) -> tuple[Answers, Answers]:
         """Control and mutant once more; those that write at the end of their session, told anew."""
-        if case.is_write:
-            return await self._retold(case, None), await self._retold(case, mutant)
         salt = f"{case.exchange.index}:{mutant.mutator.name}:again:{attempt}"
-        controls = self._environment.prepare(case.exchange, case.session, f"{salt}:control")
-        plain = self._environment.prepare(case.exchange, case.session, salt)
-        mutants = self._environment.mutate(plain, mutant.mutate, case.session, salt) or plain
-        control = await self._environment.send(
-            controls, via=via, parcel=Parcel.CONFIRMATION, session=case.session
-        )
-        answer = await self._environment.send(
-            mutants, via=via, parcel=Parcel.CONFIRMATION, session=case.session
-        )
-        return control, answer
-
-    async def _retold(self, case: Case, mutant: Mutant | None) -> Answers:
-        script, told = case.retelling()
-        mutate = mutant.mutate if mutant else None
-        return (await self._scripts.run(script, told, parcel=Parcel.CONFIRMATION, mutate=mutate))[-1]
+        return await self._resending.pair(Again(case, mutant.mutate, via, salt, Parcel.CONFIRMATION))
 
     def _split(
         self, case: Case, judgement: Judgement

@@ -2,14 +2,14 @@
 
 import msgspec
 
-from mutators import Mutator, dice
-from shadow.model import Edit, Request, Trial, Verdict
+from mutators import Mutator, Stack
+from shadow.model import JOINT, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
-from shadow.pipeline.link import Mutate, MutateFor, Ready
-from shadow.pipeline.order import may_write
+from shadow.pipeline.link import Ready
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.stacking import Stacking, mutation
 from shadow.pipeline.ways import HTTP2, is_call
 from shadow.wire.grpc import is_like_call
 from shadow.wire.http2_form import is_same_in_http2
@@ -22,6 +22,8 @@ class TrialSettings(msgspec.Struct, frozen=True):
     mutants: int
     """Budget for one exchange."""
     may_write: bool
+    stack: int = 1
+    """Edits in one mutant, at most."""
 
 
 class Dealing:
@@ -38,6 +40,7 @@ class Dealing:
         self._scheduler = scheduler
         self._settings = settings
         self._governor = governor
+        self._stacking = Stacking(most=settings.stack, seed=settings.seed)
 
     def mutants(self, case: Case, original: Ready, *, via: str = "") -> list[Mutant]:
         """The case's mutants, as many as the budget allows; none of writes unless that was allowed.
@@ -48,34 +51,55 @@ class Dealing:
         if not self._settings.mutants or (case.is_write and not self._settings.may_write):
             return []
         index = case.exchange.index
+        is_http2, is_a_call = via == HTTP2, is_call(case.exchange)
+        is_salted = any(link.is_salted(case.exchange) for link in self._environment.links)
+        unused: list[Readies] = []
+        """Prepared for a mutator that had nothing to edit."""
 
-        def made(mutator: Mutator) -> Mutant | None:
-            salt = f"{index}:{mutator.name}"
-            mutate = _mutation(mutator, case, self._settings.seed)
-            if mutate("candidate")(original.request) is None:  # cheap, and true of most
+        def made(mutator: Mutator | Stack) -> Mutant | None:
+            if not mutator.fits(is_http2=is_http2, is_call=is_a_call):
                 return None
-            plain = self._environment.prepare(case.exchange, case.session, salt)
+            salt = f"{index}:{mutator.name}"
+            mutate = mutation(mutator, case, self._settings.seed)
+            if is_salted and mutate("candidate")(original.request) is None:  # cheap, and true of most
+                return None
+            plain = unused.pop() if unused else self._environment.prepare(case.exchange, case.session, salt)
             readies = self._environment.mutate(plain, mutate, case.session, salt)
+            if readies is None and not is_salted:
+                unused.append(plain)
             if readies is None or self._environment.names_untold(readies):
                 return None
             if not self._is_allowed(readies.candidate):
                 return None
-            if via == HTTP2 and not self._is_http2(readies, plain.candidate):
+            if is_http2 and not self._is_http2(readies, plain.candidate):
                 return None
-            if is_call(case.exchange) and not _is_call(readies.candidate, plain.candidate):
+            if is_a_call and not mutator.over and not _is_call(readies.candidate, plain.candidate):
                 return None
             return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
 
+        def made_alone(mutator: Mutator) -> Mutant | None:
+            mutant = made(mutator)
+            self._stacking.note(case.endpoint, mutator, is_made=mutant is not None)
+            return mutant
+
         budget = self._governor.mutants(self._settings.mutants)
-        dealt = self._scheduler.deal(case.endpoint, index, budget, made) if budget else ()
-        return [mutant for _, mutant in dealt]
+        places = self._stacking.places(case.endpoint, index, budget)
+        dealt_stacks = self._scheduler.spend(
+            case.endpoint, places, lambda granted: self._stacking.deal(case.endpoint, index, granted, made)
+        )
+        stacks = [each for _, each in dealt_stacks]
+        for each in stacks:
+            self._scheduler.note(case.endpoint, each.parts)
+        dealt = self._scheduler.deal(case.endpoint, index, budget - len(stacks), made_alone)
+        return [*(mutant for _, mutant in dealt), *stacks]
 
     def learn(self, trial: Trial) -> None:
         """Take in what came of an original or a mutant, so that more is tried where answers are new."""
         if self._settings.mutants:
             judgement = trial.judgement
             fault = judgement.fault if judgement.verdict is Verdict.FAILED else ""
-            self._scheduler.learn(trial.endpoint, trial.mutator or "", trial.answer, fault)
+            for name in (trial.mutator or "").split(JOINT):
+                self._scheduler.learn(trial.endpoint, name, trial.answer, fault)
 
     def _is_http2(self, readies: Readies, plain: Ready) -> bool:
         if not self._environment.carries(readies, HTTP2):
@@ -85,24 +109,10 @@ class Dealing:
 
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""
-        return self._settings.may_write or not may_write(ready.request, ready.wire)
+        return self._settings.may_write or not ready.may_write
 
 
 def _is_call(ready: Ready, plain: Ready) -> bool:
-    """Whether a mutant of a gRPC call reaches the service, and not the library before it alone."""
+    """Whether a mutant of a gRPC call reaches the service, and not the library before it alone, which only
+    mutators that know of gRPC are for."""
     return ready.wire is None and is_like_call(ready.request, plain.request)
-
-
-def _mutation(mutator: Mutator, case: Case, seed: int) -> MutateFor:
-    """The mutator for each target: with the same dice, so that each gets the same edit."""
-
-    def for_target(target: str) -> Mutate:
-        rng = dice(seed, case.exchange.index, mutator.name)
-        known = case.known[target]
-
-        def mutate(request: Request) -> Edit | None:
-            return mutator(request, rng, known)
-
-        return mutate
-
-    return for_target

@@ -93,7 +93,7 @@ class Dictionary:
         self._own()
         self._values[place] = (*seen[-_MAX_VALUES + 1 :], value)
         kind = kind_of(value)
-        if kind == "integer" and place not in self._ranges:
+        if kind == "integer":
             self._stretch(place, int(value))
         alike = self._kinds.get(kind, ())
         self._kinds[kind] = (*alike[-_MAX_OF_KIND + 1 :], (place, value))

@@ -44,9 +44,15 @@ class Endpoints:
         self._fan_out = fan_out
         self._children: dict[str, set[str]] = {}
         self._names: set[str] = set()
+        self._latest: tuple[Request | None, str] = None, ""
 
     def name(self, request: Request) -> str:
         """The endpoint of `request`; later the same may get a more general name, never a narrower one."""
+        if self._latest[0] is not request:  # who works on it asks several times
+            self._latest = request, self._named(request)
+        return self._latest[1]
+
+    def _named(self, request: Request) -> str:
         path = path_of(request.target)
         template = path if is_grpc(request.headers) else self._template(path)
         name = f"{request.method.decode('latin-1')[:20]} {template}"

@@ -1,7 +1,6 @@
 """How much each mutator is tried at one endpoint: each once, then more where answers were new."""
 
-from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from enum import StrEnum
 from heapq import heappop, heappush
 from math import sqrt
@@ -29,6 +28,7 @@ class Why(StrEnum):
     FIRST = "first try at this endpoint"
     PAID = "paid here before"
     EXPLORED = "explored"
+    STACKED = "several edits at once, each was tried alone here"
 
 
 class Energy:
@@ -38,11 +38,10 @@ class Energy:
     distribution is drawn from by the normal distribution of its mean and variance, which costs a fourth.
     """
 
-    def __init__(self, order: Sequence[int], seed: int) -> None:
-        """`order` is that of the first tries."""
-        count = len(order)
+    def __init__(self, count: int, order: Iterator[int], seed: int) -> None:
+        """`order` is that of the first tries, of all `count` mutators."""
         self._seed = seed
-        self._fresh = deque(order)
+        self._fresh = order
         self._is_asked = bytearray(count)
         self._is_made = bytearray(count)
         self._plays = [0.0] * count
@@ -94,13 +93,15 @@ class Energy:
 
     def add(self, at: int, asked: int, made: int, amount: float) -> None:
         """Take in how often others asked a mutator, how often it had something to edit, and what was paid."""
-        for number in range(asked):
-            self.tried(at, is_made=number < made)
+        self._plays[at] += max(0, made - 1)
+        if made:
+            self.tried(at, is_made=True)
+        elif asked:
+            self.tried(at, is_made=False)
         self._pay[at] += amount
 
     def _untried(self) -> Iterator[int]:
-        while self._fresh:
-            at = self._fresh.popleft()
+        for at in self._fresh:
             if not self._is_asked[at]:  # by another process
                 yield at
         for _ in range(_RETURNING_PER_TURN):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from shadow.model import Exchange, Outcome, Parcel, Reply
+from shadow.model import Exchange, Outcome, Parcel, Reply, Request
 from shadow.pipeline.link import Link, MutateFor, MutateTalk, Ready
 from shadow.pipeline.ways import Ways
 
@@ -43,11 +43,13 @@ class Environment:
         """The name of a target that cannot be used; empty where all can."""
         return next((each.target.name for each in self.links if not each.is_up), "")
 
-    def prepare(self, exchange: Exchange, session: str, salt: str = "") -> Readies:
-        """The exchange's request, ready for each target."""
+    def prepare(
+        self, exchange: Exchange, session: str, salt: str = "", request: Request | None = None
+    ) -> Readies:
+        """The exchange's request, or `request`, which was made of it, ready for each target."""
 
         def prepared(link: Link) -> Ready:
-            return link.prepare(exchange, session, salt=salt)
+            return link.prepare(exchange, session, salt=salt, request=request)
 
         return Pair(prepared(self.candidate), prepared(self.baseline) if self.baseline else None)
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 
-from comparators import compare
+from comparators import Compare, compare
 from shadow.judge import (
     Evidence,
     Noise,
@@ -23,14 +23,16 @@ from shadow.pipeline.environment import Answers
 class Judging:
     """One for a run. `same` tells whether a candidate's value stands for a live one."""
 
-    def __init__(self, noise: Noise, same: Same) -> None:
+    def __init__(self, noise: Noise, same: Same, compare: Compare = compare) -> None:
+        """`compare` lists the differences of two answers."""
         self.noise = noise
         self.refused_count = 0
         """Originals that the live service took and every target refused."""
         self.taken_count = 0
         """Originals that the live service took."""
         self._same = same
-        self._compare = _Remembering()
+        self._compare_anew = compare
+        self._compare = _Remembering(compare)
         self.is_drifted = False
         """Whether candidate and baseline (or live) hold different state: only one took a request that
         writes."""
@@ -86,7 +88,7 @@ class Judging:
             (first.candidate, second.candidate, Witness.CANDIDATE_REPEAT),
         ):
             if isinstance(one, Reply) and isinstance(other, Reply):
-                self.noise.observe(case.endpoint, compare(one.response, other.response), witness)
+                self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
     def original(self, case: Case, answers: Answers) -> Judgement:
         """The original's verdict, by the live answer, the baseline's and the candidate's."""
@@ -132,7 +134,7 @@ class Judging:
 
     def between(self, endpoint: str, one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:
         """The differences of two answers of an endpoint that are no noise; none where either is missing."""
-        return self.noise.without(endpoint, _differences(one, other))
+        return self.noise.without(endpoint, self._differences(one, other))
 
     def _across(self, case: Case, control: Answers, answer: Answers) -> tuple[Difference, ...]:
         """Where candidate and baseline answer the mutant differently, less where they do so for the
@@ -144,9 +146,14 @@ class Judging:
             for each in (answer.candidate, answer.baseline, control.candidate)
         ):
             return ()
-        usual = {template(each.where) for each in _differences(control.baseline, control.candidate)}
+        usual = {template(each.where) for each in self._differences(control.baseline, control.candidate)}
         found = self.between(case.endpoint, answer.baseline, answer.candidate)
         return tuple(each for each in found if template(each.where) not in usual)
+
+    def _differences(self, one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:
+        if not isinstance(one, Reply) or not isinstance(other, Reply):
+            return ()
+        return self._compare_anew(one.response, other.response)
 
 
 def _further_answers(mutant: Mutant, answer: Answers) -> tuple[int, int] | None:
@@ -158,22 +165,17 @@ def _further_answers(mutant: Mutant, answer: Answers) -> tuple[int, int] | None:
     return further_answers(answer.candidate, method), further_answers(answer.baseline, method)
 
 
-def _differences(one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:
-    if not isinstance(one, Reply) or not isinstance(other, Reply):
-        return ()
-    return compare(one.response, other.response)
-
-
 class _Remembering:
     """`compare`, which remembers its latest results: learning and judging ask for the same pairs."""
 
-    def __init__(self) -> None:
+    def __init__(self, compare: Compare) -> None:
+        self._compare = compare
         self._latest: deque[tuple[Response, Response, tuple[Difference, ...]]] = deque(maxlen=8)
 
     def __call__(self, control: Response, other: Response) -> tuple[Difference, ...]:
         for one, two, differences in self._latest:
             if one is control and two is other:
                 return differences
-        differences = compare(control, other)
+        differences = self._compare(control, other)
         self._latest.append((control, other, differences))
         return differences

@@ -14,6 +14,10 @@ from shadow.pipeline.lore import Lore, Naming
 from shadow.schema import Schema
 
 _MAX_OTHERS = 64
+_LEARNED_FIRST = 64
+_LEARNED_SHARE = 8
+"""Of an endpoint the first are learned from, and then one in so many: they show more of the same."""
+_MAX_ENDPOINTS = 600
 
 
 class Knowledge:
@@ -28,11 +32,14 @@ class Knowledge:
         naming: Naming | None = None,
         schema: Schema | None = None,
         secrets: SecretSearch | None = None,
+        schemes: Mapping[str, str] | None = None,
     ) -> None:
         """`here` tells, by the target's name, the identities with the credentials that they have there.
 
-        `naming` gives the endpoint's name of a request, None for naming them here.
+        `naming` gives the endpoint's name of a request, None for naming them here. `schemes` are those of the
+        targets' URLs, where they are not ``"http"``.
         """
+        self._schemes = schemes or {}
         self._identities = identities
         self._here = here or {}
         self._signer = signer
@@ -41,6 +48,8 @@ class Knowledge:
         self._belongings = Belongings()
         self._lore = Lore(schema)
         self._others: dict[str, deque[Exchange]] = {}
+        self._counts: dict[str, int] = {}
+        """Exchanges by endpoint."""
 
     def learn(self, exchange: Exchange, seen: Mapping[str, Exchange]) -> None:
         """Remember the values of an exchange, and what it was for each target, by the target's name.
@@ -52,10 +61,10 @@ class Knowledge:
         template = endpoint.partition(" ")[2]
         for target, as_seen in seen.items():
             self._others.setdefault(target, deque(maxlen=_MAX_OTHERS)).append(as_seen)
-        self._dictionary.learn(exchange, template)
-        self._belongings.learn(
-            {target: (each, self._who(target, each)) for target, each in seen.items()}, template
-        )
+        if self._is_worth(endpoint, exchange):
+            self._dictionary.learn(exchange, template)
+            owned = {target: (each, self._who(target, each)) for target, each in seen.items()}
+            self._belongings.learn(owned, template)
         for each in (exchange, *seen.values()):
             if each.response is not None:
                 self._lore.hear(endpoint, each.request, each.response)
@@ -90,7 +99,16 @@ class Knowledge:
             shown=self._belongings.shown(target),
             hints=hints,
             documented=documented,
+            scheme=self._schemes.get(target, "http"),
         )
+
+    def _is_worth(self, endpoint: str, exchange: Exchange) -> bool:
+        """Whether an exchange is learned from: always where it made something."""
+        count = self._counts.get(endpoint, 0)
+        if count or len(self._counts) < _MAX_ENDPOINTS:
+            self._counts[endpoint] = count + 1
+        has_made = exchange.response is not None and exchange.response.status == 201
+        return has_made or count < _LEARNED_FIRST or count % _LEARNED_SHARE == 0
 
     def _of(self, target: str) -> tuple[Identity, ...]:
         return self._here[target]() if target in self._here else self._identities

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from functools import cached_property
 from itertools import count
 
 import msgspec
@@ -65,7 +66,7 @@ type MutateTalk = Callable[[Exchange], TalkEdit | None]
 """A mutator of conversations with its dice and knowledge already in hand."""
 
 
-class Ready(msgspec.Struct, frozen=True):
+class Ready(msgspec.Struct, frozen=True, dict=True):
     """A request prepared for one target."""
 
     request: Request
@@ -86,11 +87,23 @@ class Ready(msgspec.Struct, frozen=True):
     sign: Sign | None = None
     asks: Question | None = None
     """What the edit brought along, as `Edit` has it."""
+    parts: tuple[str, ...] = ()
+    """Of several edits, what each of them edited."""
+
+    @property
+    def edits(self) -> tuple[str, ...]:
+        """What was edited, each edit by itself."""
+        return self.parts or (self.what,)
 
     @property
     def pause_seconds(self) -> float:
         """How long sending it takes by itself."""
         return self.wire.pause_seconds * (len(self.wire.segments) - 1) if self.wire else 0.0
+
+    @cached_property
+    def may_write(self) -> bool:
+        """Whether it may change state, by what it says or by what is sent in its place."""
+        return may_write(self.request, self.wire)
 
     def is_same_act(self, other: "Ready") -> bool:
         """Whether both ask for the same thing, whoever asks and however it is framed."""
@@ -168,6 +181,10 @@ class Link:
         """Whether the request bears a signature that nobody here can make."""
         return self._preparation.is_strange(exchange)
 
+    def is_salted(self, exchange: Exchange) -> bool:
+        """Whether each of the exchange's mutants is made of a request that differs from the others'."""
+        return self._preparation.is_salted(exchange.request)
+
     def conditional(self, ready: Ready, tag: bytes) -> Ready:
         """A prepared request that asks for the change of what bears `tag`, signed again."""
         headers = with_field(ready.request.headers, b"If-Match", tag)
@@ -193,10 +210,24 @@ class Link:
             return None
         if edit.wire is not None or not edit.signs_again:
             return Ready(
-                edit.request, edit.wire, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks
+                edit.request,
+                edit.wire,
+                edit.what,
+                is_stated=edit.is_stated,
+                sign=edit.sign,
+                asks=edit.asks,
+                parts=edit.parts,
             )
         made = self._preparation.edited(edit.request, session, salt=salt, before=ready.request)
-        return Ready(made, None, edit.what, is_stated=edit.is_stated, sign=edit.sign, asks=edit.asks)
+        return Ready(
+            made,
+            None,
+            edit.what,
+            is_stated=edit.is_stated,
+            sign=edit.sign,
+            asks=edit.asks,
+            parts=edit.parts,
+        )
 
     def control_of(self, ready: Ready, recorded: tuple[Message, ...]) -> Ready:
         """What mutants of a prepared conversation are held against: `recorded`, said in the manner of one."""
@@ -294,15 +325,27 @@ class Link:
         return isinstance(self._transports[via], Synchronised)
 
     async def send_together(
-        self, readies: Sequence[Ready], *, via: str, parcel: Parcel, session: str
+        self,
+        readies: Sequence[Ready],
+        *,
+        via: str,
+        parcel: Parcel,
+        session: str,
+        offsets: Sequence[float] = (),
     ) -> list[Outcome]:
-        """What came back to requests that were completed at one moment, where the transport can do that."""
+        """What came back to requests that were completed at one moment, where the transport can do that; or
+        each so many seconds after it, as `offsets` says."""
         for _ in readies:
             if not await self._has_turn():
                 return [_DOWN] * len(readies)
         transport = self._transports[via]
         assert isinstance(transport, Synchronised)
         sendings = [self._sending(await self._refreshed(ready), session) for ready in readies]
+        if any(offsets):
+            sendings = [
+                msgspec.structs.replace(each, after_seconds=after)
+                for each, after in zip(sendings, offsets, strict=True)
+            ]
         if any(map(self._may_write, readies)):
             async with self._gate.passes():
                 outcomes = await transport.send_together(sendings)
@@ -334,7 +377,7 @@ class Link:
         )
 
     def _may_write(self, ready: Ready) -> bool:
-        return may_write(ready.request, ready.wire) or ready.protocol in _MAY_WRITE
+        return ready.may_write or ready.protocol in _MAY_WRITE
 
     def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
         """`outcome`, told to the breaker and to the sinks."""

@@ -38,11 +38,14 @@ class News:
 
     def of(self, endpoint: str, mutator: str, answer: Outcome, fault: str) -> Told | None:
         """What is new of `answer`; None where nothing is, or where nobody answered."""
+        shape = answer_shape(answer)
+        seen = self._seen(endpoint)
+        if (mutator, shape, fault) in seen.met:  # most answers
+            return None
         answer_class = classify(answer)
         if answer_class is AnswerClass.DOWN:
             return None
-        shape = answer_shape(answer)
-        seen = self._seen(endpoint)
+        seen.meet(mutator, shape, fault)
         amount = seen.worth(mutator, answer_class, shape, fault)
         if amount is None:
             return None
@@ -66,9 +69,11 @@ class News:
 class _Seen:
     """What one endpoint answered, to whom."""
 
-    __slots__ = ("_keys", "_shapes")
+    __slots__ = ("_keys", "_shapes", "met")
 
     def __init__(self) -> None:
+        self.met: set[tuple[str, int, str]] = set()
+        """Mutator, shape and fault of answers that were looked at; a shape has one class."""
         self._shapes: set[int] = set()
         self._keys: set[int] = set()
 
@@ -86,6 +91,10 @@ class _Seen:
         if fault and of_fault not in self._keys:
             return _NEW_FAULT
         return _NEW_TO_MUTATOR if shape in self._shapes else 0.0
+
+    def meet(self, mutator: str, shape: int, fault: str) -> None:
+        if len(self.met) < _MAX_KEYS:
+            self.met.add((mutator, shape, fault))
 
     def take(self, told: Told) -> None:
         if len(self._shapes) < _MAX_SHAPES:

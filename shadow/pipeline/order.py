@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import Protocol
 
 from shadow.model import Exchange, Headers, Request, Wire
+from shadow.wire.http2_said import said_fields
+from shadow.wire.http2_shape import PREFACE
 
 SAFE_METHODS = frozenset({b"GET", b"HEAD", b"OPTIONS", b"TRACE", b"QUERY", b"PROPFIND", b"SEARCH", b"REPORT"})
 """Methods that do not write (RFC 9110 §9.2.1, RFC 4918, and the QUERY draft)."""
@@ -38,7 +40,20 @@ def may_write(request: Request, wire: Wire | None = None) -> bool:
         return True
     if _has_parameter(request.target) or (request.body and _has_parameter(request.body)):
         return True
-    return wire is not None and _bytes_may_write(b"".join(wire.segments))
+    if wire is None:
+        return False
+    sent = b"".join(wire.segments)
+    return _frames_may_write(sent) if wire.protocol == "http2" else _bytes_may_write(sent)
+
+
+def _frames_may_write(sent: bytes) -> bool:
+    """As `may_write`, of frames of HTTP/2; what may be read as HTTP/1 once it is passed on counts too."""
+    for fields in said_fields(sent):
+        for name, value in fields:
+            is_name = name == b":method" or name.lower() in _OVERRIDES
+            if (is_name and is_write(value)) or (name == b":path" and _has_parameter(value)):
+                return True
+    return _bytes_may_write(sent.removeprefix(PREFACE))
 
 
 def _has_parameter(text: bytes) -> bool:

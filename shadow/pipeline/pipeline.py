@@ -34,7 +34,7 @@ from shadow.pipeline.ready import Ready
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
-from shadow.pipeline.session_trials import SessionTrials
+from shadow.pipeline.session_trials import SessionTrials, Told
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
 from shadow.pipeline.stopping import unless_stopped
@@ -308,13 +308,15 @@ class Pipeline:
     async def _serve(self, work: asyncio.TaskGroup) -> None:
         while (job := await self._ready.take()) is not None:
             if not isinstance(job, _Job):
-                await self._work_session(job)
-                self._finish(job)
+                if told := await self._work_session(job):
+                    self._start(work, self._minimise_session(job, told), f"steps of {job[0].index}")
+                else:
+                    self._finish(job)
                 continue
             async with self._governor.turn():
                 later = await self._guarded(job, self._conduct(job))
             job.turn.leave()
-            if later is not None and later.mutants:
+            if later is not None and later.is_left:
                 self._start(work, self._work_slowly(job, later), f"slow mutants of {job.exchange.index}")
             else:
                 self._finish(job)
@@ -400,11 +402,22 @@ class Pipeline:
             self._under_way[id(past)] = past
             self._ready.put(past)
 
-    async def _work_session(self, past: _Past) -> None:
+    async def _work_session(self, past: _Past) -> list[Told]:
+        """What may be made smaller of what was found."""
         try:
-            await self._session_trials.conduct(past)
+            return await self._session_trials.conduct(past)
         except Exception as error:  # noqa: BLE001  # the pipeline's boundary
             self._hear(Broke(past[0].index, _bug(error)))
+        return []
+
+    async def _minimise_session(self, past: _Past, told: list[Told]) -> None:
+        try:
+            async with self._slow_slots:
+                for each in told:
+                    await self._session_trials.minimise(each)
+        except Exception as error:  # noqa: BLE001  # the pipeline's boundary
+            self._hear(Broke(past[0].index, _bug(error)))
+        self._finish(past)
 
     async def _take_up_quiet_sessions(self) -> None:
         while True:

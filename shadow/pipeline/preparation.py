@@ -101,16 +101,20 @@ class Preparation:
         nonce = _like(_NONCE, f"{self._run}:own:{trial}")
         return self._signer.sign(made, key=identity.key, at=self._clock(), nonce=nonce) or made
 
+    def is_salted(self, request: Request) -> bool:
+        """Whether the salt shows in what is made of `request`, or may."""
+        is_idempotent = field(request.headers, b"idempotency-key") is not None
+        return self._signer is not None or self._logins is not None or is_idempotent
+
     def begin_pass(self, number: int) -> None:
         """From now on one recorded nonce or Idempotency-Key becomes another than before, once more."""
         self._pass = f"pass {number}:"
 
-    def edited(self, request: Request, session: str, *, salt: str, before: Request | None = None) -> Request:
+    def edited(self, request: Request, session: str, *, salt: str, before: Request) -> Request:
         """A prepared request, `before`, after an edit: live values that the edit brought in translated, and
         signed anew."""
-        prefix = self._target.path_prefix.encode()
-        bare = msgspec.structs.replace(request, target=request.target.removeprefix(prefix))
-        return self.signed(self._correlation.translate(bare, session), salt=salt, before=before or request)
+        made = self._correlation.translate_edit(request, before, session)
+        return self.signed(made, salt=salt, before=before)
 
     def signed(
         self,

@@ -38,7 +38,8 @@ class Reporting:
 
     def report(self, trial: Trial, times: str, ready: Ready | None) -> None:
         """Tell the findings that a confirmed trial shows."""
-        for sighting in self._causes.add(trial):
+        is_told_again = trial.minimised is not None and trial.minimised.is_told_again
+        for sighting in self._causes.again(trial) if is_told_again else self._causes.add(trial):
             first = self._shown(sighting, _First(trial, sighting, times, ready))
             told = msgspec.structs.replace(sighting, cause=first.sighting.cause)
             made = finding(
@@ -53,7 +54,7 @@ class Reporting:
             before = self._earlier.get(made.id)
             if before is not None:
                 made = _added(before, made)
-            self._hear(Found(made, is_new=sighting.is_new and before is None))
+            self._hear(Found(made, sighting.is_new and before is None, is_told_again))
 
     def _shell(self, ready: Ready | None) -> str | None:
         """A command line that says a conversation again; None for requests, which curl can say."""
@@ -64,10 +65,18 @@ class Reporting:
 
     def _shown(self, sighting: Sighting, latest: _First) -> _First:
         first = self._first.setdefault(sighting.cause.id, latest)
-        if is_at_least(first.trial.judgement.severity, latest.trial.judgement.severity):
+        is_smaller = _is_smaller(first.trial, latest.trial)
+        if is_at_least(first.trial.judgement.severity, latest.trial.judgement.severity) and not is_smaller:
             return first
         self._first[sighting.cause.id] = latest
         return latest
+
+
+def _is_smaller(first: Trial, latest: Trial) -> bool:
+    """Whether the latest is a smaller form of the first, or of one that weighs as much."""
+    is_as_bad = first.judgement.severity is latest.judgement.severity
+    is_again = latest.minimised is not None and latest.minimised.is_told_again
+    return is_again and is_as_bad
 
 
 def _is_talk(ready: Ready) -> bool:

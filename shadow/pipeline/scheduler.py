@@ -1,8 +1,9 @@
 """Which mutators an exchange is given: on each endpoint all are tried once, then those more that paid."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
-from operator import itemgetter
+from itertools import islice
+from math import gcd
 from typing import NamedTuple, Protocol
 from zlib import crc32
 
@@ -70,10 +71,14 @@ class Scheduler[M: Named]:
         self._mutators: tuple[M, ...] = tuple(mutators)
         self._seed = seed
         self._places = {each.name: at for at, each in enumerate(self._mutators)}
+        self._levels: dict[Level, list[int]] = {}
+        for at, each in enumerate(self._mutators):
+            self._levels.setdefault(each.level, []).append(at)
         self._energies: dict[str, Energy] = {}
         """By endpoint."""
-        self._elsewhere: dict[str, list[tuple[int, int, int, float]]] = {}
-        """What other processes did at endpoints where nothing was dealt here yet."""
+        self._elsewhere: dict[str, dict[int, tuple[int, int, float]]] = {}
+        """How often other processes asked mutators at endpoints where nothing was dealt here yet, how often
+        there was something to edit, and what was paid."""
         self._news = News()
         self.on_tried: Callable[[str, str, bool], None] | None = None
         """Told of endpoint and mutator of what is tried here, and whether there was something to edit, for
@@ -96,16 +101,22 @@ class Scheduler[M: Named]:
 
         A mutator that has nothing to edit counts as tried: the next exchange begins with others.
         """
-        if self._budget is None or not self._mutators:
-            yield from self._plan(endpoint, exchange, count, attempt)
-            return
-        left = self._budget.grant(endpoint, count)
+        yield from self.spend(
+            endpoint,
+            count if self._mutators else 0,
+            lambda granted: self._plan(endpoint, exchange, granted, attempt),
+        )
+
+    def spend[T](self, endpoint: str, count: int, dealt: Callable[[int], Iterator[T]]) -> Iterator[T]:
+        """What `dealt` gives for as many of `count` mutants as the budget grants."""
+        left = count if self._budget is None else self._budget.grant(endpoint, count)
         try:
-            for each in self._plan(endpoint, exchange, left, attempt):
+            for each in dealt(left):
                 left -= 1
                 yield each
         finally:
-            self._budget.give_back(endpoint, left)
+            if self._budget is not None:
+                self._budget.give_back(endpoint, left)
 
     def _plan[E](
         self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
@@ -128,6 +139,13 @@ class Scheduler[M: Named]:
                 yield Dealt(mutator, made, why)
                 if dealt >= count:
                     return
+
+    def note(self, endpoint: str, mutators: Iterable[M]) -> None:
+        """Count mutators as tried, whose edits are in one mutant."""
+        for mutator in mutators:
+            self.take_over(endpoint, mutator.name, 1, 1)
+            if self.on_tried is not None:
+                self.on_tried(endpoint, mutator.name, True)  # a callback's
 
     def learn(self, endpoint: str, mutator: str, answer: Outcome | None, fault: str = "") -> None:
         """Take in what came of a mutant, or of an original, whose `mutator` is empty: it pays nothing.
@@ -162,7 +180,9 @@ class Scheduler[M: Named]:
         if endpoint in self._energies:
             self._energies[endpoint].add(at, asked, made, amount)
         elif endpoint in self._elsewhere or len(self._elsewhere) < _MAX_PLACES:
-            self._elsewhere.setdefault(endpoint, []).append((at, asked, made, amount))
+            sums = self._elsewhere.setdefault(endpoint, {})
+            before = sums.get(at, (0, 0, 0.0))
+            sums[at] = (before[0] + asked, before[1] + made, before[2] + amount)
 
     def _energy_of(self, endpoint: str, exchange: int) -> Energy:
         energy = self._energies.get(endpoint)
@@ -170,21 +190,37 @@ class Scheduler[M: Named]:
             if len(self._energies) >= _MAX_PLACES:
                 del self._energies[next(iter(self._energies))]
             start = crc32(f"{self._seed}:{exchange}:{endpoint}".encode())
-            energy = self._energies[endpoint] = Energy(self._in_turns(start), start)
-            for each in self._elsewhere.pop(endpoint, ()):
-                energy.add(*each)
+            energy = self._energies[endpoint] = Energy(len(self._mutators), self._in_turns(start), start)
+            for at, sums in self._elsewhere.pop(endpoint, {}).items():
+                energy.add(at, *sums)
         return energy
 
-    def _in_turns(self, start: int) -> list[int]:
+    def _in_turns(self, start: int) -> Iterator[int]:
         """All mutators in the order of their first tries: drawn, and levels take turns, so that a few of
-        permissions do not wait for a hundred of bodies."""
-        drawn = sorted((crc32(each.name.encode(), start), at) for at, each in enumerate(self._mutators))
-        levels = {level: crc32(level.encode(), start) for level in Level}
-        counts: dict[Level, int] = {}
-        ranked = []
-        for _, at in drawn:
-            level = self._mutators[at].level
-            count = counts[level] = counts.get(level, -1) + 1
-            ranked.append((count // _PER_TURN.get(level, 1), levels[level], at))
-        ranked.sort(key=itemgetter(0, 1))
-        return [each[2] for each in ranked]
+        permissions do not wait for a hundred of bodies. Only so far as it is asked for: most endpoints are
+        seen a few times."""
+        levels = sorted(self._levels, key=lambda level: crc32(level.encode(), start))
+        rows = [
+            _drawn(self._levels[level], crc32(b"order", crc32(level.encode(), start))) for level in levels
+        ]
+        left = [(row, _PER_TURN.get(level, 1)) for row, level in zip(rows, levels, strict=True)]
+        while left:
+            going = []
+            for row, count in left:
+                taken = list(islice(row, count))
+                yield from taken
+                if len(taken) == count:
+                    going.append((row, count))
+            left = going
+
+
+def _drawn(members: Sequence[int], number: int) -> Iterator[int]:
+    """`members` in one of many orders, by `number`: steps of one width round a circle."""
+    count = len(members)
+    step = 1 + number % count
+    while gcd(step, count) > 1:
+        step += 1
+    at = number // count % count
+    for _ in range(count):
+        yield members[at]
+        at = (at + step) % count

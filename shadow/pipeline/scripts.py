@@ -1,5 +1,6 @@
 """Runs a script: a session's requests, some of them changed, against one target with ids of its own."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
@@ -93,8 +94,10 @@ class _Run:
         outcomes: list[Outcome] = []
         while (at := len(outcomes)) < len(self._script.steps):
             burst = [at] if is_serial else self._burst(at)
+            if burst == [at] and not is_serial and self._script.steps[at].after_seconds:
+                await asyncio.sleep(self._script.steps[at].after_seconds)
             readies = [self._ready(position) for position in burst]
-            answers = await self._send_burst(readies, [self._ways[position] for position in burst])
+            answers = await self._send_burst(burst, readies, [self._ways[position] for position in burst])
             for position, outcome in zip(burst, answers, strict=True):
                 if position in self._own:
                     continue
@@ -122,19 +125,31 @@ class _Run:
         )
         if self._mutate is not None and position in self._script.judged and ready is not None:
             ready = self._link.mutate(ready, self._mutate, self._scope, f"{self._scope}:{position}")
+        if step.edit is not None and ready is not None:
+            edited = step.edit(ready.request)
+            ready = None if edited is None else Ready(edited, what=step.what)
         if ready is not None:
             self._sent[position] = ready
         return ready
 
-    async def _send_burst(self, readies: Sequence[Ready | None], ways: Sequence[str]) -> list[Outcome]:
-        """All at one moment, where one transport can do that; else side by side."""
+    async def _send_burst(
+        self, burst: Sequence[int], readies: Sequence[Ready | None], ways: Sequence[str]
+    ) -> list[Outcome]:
+        """All at one moment, or as far apart as they are to be, where one transport can do that; else side
+        by side."""
+        offsets = [self._script.steps[at].after_seconds if len(burst) > 1 else 0.0 for at in burst]
         given = [ready for ready in readies if ready is not None]
         is_one = len(set(ways)) == 1 and len(given) == len(readies) > 1
         if not is_one or not self._link.synchronises(ways[0]):
-            return await together([self._send(ready, via) for ready, via in zip(readies, ways, strict=True)])
-        return await self._link.send_together(given, via=ways[0], parcel=self._parcel, session=self._scope)
+            sent = zip(readies, ways, offsets, strict=True)
+            return await together([self._send(ready, via, after) for ready, via, after in sent])
+        return await self._link.send_together(
+            given, via=ways[0], parcel=self._parcel, session=self._scope, offsets=offsets
+        )
 
-    async def _send(self, ready: Ready | None, via: str) -> Outcome:
+    async def _send(self, ready: Ready | None, via: str, after_seconds: float) -> Outcome:
         if ready is None:
             return _NOT_EDITABLE
+        if after_seconds:
+            await asyncio.sleep(after_seconds)
         return await self._link.send(ready, via=via, parcel=self._parcel, session=self._scope)

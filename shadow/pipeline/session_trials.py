@@ -1,11 +1,14 @@
 """A session that has gone quiet put to the test: scripts over its requests are run, judged and reported."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
 from mutators import SessionMutator, dice
 from shadow.judge import Evidence, classify, is_cut, judge
+from shadow.judge.evidence import failed
 from shadow.model import (
     AnswerClass,
     Event,
@@ -26,22 +29,41 @@ from shadow.model import (
 )
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers
+from shadow.pipeline.fewer_steps import FewerSteps, makers
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scripts import Scripts
+from shadow.pipeline.serial_orders import SerialOrders
 from shadow.pipeline.traces import Trace, Traces
 from shadow.wire.http1 import serialise_request
 
+_RACE_SHARE = 3
+"""A race must be lost again in one of so many runs."""
+_MAX_SESSIONS = 8
+_MAX_REMEMBERED = 60
+"""Exchanges of a session that others may be mixed with."""
+
 type Past = Sequence[Exchange]
+
+
+class Told(NamedTuple):
+    """A finding of a session, as it was told."""
+
+    mutator: SessionMutator
+    script: Script
+    at: int
+    """The step that failed."""
+    past: Past
+    trial: Trial
 
 
 class SessionTrials:
     """Conducts the trials of whole sessions."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a run
         self,
         scripts: Scripts,
         scheduler: Scheduler[SessionMutator],
@@ -56,8 +78,11 @@ class SessionTrials:
         hear: Callable[[Event], None],
         report: Report,
         traces: Traces | None = None,
+        fewer_steps: FewerSteps | None = None,
     ) -> None:
-        """Without `traces` nobody looks at what rejected steps leave behind."""
+        """Without `traces` nobody looks at what rejected steps leave behind; without `fewer_steps` what is
+        found is told as it was found."""
+        self._fewer_steps = fewer_steps
         self._traces = traces
         self._scripts = scripts
         self._scheduler = scheduler
@@ -71,22 +96,59 @@ class SessionTrials:
         self._hear = hear
         self._report = report
         self._confirmed: dict[tuple[str, str, str], str] = {}
+        self._earlier: deque[tuple[Exchange, ...]] = deque(maxlen=_MAX_SESSIONS)
+        self._orders = SerialOrders(scripts, endpoints) if traces is not None else None
 
-    async def conduct(self, past: Past) -> None:
-        """Try as many mutants of the session as the budget allows."""
+    async def conduct(self, past: Past) -> list[Told]:
+        """Try as many mutants of the session as the budget allows; what may be made smaller of it."""
         shape = " ".join(sorted({self._endpoints.name(each.request) for each in past}))
 
         def made(mutator: SessionMutator) -> Script | None:
             rng = dice(self._seed, past[0].index, mutator.name)
-            script = mutator(past, rng, self._knowledge.snapshot(past[0].request, "candidate"))
+            known = self._knowledge.snapshot(past[0].request, "candidate")
+            script = mutator(past, rng, msgspec.structs.replace(known, sessions=tuple(self._earlier)))
             return script if script is not None and self._is_allowed(script) else None
 
+        told = []
         for mutator, script in self._scheduler.deal(shape, past[0].index, self._budget, made):
-            trial = await self._try(mutator, script, past)
+            found = await self._try(mutator, script, (*past, *script.others))
+            trial = found.trial
             fault = trial.judgement.fault if trial.judgement.verdict is Verdict.FAILED else ""
             self._scheduler.learn(shape, mutator.name, trial.answer, fault)
+            if fault and self._fewer_steps and self._fewer_steps.wants(script, found.at, trial):
+                told.append(found)
+        self._earlier.append(tuple(past[:_MAX_REMEMBERED]))
+        return told
 
-    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> Trial:
+    async def minimise(self, told: Told) -> None:
+        """Tell a finding again with the fewest steps that show it."""
+        mutator, past = told.mutator, told.past
+
+        async def shows(script: Script) -> Trial | None:
+            is_agreed = told.trial.judgement.expect is Expect.AGREE
+            if is_agreed and not await self._agree_as_recorded(script, past):
+                return None
+            at, judgement, answers = await self._run(mutator, script, past, Parcel.MINIMISATION)
+            is_failed = judgement.verdict is Verdict.FAILED
+            return self._trial(mutator, script, past, at, judgement, answers) if is_failed else None
+
+        if self._fewer_steps is None:
+            return
+        # a race is held against its copies sent in a row, what both must agree on against the recorded order
+        has_control = Expect.ONCE is mutator.expect or told.trial.judgement.expect is Expect.AGREE
+        smaller = await self._fewer_steps.smallest(
+            told.script,
+            told.at,
+            told.trial,
+            shows,
+            made_by=makers(told.script, past),
+            sends_per_step=2 if has_control else 1,
+        )
+        if smaller is not None:
+            self._report(*smaller, None)
+
+    async def _try(self, mutator: SessionMutator, script: Script, past: Past) -> Told:
+        """A script that was tried; told where it failed, and that was confirmed."""
         at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
         times = None
         endpoint = self._endpoints.name(script.steps[at].request)
@@ -99,7 +161,7 @@ class SessionTrials:
         self._hear(Judged(trial))
         if times is not None:
             self._report(trial, times, None)
-        return trial
+        return Told(mutator, script, at, past, trial)
 
     async def _confirm(
         self, mutator: SessionMutator, script: Script, past: Past, first: Judgement, endpoint: str
@@ -110,11 +172,16 @@ class SessionTrials:
             return self._confirmed[key]
         if first.expect is Expect.AGREE and not await self._agree_as_recorded(script, past):
             return None
+        count = 0
         for _ in range(self._confirmations):
             _, again, _ = await self._run(mutator, script, past, Parcel.CONFIRMATION)
-            if (again.verdict, again.fault) != (Verdict.FAILED, first.fault):
+            is_again = (again.verdict, again.fault) == (Verdict.FAILED, first.fault)
+            if not is_again and mutator.level is not Level.RACE:
                 return None
-        self._confirmed[key] = f"{self._confirmations}/{self._confirmations}"
+            count += is_again
+        if count * _RACE_SHARE < self._confirmations:  # a race is not lost every time
+            return None
+        self._confirmed[key] = f"{count}/{self._confirmations}"
         return self._confirmed[key]
 
     async def _agree_as_recorded(self, script: Script, past: Past) -> bool:
@@ -134,28 +201,53 @@ class SessionTrials:
         self, mutator: SessionMutator, script: Script, past: Past, parcel: Parcel
     ) -> tuple[int, Judgement, Answers | None]:
         """The first judged step that failed, or else the last one, with its judgement and its answers."""
-        if mutator.expect is Expect.ONCE and not await self._is_refused_in_a_row(script, past):
+        look = self._orders.look(script, past) if self._orders is not None else None
+        is_once = mutator.expect is Expect.ONCE
+        if is_once and not await self._is_refused_in_a_row(script, past):
             why = "sent one after the other, more than one copy succeeds"
-            return script.judged[0], Judgement(Verdict.UNDECIDED, why), None
+            if look is None:
+                return script.judged[0], Judgement(Verdict.UNDECIDED, why), None
+            is_once = False
         trace: Trace = ()
         framed = None
         if self._traces is not None and mutator.expect is Expect.REJECT:
             framed = self._traces.framed(script, past)
+        unlike = ""
         if self._traces is not None and framed is not None:
             answers, trace = await self._traces.run(framed, past, parcel=parcel)
+        elif self._orders is not None and look is not None:
+            answers, unlike = await self._orders.run(script, past, look, parcel=parcel)
         else:
             answers = await self._scripts.run(script, past, parcel=parcel)
         if not all(_has_succeeded(answers[at]) for at in script.needs):
             why = "a step that it builds on did not succeed"
             return script.judged[0], Judgement(Verdict.UNDECIDED, why), answers[script.judged[0]]
+        if not all(classify(answers[at].candidate) is AnswerClass.REJECTED for at in script.refused):
+            why = "a step that should have been refused was not, so it tells nothing"
+            return script.judged[0], Judgement(Verdict.UNDECIDED, why), answers[script.judged[0]]
         if mutator.expect is Expect.ONCE:
-            return script.judged[0], self._judge_burst(mutator, script, answers), answers[script.judged[0]]
+            at, judgement = script.judged[0], self._judge_burst(mutator, script, answers, is_once=is_once)
+        else:
+            at, judgement = self._judge_steps(mutator, script, past, answers, trace)
+        if unlike and judgement.verdict is not Verdict.FAILED:
+            judgement = failed("race", unlike, Expect.ONCE)
+        return at, judgement, answers[at]
+
+    def _judge_steps(
+        self,
+        mutator: SessionMutator,
+        script: Script,
+        past: Past,
+        answers: list[Answers],
+        trace: Trace,
+    ) -> tuple[int, Judgement]:
+        """The first judged step that failed, or else the last one."""
         at, judgement = script.judged[-1], Judgement(Verdict.PASSED)
         for at in script.judged:
             judgement = self._judge_step(mutator, script, past, at, answers, trace)
             if judgement.verdict is Verdict.FAILED:
                 break
-        return at, judgement, answers[at]
+        return at, judgement
 
     async def _is_refused_in_a_row(self, script: Script, past: Past) -> bool:
         """Whether of copies sent one by one exactly one succeeds, or all tell of the same effect."""
@@ -171,9 +263,14 @@ class SessionTrials:
         successes = sum(classify(each) is AnswerClass.SUCCESS for each in judged)
         return successes == 1 or (_has_key(script) and len(bodies) == 1)
 
-    def _judge_burst(self, mutator: SessionMutator, script: Script, answers: list[Answers]) -> Judgement:
+    def _judge_burst(
+        self, mutator: SessionMutator, script: Script, answers: list[Answers], *, is_once: bool
+    ) -> Judgement:
+        """Whether one copy succeeded; where not `is_once`, whether none broke."""
         ours = tuple(answers[at].candidate for at in script.judged)
         theirs = tuple(each for at in script.judged if (each := answers[at].baseline) is not None)
+        if not is_once and all(classify(each) is not AnswerClass.BROKEN for each in ours):
+            return Judgement(Verdict.UNDECIDED, "sent one after the other, more than one copy succeeds")
         return judge(
             Evidence(
                 mutator.expect,
@@ -198,7 +295,16 @@ class SessionTrials:
         """One step's verdict; its control is the same request earlier in the script, or else the live
         answer."""
         origin = script.steps[at].origin
-        earlier = next((each for each in range(at) if script.steps[each].origin == origin), None)
+        earlier = next(
+            (
+                each
+                for each in range(at)
+                if script.steps[each].origin == origin
+                and each not in script.refused
+                and script.steps[each].edit is None
+            ),
+            None,
+        )
         live = past[origin].response
         answer = answers[at]
         control = answers[earlier] if earlier is not None else None
@@ -245,7 +351,7 @@ class SessionTrials:
             Kind.RACE if mutator.level is Level.RACE else Kind.SEQUENCE,
             mutator.name,
             judgement,
-            edits=(script.what, *(step.what for step in script.steps if step.what)),
+            edits=_edits(script, at),
             expect=mutator.expect,
             level=mutator.level,
             sent=b"".join(serialise_request(step.request) for step in script.steps) if is_failed else b"",
@@ -260,6 +366,13 @@ def _has_succeeded(answers: Answers) -> bool:
     return classify(answers.candidate) is AnswerClass.SUCCESS and (
         answers.baseline is None or classify(answers.baseline) is AnswerClass.SUCCESS
     )
+
+
+def _edits(script: Script, at: int) -> tuple[str, ...]:
+    """What was done, for a person: all of it, or the one step that spoils a credential alone."""
+    if script.steps[at].edit is not None:
+        return script.what, script.steps[at].what
+    return script.what, *(step.what for step in script.steps if step.what)
 
 
 def _has_key(script: Script) -> bool:

@@ -151,7 +151,7 @@ class TalkTrials:
         def made(mutator: TalkMutator) -> TalkMutant | None:
             mutate = _mutation(mutator, talk, known, self._seed)
             edit = mutate("candidate")(talk)
-            if edit is None or not self._is_allowed(talk, edit):
+            if edit is None or not (self._may_write or is_allowed_to_read(talk, edit)):
                 return None
             salt = f"{talk.index}:{mutator.name}"
             readies = self._environment.mutate_talk(talk, mutate, session, salt)
@@ -160,14 +160,6 @@ class TalkTrials:
         budget = self._governor.mutants(self._budget)
         dealt = self._scheduler.deal(endpoint, talk.index, budget, made) if budget else ()
         return [mutant for _, mutant in dealt]
-
-    def _is_allowed(self, talk: Exchange, edit: TalkEdit) -> bool:
-        if self._may_write:
-            return True
-        if talk.protocol == "dns":
-            mine = [each for each in talk.messages if each.is_from_client]
-            return all(map(is_query, mine)) and not any(map(_may_write, _texts(edit)))
-        return talk.protocol == "websocket" and not edit.messages
 
     def _needs_fresh(self, talk: Exchange, mutant: TalkMutant) -> bool:
         """Whether the state may have gone on since the control was said, and the answer must be the same."""
@@ -309,6 +301,15 @@ class TalkTrials:
         if is_failed:
             # whoever hears of it may be another process, and need not make it anew
             self._report(trial, times, msgspec.structs.replace(ready, retell=None))
+
+
+def is_allowed_to_read(talk: Exchange, edit: TalkEdit) -> bool:
+    """Whether a mutant surely changes nothing: a DNS query that stays one, a handshake that nothing
+    follows."""
+    if talk.protocol == "dns":
+        mine = [each for each in talk.messages if each.is_from_client]
+        return all(map(is_query, mine)) and not any(map(_may_write, _texts(edit)))
+    return talk.protocol == "websocket" and not edit.messages
 
 
 def opening(exchange: Exchange) -> Exchange:

@@ -35,13 +35,15 @@ from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Ready, why_dropped
-from shadow.pipeline.order import Turn, may_write
+from shadow.pipeline.minimising import Minimising
+from shadow.pipeline.order import Turn
 from shadow.pipeline.questions import Questions
 from shadow.pipeline.reporting import Report
+from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.telling import mutant_trial, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
-from shadow.wire.http1 import serialise_request
 
 _HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
 
@@ -54,6 +56,13 @@ class Later(msgspec.Struct, frozen=True):
     original: Answers
     via: str = "raw"
     """The transport that carries them."""
+    is_suspect: bool = False
+    """Whether a mutant of it was confirmed, and may be made smaller."""
+
+    @property
+    def is_left(self) -> bool:
+        """Whether there is anything to try."""
+        return bool(self.mutants) or self.is_suspect
 
 
 class Trials:
@@ -72,8 +81,13 @@ class Trials:
         hear: Callable[[Event], None],
         report: Report,
         traces: Traces | None = None,
+        minimising: Minimising | None = None,
     ) -> None:
-        """Without `traces` nobody looks at what rejected mutants leave behind."""
+        """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
+        found is told as it was found."""
+        self._minimising = minimising
+        self._suspects: dict[int, list[Suspect]] = {}
+        """Mutants of exchanges under work that were confirmed."""
         self._traces = traces
         self._environment = environment
         self._dealing = Dealing(environment, scheduler, settings, governor)
@@ -144,7 +158,8 @@ class Trials:
                 await self._try_late(case, mutant, answers, via, watch)
         if not case.is_write:
             await self._look_after(case, answers, via)
-        return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw")
+        is_suspect = case.exchange.index in self._suspects
+        return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
 
     async def retell(self, exchange: Exchange, session: str, past: Sequence[Exchange]) -> None:
         """Send what the `session` of `exchange` had asked before it, as a fresh environment has not heard
@@ -160,7 +175,7 @@ class Trials:
 
     async def conduct_slow(self, later: Later) -> None:
         """Try the mutants that take long to send, where nobody waits for them: those that read after a
-        control of their own, for the state has gone on."""
+        control of their own, for the state has gone on. Then make smaller what was confirmed."""
         case, control = later.case, later.original
         for mutant in later.mutants:
             if not case.is_write:
@@ -170,6 +185,10 @@ class Trials:
             await self._try_late(case, mutant, control, later.via)
         if not case.is_write:
             await self._look_after(case, control, later.via)
+        for suspect in self._suspects.pop(case.exchange.index, ()):
+            smaller = await self._minimising.smallest_request(suspect) if self._minimising else None
+            if smaller is not None:
+                self._report(smaller.trial, smaller.times, smaller.ready)
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
@@ -283,8 +302,7 @@ class Trials:
             mutant = self._renewed(case, mutant, watch)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
         traces = await watch.end([(mutant, answer)], is_late=True) if watch is not None else {}
-        ready = mutant.readies.candidate
-        if may_write(ready.request, ready.wire):
+        if mutant.readies.candidate.may_write:
             self._judging.note_write(answer)
         trace = traces.get(mutant.mutator.name, ())
         await self._judge_mutant(case, mutant, control, answer, via, trace)
@@ -318,18 +336,45 @@ class Trials:
         """`trace` is what the mutant left behind, as confirmed."""
         self._hear_refusals(case, mutant, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
+        trial = mutant_trial(case, mutant, control, answer, judgement)
+        known = self._known(mutant, trial)
         confirmed = await self._questions.answered(case, mutant, control, answer, via)
         if confirmed is not None:
             judgement = confirmed.judgement
         elif judgement.verdict is Verdict.FAILED and judgement.differences == trace != ():
             confirmed = Confirmed(judgement, self._confirmation.all_times)
+        elif known is not None:
+            trial, confirmed = known[0], Confirmed(judgement, known[1])
         elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
         if not case.is_write and classify(answer.candidate) in _HARMFUL:
             self._harmful[case.exchange.index] = mutant, answer
-        trial = _mutant_trial(case, mutant, control, answer, judgement)
-        self._conclude(trial, mutant.readies.candidate, confirmed, via)
+        if confirmed is None or known is not None or self._minimising is None:
+            self._conclude(trial, mutant.readies.candidate, confirmed, via)
+        else:
+            trial = mutant_trial(case, mutant, control, answer, confirmed.judgement)
+            await self._conclude_new(self._minimising, Suspect(case, mutant, trial, via), confirmed)
         await self._look_after_cut(case, mutant.mutator.name, mutant.readies.candidate, answer.candidate)
+
+    def _known(self, mutant: Mutant, trial: Trial) -> tuple[Trial, str] | None:
+        """A failed trial of several edits as one of a cause that was told before."""
+        if self._minimising is None or trial.judgement.verdict is not Verdict.FAILED:
+            return None
+        return self._minimising.known(mutant, trial)
+
+    async def _conclude_new(self, minimising: Minimising, suspect: Suspect, confirmed: Confirmed) -> None:
+        """Tell a mutant that was confirmed: several edits as the fewest of them that matter, which takes a
+        few requests more. Its request is left for `conduct_slow`."""
+        smaller = await minimising.fewest_edits(suspect)
+        ready = suspect.mutant.readies.candidate
+        told, times = suspect.trial, confirmed.times
+        if smaller is not None:
+            suspect = msgspec.structs.replace(suspect, mutant=smaller.mutant, trial=smaller.trial)
+            told, times, ready = smaller.trial, smaller.times, smaller.ready
+        self._conclude(told, ready, Confirmed(told.judgement, times), suspect.via)
+        minimising.note(suspect.mutant, told, times)
+        if minimising.wants(suspect):
+            self._suspects.setdefault(suspect.case.exchange.index, []).append(suspect)
 
     def _hear_refusals(self, case: Case, mutant: Mutant, answer: Answers) -> None:
         """What both targets say of a mutant they refuse tells later mutants where limits are."""
@@ -358,7 +403,7 @@ class Trials:
             edits=(*((ready.what,) if ready.what else ()), cut.detail),
             expect=Expect.SURVIVE,
             level=Level.NETWORK,
-            sent=_wire_bytes(ready),
+            sent=wire_bytes(ready),
             answer=after.candidate,
             baseline=after.baseline,
             seed=self._settings.seed,
@@ -374,7 +419,7 @@ class Trials:
         mutant, answer = culprit
         judgement = await self._confirmation.aftermath(case, before, via)
         if judgement.verdict is not Verdict.PASSED:
-            trial = _mutant_trial(case, mutant, before, answer, judgement)
+            trial = mutant_trial(case, mutant, before, answer, judgement)
             times = Confirmed(judgement, self._confirmation.all_times)
             self._conclude(trial, mutant.readies.candidate, times, via)
 
@@ -389,7 +434,7 @@ class Trials:
             judgement,
             answer=answers.candidate,
             baseline=answers.baseline,
-            sent=_wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
+            sent=wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
         )
@@ -429,28 +474,3 @@ def _succeeded(outcome: Outcome) -> bool:
 
 def _is_accepted(answers: Answers) -> bool:
     return _succeeded(answers.candidate) or (answers.baseline is not None and _succeeded(answers.baseline))
-
-
-def _mutant_trial(
-    case: Case, mutant: Mutant, control: Answers, answer: Answers, judgement: Judgement
-) -> Trial:
-    ready = mutant.readies.candidate
-    return Trial(
-        case.exchange.index,
-        case.endpoint,
-        Kind.NETWORK if mutant.mutator.level is Level.NETWORK else Kind.MUTANT,
-        mutant.mutator.name,
-        judgement,
-        edits=(ready.what,),
-        expect=mutant.mutator.expect,
-        level=mutant.mutator.level,
-        sent=_wire_bytes(ready) if judgement.verdict is Verdict.FAILED else b"",
-        control=control.candidate,
-        answer=answer.candidate,
-        baseline=answer.baseline,
-        seed=mutant.seed,
-    )
-
-
-def _wire_bytes(ready: Ready) -> bytes:
-    return b"".join(ready.wire.segments) if ready.wire else serialise_request(ready.request)

@@ -19,6 +19,11 @@ def is_call(exchange: Exchange) -> bool:
     return exchange.protocol == "grpc" or is_grpc(exchange.request.headers)
 
 
+def was_in_http2(exchange: Exchange) -> bool:
+    """Whether it was seen over HTTP/2, or over HTTP/3, which says the same: so it is sent where it can be."""
+    return is_call(exchange) or bool(exchange.seen_over)
+
+
 class Speaker(Protocol):
     """A link, as far as it matters here."""
 
@@ -74,7 +79,7 @@ class Ways:
     def _wants_http2(self, exchange: Exchange) -> bool:
         if self._transport == HTTP2:
             return True
-        return self._transport == "auto" and (is_call(exchange) or bool(exchange.seen_over))
+        return self._transport == "auto" and was_in_http2(exchange)
 
     async def _refusal(self) -> str:
         """Why not both targets take HTTP/2; empty where they do."""

@@ -57,6 +57,8 @@ class Sending(msgspec.Struct, frozen=True):
     """What makes the client's messages fit the target; None to send them as they are."""
     manner: Manner | None = None
     """None for a conversation as recorded."""
+    after_seconds: float = 0.0
+    """Of several that are sent together: how long after the first it is completed."""
 
     @property
     def size_bytes(self) -> int:

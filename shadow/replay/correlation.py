@@ -23,6 +23,8 @@ _SPLIT = re.compile(r"([^A-Za-z0-9_-]+)")
 _KINDS_MAX = 7
 _BY_ITSELF = ("",)
 _NOTHING = Request(b"GET", b"")
+_ADDED_BYTES_MAX = 512
+"""An edit that adds more to a target made it up: a value that was seen live is not so long."""
 
 
 class CorrelationSettings(msgspec.Struct, frozen=True):
@@ -124,6 +126,33 @@ class Correlation:
         if self._prefix and made.target.startswith(b"/"):
             return msgspec.structs.replace(made, target=self._prefix + made.target)
         return made
+
+    def translate_edit(self, request: Request, before: Request, session: str) -> Request:
+        """`request`, an edit of `before`, with the live values translated that the edit brought in.
+
+        `before` was translated already: its values are the target's own, which another live value may equal.
+        """
+        if request.body != before.body or self._rules.has_places_of_requests or self.trace is not None:
+            return self.translate(self._without_prefix(request), session)
+        kept = frozenset(before.headers)
+        new = tuple([line for line in request.headers if line not in kept])
+        added_bytes = len(request.target) - len(before.target)
+        is_target_new = request.target != before.target and added_bytes <= _ADDED_BYTES_MAX
+        if not is_target_new and not new:
+            return request
+        part = Request(request.method, request.target, request.version, new)
+        made = self.translate(self._without_prefix(part), session)
+        lines = iter(made.headers)
+        headers = request.headers
+        if made.headers != new:
+            headers = tuple([line if line in kept else next(lines) for line in headers])
+        target = made.target if is_target_new else request.target
+        return msgspec.structs.replace(request, target=target, headers=headers)
+
+    def _without_prefix(self, request: Request) -> Request:
+        if not self._prefix:
+            return request
+        return msgspec.structs.replace(request, target=request.target.removeprefix(self._prefix))
 
     def _stays_as_it_is(self, request: Request, scope: Scope) -> bool:
         """Whether nothing is known of what the request asks for; what the client used is noted then."""

@@ -1,25 +1,14 @@
 """Requests that ask whoever gets them to pass them on: a candidate that is a proxy would do so."""
 
 import re
-from collections.abc import Iterator
 
 from shadow.model import Request, Wire, field
 from shadow.replay._contract import Sending, Target
-from shadow.wire.http2_fields import FieldDecoder, HuffmanTexts
-from shadow.wire.http2_shape import (
-    CONTINUATION,
-    END_HEADERS,
-    HEAD_BYTES,
-    HEADERS,
-    PREFACE,
-    field_block,
-    frames,
-)
+from shadow.wire.http2_said import said_fields
 
 _ABSOLUTE = rb"[A-Za-z][A-Za-z0-9+.-]*://([^/?#\s]*)"
 _START_LINE = re.compile(rb"[^\s]{1,64}[ \t]+" + _ABSOLUTE + rb"|CONNECT[ \t]+([^\s/]+)", re.IGNORECASE)
 """Anywhere in the bytes, for a body may turn out to be a request of its own."""
-_LIST_BYTES_MAX = 1 << 20
 _NOWHERE = (b".invalid",)  # RFC 6761 §6.4: never resolved
 
 
@@ -62,30 +51,14 @@ def _said_in_lines(text: bytes) -> list[bytes]:
 def _said_in_frames(request: Request, text: bytes) -> list[bytes]:
     """What the frames of HTTP/2 in `text` name; the authority that `request` has as its Host is no news."""
     own = (field(request.headers, b"host") or b"").lower()
-    decoder = FieldDecoder(_LIST_BYTES_MAX, HuffmanTexts())
     found: list[bytes] = []
-    for fields in map(decoder.decode, _blocks(text)):
-        for name, value in fields[0]:
+    for fields in said_fields(text):
+        for name, value in fields:
             if name == b":authority" and value and value.lower() != own:
                 found.append(value)
             elif name == b":path" and (absolute := re.match(_ABSOLUTE, value)):
                 found.append(absolute[1])
     return found
-
-
-def _blocks(text: bytes) -> Iterator[bytes]:
-    """The field blocks in frames, each whole."""
-    start = len(PREFACE) if text.startswith(PREFACE) else 0
-    text, block = text[start:], b""
-    for at, kind, flags, length, _ in frames(text):
-        payload = text[at + HEAD_BYTES : at + HEAD_BYTES + length]
-        if kind == HEADERS:
-            block = field_block(payload, flags)
-        elif kind == CONTINUATION:
-            block += payload
-        if kind in (HEADERS, CONTINUATION) and (flags & END_HEADERS or at + HEAD_BYTES + length >= len(text)):
-            yield block
-            block = b""
 
 
 def _own(target: Target) -> frozenset[bytes]:

@@ -29,8 +29,13 @@ async def complete_together(
             groups = await _held(streams, connections, reach, said)
             for connection, _ in groups:
                 await connection.answers_ping(ping_seconds_max)
-            for connection, group in groups:
-                connection.release(group)
+            waited_seconds = 0.0
+            for after in sorted({stream.sending.after_seconds for stream in streams}):
+                if after > waited_seconds:
+                    await asyncio.sleep(after - waited_seconds)
+                    waited_seconds = after
+                for connection, group in groups:
+                    connection.release(each for each in group if each.sending.after_seconds == after)
             for stream in streams:
                 await stream.done
     except TimeoutError:

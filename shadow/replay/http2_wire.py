@@ -12,6 +12,7 @@ from shadow.errors import TargetError, UnsafeError
 from shadow.model import Ending, NoReply, Outcome, Reply, Silence, Timing, Wire
 from shadow.replay._contract import Sending
 from shadow.replay.dialling import Dialled, why_refused
+from shadow.wire.grpc_status import is_call
 from shadow.wire.http2_answer import AnswerReader
 
 type Dial = Callable[[Callable[[], WireConnection]], Awaitable[WireConnection]]
@@ -113,7 +114,11 @@ class WireConnection(Dialled):
             return NoReply(Silence.MALFORMED, reader.error, timing)
         if timed_out:
             return NoReply(Silence.TIMED_OUT, "no answer within the time limit", timing)
-        if (cut := reader.cut()) is not None:
+        cut = reader.cut()
+        if cut is not None and is_call(cut):
+            why = reader.last or "closed"  # a call without a status is no success, whatever came of it before
+            return NoReply(Silence.CLOSED, f"{why}, before the end of the call", timing)
+        if cut is not None:
             return Reply(cut, timing)
         if reader.last.startswith("RST_STREAM") or self.loss is not None:
             return NoReply(Silence.RESET, reader.last or str(self.loss), timing)

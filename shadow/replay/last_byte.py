@@ -33,7 +33,12 @@ async def complete_together(attempts: Sequence[Attempt], connect: Connect) -> No
         [_noted(attempt, ahead(attempt, text)) for attempt, text in zip(attempts, payloads, strict=True)]
     )
     await asyncio.sleep(_SETTLE_SECONDS)
-    for attempt, payload in zip(attempts, payloads, strict=True):
+    pairs = zip(attempts, payloads, strict=True)
+    waited_seconds = 0.0
+    for attempt, payload in sorted(pairs, key=lambda pair: pair[0].sending.after_seconds):
+        if (after := attempt.sending.after_seconds) > waited_seconds:
+            await asyncio.sleep(after - waited_seconds)
+            waited_seconds = after
         if attempt.connection is not None:
             attempt.connection.put(payload[-1:])
     await _all([_noted(each, each.connection.answered()) for each in attempts if each.connection is not None])

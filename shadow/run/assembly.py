@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+import comparators
 from mutators import (
     CATALOG,
     SESSION_CATALOG,
@@ -14,6 +15,9 @@ from mutators import (
     Mutator,
     SessionMutator,
     TalkMutator,
+    guarded,
+    guarded_session,
+    guarded_talk,
     lifted,
     load_plugins,
 )
@@ -24,22 +28,27 @@ from shadow.content.redaction import Redactor
 from shadow.content.secret_search import SecretSearch
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise, NoiseSettings
-from shadow.model import Event, Finding, Signs, StateChanged
+from shadow.model import Event, Finding, PluginFailed, Signs, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
+from shadow.pipeline.begun import Begun
 from shadow.pipeline.budget import Budget, BudgetSettings
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
+from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Orders
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.probes import Probe, Probes
 from shadow.pipeline.reporting import Report, Reporting
+from shadow.pipeline.resending import Resending
+from shadow.pipeline.reshowing import Reshowing
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scheduler import Scheduler, chosen
 from shadow.pipeline.scope import Scope
@@ -91,6 +100,8 @@ class Assembly(msgspec.Struct, frozen=True):
     drift: Drift | None
     """Compares the targets' states when nothing is under way; None where nothing is probed, and in a worker,
     which does not know what others have under way."""
+    begun: Begun
+    """Which causes were begun to be made smaller."""
 
 
 _MAX_TROUBLES = 20
@@ -118,6 +129,7 @@ class _Parts(msgspec.Struct, frozen=True):
     is_live: bool
     stopping: asyncio.Event
     hear: Hear
+    begun: Begun
 
 
 def assemble(
@@ -165,11 +177,12 @@ def assemble(
     ways = Ways(links, settings.transport, hear=hear)
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(_noise_settings(settings, targets, is_live=is_live))
-    judging = Judging(noise, links[0].correlation.same)
+    compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
+    judging = Judging(noise, links[0].correlation.same, compare)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
     limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
-    schedulers = _schedulers(settings, Budget(limits, hear=hear, spending=spending))
+    schedulers = _schedulers(settings, Budget(limits, hear=hear, spending=spending), hear)
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -187,6 +200,7 @@ def assemble(
         is_live,
         stopping,
         hear,
+        Begun(),
     )
     pipeline = _pipeline(settings, parts)
     return Assembly(
@@ -200,6 +214,7 @@ def assemble(
         tuple(targets),
         stopping,
         drift,
+        parts.begun,
     )
 
 
@@ -214,6 +229,7 @@ def check(settings: Settings) -> None:
     _check_identities(settings)
     check_patterns(settings)
     load_schema(settings.schema)
+    comparators.load_plugins()
     Rules(settings.correlation)
     configured_reset(settings)
     _check_together(settings)
@@ -352,10 +368,18 @@ def _noise_settings(settings: Settings, targets: list[Target], *, is_live: bool)
     )
 
 
-def _schedulers(settings: Settings, budget: Budget) -> Schedulers:
+def _failures(kind: str, hear: Hear) -> Callable[[str, str], None]:
+    """What hears of the failures of plugins of a kind."""
+    return lambda name, why: hear(PluginFailed(f"{kind} {name!r}", why))
+
+
+def _schedulers(settings: Settings, budget: Budget, hear: Hear) -> Schedulers:
     """What deals out the mutators of exchanges, those of sessions, and those of conversations."""
-    single, of_sessions, of_talks = load_plugins()
-    everyone = (*CATALOG, *single)
+    found, found_of_sessions, found_of_talks = load_plugins()
+    trouble = _failures("mutator", hear)
+    everyone = (*CATALOG, *[guarded(each, trouble) for each in found])
+    of_sessions = [guarded_session(each, trouble) for each in found_of_sessions]
+    of_talks = [guarded_talk(each, trouble) for each in found_of_talks]
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     of_messages = (*TALK_CATALOG, *of_talks, *lifted(everyone))
     return (
@@ -376,6 +400,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         naming=endpoints.name,
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
+        schemes={each.target.name: each.target.scheme for each in links},
     )
     scripts = Scripts(parts.environment, parts.judging)
     confirmation = Confirmation(
@@ -401,11 +426,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         parts.judging,
         confirmation,
         knowledge,
-        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes),
+        TrialSettings(settings.seed, settings.mutants, settings.mutates_writes, settings.stack),
         governor=parts.governor,
         hear=parts.hear,
         report=parts.report,
         traces=traces,
+        minimising=_minimising(settings, parts, scripts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -420,6 +446,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         hear=parts.hear,
         report=parts.report,
         traces=traces,
+        fewer_steps=FewerSteps(
+            settings.minimise,
+            parts.begun,
+            times=settings.confirmations,
+            is_held_up=lambda: _is_held_up(parts),
+        ),
     )
     talk_endpoints = TalkEndpoints(endpoints)
     talk_trials = TalkTrials(
@@ -487,6 +519,22 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         order=parts.order,
         state=State(restoring, parts.drift),
     )
+
+
+def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:
+    resending = Resending(parts.environment, scripts)
+    return Minimising(
+        Reshowing(parts.environment, resending, parts.judging, times=settings.confirmations),
+        settings.minimise,
+        parts.begun,
+        may_write=settings.mutates_writes,
+        is_held_up=lambda: _is_held_up(parts),
+    )
+
+
+def _is_held_up(parts: _Parts) -> bool:
+    """Whether nothing may be begun that can be left out."""
+    return parts.stopping.is_set() or not parts.governor.sends_scripts
 
 
 def configured_reset(settings: Settings) -> Reset | None:

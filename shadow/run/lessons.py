@@ -8,6 +8,7 @@ import msgspec
 from mutators import Mutator, SessionMutator, TalkMutator
 from shadow.judge import Noise, Witness
 from shadow.model import Difference
+from shadow.pipeline.begun import Begun
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Link
 from shadow.pipeline.news import Told
@@ -61,7 +62,13 @@ class Noted(msgspec.Struct, frozen=True):
     values: tuple[bytes, ...]
 
 
-type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Told | Noted
+class Begins(msgspec.Struct, frozen=True):
+    """Causes, by id, that are being made smaller: others need not."""
+
+    ids: frozenset[str]
+
+
+type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Told | Noted | Begins
 
 
 class Lessons:
@@ -72,7 +79,9 @@ class Lessons:
         links: tuple[Link, ...],
         judging: Judging,
         schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator], Scheduler[TalkMutator]],
+        begun: Begun,
     ) -> None:
+        self._begun = begun
         self._schedulers = schedulers
         self._links = {each.target.name: each for each in links}
         self._judging = judging
@@ -82,6 +91,7 @@ class Lessons:
         self._made: Counter[tuple[str, str]] = Counter()
         self._is_drift_told = False
         judging.noise.on_observed = self._observed
+        begun.on_begun = lambda ids: self._learned.append(Begins(ids))
         for scheduler in schedulers:
             scheduler.on_tried = self._try
             scheduler.on_told = self._tell
@@ -124,6 +134,8 @@ class Lessons:
                 case Told():
                     for scheduler in self._schedulers:
                         scheduler.take_over_told(lesson)
+                case Begins():
+                    self._begun.take_over(lesson.ids)
                 case Drifted():
                     self._judging.is_drifted = self._is_drift_told = True
 

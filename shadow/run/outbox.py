@@ -159,7 +159,7 @@ class Outbox:
     def _count(self, trial: Trial) -> None:
         expect = trial.expect or trial.judgement.expect
         verdict = trial.judgement.verdict.value
-        self._tally.trials[trial.endpoint, trial.mutator, expect.value if expect else "", verdict] += 1
+        self._tally.trials[trial.endpoint, trial.label, expect.value if expect else "", verdict] += 1
 
     def _be_due(self) -> None:
         if not self._is_due:

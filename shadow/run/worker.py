@@ -179,7 +179,9 @@ class _Worker:
             spending=post.spending,
         )
         assembly = self._assembly
-        self._lessons = Lessons(assembly.environment.links, assembly.judging, assembly.schedulers)
+        self._lessons = Lessons(
+            assembly.environment.links, assembly.judging, assembly.schedulers, assembly.begun
+        )
 
     async def run(self, sock: socket.socket) -> None:
         self._handover = await join(sock, self._hear, self._on_gone)

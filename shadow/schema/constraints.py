@@ -13,6 +13,8 @@ from shadow.schema.references import References
 MAX_HINTS = 256
 """Of one operation."""
 _MAX_DEPTH = 6
+_MAX_STEPS = 4_000
+"""Schemas that are looked at for one value."""
 _MAX_WORDS = 64
 _MAX_WORD_CHARACTERS = 256
 _KINDS = frozenset({"integer", "number", "string", "boolean", "array", "object"})
@@ -26,54 +28,63 @@ def hints_at(
     `is_sure` is False where the value may be of another schema instead.
     """
     found: list[Hint] = []
-    for hint in _walk(schema, place, references, is_required=is_required, is_sure=is_sure, depth=0):
+    walker = _Walker(references)
+    for hint in walker.walk(schema, place, is_required=is_required, is_sure=is_sure, depth=0):
         found.append(hint)
         if len(found) >= MAX_HINTS:
             break
     return found
 
 
-def _walk(
-    schema: Any, place: str, references: References, *, is_required: bool, is_sure: bool, depth: int
-) -> Iterator[Hint]:
-    if depth > _MAX_DEPTH:
-        return
-    whole, variants = _merged(schema, references, 0)
-    if len(variants) == 1:
-        inner, more = _merged(variants[0], references, 0)
-        whole, variants = _both(whole, inner), more
-    if whole.get("readOnly") is True:
-        return
-    hint = _hint(whole, place, is_required=is_required, is_sure=is_sure and not variants)
-    if hint is not None:
-        yield hint
-    inside = partial(_walk, references=references, is_sure=is_sure and not variants, depth=depth + 1)
-    required = whole.get("required")
-    names = set(filter(_is_text, required)) if isinstance(required, list) else set()
-    for key, value in _mapping(whole.get("properties")).items():
-        at = f"{place}{member_step(str(key))}"
-        yield from inside(value, at, is_required=key in names)
-    if "items" in whole:
-        yield from inside(whole["items"], f"{place}[]", is_required=False)
-    for variant in variants[:8]:
-        yield from _walk(variant, place, references, is_required=False, is_sure=False, depth=depth + 1)
+class _Walker:
+    """Goes through one schema, so far as its budget carries: alternatives of alternatives are very many."""
 
+    def __init__(self, references: References) -> None:
+        self._references = references
+        self._left = _MAX_STEPS
 
-def _merged(schema: Any, references: References, depth: int) -> tuple[dict[str, Any], list[Any]]:
-    """A schema with its ``allOf`` laid into it, and its alternatives, without the one that is null."""
-    whole = dict(references.resolve(schema))
-    variants: list[Any] = []
-    for key in ("oneOf", "anyOf"):
-        for each in whole.pop(key, None) or ():
-            if references.resolve(each).get("type") == "null":
-                whole["nullable"] = True
-            else:
-                variants.append(each)
-    for part in (whole.pop("allOf", None) or ()) if depth < _MAX_DEPTH else ():
-        inner, more = _merged(part, references, depth + 1)
-        whole = _both(inner, whole)
-        variants += more
-    return whole, variants
+    def walk(
+        self, schema: Any, place: str, *, is_required: bool, is_sure: bool, depth: int
+    ) -> Iterator[Hint]:
+        """The hints of a value at `place` and of all within it."""
+        if depth > _MAX_DEPTH or self._left <= 0:
+            return
+        whole, variants = self._merged(schema, 0)
+        if len(variants) == 1:
+            inner, more = self._merged(variants[0], 0)
+            whole, variants = _both(whole, inner), more
+        if whole.get("readOnly") is True:
+            return
+        hint = _hint(whole, place, is_required=is_required, is_sure=is_sure and not variants)
+        if hint is not None:
+            yield hint
+        inside = partial(self.walk, is_sure=is_sure and not variants, depth=depth + 1)
+        names = set(filter(_is_text, _items(whole.get("required"))))
+        for key, value in _mapping(whole.get("properties")).items():
+            yield from inside(value, f"{place}{member_step(str(key))}", is_required=key in names)
+        if "items" in whole:
+            yield from inside(whole["items"], f"{place}[]", is_required=False)
+        for variant in variants[:8]:
+            yield from self.walk(variant, place, is_required=False, is_sure=False, depth=depth + 1)
+
+    def _merged(self, schema: Any, depth: int) -> tuple[dict[str, Any], list[Any]]:
+        """A schema with its ``allOf`` laid into it, and its alternatives, without the one that is null."""
+        self._left -= 1
+        whole = dict(self._references.resolve(schema))
+        variants: list[Any] = []
+        for key in ("oneOf", "anyOf"):
+            for each in _items(whole.pop(key, None)):
+                if self._references.resolve(each).get("type") == "null":
+                    whole["nullable"] = True
+                else:
+                    variants.append(each)
+        for part in _items(whole.pop("allOf", None)):
+            if depth >= _MAX_DEPTH or self._left <= 0:
+                break
+            inner, more = self._merged(part, depth + 1)
+            whole = _both(inner, whole)
+            variants += more
+        return whole, variants
 
 
 def _both(one: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -170,6 +181,10 @@ def _is_number(value: object) -> bool:
 
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+def _items(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

@@ -9,7 +9,7 @@ from shadow.errors import ConfigError
 from shadow.model import Documented, Hint, Request
 from shadow.schema.constraints import MAX_HINTS, hints_at
 from shadow.schema.described import Described
-from shadow.schema.paths import Matched, Paths, base_of, variables_of
+from shadow.schema.paths import Paths, base_of, variables_of
 from shadow.schema.references import References
 
 _METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
@@ -47,30 +47,30 @@ class OpenApi:
         self._document = document
         self._references = references
         self._paths = paths
-        self._described: dict[tuple[str, str, int], Described] = {}
+        self._described: dict[tuple[str, str], Described] = {}
 
     def describe(self, request: Request) -> Described:
-        matched = self._paths.find(request.target)
-        if matched is None:
+        template = self._paths.find(request.target)
+        if template is None:
             return Described()
         method = request.method.decode("latin-1").lower()
-        key = (method, matched.template, matched.offset)
+        key = (method, template)
         found = self._described.get(key)
         if found is None:
-            found = self._operation(method, matched)
+            found = self._operation(method, template)
             if len(self._described) < _MAX_DESCRIBED:
                 self._described[key] = found
         return found
 
-    def _operation(self, method: str, matched: Matched) -> Described:
-        item = self._references.resolve(self._document["paths"][matched.template])
+    def _operation(self, method: str, template: str) -> Described:
+        item = self._references.resolve(self._document["paths"][template])
         methods = tuple(each.upper() for each in _METHODS if isinstance(item.get(each), dict))
         operation = item.get(method) if method in _METHODS else None
         if not isinstance(operation, dict):
             return Described((), Documented(methods))
         parameters = self._parameters(item, operation)
         media_types, body = self._body(operation, parameters)
-        hints = [hint for each in parameters for hint in self._of_parameter(each, matched)]
+        hints = [hint for each in parameters for hint in self._of_parameter(each, template)]
         hints += body
         query = tuple(each["name"] for each in parameters if each["in"] == "query")
         return Described(tuple(hints[:MAX_HINTS]), Documented(methods, query, media_types))
@@ -86,11 +86,11 @@ class OpenApi:
                     found[where, name] = parameter
         return list(found.values())
 
-    def _of_parameter(self, parameter: Mapping[str, Any], matched: Matched) -> list[Hint]:
+    def _of_parameter(self, parameter: Mapping[str, Any], template: str) -> list[Hint]:
         name, where = parameter["name"], parameter["in"]
         if where == "path":
-            at = variables_of(matched.template).get(name)
-            place = "" if at is None else f"path:{at + matched.offset}"
+            at = variables_of(template).get(name)
+            place = "" if at is None else f"path:{at}"
         else:
             places = {
                 "query": f"query:{name}",

@@ -4,22 +4,11 @@ import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import unquote, urlsplit
 
-import msgspec
-
 from shadow.errors import ConfigError
 
 _MAX_PATHS = 5_000
 _MAX_SEGMENTS = 40
 _VARIABLE = re.compile(r"\{([^{}]*)\}")
-
-
-class Matched(msgspec.Struct, frozen=True):
-    """The path of a request among those documented."""
-
-    template: str
-    """As documented: ``"/pets/{id}"``."""
-    offset: int
-    """Segments of the base path before it."""
 
 
 class Paths:
@@ -42,7 +31,7 @@ class Paths:
         for shapes in self._shapes.values():
             shapes.sort(key=lambda each: each[0])
 
-    def find(self, target: bytes) -> Matched | None:
+    def find(self, target: bytes) -> str | None:
         """The template of a request target; None where none is documented."""
         path = unquote(target.split(b"?", 1)[0].split(b"#", 1)[0].decode("latin-1"))
         if "://" in path[:16]:
@@ -52,7 +41,7 @@ class Paths:
                 continue
             words = _segments(path[len(base) :])
             if len(words) <= _MAX_SEGMENTS and (template := self._match(words)) is not None:
-                return Matched(template, len(_segments(base)))
+                return template
         return None
 
     def _match(self, words: list[str]) -> str | None:
@@ -75,9 +64,9 @@ def base_of(url: str, variables: dict[str, str]) -> str:
 
 
 def variables_of(template: str) -> dict[str, int]:
-    """The variables that are a segment of their own, with the segment's number."""
+    """The variables that are a segment of their own, with its number from the end: -1 for the last."""
     words = _segments(template)
-    return {word[1:-1]: at for at, word in enumerate(words) if _VARIABLE.fullmatch(word)}
+    return {word[1:-1]: at - len(words) for at, word in enumerate(words) if _VARIABLE.fullmatch(word)}
 
 
 def _segments(path: str) -> list[str]:

@@ -23,6 +23,7 @@ from shadow.model import (
     Finding,
     Found,
     Judged,
+    PluginFailed,
     Sent,
     Settled,
     Severity,
@@ -41,7 +42,7 @@ _MAX_NOTES = 50
 _MAX_REASONS = 10
 _MAX_FAULT_CHARACTERS = len("mutation-regression")
 
-type _Note = Found | TargetSeen | StateChanged | Broke
+type _Note = Found | TargetSeen | StateChanged | Broke | PluginFailed
 """What is told as soon as it is heard."""
 
 
@@ -94,6 +95,7 @@ class Console:
         self._findings: dict[str, Finding] = {}
         self._notes: deque[_Note] = deque(maxlen=_MAX_NOTES)
         self._broken = 0
+        self._failed: set[str] = set()
         self._terminal = _terminal(err)
         self._live: Live | None = None
         self._background: Background | None = None
@@ -108,6 +110,10 @@ class Console:
                 self._findings[event.finding.id] = event.finding
             case TargetSeen() | StateChanged():
                 self._note(event)
+            case PluginFailed():
+                if event.plugin not in self._failed:
+                    self._failed.add(event.plugin)
+                    self._note(event)
             case Broke():
                 self._broken += 1
                 if self._broken <= 3:  # the same bug meets many exchanges
@@ -193,6 +199,9 @@ class Console:
                 who, what, why = "the run", f"is {event.state}", event.why
             case Broke():
                 who, what, why = f"exchange {event.exchange}", "broke, please report", event.error
+            case PluginFailed():
+                who, what = f"the {event.plugin} of a plugin", "failed; that is counted, and told this once"
+                why = event.why
         why = f": {shown(self._redactor.text(why))}" if why else ""
         return Text(f"{shown(who)} {shown(what)}{why}")
 

@@ -15,6 +15,7 @@ from shadow.model import (
     Judged,
     NoReply,
     Parcel,
+    PluginFailed,
     Sent,
     SentLate,
     Settled,
@@ -43,6 +44,8 @@ class Ledger:
         self.findings = dict.fromkeys(Severity, 0)
         self.reasons: dict[str, int] = {}
         """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
+        self.plugins: dict[str, int] = {}
+        """Failures of mutators and comparators of third parties, by plugin."""
         self.held_back = {"endpoint": 0, "minute": 0}
         """Mutants that a budget kept from being made, at most."""
         self.broke = 0
@@ -74,8 +77,8 @@ class Ledger:
                 self.verdicts[event.trial.judgement.verdict] += 1
             case Found():
                 self._found(event.finding.id, severity_of(event.finding.severity))
-            case Broke():
-                self.broke += 1
+            case Broke() | PluginFailed():
+                self._count_failure(event)
             case Tally():
                 self._add(event)
             case ConditionMet():
@@ -100,6 +103,7 @@ class Ledger:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
+        self.plugins = dict(summary.get("plugins", {}))
         for budget in self.held_back:
             self.held_back[budget] += summary.get("held_back", {}).get(budget, 0)
         self.conditions = {
@@ -136,8 +140,15 @@ class Ledger:
             "unwritten": dict(unwritten or {}),
             "conditions": _conditions(self.conditions),
             "filtered": dict(self.reasons),
+            "plugins": dict(self.plugins),
             "held_back": dict(self.held_back),
         }
+
+    def _count_failure(self, event: Broke | PluginFailed) -> None:
+        if isinstance(event, Broke):
+            self.broke += 1
+        else:
+            self.plugins[event.plugin] = self.plugins.get(event.plugin, 0) + 1
 
     def _count_reason(self, why: str, count: int) -> None:
         if why in self.reasons or len(self.reasons) < _MAX_REASONS:

@@ -129,7 +129,7 @@ class Metrics:
                 self._capacity.labels(queue).set(event.capacity_items)
             case TargetSeen():
                 self._up.labels(_target(event.target)).set(event.is_up)
-            case Found():
+            case Found(is_told_again=False):
                 self._found(event.finding)
             case ConditionMet():
                 labels = (_target(event.target), event.condition, event.direction)
@@ -198,7 +198,7 @@ class Metrics:
     def _judged(self, trial: Trial) -> None:
         expect = trial.expect or trial.judgement.expect
         verdict = trial.judgement.verdict.value
-        self._count_trials(trial.endpoint, trial.mutator, expect.value if expect else "", verdict)
+        self._count_trials(trial.endpoint, trial.label, expect.value if expect else "", verdict)
 
     def _count_trials(
         self, endpoint: str, mutator: str | None, expect: str, verdict: str, *, count: int = 1

@@ -141,7 +141,7 @@ class Store:
     def _count(self, trial: Trial) -> None:
         expect = trial.expect or trial.judgement.expect
         verdict = trial.judgement.verdict
-        cell = (_text(trial.endpoint), trial.mutator or "", expect.value if expect else "", verdict.value)
+        cell = (_text(trial.endpoint), trial.label or "", expect.value if expect else "", verdict.value)
         with self._lock:
             if self._add(cell, 1) and verdict is Verdict.FAILED:  # others never become an occurrence
                 self._remember(trial.exchange, trial.endpoint)

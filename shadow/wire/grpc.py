@@ -1,10 +1,11 @@
 """The messages in the bodies of gRPC (gRPC over HTTP/2: Length-Prefixed-Message)."""
 
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 
 import msgspec
 
-from shadow.model import Headers, Message, Request, field
+from shadow.model import Exchange, Headers, Message, Request, field
 
 _PREFIX_BYTES = 5
 _MAX_MESSAGES = 65_536
@@ -37,6 +38,38 @@ def is_like_call(request: Request, call: Request) -> bool:
     made.take(request.body, 0.0)
     flags = {flag for *_, flag in made.marks()}
     return made.is_whole and flags <= {flag for *_, flag in read.marks()} | {False}
+
+
+def with_plain_metadata(exchange: Exchange) -> Exchange:
+    """`exchange` without binary metadata said as bare bytes, which two peers may agree on (gRPC proposal
+    G1): each value with a NUL before it. Base64 says the same to everybody.
+    """
+    request, response = exchange.request, exchange.response
+    if not is_grpc(request.headers):
+        return exchange
+    headers = _plain(request.headers)
+    if headers is not request.headers:
+        request = msgspec.structs.replace(request, headers=headers)
+    if response is not None:
+        heads, trailers = _plain(response.headers), _plain(response.trailers)
+        if heads is not response.headers or trailers is not response.trailers:
+            response = msgspec.structs.replace(response, headers=heads, trailers=trailers)
+    if request is exchange.request and response is exchange.response:
+        return exchange
+    return msgspec.structs.replace(exchange, request=request, response=response)
+
+
+def _plain(headers: Headers) -> Headers:
+    if not any(value[:1] == b"\0" for _, value in headers):
+        return headers
+    return tuple(
+        (name, b64encode(value[1:]).rstrip(b"=") if _is_bare(name, value) else value)
+        for name, value in headers
+    )
+
+
+def _is_bare(name: bytes, value: bytes) -> bool:
+    return value[:1] == b"\0" and name.lower().endswith(b"-bin")
 
 
 class Prefixed:

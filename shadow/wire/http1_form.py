@@ -5,6 +5,7 @@ import re
 import msgspec
 
 from shadow.model import Exchange, Headers, Request
+from shadow.wire.grpc import with_plain_metadata
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"[^\x00-\x20\x7f]+")
@@ -23,7 +24,9 @@ def is_multiplexed(request: Request) -> bool:
 
 
 def replayable(exchange: Exchange) -> Exchange:
-    """`exchange` with its request in the form of HTTP/1.1; what the live service answered stays as it was."""
+    """`exchange` with its request in the form of HTTP/1.1; what the live service answered stays as it was,
+    save that metadata of gRPC which was said as bare bytes is said in Base64, as to anybody."""
+    exchange = with_plain_metadata(exchange)
     request = in_http1(exchange.request)
     if request is exchange.request:
         return exchange

@@ -92,7 +92,7 @@ class AnswerReader:
     def feed(self, text: bytes) -> None:
         """Takes the next bytes; none once it `is_settled`."""
         if not self.has_begun and text.startswith(b"HTTP/"):
-            self._fail("answered in HTTP/1, not in HTTP/2")
+            self._take_http1(text)
         self.has_begun = True
         text, at = self._rest + text, 0
         while (end := self._frame_end(text, at)) is not None:
@@ -100,6 +100,15 @@ class AnswerReader:
             self._take(kind, flags, word & _STREAM, text[at + HEAD_BYTES : end])
             at = end
         self._rest = text[at : at + HEAD_BYTES + USUAL_FRAME_BYTES]
+
+    def _take_http1(self, text: bytes) -> None:
+        """Who is not spoken to in HTTP/2 may say in HTTP/1 that it will not have it (RFC 9113 §3.4)."""
+        status = text[9:12]
+        if status[:1] == b"4" and status.isdigit():
+            self.response = Response(int(status), b"", text[:8])
+            self.is_settled = True
+        else:
+            self._fail("answered in HTTP/1, not in HTTP/2")
 
     def _frame_end(self, text: bytes, at: int) -> int | None:
         """Where the frame at `at` ends; None where it is not whole, or not wanted."""

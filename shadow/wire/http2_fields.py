@@ -12,6 +12,8 @@ however large the encoder's table is: eviction only ever takes the oldest. So no
 from collections import deque
 
 from hpack.exceptions import HPACKDecodingError
+from hpack.huffman import HuffmanEncoder
+from hpack.huffman_constants import REQUEST_CODES, REQUEST_CODES_LENGTH
 from hpack.huffman_table import decode_huffman
 from hpack.table import HeaderTable
 
@@ -20,6 +22,8 @@ type Field = tuple[bytes, bytes]
 _STATIC: tuple[Field, ...] = ((b"", b""), *HeaderTable.STATIC_TABLE)
 """By index; index 0 is none."""
 _STATIC_COUNT = len(_STATIC)
+_WHOLE = {field: at for at, field in reversed(list(enumerate(_STATIC))) if at}
+_NAMED = {field[0]: at for field, at in reversed(list(_WHOLE.items()))}
 _DEFAULT_TABLE_BYTES = 4096
 _MAX_TABLE_BYTES = 1_048_576
 """An encoder that is allowed a larger table has its oldest entries forgotten here."""
@@ -32,6 +36,16 @@ _MAX_TEXTS = 4096
 _MAX_TEXT_BYTES = 64
 
 UNKNOWN_ENTRY = "fields that refer to others, which were not captured"
+
+
+def huffman(text: bytes) -> bytes:
+    """`text` in the Huffman code, padded to whole bytes."""
+    return bytes(HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(text)) if text else b""
+
+
+def static_index(name: bytes, value: bytes) -> tuple[int, int]:
+    """Where the static table has the field, and where its name; 0 where it has not."""
+    return _WHOLE.get((name, value), 0), _NAMED.get(name, 0)
 
 
 class HuffmanTexts:

@@ -155,20 +155,16 @@ def field_block(fields: Headers) -> bytes:
 
 def table_size_update(size: int) -> bytes:
     """Stands at the beginning of a block; more than the peer allows is an error (RFC 7541 §6.3)."""
-    return _integer(size, 5, 0x20)
+    return integer(size, 5, 0x20)
 
 
 def indexed(index: int) -> bytes:
     """A reference to an entry; 0, and what no table has, is an error (RFC 7541 §6.1)."""
-    return _integer(index, 7, 0x80)
+    return integer(index, 7, 0x80)
 
 
-def _text(text: bytes) -> bytes:
-    return _integer(len(text), 7, 0) + text
-
-
-def _integer(value: int, bits: int, first: int) -> bytes:
-    """RFC 7541 §5.1."""
+def integer(value: int, bits: int, first: int) -> bytes:
+    """`value` in so many bits of the byte `first`, and in what follows it (RFC 7541 §5.1)."""
     limit = (1 << bits) - 1
     if value < limit:
         return bytes([first | value])
@@ -178,3 +174,7 @@ def _integer(value: int, bits: int, first: int) -> bytes:
         value >>= 7
     out.append(value)
     return bytes(out)
+
+
+def _text(text: bytes) -> bytes:
+    return integer(len(text), 7, 0) + text

@@ -1,6 +1,7 @@
 """What there is: mutators and comparators, for people and for programs."""
 
 import json
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -61,6 +62,70 @@ def test_table_shows_every_name_whole_whatever_the_width(columns: int) -> None:
     words = set(result.stdout.split())
     assert words >= {"name", "level", "expect"}
     assert words >= {each.name for each in ALL}
+
+
+def test_lines_fit_80_columns_and_hold_level_and_expectation_beside_the_name() -> None:
+    lines = asked(columns=80).stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    firsts = [line.split() for line in lines if not line.startswith(" ")]
+    assert firsts[0] == ["name", "level", "expect"]
+    assert firsts[1:] == [[each.name, each.level, each.expect] for each in ALL]
+    assert "\x1b" not in "".join(lines)
+
+
+def test_options_choose_by_level_and_expectation() -> None:
+    found = rows("--level", "header", "--level", "cookie", "--expect", "same")
+    assert found
+    assert {(row["level"], row["expect"]) for row in found} == {("header", "same"), ("cookie", "same")}
+    assert {row["name"] for row in rows("*json*", "--expect", "same")} == {
+        each.name for each in ALL if "json" in each.name and each.expect == "same"
+    }
+    assert {row["level"] for row in rows("level:race", "level:cookie")} == {"race", "cookie"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        (("--level", "headers"), "Invalid value for '--level': 'headers' is not one of"),
+        (("--level", "race", "--expect", "same"), "no mutator is of that level and expects that"),
+    ],
+    ids=["no level", "none left"],
+)
+def test_choice_that_leaves_nothing_is_wrong_usage(arguments: tuple[str, ...], why: str) -> None:
+    result = asked(*arguments)
+    assert result.exit_code == 2
+    assert why in result.stderr
+
+
+_MINE = """
+from mutators import mutator
+from shadow.model import Expect, Level
+
+
+@mutator(level=Level.HEADER, expect=Expect.SURVIVE)
+def of_mine(request, rng):
+    \"\"\"Mine.\"\"\"
+"""
+
+
+def test_mutators_of_installed_packages_are_listed_as_such(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_of_tests.py").write_text(_MINE)
+    told = tmp_path / "mine-1.dist-info"
+    told.mkdir()
+    (told / "METADATA").write_text("Metadata-Version: 2.1\nName: mine\nVersion: 1\n")
+    (told / "entry_points.txt").write_text("[shadow.mutators]\nof_mine = mine_of_tests:of_mine\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (row,) = rows("of_mine")
+    assert (row["name"], row["from"]) == ("of_mine", "plugin")
+    assert asked("of_mine").stdout.splitlines()[1].split() == ["of_mine", "header", "survive", "plugin"]
+
+
+def test_comparators_are_chosen_by_pattern() -> None:
+    result = CliRunner().invoke(comparators, ["--json", "*json*"])
+    assert [json.loads(line)["name"] for line in result.stdout.splitlines()] == ["json_body", "json_lines"]
+    assert CliRunner().invoke(comparators, ["nothing"]).exit_code == 2
 
 
 def test_square_brackets_in_a_reason_are_shown_and_not_taken_for_markup(

@@ -40,9 +40,8 @@ async def websocket(is_sound: bool) -> AsyncIterator[int]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        (address,) = runner.addresses
-        assert address is not None
-        yield address[1]
+        addresses: list[Any] = runner.addresses
+        yield addresses[0][1]
     finally:
         await runner.cleanup()
 

@@ -29,12 +29,13 @@ def item(number: int, price_factor: int = 1) -> bytes:
 
 
 def wanted(message: bytes) -> int:
-    (found,) = parse(message) or ()
-    return message[found.content]
+    """The number that is asked for; 0 where none is."""
+    found = parse(message)
+    return message[found[0].content] if found and found[0].content < len(message) else 0
 
 
 class Shop(grpc.GenericRpcHandler):  # type: ignore[misc]  # a class without types
-    """A service of three methods. Faults: "price", "raises", "short"."""
+    """A service of three methods. Faults: "price", "raises", "short", "wild"."""
 
     def __init__(self, *faults: str) -> None:
         self._faults = faults
@@ -50,7 +51,7 @@ class Shop(grpc.GenericRpcHandler):  # type: ignore[misc]  # a class without typ
                 return grpc.unary_stream_rpc_method_handler(self._list)
             case "/shop.Shop/Total":
                 return grpc.stream_unary_rpc_method_handler(self._total)
-        return None
+        return grpc.unary_unary_rpc_method_handler(self._get) if "wild" in self._faults else None
 
     async def _get(self, message: bytes, context: Any) -> bytes:
         self.asked.append(("Get", message))
@@ -67,7 +68,7 @@ class Shop(grpc.GenericRpcHandler):  # type: ignore[misc]  # a class without typ
         total = 0
         async for message in messages:
             self.asked.append(("Total", message))
-            total += ITEMS[wanted(message)][1]
+            total += ITEMS.get(wanted(message), ("", 0))[1]
         return field_bytes(1, VARINT, varint(total))
 
 
@@ -166,6 +167,33 @@ async def test_mutants_of_calls_are_calls_and_harm_no_sound_service(tmp_path: Pa
                 "--mutator",
                 "*protobuf_fields",
             ),
+            cwd=tmp_path,
+        )
+    assert ended.code == 0, ended.err
+    assert findings(tmp_path / "shadow-out") == []
+
+
+async def test_method_that_nobody_defined_must_not_be_served(tmp_path: Path, capture: Path) -> None:
+    async with serving(Shop("wild")) as candidate, serving(Shop()) as baseline:
+        ended = await shadow(
+            *("replay", capture, "--candidate", candidate, "--baseline", baseline),
+            *("--allow-writes", "--mutants", "1", "--mutator", "unknown_grpc_method"),
+            cwd=tmp_path,
+        )
+    assert ended.code == 1, ended.err
+    found = findings(tmp_path / "shadow-out")
+    assert {(each["mutator"], each["expect"]) for each in found} == {("unknown_grpc_method", "reject")}
+
+
+@pytest.mark.slow
+async def test_mutants_of_paths_and_metadata_find_nothing_in_two_servers_alike(
+    tmp_path: Path, capture: Path
+) -> None:
+    """Without those that leave a message out: this server waits for it until the caller gives up."""
+    async with serving(Shop()) as candidate, serving(Shop()) as baseline:
+        ended = await shadow(
+            *("replay", capture, "--candidate", candidate, "--baseline", baseline),
+            *("--allow-writes", "--mutants", "3", "--mutator", "*grpc*", "--no-mutator", "*message*"),
             cwd=tmp_path,
         )
     assert ended.code == 0, ended.err

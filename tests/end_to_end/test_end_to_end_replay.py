@@ -15,13 +15,14 @@ FINDING_KEYS = {
 }
 SUMMARY_KEYS = {
     "ledger": {"captured", "replayed", "filtered", "sampled_out", "dropped", "unparsed"},
-    "sent": {"originals", "repeats", "mutants", "confirmations", "probes"},
+    "sent": {"originals", "repeats", "mutants", "confirmations", "minimisations", "probes"},
     "trials": {"passed", "failed", "undecided"},
     "findings": {"high", "medium", "low"},
     "late": {"requests", "p50_seconds", "p99_seconds", "max_seconds"},
     "unwritten": {"exchanges", "store", "broken"},
     "conditions": set(),
     "filtered": set(),
+    "plugins": set(),
 }
 """Others' scripts read these."""
 

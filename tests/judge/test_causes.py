@@ -15,6 +15,7 @@ from shadow.model import (
     Expect,
     Judgement,
     Kind,
+    Level,
     NoReply,
     Outcome,
     Reply,
@@ -321,3 +322,51 @@ def test_bodies_in_findings_are_bounded_and_cut_between_characters() -> None:
     shown = message(Reply(Response(200, body=b"x" + "ü".encode() * 5000)))
     assert shown is not None
     assert shown["body"] == "x" + "ü" * 2047
+
+
+@pytest.mark.parametrize(
+    ("names", "level", "expect", "is_one"),
+    [
+        (("space_json+bad_chunk_size", "bad_chunk_size"), Level.FRAMING, Expect.AGREE, True),
+        (("space_json+unsigned", "reorder_query+unsigned"), Level.AUTH, Expect.REJECT, True),
+        (("space_json+reorder_query", "reorder_query+space_json"), Level.BODY, Expect.SAME, True),
+        (("space_json+reorder_query", "reorder_query"), Level.BODY, Expect.SAME, False),
+        (("space_json+bad_chunk_size", "space_json+rechunk_body"), Level.FRAMING, Expect.AGREE, False),
+    ],
+    ids=["exact bytes", "what must be refused", "any order", "both are needed", "other bytes"],
+)
+def test_of_several_edits_the_cause_is_that_which_the_others_came_along_with(
+    names: tuple[str, str], level: Level, expect: Expect, *, is_one: bool
+) -> None:
+    judgement = Judgement(Verdict.FAILED, expect=expect, fault="metamorphic")
+    ids = {
+        causes_of(Trial(0, "GET /x", Kind.MUTANT, name, judgement, expect=expect, level=level))[0].id
+        for name in names
+    }
+    assert (len(ids) == 1) == is_one
+
+
+def test_a_dropped_connection_is_one_cause_however_it_was_dropped() -> None:
+    judgement = Judgement(Verdict.FAILED, expect=Expect.SURVIVE, fault="crash")
+    ids = {
+        causes_of(Trial(0, "GET /x", Kind.MUTANT, "m", judgement, answer=NoReply(why)))[0].id
+        for why in (Silence.RESET, Silence.CLOSED)
+    }
+    assert len(ids) == 1
+
+
+def test_malformed_bytes_read_differently_are_one_cause_for_each_mutator_wherever_they_show() -> None:
+    def seen(mutator: str, endpoint: str, refusal: bytes) -> str:
+        trial = mutant(
+            "mutation-regression",
+            mutator,
+            endpoint,
+            boom(refusal, 400),
+            baseline=boom(b"{}", 200),
+            level=Level.FRAMING,
+        )
+        return causes_of(trial)[0].id
+
+    first = seen("bad_name", "GET /a", b"invalid field 'X Y'")
+    assert first == seen("bad_name", "POST /b", b"invalid field 'X/Y'")
+    assert first != seen("no_host", "GET /a", b"invalid field 'X Y'")

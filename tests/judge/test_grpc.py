@@ -3,7 +3,7 @@
 import pytest
 
 from comparators import compare
-from shadow.judge import classify, severity_of, signature
+from shadow.judge import classify, judge, severity_of, signature
 from shadow.judge.classes import is_silent, status_text
 from shadow.judge.evidence import Evidence
 from shadow.judge.grpc import class_of_name
@@ -129,10 +129,39 @@ def test_trailers_are_told() -> None:
 
 
 @pytest.mark.parametrize(
+    ("level", "answer", "fault"),
+    [
+        pytest.param(Level.BODY, ended(b"13", b"Exception deserializing request!"), "", id="unreadable"),
+        pytest.param(Level.BODY, ended(b"13", b"boom"), "F100", id="internal"),
+        pytest.param(Level.BODY, ended(b"2", b"cannot parse"), "F100", id="unknown"),
+        pytest.param(Level.FRAMING, ended(b"13", b"boom"), "", id="broken framing"),
+        pytest.param(Level.FRAMING, ended(b"14"), "", id="broken framing, unavailable"),
+        pytest.param(Level.FRAMING, ended(b"2"), "F100", id="broken framing, unknown"),
+    ],
+)
+def test_mutant_that_the_library_could_not_read_was_refused(level: Level, answer: Reply, fault: str) -> None:
+    assert judge(Evidence(Expect.SURVIVE, level, answer, ended(b"0"))).fault == fault
+
+
+def test_libraries_that_refuse_by_different_codes_agree() -> None:
+    evidence = Evidence(
+        Expect.AGREE,
+        Level.FRAMING,
+        ended(b"13"),
+        ended(b"0"),
+        baseline_answer=ended(b"12"),
+        baseline_control=ended(b"0"),
+    )
+    assert judge(evidence).verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
     ("detail", "is_one"),
     [
         ("RST_STREAM PROTOCOL_ERROR", False),
         ("GOAWAY ENHANCE_YOUR_CALM", False),
+        ("closed without an answer after GOAWAY ENHANCE_YOUR_CALM on a kept connection", False),
+        ("GOAWAY PROTOCOL_ERROR, before the end of the call", False),
         ("RST_STREAM INTERNAL_ERROR", True),
         ("GOAWAY NO_ERROR", True),
         ("closed without an answer", True),

@@ -363,3 +363,49 @@ def test_a_leak_that_the_live_release_has_too_weighs_less() -> None:
     shared = judge(evidence(answer=leaking, **both(leaking)))
     assert (alone.fault, alone.severity) == ("F209", Severity.HIGH)
     assert (shared.fault, shared.severity) == ("F209", Severity.MEDIUM)
+
+
+@pytest.mark.parametrize(
+    ("there", "not_there", "baseline", "fault"),
+    [
+        (403, 404, {}, "F204"),
+        (401, 410, {}, "F204"),
+        (404, 404, {}, ""),
+        (403, 403, {}, ""),
+        (200, 404, {}, ""),
+        (403, 404, both(reply(404), reply(403)), ""),
+        (403, 404, both(reply(404), reply(404)), "F204"),
+    ],
+    ids=["told", "told otherwise", "both 404", "both 403", "allowed", "told live", "not told live"],
+)
+def test_what_is_there_must_not_look_another_way_to_who_may_not_see_it(
+    there: int, not_there: int, baseline: dict[str, Any], fault: str
+) -> None:
+    found = judge(evidence(Expect.SAME, Level.PERMISSION, reply(not_there), reply(there), **baseline))
+    assert (found.verdict, found.fault) == (Verdict.FAILED if fault else Verdict.PASSED, fault)
+    assert not fault or found.severity is Severity.LOW
+
+
+@pytest.mark.parametrize(
+    ("answers", "further", "verdict", "fault"),
+    [
+        ((OK, OK), (0, 0), Verdict.PASSED, ""),
+        ((OK, OK), (1, 0), Verdict.FAILED, "framing"),
+        ((OK, OK), (0, 1), Verdict.FAILED, "framing"),
+        ((OK, OK), (1, 1), Verdict.PASSED, ""),
+        ((NO, NO), (1, 0), Verdict.FAILED, "framing"),
+        ((OK, OK), None, Verdict.PASSED, ""),
+        ((CLOSED, NO), (0, 0), Verdict.PASSED, ""),
+        ((CLOSED, OK), (0, 0), Verdict.FAILED, "mutation-regression"),
+        ((OK, CLOSED), (0, 0), Verdict.FAILED, "mutation-regression"),
+        ((CLOSED, OK), None, Verdict.UNDECIDED, ""),
+    ],
+)
+def test_both_releases_must_find_as_many_requests_in_the_same_bytes(
+    answers: tuple[Outcome, Outcome], further: tuple[int, int] | None, verdict: Verdict, fault: str
+) -> None:
+    ours, theirs = answers
+    judgement = judge(
+        evidence(Expect.AGREE, Level.FRAMING, answer=ours, further_answers=further, **both(theirs))
+    )
+    assert (judgement.verdict, judgement.fault) == (verdict, fault)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mutators import lifecycle, race, sequence
+from mutators import idempotency, lifecycle, race, sequence
 from mutators._contract import SessionMutator
 from mutators._session import MAX_STEPS, needed, needed_without
 from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
@@ -17,9 +17,9 @@ from shadow.model import Exchange, Expect, Known, Request, Response, Script, fie
 
 MUTATORS = {
     one.name: one
-    for module in (sequence, lifecycle, race)
+    for module in (sequence, lifecycle, idempotency, race)
     for one in vars(module).values()
-    if isinstance(one, SessionMutator)
+    if isinstance(one, SessionMutator) and one is not lifecycle.used_after_logout
 }
 SCHEME = CanonicalScheme(
     SigningSettings(
@@ -48,7 +48,7 @@ class Service:
         self.status: dict[str, str] = {}
         self.files: dict[str, bytes] = {}
         self.nonces: set[bytes] = set()
-        self.made: dict[bytes, Response] = {}
+        self.made: dict[bytes, tuple[bytes, Response]] = {}
         self.effects = 0
 
     def answer(self, request: Request) -> Response:
@@ -82,13 +82,14 @@ class Service:
         key = field(request.headers, b"idempotency-key")
         if key in self.made and "idempotency" not in self.defects:
             assert key is not None
-            return self.made[key]
+            asked, answer = self.made[key]
+            return answer if asked == request.body or "reuse" in self.defects else Response(422)
         self.effects += 1
         name = hashlib.sha256(request.body + b"%d" % (self.effects if key else 0)).hexdigest()[:12] + "0"
         self.status[name] = "BUILT"
         answer = msgspec.structs.replace(self.shown(name), status=201)
         if key:
-            self.made[key] = answer
+            self.made[key] = request.body, answer
         return answer
 
     def move(self, name: str, action: str) -> Response:
@@ -161,7 +162,10 @@ FILES = record(
     (PUT, "/v1/files/two", b"nonsense"),
     (POST, "/v1/things", b'{"name": "a"}', b"key-1"),
     (PUT, "/v1/things/{2}/tags/x"),
+    (POST, "/v1/things/{2}/start"),
 )
+OTHER = record((POST, "/v1/things", b'{"name": "z"}'), (POST, "/v1/things/{0}/start"))
+KNOWN = msgspec.structs.replace(KNOWN, sessions=(tuple(OTHER),))
 SESSIONS = {"life": LIFE, "refused": REFUSED, "files": FILES}
 
 
@@ -214,6 +218,7 @@ def test_strict_service_rejects_every_script_that_must_be_rejected(name: str) ->
         ("replay", "replayed_request", LIFE),
         ("stop", "transition_denied_before", REFUSED),
         ("leftover", "read_after_failed_create", FILES),
+        ("reuse", "idempotency_key_for_other_body", FILES),
     ],
 )
 def test_defect_lets_a_script_through(defect: str, name: str, session: list[Exchange]) -> None:
@@ -252,7 +257,8 @@ def test_copies_are_one_burst_after_what_they_need(name: str) -> None:
             copies = [one.steps[at] for at in one.judged]
             assert one.is_burst
             assert 2 <= len(copies) <= 8
-            assert len(set(copies)) == 1
+            assert len({copy.request for copy in copies}) == 1
+            assert all(0 <= copy.after_seconds <= 0.07 for copy in copies)
             assert one.judged == tuple(range(len(one.needs), len(one.steps)))
 
 
@@ -404,8 +410,9 @@ def test_any_session_gives_the_same_well_formed_script_twice(session: list[Excha
         assert 0 < len(script.steps) <= MAX_STEPS
         assert script.judged
         assert set(script.judged).isdisjoint(script.needs)
-        assert set(script.judged) | set(script.needs) == set(range(len(script.steps)))
-        assert all(0 <= step.origin < len(session) for step in script.steps)
+        assert {*script.judged, *script.needs, *script.refused} == set(range(len(script.steps)))
+        known = len(session) + len(script.others)
+        assert all(0 <= step.origin < known for step in script.steps)
         assert all(step.same_as is None or step.same_as < at for at, step in enumerate(script.steps))
 
 

@@ -30,21 +30,26 @@ from shadow.model import (
     Trial,
     Verdict,
 )
+from shadow.pipeline.begun import Begun
 from shadow.pipeline.case import Case
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
+from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
+from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Order, Turn
 from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.probes import Probe
 from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.resending import Resending
+from shadow.pipeline.reshowing import MinimiseSettings, Reshowing
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
@@ -214,6 +219,8 @@ class Bench:
         earlier: Mapping[str, Finding] | None = None,
         refuses_http2: str | None = None,
         safe_mode: SafeModeSettings | None = None,
+        stack: int = 1,
+        minimise: MinimiseSettings | None = None,
     ) -> None:
         """`refuses_http2` is what the candidate says to HTTP/2: nothing where it speaks it, None for a run
         without it."""
@@ -237,6 +244,11 @@ class Bench:
         usual = BreakerSettings(
             slow_start_seconds=0.0, retry_seconds=0.001, retry_seconds_max=0.001, trial_seconds_max=0.01
         )
+
+        begun = Begun()
+
+        def is_held_up() -> bool:
+            return self.stopping.is_set() or not self.governor.sends_scripts
 
         gate = Gate()
 
@@ -280,11 +292,20 @@ class Bench:
             self.judging,
             self.confirmation,
             self.knowledge,
-            TrialSettings(seed, mutants, may_write),
+            TrialSettings(seed, mutants, may_write, stack),
             governor=self.governor,
             hear=self.heard.append,
             report=self.reporting.report,
             traces=self.traces if looks else None,
+            minimising=Minimising(
+                Reshowing(
+                    self.environment, Resending(self.environment, self.scripts), self.judging, times=times
+                ),
+                minimise or MinimiseSettings(),
+                begun,
+                may_write=may_write,
+                is_held_up=is_held_up,
+            ),
         )
         self.session_trials = SessionTrials(
             self.scripts,
@@ -299,6 +320,7 @@ class Bench:
             hear=self.heard.append,
             report=self.reporting.report,
             traces=self.traces if looks else None,
+            fewer_steps=FewerSteps(minimise or MinimiseSettings(), begun, times=times, is_held_up=is_held_up),
         )
         self._order = Order()
         self._signer = signer

@@ -1,12 +1,16 @@
 """Which mutants an exchange is given."""
 
+import dataclasses
+from collections import Counter
 from collections.abc import Callable
+from random import Random
 
 import pytest
 
-from mutators import CATALOG, Mutator
-from shadow.model import Expect, Request, Wire
+from mutators import CATALOG, Mutator, mutator
+from shadow.model import Edit, Expect, Level, Request, Wire
 from shadow.pipeline.order import SAFE_METHODS
+from shadow.replay import TRIAL_FIELD
 from shadow.replay.fake import Answer
 from tests.pipeline.conftest import Bench, always, by_edit, edits, exchange, is_edited, reply
 
@@ -128,3 +132,54 @@ async def test_same_seed_makes_the_same_mutants(answering: Callable[[Request], A
     assert sent[0] == sent[1]
     assert sent[0] != sent[2]
     assert len(sent[0]) > 2
+
+
+async def test_mutator_that_is_answered_in_new_ways_gets_more_of_the_budget() -> None:
+    """The service has ever new answers to one of thirty mutators, and one to all others."""
+    count = 0
+
+    def answering(request: Request) -> Answer:
+        nonlocal count
+        if (b"x-which", b"7") in request.headers:
+            count += 1
+            return reply(200 + count % 90)
+        return reply()
+
+    mutators = [edits(Expect.SURVIVE, name=f"m{at}", headers=((b"x-which", b"%d" % at),)) for at in range(30)]
+    bench = Bench(answering, mutators=mutators, mutants=3)
+    for index in range(60):
+        await bench.conduct(exchange("GET /a", index))
+    tries = Counter(trial.mutator for trial in bench.trials_heard if trial.mutator)
+    assert set(tries) == {each.name for each in mutators}
+    middle = sorted(tries.values())[len(tries) // 2]
+    assert tries["m7"] > 2.5 * middle
+
+
+async def test_each_mutant_bears_a_number_of_its_own() -> None:
+    @mutator(level=Level.HEADER, expect=Expect.SURVIVE)
+    def barren(request: Request, rng: Random) -> Edit | None:
+        """Nothing."""
+
+    none = [dataclasses.replace(barren, name=f"none{at}") for at in range(9)]
+    bench = Bench(
+        always(reply()), mutators=[*none, *(edits(Expect.SURVIVE, name=f"m{at}") for at in range(9))]
+    )
+    await bench.conduct(exchange("GET /a"))
+    numbers = [
+        value for each in bench.candidate.requests for name, value in each.headers if name == TRIAL_FIELD
+    ]
+    assert len(numbers) == len(set(numbers)) == 10
+
+
+async def test_what_was_prepared_for_a_mutator_without_an_edit_is_not_lost_on_keys() -> None:
+    """Each mutant of a request with an Idempotency-Key has a key of its own."""
+    headers = ((b"Idempotency-Key", b"0123456789abcdef"),)
+    bench = Bench(always(reply()), mutators=[edits(Expect.SURVIVE, name=f"m{at}") for at in range(5)])
+    await bench.conduct(exchange("GET /a", headers=headers))
+    keys = [
+        value
+        for each in bench.candidate.requests
+        for name, value in each.headers
+        if name == b"Idempotency-Key"
+    ]
+    assert len(keys) == len(set(keys)) == 6

@@ -1,9 +1,10 @@
 """Comparing, judging, and what is learned on the way."""
 
 import pytest
+from msgspec import structs
 
 from mutators import Mutator
-from shadow.model import Exchange, Expect, Outcome, Reply, Request, Verdict
+from shadow.model import Ending, Exchange, Expect, Outcome, Reply, Request, Response, Verdict, Wire
 from shadow.pipeline.case import Mutant
 from shadow.pipeline.environment import Answers, Pair
 from shadow.pipeline.link import Mutate, Ready
@@ -91,6 +92,22 @@ def test_mutant_that_leads_elsewhere_is_not_held_against_the_original_place() ->
         one.case(exchange("GET /a")), made(edits(Expect.SURVIVE), "/b"), control, answer
     )
     assert judgement.verdict is Verdict.PASSED
+
+
+@pytest.mark.parametrize(
+    ("ending", "verdict"), [(Ending.LISTEN, Verdict.FAILED), (Ending.READ, Verdict.PASSED)]
+)
+def test_a_second_answer_counts_where_it_was_listened_for(ending: Ending, verdict: Verdict) -> None:
+    one = bench()
+    ready = Ready(Request(b"GET", b"/a"), wire=Wire((b"...",), ending=ending))
+    mutant = made(edits(Expect.AGREE), "/a")
+    mutant = structs.replace(mutant, readies=Pair(ready, ready))
+    more = Reply(Response(200, body=A), surplus=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    control = Pair(reply(200, A), reply(200, A))
+    judgement = one.judging.mutant(
+        one.case(exchange("GET /a")), mutant, control, Pair(Reply(more.response), more)
+    )
+    assert judgement.verdict is verdict
 
 
 def made(mutator: Mutator, target: str) -> Mutant:

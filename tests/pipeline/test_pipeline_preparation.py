@@ -3,6 +3,7 @@
 import re
 from urllib.parse import parse_qs, urlsplit
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -200,7 +201,7 @@ def test_edit_brings_in_live_values_and_they_are_translated_and_signed() -> None
     ready = prepare.of(signed("GET /v1/x/none", body=b""), "s", trial=1)
     target = f"/v1/x/{UUID_A}".encode()
     edited = Request(ready.method, target, headers=ready.headers, body=ready.body)
-    made = prepare.edited(edited, "s", salt="m")
+    made = prepare.edited(edited, "s", salt="m", before=ready)
     assert made.target == f"/v1/x/{UUID_B}".encode()
     assert SCHEME.verifies(made)
     assert header(made, "x-nonce") != header(ready, "x-nonce")
@@ -210,7 +211,8 @@ def test_edit_of_a_foreign_key_is_not_signed_by_us() -> None:
     prepare, _ = preparation()
     ready = prepare.of(signed(), "s", trial=1)
     headers = tuple((n, b"nobody" if n == b"X-Key-Id" else v) for n, v in ready.headers)
-    made = prepare.edited(Request(b"POST", b"/v1/x", headers=headers, body=b"{}"), "s", salt="m")
+    edit = Request(b"POST", b"/v1/x", headers=headers, body=b"{}")
+    made = prepare.edited(edit, "s", salt="m", before=ready)
     assert header(made, "x-signature") == header(ready, "x-signature")
 
 
@@ -219,7 +221,7 @@ def test_path_prefix_is_put_before_once_whatever_is_done_after() -> None:
     learned(correlation)
     made = prepare.of(exchange(f"GET /v1/x/{UUID_A}"), "s", trial=1)
     assert made.target == f"/stage/v1/x/{UUID_B}".encode()
-    assert prepare.edited(made, "s", salt="m").target == made.target
+    assert prepare.edited(made, "s", salt="m", before=made).target == made.target
     assert prepare.of(exchange("GET /stage/x"), "s", trial=1).target == b"/stage/stage/x"
 
 
@@ -231,3 +233,18 @@ def test_without_knowledge_a_target_stays_what_it_was(text: str) -> None:
     made = prepare.of(recorded, "s", trial=1)
     assert made.target.decode() == target
     assert parse_qs(urlsplit(made.target.decode()).query) == parse_qs(urlsplit(target).query)
+
+
+def test_edit_translates_what_it_brought_in_and_nothing_twice() -> None:
+    """A value of the target's own may be what a live value looks like; an edit elsewhere leaves it alone."""
+    prepare, correlation = preparation(None)
+    learned(correlation)
+    own = f"/v1/x/{UUID_A}".encode()
+    ready = prepare.of(exchange("GET /v1/x/none"), "s", trial=1)
+    before = msgspec.structs.replace(ready, target=own)
+    headers = ((b"X-Parent", UUID_A.encode()), *before.headers, (b"X-Last", b"1"))
+    made = prepare.edited(msgspec.structs.replace(before, headers=headers), "s", salt="m", before=before)
+    assert made.target == own
+    assert header(made, "x-parent") == UUID_B
+    assert made.headers[1:] == headers[1:]
+    assert prepare.edited(before, "s", salt="m", before=before) == before

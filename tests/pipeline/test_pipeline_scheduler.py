@@ -178,6 +178,16 @@ def test_what_others_tried_and_were_paid_counts_here_too() -> None:
     assert told == [], "it is no news any more"
 
 
+def test_what_others_did_where_nothing_was_dealt_here_counts_once_it_is() -> None:
+    scheduler = Scheduler(named([Level.HEADER] * 6), seed=0)
+    for _ in range(1000):
+        scheduler.take_over("e", "m1", 3, 2)
+        scheduler.take_over("e", "m2", 1, 0)
+        scheduler.take_over("e", "nobody", 1, 1)
+    assert sorted(deal(scheduler, "e", 0, 4)) == ["m0", "m3", "m4", "m5"]
+    assert "m2" not in deal(scheduler, "e", 1, 6), "it rests"
+
+
 def test_bug_in_a_mutator_lets_others_go_on() -> None:
     scheduler = Scheduler(named([Level.HEADER] * 3), seed=0)
 

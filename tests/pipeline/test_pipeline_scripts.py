@@ -232,3 +232,23 @@ async def test_burst_to_a_target_that_is_down_is_not_sent() -> None:
     answers = await run(bench, one, past)
     assert {each.candidate for each in answers} == {NoReply(Silence.REFUSED, "the target is down")}
     assert together.bursts == []
+
+
+async def test_step_is_edited_once_it_fits_its_target() -> None:
+    """Its own ids and credentials are there by then, and no signature is made anew."""
+    service = Service("1")
+    bench = Bench(service.answer)
+
+    def turned(request: Request) -> Request:
+        return msgspec.structs.replace(request, target=request.target + b"?own")
+
+    steps = (Step(PAST[0].request, 0), Step(PAST[1].request, 1, "turned", edit=turned))
+    await run(bench, Script(steps, (1,), "told"))
+    assert bench.candidate.requests[-1].target == f"/x/{service.names[0]}/start?own".encode()
+
+
+async def test_step_with_nothing_to_edit_is_not_sent() -> None:
+    bench = Bench(Service("1").answer)
+    answers = await run(bench, Script((Step(PAST[0].request, 0, edit=lambda _: None),), (0,), "told"))
+    assert isinstance(answers[0].candidate, NoReply)
+    assert bench.candidate.requests == []

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 
 from mutators import SESSION_CATALOG, SessionMutator, session_mutator
-from shadow.model import Exchange, Expect, Kind, Level, Outcome, Request, Script, Step, Verdict
+from shadow.model import Exchange, Expect, Kind, Known, Level, Outcome, Request, Script, Step, Verdict
 from tests.pipeline.conftest import Answering, Bench, always, exchange, reply
 
 START = exchange("POST /x/start", 1)
@@ -236,3 +236,74 @@ async def test_budget_bounds_what_is_tried_of_a_session_and_seeds_repeat_it() ->
     assert await tried(5, 4) == await tried(5, 4)
     assert len({tuple(await tried(seed, 4)) for seed in range(6)}) > 1
     assert len(await tried(0, 50)) > 6
+
+
+async def test_script_whose_refusals_are_not_met_is_undecided() -> None:
+    gated = plan(Expect.REJECT, 0, 1, 1, needs=(0,), refused=(1,))
+    bench = Bench(always(reply()), of_sessions=[gated])
+    await conduct(bench)
+    (trial,) = bench.trials_heard
+    assert trial.judgement.verdict is Verdict.UNDECIDED
+    assert trial.judgement.why == "a step that should have been refused was not, so it tells nothing"
+
+
+async def test_step_that_must_be_refused_is_no_control() -> None:
+    asked = count()
+
+    def answering(request: Request) -> Outcome:
+        return reply() if request.target == b"/x" or next(asked) % 2 else reply(401)
+
+    bench = Bench(answering, of_sessions=[plan(Expect.REJECT, 0, 1, 1, needs=(0,), refused=(1,))], times=1)
+    await conduct(bench)
+    (trial,) = bench.trials_heard
+    assert trial.judgement.verdict is Verdict.FAILED
+    assert trial.judgement.why.startswith("accepted with 200")
+
+
+async def test_steps_of_other_sessions_count_on_after_its_own() -> None:
+    other = (exchange("POST /y", 7),)
+
+    @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+    def mix(session: Sequence[Exchange], rng: Random) -> Script:
+        """Mixes."""
+        steps = (Step(session[0].request, 0), Step(other[0].request, len(session)))
+        return Script(steps, (0, 1), "mixed", others=other)
+
+    bench = Bench(always(reply()), of_sessions=[mix])
+    await conduct(bench)
+    assert [each.target for each in bench.candidate.requests] == [b"/x", b"/y"]
+    assert bench.trials_heard[0].exchange == 7
+
+
+async def test_sessions_that_came_before_are_known_to_later_ones() -> None:
+    known_of: list[tuple[tuple[Exchange, ...], ...]] = []
+
+    @session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)
+    def look(session: Sequence[Exchange], rng: Random, known: Known) -> None:
+        """Looks."""
+        known_of.append(known.sessions)
+
+    bench = Bench(always(reply()), of_sessions=[look])
+    await conduct(bench)
+    await conduct(bench, PAST[1:])
+    assert known_of == [(), (PAST,)]
+
+
+@pytest.mark.parametrize(("lost", "is_found"), [(1, False), (2, True)], ids=["once", "twice"])
+async def test_race_that_is_lost_again_now_and_then_is_told(lost: int, *, is_found: bool) -> None:
+    bursts, made, left = count(), count(), 0
+
+    def answering(asked: Request) -> Outcome:
+        nonlocal left
+        if asked.target == b"/x":
+            run = next(made)
+            is_burst = run % 2 == 1
+            left = 3 if is_burst and next(bursts) < lost else 1
+            return reply(201)
+        left -= 1
+        return reply(200 if left >= 0 else 409)
+
+    bench = Bench(answering, of_sessions=[ONCE], times=3)
+    await conduct(bench)
+    assert bool(bench.findings) == is_found
+    assert [each.confirmed for each in bench.findings.values()] == ["1/3"] * is_found

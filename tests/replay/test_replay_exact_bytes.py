@@ -1,8 +1,10 @@
 """What is sent arrives byte for byte, or is not sent."""
 
+import asyncio
+
 import pytest
 
-from shadow.model import Ending, Request, Silence, Wire
+from shadow.model import Ending, Reply, Request, Silence, Wire
 from shadow.replay._contract import Target
 from shadow.replay.guard import Guard, GuardSettings
 from shadow.replay.raw import RawTransport
@@ -136,6 +138,46 @@ async def test_a_reset_is_seen_as_such(serve: Serve, transports: Open) -> None:
     await server.peers[0].closed.wait()
     assert isinstance(server.peers[0].loss, ConnectionResetError)
     assert server.peers[0].got == b"GET / HTTP/1.1\r\n"
+
+
+BYTES = b"GET / HTTP/1.1\r\n\r\n"
+LISTENING = Wire((BYTES,), ending=Ending.LISTEN)
+
+
+async def test_what_listens_hears_every_answer_and_then_closes(serve: Serve, transports: Open) -> None:
+    def behave(peer: Peer) -> None:
+        peer.write(OK)
+        peer.write(OK)
+
+    server = await serve(on_bytes=behave, on_eof=lambda peer: peer.write(OK), stays_half_open=False)
+    outcome = await transports("raw", server.target, listen_seconds=0.01).send(sending(wire=LISTENING))
+    assert isinstance(outcome, Reply)
+    assert outcome.response.body == b"hi"
+    assert outcome.surplus == OK + OK
+    assert server.peers[0].saw_eof
+
+
+async def test_what_waits_for_more_is_told_that_none_comes(serve: Serve, transports: Open) -> None:
+    server = await serve(on_bytes=lambda _: None, on_eof=lambda peer: peer.write(OK), stays_half_open=True)
+    transport = transports("raw", server.target, patience_seconds=0.01, listen_seconds=0.01)
+    assert response_of(await transport.send(sending(wire=LISTENING))).body == b"hi"
+    assert server.peers[0].saw_eof
+
+
+async def test_an_answer_that_has_begun_is_not_hurried(serve: Serve, transports: Open) -> None:
+    def behave(peer: Peer) -> None:
+        peer.write(OK[:-1])
+        asyncio.get_running_loop().call_later(0.05, peer.write, OK[-1:])
+
+    server = await serve(on_bytes=behave)
+    transport = transports("raw", server.target, patience_seconds=0.01, listen_seconds=0.01)
+    assert response_of(await transport.send(sending(wire=LISTENING))).body == b"hi"
+
+
+async def test_what_is_never_answered_times_out_though_listened_to(serve: Serve, transports: Open) -> None:
+    server = await serve(on_bytes=lambda _: None, stays_half_open=True)
+    transport = transports("raw", server.target, patience_seconds=0.01)
+    assert why(await transport.send(sending(wire=LISTENING, timeout=0.1))) is Silence.TIMED_OUT
 
 
 async def test_half_a_close_over_tls_is_unsent() -> None:

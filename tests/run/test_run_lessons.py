@@ -6,7 +6,19 @@ import pytest
 
 from shadow.config import load
 from shadow.judge import Witness
-from shadow.model import Change, Difference, Exchange, Reply, Request, Response
+from shadow.model import (
+    Change,
+    Difference,
+    Exchange,
+    Judgement,
+    Kind,
+    Reply,
+    Request,
+    Response,
+    Trial,
+    Verdict,
+)
+from shadow.pipeline.energy import Why
 from shadow.run.assembly import Assembly, assemble
 from shadow.run.lessons import Drifted, Equal, Lessons
 
@@ -18,7 +30,7 @@ def worker() -> tuple[Assembly, Lessons]:
     urls = {"candidate": "http://127.0.0.1:8001", "baseline": "http://127.0.0.1:8002"}
     settings = load(None, urls | {"identity": [{"name": "ann", "login": login}]})
     made = assemble(settings, run="r", is_live=False, hear=lambda _: None)
-    return made, Lessons(made.environment.links, made.judging, made.schedulers)
+    return made, Lessons(made.environment.links, made.judging, made.schedulers, made.begun)
 
 
 @pytest.fixture
@@ -127,3 +139,26 @@ async def test_what_was_tried_here_waits_its_turn_there(two: Two) -> None:
     pupil.teach(teacher.take())
     again = next(other.schedulers[0].deal("GET /x", 0, 1, lambda each: each.name))[1]
     assert again != first
+
+
+async def test_a_cause_that_one_makes_smaller_is_left_alone_by_the_others(two: Two) -> None:
+    (one, teacher), (other, pupil) = two
+    trial = Trial(0, "GET /x", Kind.MUTANT, "m", Judgement(Verdict.FAILED, fault="F100"))
+    assert not other.begun.has(trial)
+    one.begun.add(trial)
+    pupil.teach(teacher.take())
+    assert other.begun.has(trial)
+    assert pupil.take() == [], "what was taught is not told on"
+
+
+async def test_what_was_news_there_is_none_here_and_its_pay_counts(two: Two) -> None:
+    (one, teacher), (other, pupil) = two
+    teach, learn = one.schedulers[0], other.schedulers[0]
+    name = next(teach.deal("GET /x", 0, 1, lambda each: each.name))[1]
+    teach.learn("GET /x", name, Reply(Response(404)))
+    pupil.teach(teacher.take())
+    learn.learn("GET /x", name, Reply(Response(404)))
+    assert pupil.take() == [], "no news, and nothing is told twice"
+    everyone = {each.made: each.why for each in learn.plan("GET /x", 1, 999, lambda each: each.name)}
+    assert everyone.pop(name) is Why.PAID
+    assert set(everyone.values()) == {Why.FIRST}

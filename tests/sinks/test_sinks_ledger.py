@@ -116,7 +116,14 @@ def test_the_summary_has_the_documented_shape() -> None:
             "dropped": 0,
             "unparsed": 0,
         },
-        "sent": {"originals": 0, "repeats": 0, "mutants": 0, "confirmations": 1, "probes": 0},
+        "sent": {
+            "originals": 0,
+            "repeats": 0,
+            "mutants": 0,
+            "confirmations": 1,
+            "minimisations": 0,
+            "probes": 0,
+        },
         "trials": {"passed": 0, "failed": 0, "undecided": 1},
         "findings": {"high": 0, "medium": 1, "low": 0},
         "late": {"requests": 1, "p50_seconds": 0.002, "p99_seconds": 0.002, "max_seconds": 0.002},
@@ -125,6 +132,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "unwritten": {"exchanges": 2},
         "conditions": {},
         "filtered": {},
+        "plugins": {},
         "held_back": {"endpoint": 2, "minute": 0},
     }
 

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bench.http2 import CLIENT, SERVER, Dialogue, request, response
-from shadow.model import Exchange, Message
-from shadow.wire.grpc import Prefixed, is_grpc
+from shadow.model import Exchange, Message, Request, Response
+from shadow.wire.grpc import Prefixed, is_grpc, with_plain_metadata
 from tests.wire.hearing import Heard, Wire
 
 GRPC = (b"content-type", b"application/grpc")
@@ -165,3 +165,19 @@ def test_grpc_web_is_ordinary_http() -> None:
     dialogue.ask(request(b"POST", b"/s/M", (b"content-type", b"application/grpc-web")), prefixed(b"x"))
     exchange = only(Wire().play(dialogue.turns).end())
     assert (exchange.protocol, exchange.messages) == ("http", ())
+
+
+def test_metadata_said_as_bare_bytes_is_said_in_base64() -> None:
+    kind = (b"content-type", b"application/grpc")
+    asked = Request(b"POST", b"/s/M", b"HTTP/2", (kind, (b"x-trace-bin", b"\0\1\2\3"), (b"x-a", b"1")))
+    answered = Response(200, headers=(kind,), trailers=((b"grpc-status-details-bin", b"\0\xff"),))
+    made = with_plain_metadata(Exchange(0, "t", "s", 0.0, asked, answered))
+    assert made.request.headers == (kind, (b"x-trace-bin", b"AQID"), (b"x-a", b"1"))
+    assert made.response is not None
+    assert made.response.trailers == ((b"grpc-status-details-bin", b"/w"),)
+    assert with_plain_metadata(made) is made
+
+
+def test_bytes_after_nul_stay_as_they_are_where_no_call_says_them() -> None:
+    odd = Exchange(0, "t", "s", 0.0, Request(b"POST", b"/", headers=((b"x-trace-bin", b"\0\1"),)))
+    assert with_plain_metadata(odd) is odd

@@ -71,7 +71,7 @@ def test_goaway_that_spares_the_stream_does_not_end_it() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        pytest.param(b"HTTP/1.1 400 Bad Request\r\n\r\n", "HTTP/1", id="other version"),
+        pytest.param(b"HTTP/1.1 200 OK\r\n\r\n", "HTTP/1", id="other version"),
         pytest.param(w.frame(0, 0, 1, b"", length=16_385), "larger", id="too large"),
         pytest.param(w.data(1, b"x"), "before its head", id="body first"),
         pytest.param(w.headers(1, ((b"x-a", b"1"),)), ":status", id="no status"),
@@ -125,3 +125,9 @@ def test_empty_frames_take_no_memory() -> None:
     reader.feed(w.data(1, b"x"))
     assert reader.response is not None
     assert reader.response.body == b"x"
+
+
+def test_refusal_in_http1_is_an_answer_as_a_wrong_preface_may_get_it() -> None:
+    answer = read(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+    assert answer.is_settled
+    assert (answer.response, answer.error) == (Response(400, b"", b"HTTP/1.1"), "")
