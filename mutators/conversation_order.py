@@ -101,7 +101,8 @@ def say_all_at_once(talk: Exchange, rng: Random) -> TalkEdit | None:  # noqa: AR
     theirs = [each for part in turns(talk) for each in part[1:]]
     if talk.protocol == "tcp":
         mine = [Message(True, b"".join(each.body for each in mine), mine[0].seen_at)]
-    return only((*greeting(talk), *mine, *theirs), "said all without waiting")
+    said = (*greeting(talk), *mine, *theirs)
+    return None if said == talk.messages else only(said, "said all without waiting")
 
 
 def _made(talk: Exchange, parts: list[tuple[Message, ...]], what: str) -> TalkEdit | None:

@@ -106,7 +106,7 @@ def lengthen_control(talk: Exchange, rng: Random) -> TalkEdit | None:
 
 
 @talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT)
-def continue_nothing(talk: Exchange, rng: Random) -> TalkEdit | None:
+def continue_no_message(talk: Exchange, rng: Random) -> TalkEdit | None:
     """A continuation continues a message that a frame has begun; without one it breaks the protocol
     (RFC 6455 §5.4)."""
     found = _place(talk, rng)
