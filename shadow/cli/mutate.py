@@ -121,10 +121,12 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
-    single_plugins = [guarded(each, told_once("mutator")) for each in load_plugins()[0]]
-    session_plugins = [guarded_session(each, told_once("mutator")) for each in load_plugins()[1]]
+    found, found_of_sessions = load_plugins()
+    trouble = told_once("mutator")
+    plugins = [guarded(each, trouble) for each in found]
+    session_plugins = [guarded_session(each, trouble) for each in found_of_sessions]
     patterns = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
-    single = chosen((*CATALOG, *single_plugins), **patterns)
+    single = chosen((*CATALOG, *plugins), **patterns)
     of_sessions = chosen((*SESSION_CATALOG, *session_plugins), **patterns)
     talk_plugins = [guarded_talk(each, told_once("mutator")) for each in load_plugins()[2]]
     of_messages = lifted((*CATALOG, *single_plugins))

@@ -93,7 +93,7 @@ def test_documented_mutator_makes_mutants(installed: Path, tmp_path: Path) -> No
         "--json",
         cwd=tmp_path,
     )
-    made = json.loads(run.stdout)
+    made = json.loads(run.stdout.splitlines()[0])
     assert made["mutator"] == "odd_tenant"
     assert b"X-Tenant: acme\r\n" not in b64decode(made["raw_base64"])
 

@@ -22,6 +22,7 @@ SUMMARY_KEYS = {
     "unwritten": {"exchanges", "store", "broken"},
     "conditions": set(),
     "filtered": set(),
+    "held_back": {"endpoint", "minute"},
     "plugins": set(),
 }
 """Others' scripts read these."""

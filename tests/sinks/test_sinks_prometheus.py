@@ -265,3 +265,26 @@ def test_a_scraper_that_hangs_up_prints_nothing(
             hasty.sendall(b"GET /metrics HTTP/1.1\r\n")
     assert "shadow_build_info" in scrape(exporter)
     assert capfd.readouterr().err == ""
+
+
+def test_several_edits_in_one_mutant_are_counted_under_one_label(
+    metrics: Metrics, exporter: Exporter
+) -> None:
+    for name in ("a+b", "b+c+d", "a"):
+        metrics.hear(judged(mutator=name))
+    found = samples(scrape(exporter))
+    counts = {
+        dict(labels)["mutator"]: value
+        for (name, labels), value in found.items()
+        if name == "shadow_trials_total"
+    }
+    assert counts == {"stacked": 2.0, "a": 1.0}
+
+
+def test_a_finding_that_is_told_again_smaller_is_no_further_occurrence(
+    metrics: Metrics, exporter: Exporter, finding: Callable[..., Finding]
+) -> None:
+    metrics.hear(Found(finding(count=1)))
+    metrics.hear(Found(finding(count=1), is_new=False, is_told_again=True))
+    found = samples(scrape(exporter))
+    assert sum(value for (name, _), value in found.items() if name == "shadow_divergences_total") == 1
