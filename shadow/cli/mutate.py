@@ -121,15 +121,15 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
-    found, found_of_sessions = load_plugins()
+    found, found_of_sessions, found_of_talks = load_plugins()
     trouble = told_once("mutator")
     plugins = [guarded(each, trouble) for each in found]
     session_plugins = [guarded_session(each, trouble) for each in found_of_sessions]
     patterns = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     single = chosen((*CATALOG, *plugins), **patterns)
     of_sessions = chosen((*SESSION_CATALOG, *session_plugins), **patterns)
-    talk_plugins = [guarded_talk(each, told_once("mutator")) for each in load_plugins()[2]]
-    of_messages = lifted((*CATALOG, *single_plugins))
+    talk_plugins = [guarded_talk(each, trouble) for each in found_of_talks]
+    of_messages = lifted((*CATALOG, *plugins))
     of_talks = chosen((*TALK_CATALOG, *talk_plugins, *of_messages), **patterns)
     budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
     talks = TalkPreview(

@@ -40,10 +40,15 @@ async def websocket(is_sound: bool) -> AsyncIterator[int]:
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     try:
-        addresses: list[Any] = runner.addresses
-        yield addresses[0][1]
+        yield _port(runner)
     finally:
         await runner.cleanup()
+
+
+def _port(runner: Any) -> int:
+    """Where it listens."""
+    port: int = runner.addresses[0][1]
+    return port
 
 
 def _answer(text: str, *, is_sound: bool) -> dict[str, Any]:
@@ -55,7 +60,7 @@ def _answer(text: str, *, is_sound: bool) -> dict[str, Any]:
         return {"type": "error", "why": "no object"}
     name = asked.get("op", "")
     if not is_sound:
-        name = name if isinstance(name, str) else name["kind"] if name is None else str(name)
+        name = name if isinstance(name, str) else asked["op"]["kind"] if name is None else str(name)
     return {"type": "reply", "op": str(name)[:20], "size": len(str(asked.get("text", "")))}
 
 
