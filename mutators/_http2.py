@@ -15,6 +15,7 @@ MAX_BODY_BYTES = 32_768
 """Half of what may be sent before the other side widens its window (RFC 9113 §6.9.2)."""
 MAX_BLOCK_BYTES = 8_192
 """Of fields, so that what is put to them still fits in one frame."""
+_OPENING = w.opening()
 SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
 type Fault = tuple[str, bytes]
@@ -98,7 +99,7 @@ def message(one: Said, stream: int = 1, fields: Headers | None = None) -> bytes:
 
 def edit(one: Said, what: str, *frames: bytes, start: bytes | None = None, stream: int = 1) -> Edit:
     """A mutant that says `frames` after what a connection begins with, or after `start`."""
-    sent = (w.opening() if start is None else start) + b"".join(frames)
+    sent = (_OPENING if start is None else start) + b"".join(frames)
     return Edit(one.request, what, Wire((sent,), protocol="http2", stream=stream), signs_again=False)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from random import Random
 
+from shadow.auth.shown import may_show
 from shadow.model import Edit, Ending, Headers, Known, Request, Wire
 from shadow.wire.http1 import serialise_request
 
@@ -68,10 +69,11 @@ def editable(request: Request, known: Known) -> list[int]:
 
 
 def is_signed(request: Request, known: Known) -> bool:
-    """Whether a recognised scheme signs the request: two spellings of one target may then differ in
-    signature.
+    """Whether a configured scheme, or one that shows, signs the request: two spellings of one target may
+    then differ in signature.
     """
-    return known.signer is not None and known.signer.key_id(request) is not None
+    is_configured = known.signer is not None and known.signer.key_id(request) is not None
+    return is_configured or may_show(request)
 
 
 def lines_of(request: Request) -> tuple[list[bytes], bytes]:

@@ -1,8 +1,9 @@
 """Text that breaks software, by kind; shared by every part of a message that holds text."""
 
-import re
 import unicodedata
 from random import Random
+
+from mutators._formats import LOOKS, NEAR_MISSES
 
 CONTROL = (
     "\x00",
@@ -83,163 +84,6 @@ WORDS = (
 _MISFITS = ("!", "!", "<!>", "@!", "\x00", "\n")
 """What most patterns of names and words do not end in; the exclamation mark is the most usual of them."""
 
-_LOOKS = (
-    (re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), "uuid"),
-    (re.compile(r"\d{4}-\d\d-\d\d([T ][\d:.]+(Z|[+-]\d\d:?\d\d)?)?"), "date"),
-    (re.compile(r"[^@\s]+@[^@\s]+"), "email"),
-    (re.compile(r"\d{1,3}(\.\d{1,3}){3}"), "ipv4"),
-    (re.compile(r"[a-z][a-z0-9+.-]*://\S+"), "url"),
-    (re.compile(r"-?\d+"), "integer"),
-    (re.compile(r"-?\d+\.\d+"), "decimal"),
-    (re.compile(r"\+?\d[\d ()/.-]{6,18}\d"), "phone"),
-    (re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+\.?", re.IGNORECASE), "name"),
-    (re.compile(r"\s*[{\[].*[}\]]\s*", re.DOTALL), "json"),
-    (re.compile(r"(?=.{16})[A-Za-z0-9+/_-]+={0,2}"), "base64"),
-    (re.compile(r"\^.*|.*\$|.*[*+?]\)?.*"), "pattern"),
-    (re.compile(r"\d\d:\d\d(:\d\d)?"), "time"),
-    (re.compile(r"(?=[^:]*:[^:]*:)[0-9a-fA-F:.]{2,45}"), "ipv6"),
-)
-_NEAR_MISSES = {
-    "uuid": (
-        "00000000-0000-0000-0000-000000000000",
-        "ffffffff-ffff-ffff-ffff-ffffffffffff",
-        "{12345678-1234-1234-1234-123456789012}",
-        "1234567-1234-1234-1234-123456789012",
-        "g2345678-1234-1234-1234-123456789012",
-        "12345678123412341234123456789012",
-    ),
-    "date": (
-        "2023-02-29",
-        "2024-02-30T00:00:00Z",
-        "0000-00-00",
-        "9999-12-31T23:59:59Z",
-        "10000-01-01T00:00:00Z",
-        "2024-06-30T23:59:60Z",
-        "2024-01-01T25:00:00Z",
-        "2024-01-01T00:00:00+99:99",
-        "1970-01-01T00:00:00Z",
-        "01/02/2024",
-        "1700000000",
-    ),
-    "email": (
-        "a@",
-        "@b",
-        "a@b@c.example",
-        "a b@c.example",
-        '"a b"@c.example',
-        "a@[127.0.0.1]",
-        "a@c..example",
-    ),
-    "ipv4": (
-        "256.1.1.1",
-        "1.1.1",
-        "1.1.1.1.1",
-        "0.0.0.0",  # noqa: S104  # an address to send, not one to bind
-        "127.1",
-        "0x7f.1",
-        "010.0.0.1",
-        "::1",
-        "1.1.1.1/33",
-    ),
-    "url": (
-        "http://",
-        "http:///a",
-        "//a",
-        "javascript:alert(1)",
-        "http://[::1",
-        "http://a:99999/",
-        "file:///",
-    ),
-    "phone": (
-        "+",
-        "+1",
-        "+0000000000000000000000",
-        "00",
-        "+1 (555",
-        "+1-555-CALL-NOW",
-        "tel:+15550100",
-        "\uff0b\uff11\uff15",
-        "+15550100;ext=1",
-    ),
-    "json": ("{", "[", "{}", "[]", "null", '{"a":}', '{"a":1}x', "[" * 2_000, '"', '{"a":NaN}', "{'a':1}"),
-    "base64": (
-        "=",
-        "a",
-        "aaa",
-        "====",
-        "YQ",
-        "YQ=",
-        "YQ===",
-        "Y Q==",
-        "-_-_",
-        "+/+/",
-        "Y\x00Q==",
-        "YR==",
-        "!!!!",
-    ),
-    "pattern": (
-        "(",
-        "[",
-        "*",
-        "(?P<a",
-        "a{99999}",
-        "(a+)+$",
-        "\\\\",
-        "(?<!a+)b",
-        "[z-a]",
-        "(?R)",
-        "\\1",
-        "a{2,1}",
-    ),
-    "ipv6": (
-        "::",
-        ":::",
-        "::1%lo",
-        "1::2::3",
-        "::ffff:127.0.0.1",
-        "fe80::1%25eth0",
-        "g::1",
-        "[::1]",
-        "1:2:3:4:5:6:7",
-    ),
-    "time": ("24:00:00", "23:59:60", "25:00", "-01:00", "00:60", "12:00:00.1234567890", "1:2:3"),
-    "integer": (
-        "+1",
-        "01",
-        "1_000",
-        "1e3",
-        " 1",
-        "1 ",
-        "0x10",
-        "\uff11",
-        "\u0661",
-        "1.0",
-        "9223372036854775808",
-        "-0",
-    ),
-    "decimal": (
-        "1,5",
-        ".5",
-        "1.",
-        "1e309",
-        "NaN",
-        "Infinity",
-        "0.1000000000000000055511151231257827",
-        "-0.0",
-    ),
-    "name": (
-        "a..b",
-        ".a.b",
-        "a.b.",
-        "-a.b",
-        "a" * 64 + ".b",
-        ".".join(["a" * 63] * 5),
-        "xn--a",
-        "a_b.c",
-        "*.a",
-    ),
-}
-
 
 def hostile(rng: Random) -> str:
     """A short string from any of the tables."""
@@ -256,9 +100,9 @@ def near_miss(text: str, rng: Random) -> str | None:
     """Something that is almost, or at the edge of, the format that `text` has; None where it has none
     we know.
     """
-    for shape, name in _LOOKS:
+    for shape, name in LOOKS:
         if len(text) <= 2_000 and shape.fullmatch(text):
-            return rng.choice(_NEAR_MISSES[name])
+            return rng.choice(NEAR_MISSES[name])
     return None
 
 

@@ -10,6 +10,7 @@ from shadow.wire.http2_shape import END_STREAM, HEADERS
 
 _MARKED = frozenset({b"shadow-run", b"shadow-trial"})
 _MANY = 1_000
+_PRIORITIES = b"".join(w.priority(stream, stream + 2) for stream in range(1_001, 3_001, 2))
 
 
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=HTTP2)
@@ -71,8 +72,7 @@ def ping_flood(request: Request, _rng: Random, known: Known) -> Edit | None:
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=HTTP2)
 def priority_flood(request: Request, _rng: Random, known: Known) -> Edit | None:
     """Priorities of thousands of streams must cost no tree of them (CVE-2019-9513)."""
-    many = b"".join(w.priority(stream, stream + 2) for stream in range(1_001, 3_001, 2))
-    return _flooded(request, known, many, "sent priorities of 1000 streams")
+    return _flooded(request, known, _PRIORITIES, "sent priorities of 1000 streams")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE, over=HTTP2)

@@ -69,7 +69,7 @@ _RANGES = (
     b"bytes=5-2",
     b"bytes=0-",
     b"bytes=9999999-",
-    b"bytes=0-0,0-0",
+    b"bytes=0-0,",
     b"lines=1-2",
     b"bytes=",
 )

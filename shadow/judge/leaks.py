@@ -11,6 +11,7 @@ from shadow.model.remembering import by_headers
 from shadow.wire.grpc_status import call_message, is_call
 
 _SCANNED_BYTES = 256 * 1024
+_PARTIAL = 206
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
 """A GraphQL answer holds nothing besides (specification §7.1)."""
 # every repetition is bounded: the candidate's bodies may be built to make a pattern backtrack
@@ -76,6 +77,8 @@ def _is_broken_json(response: Response) -> bool:
     kind = media_type(response.headers)
     if not (kind == b"application/json" or kind.endswith(b"+json")) or not response.is_complete:
         return False
+    if response.status == _PARTIAL:
+        return False  # a part of JSON, as it was asked for
     found = undone(response)
     if found.fault in (Fault.UNKNOWN, Fault.TOO_LARGE) or not found.body:
         return False  # nothing is known of it; HEAD, 304 and 204 carry none

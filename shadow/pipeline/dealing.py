@@ -3,7 +3,8 @@
 import msgspec
 
 from mutators import Mutator, Stack
-from shadow.model import JOINT, Trial, Verdict
+from shadow.auth.shown import may_show
+from shadow.model import JOINT, Expect, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
@@ -69,7 +70,8 @@ class Dealing:
                 unused.append(plain)
             if readies is None or self._environment.names_untold(readies):
                 return None
-            if not self._is_allowed(readies.candidate):
+            is_reworded = mutator.expect is Expect.SAME and readies.candidate.wire is None
+            if not self._is_allowed(readies.candidate) or (is_reworded and _is_sealed(case)):
                 return None
             if is_http2 and not self._is_http2(readies, plain.candidate):
                 return None
@@ -110,6 +112,15 @@ class Dealing:
     def _is_allowed(self, ready: Ready) -> bool:
         """An edit may turn a read into a write: by the method, or by a field that overrides it."""
         return self._settings.may_write or not ready.may_write
+
+
+def _is_sealed(case: Case) -> bool:
+    """Whether the request bears a signature that shows, and no configured key can make it again: reworded it
+    would be refused for that alone."""
+    if not may_show(case.exchange.request):
+        return False
+    signer = case.known["candidate"].signer
+    return signer is None or signer.key_id(case.exchange.request) is None
 
 
 def _is_call(ready: Ready, plain: Ready) -> bool:

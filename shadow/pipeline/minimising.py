@@ -167,6 +167,8 @@ class Minimising:
         if not self._settings.sends or suspect.trial.judgement.fault in _UNFIT:
             return False
         ready = suspect.mutant.readies.candidate
+        if ready.asks is not None and ready.asks.fault == suspect.trial.judgement.fault:
+            return False  # its twins showed it, which are as long as it is
         is_write = suspect.case.is_write or ready.may_write
         return not is_write or self._may_write
 

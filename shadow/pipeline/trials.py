@@ -340,7 +340,8 @@ class Trials:
         known = self._known(mutant, trial)
         confirmed = await self._questions.answered(case, mutant, control, answer, via)
         if confirmed is not None:
-            judgement = confirmed.judgement
+            known = None
+            trial = mutant_trial(case, mutant, control, answer, confirmed.judgement)
         elif judgement.verdict is Verdict.FAILED and judgement.differences == trace != ():
             confirmed = Confirmed(judgement, self._confirmation.all_times)
         elif known is not None:

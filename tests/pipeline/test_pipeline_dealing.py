@@ -110,6 +110,13 @@ async def test_no_mutator_of_the_catalogue_writes_where_that_was_not_allowed(lin
         assert len(bench.candidate.requests) > 20
 
 
+async def test_what_goes_over_http1_gets_no_frames_of_http2() -> None:
+    frames = [one for one in CATALOG if one.over]
+    bench = Bench(always(reply()), mutators=frames, mutants=len(frames))
+    await bench.conduct(exchange("GET /a"))
+    assert order_of(bench).count("mutant") == 0
+
+
 async def test_budget_bounds_the_mutants() -> None:
     mutators = [edits(Expect.SURVIVE, name=f"m{n}") for n in range(9)]
     bench = Bench(always(reply()), mutators=mutators, mutants=4)
@@ -183,3 +190,21 @@ async def test_what_was_prepared_for_a_mutator_without_an_edit_is_not_lost_on_ke
         if name == b"Idempotency-Key"
     ]
     assert len(keys) == len(set(keys)) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "wire", "is_sent"),
+    [
+        (b"Stripe-Signature", None, False),
+        (b"X-Other", None, True),
+        (b"Stripe-Signature", bytes_of(b"GET /a HTTP/1.1"), True),
+    ],
+    ids=["signed", "not signed", "framed otherwise"],
+)
+async def test_signed_request_is_not_reworded_where_nobody_can_sign_it_again(
+    name: bytes, wire: Wire | None, *, is_sent: bool
+) -> None:
+    """It would be refused for its signature, and that would be taken for another meaning."""
+    bench = Bench(always(reply()), mutators=[edits(Expect.SAME, target=b"/a?b=1", wire=wire)])
+    await bench.conduct(exchange("GET /a", headers=((name, b"t=1,v1=00"),)))
+    assert bool(len(bench.candidate.requests) > 1) == is_sent

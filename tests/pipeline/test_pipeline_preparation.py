@@ -248,3 +248,6 @@ def test_edit_translates_what_it_brought_in_and_nothing_twice() -> None:
     assert header(made, "x-parent") == UUID_B
     assert made.headers[1:] == headers[1:]
     assert prepare.edited(before, "s", salt="m", before=before) == before
+    body = b'{"parent": "%b"}' % UUID_A.encode()
+    made = prepare.edited(msgspec.structs.replace(before, body=body), "s", salt="m", before=before)
+    assert (made.target, made.body) == (own, body.replace(UUID_A.encode(), UUID_B.encode()))

@@ -4,6 +4,7 @@ import html
 import json
 import re
 import sqlite3
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -295,6 +296,7 @@ async def test_a_weakness_of_the_live_release_too_weighs_less(*, is_weak_on_both
         await bench.conduct(asks(GET, index, weak))
     (found,) = bench.findings.values()
     assert (found.fault, found.confirmed) == ("F200", "3/3")
+    assert b"GET /v1/things?q=web" in b64decode(found.reproduce["raw_base64"])
     assert ("the live release does the same" in found.why) is is_weak_on_both
     assert found.severity == ("medium" if is_weak_on_both else "high")
 
