@@ -1,4 +1,5 @@
-"""The catalogue of mutators: what may be done to a request, or to a session, and what must come of it."""
+"""The catalogue of mutators: what may be done to a request, a session or a conversation, and what must come
+of it."""
 
 from collections.abc import Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -13,7 +14,14 @@ from mutators import (
     coding_disguise,
     coding_spelling,
     content_coding,
+    conversation_order,
     cookie,
+    datagram,
+    dns_extension,
+    dns_header,
+    dns_length,
+    dns_name,
+    dns_question,
     documented,
     field_syntax,
     forgery,
@@ -75,6 +83,7 @@ from mutators import (
     smuggling,
     standard_field,
     start_line,
+    stream,
     target,
     tenancy,
     token,
@@ -82,12 +91,26 @@ from mutators import (
     token_forged,
     traffic_identity,
     transfer_coding,
+    websocket_faults,
+    websocket_fragments,
+    websocket_handshake,
+    websocket_load,
     xml_body,
     xml_entities,
     xml_spelling,
 )
-from mutators._contract import Mutator, Session, SessionMutator, dice, mutator, session_mutator
-from mutators._guarding import guarded, guarded_session
+from mutators._contract import (
+    Mutator,
+    Session,
+    SessionMutator,
+    TalkMutator,
+    dice,
+    mutator,
+    session_mutator,
+    talk_mutator,
+)
+from mutators._guarding import guarded, guarded_session, guarded_talk
+from mutators._lifting import lifted
 from mutators._stack import Stack, stack_of
 from shadow.errors import ConfigError
 
@@ -175,14 +198,29 @@ _MODULES: tuple[ModuleType, ...] = (
     lifecycle,
     idempotency,
     race,
+    websocket_fragments,
+    websocket_faults,
+    websocket_load,
+    websocket_handshake,
+    stream,
+    datagram,
+    dns_name,
+    dns_question,
+    dns_header,
+    dns_extension,
+    dns_length,
+    conversation_order,
 )
 
 
-def members(module: ModuleType) -> tuple[Mutator | SessionMutator, ...]:
-    """The mutators that `module` itself defines, of both kinds, in the order of its text."""
-    found: list[Mutator | SessionMutator] = []
+type AnyMutator = Mutator | SessionMutator | TalkMutator
+
+
+def members(module: ModuleType) -> tuple[AnyMutator, ...]:
+    """The mutators that `module` itself defines, of every kind, in the order of its text."""
+    found: list[AnyMutator] = []
     for name, member in vars(module).items():
-        if isinstance(member, Mutator | SessionMutator) and member.name == name:
+        if isinstance(member, Mutator | SessionMutator | TalkMutator) and member.name == name:
             found.append(member)
     return tuple(found)
 
@@ -197,10 +235,13 @@ SESSION_CATALOG: tuple[SessionMutator, ...] = tuple(
 )
 """Every mutator of a session."""
 
+TALK_CATALOG: tuple[TalkMutator, ...] = tuple(one for one in _MEMBERS if isinstance(one, TalkMutator))
+"""Every mutator of a conversation, but for those of bodies that are `lifted` to messages."""
+
 
 def load_plugins(
     points: Iterable[EntryPoint] | None = None,
-) -> tuple[tuple[Mutator, ...], tuple[SessionMutator, ...]]:
+) -> tuple[tuple[Mutator, ...], tuple[SessionMutator, ...], tuple[TalkMutator, ...]]:
     """What installed packages offer: each entry point names a mutator, or a module of them.
 
     `points` None stands for those that are installed in the group ``shadow.mutators``. Raises ConfigError
@@ -208,6 +249,7 @@ def load_plugins(
     """
     singles: list[Mutator] = []
     sessions: list[SessionMutator] = []
+    talks: list[TalkMutator] = []
     taken = {one.name for one in _MEMBERS}
     for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
         try:
@@ -219,7 +261,8 @@ def load_plugins(
         found = _offered(offered)
         if not found:
             raise ConfigError(
-                f"{point.value!r} offers no mutator; make one with @mutator or @session_mutator"
+                f"{point.value!r} offers no mutator; make one with @mutator, @session_mutator or"
+                " @talk_mutator"
             )
         for one in found:
             if one.name in taken:
@@ -229,11 +272,12 @@ def load_plugins(
             taken.add(one.name)
         singles += [one for one in found if isinstance(one, Mutator)]
         sessions += [one for one in found if isinstance(one, SessionMutator)]
-    return tuple(singles), tuple(sessions)
+        talks += [one for one in found if isinstance(one, TalkMutator)]
+    return tuple(singles), tuple(sessions), tuple(talks)
 
 
-def _offered(thing: object) -> tuple[Mutator | SessionMutator, ...]:
-    if isinstance(thing, Mutator | SessionMutator):
+def _offered(thing: object) -> tuple[AnyMutator, ...]:
+    if isinstance(thing, Mutator | SessionMutator | TalkMutator):
         return (thing,)
     if isinstance(thing, ModuleType):
         return members(thing)
@@ -244,16 +288,22 @@ __all__ = [
     "CATALOG",
     "PLUGIN_GROUP",
     "SESSION_CATALOG",
+    "TALK_CATALOG",
+    "AnyMutator",
     "Mutator",
     "Session",
     "SessionMutator",
     "Stack",
+    "TalkMutator",
     "dice",
     "guarded",
     "guarded_session",
+    "guarded_talk",
+    "lifted",
     "load_plugins",
     "members",
     "mutator",
     "session_mutator",
     "stack_of",
+    "talk_mutator",
 ]

@@ -1,4 +1,4 @@
-"""The two contracts of a mutator, over one request and over a session, and the decorators that make them."""
+"""The contracts of a mutator, over one request, a session or a conversation, and what makes them."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from hashlib import blake2b
 from inspect import getdoc, signature
 from random import Random
 
-from shadow.model import Edit, Exchange, Expect, Known, Level, Request, Script
+from shadow.model import Edit, Exchange, Expect, Known, Level, Request, Script, TalkEdit
 
 HTTP2, GRPC = "http2", "grpc"
 """What `Mutator.over` may say."""
@@ -61,6 +61,27 @@ class SessionMutator:
         return self.plan(session, rng, known) if self.wants_known else self.plan(session, rng)
 
 
+@dataclass(frozen=True, slots=True)
+class TalkMutator:
+    """A mutator of a conversation. Call it with (talk, rng, known); None means there is nothing to edit."""
+
+    name: str
+    of: tuple[str, ...]
+    """Protocols of the conversations that it is asked about."""
+    level: Level
+    expect: Expect
+    reason: str
+    edit: Callable[..., TalkEdit | None]
+    wants_known: bool
+    is_stated: bool = True
+    """As for `Mutator`."""
+
+    def __call__(self, talk: Exchange, rng: Random, known: Known) -> TalkEdit | None:
+        if talk.protocol not in self.of:
+            return None
+        return self.edit(talk, rng, known) if self.wants_known else self.edit(talk, rng)
+
+
 def mutator(
     *, level: Level, expect: Expect, is_stated: bool = True, over: str = ""
 ) -> Callable[[Callable[..., Edit | None]], Mutator]:
@@ -81,6 +102,18 @@ def session_mutator(
     def wrap(plan: Callable[..., Script | None]) -> SessionMutator:
         reason = getdoc(plan) or ""
         return SessionMutator(plan.__name__, level, expect, reason, plan, _wants_known(plan), is_stated)
+
+    return wrap
+
+
+def talk_mutator(
+    *of: str, level: Level, expect: Expect, is_stated: bool = True
+) -> Callable[[Callable[..., TalkEdit | None]], TalkMutator]:
+    """Make a `TalkMutator` of ``edit(talk, rng[, known])`` for conversations in the protocols `of`."""
+
+    def wrap(edit: Callable[..., TalkEdit | None]) -> TalkMutator:
+        reason = getdoc(edit) or ""
+        return TalkMutator(edit.__name__, of, level, expect, reason, edit, _wants_known(edit), is_stated)
 
     return wrap
 

@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
-from mutators._contract import Mutator, Session, SessionMutator
-from shadow.model import Edit, Known, Request, Script, Wire
+from mutators._contract import Mutator, Session, SessionMutator, TalkMutator
+from shadow.model import Edit, Exchange, Known, Message, Request, Script, TalkEdit, Wire
 
 _MAX_BYTES = 8 * 1024 * 1024
 """More in one mutant is a load test, or a slip."""
@@ -48,6 +48,23 @@ def guarded_session(one: SessionMutator, trouble: Trouble) -> SessionMutator:
         return made
 
     return replace(one, plan=plan, wants_known=True)
+
+
+def guarded_talk(one: TalkMutator, trouble: Trouble) -> TalkMutator:
+    """As `guarded`, of a mutator of conversations."""
+
+    def edit(talk: Exchange, rng: Random, known: Known) -> TalkEdit | None:
+        try:
+            made = one(talk, rng, known)
+        except Exception as error:  # noqa: BLE001  # as above
+            trouble(one.name, raised(error))
+            return None
+        if made is not None and (why := _unsound_talk(made)):
+            trouble(one.name, why)
+            return None
+        return made
+
+    return replace(one, edit=edit, wants_known=True)
 
 
 def raised(error: Exception) -> str:
@@ -96,6 +113,19 @@ def _unsound_wire(wire: object) -> str:
     if not isinstance(segments, tuple) or not all(isinstance(each, bytes) for each in segments):
         return "handed back a wire whose segments are no bytes"
     return "handed back a mutant of over 8 MiB" if sum(map(len, wire.segments)) > _MAX_BYTES else ""
+
+
+def _unsound_talk(made: object) -> str:
+    if not isinstance(made, TalkEdit):
+        return f"handed back {type(made).__name__}, and neither a TalkEdit nor None"
+    if not _is_text(made.what):
+        return "handed back a TalkEdit without the text of what was changed"
+    messages: object = made.messages
+    if not isinstance(messages, tuple) or not all(isinstance(each, Message) for each in messages):
+        return "handed back a TalkEdit whose messages are no tuple of Messages"
+    if sum(len(each.body) for each in made.messages) > _MAX_BYTES:
+        return "handed back a mutant of over 8 MiB"
+    return "" if made.request is None else _unsound_request(made.request)
 
 
 def _unsound_script(made: object, length: int) -> str:

@@ -16,13 +16,13 @@ from typing import Annotated, Any, Literal, TypeAliasType, Union, get_args, get_
 import msgspec
 from msgspec import Meta, Struct
 
-from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
+from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, AnyMutator, TalkMutator, lifted
 from mutators._packet import PacketMutator
 from mutators._packet_catalog import PACKET_CATALOG
 from shadow.config import Settings
 from shadow.model import Level
 
-type Entry = Mutator | SessionMutator | PacketMutator
+type Entry = AnyMutator | PacketMutator
 """A mutator of any contract."""
 
 WIDTH = 120
@@ -57,8 +57,15 @@ def settings() -> str:
 
 def mutators() -> str:
     """Every mutator of the catalogue with what it expects and why, grouped by level, as Markdown."""
-    every: tuple[Entry, ...] = (*CATALOG, *SESSION_CATALOG, *PACKET_CATALOG)
-    parts = [f"There are {len(every)} mutators."]
+    every: tuple[Entry, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG, *PACKET_CATALOG)
+    count = len(lifted(CATALOG))
+    parts = [
+        (
+            f"There are {len(every)} mutators. {len(TALK_CATALOG)} are of conversations, and say of which;"
+            f" {count}\nof bodies edit the messages of WebSockets, TCP and UDP too, where they expect SAME at"
+            " most."
+        )
+    ]
     for level, what in _LEVELS.items():
         members = [each for each in every if each.level is level]
         entries = "\n".join(map(_mutator, members))
@@ -144,7 +151,8 @@ def _mutator(one: Entry) -> str:
     weaker = (
         "" if isinstance(one, PacketMutator) or one.is_stated else ", unless the live release accepts it too"
     )
-    text = f"- `{one.name}` ({one.expect.value}{weaker}): {_line(one.reason)}"
+    of = f"; {', '.join(one.of)}" if isinstance(one, TalkMutator) else ""
+    text = f"- `{one.name}` ({one.expect.value}{weaker}{of}): {_line(one.reason)}"
     return textwrap.fill(text, WIDTH, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 

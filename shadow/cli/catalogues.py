@@ -40,12 +40,12 @@ def mutators(
 ) -> None:
     """List the mutators whose name, level:NAME or expect:NAME matches a PATTERN, those of installed
     packages too."""
-    from mutators import CATALOG, SESSION_CATALOG, load_plugins
+    from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, load_plugins
     from mutators._packet_catalog import PACKET_CATALOG
     from shadow.pipeline.scheduler import Named, chosen
 
     plugins: list[Named] = [each for of_kind in load_plugins() for each in of_kind]
-    every: tuple[Named, ...] = (*CATALOG, *SESSION_CATALOG, *PACKET_CATALOG, *plugins)
+    every: tuple[Named, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG, *PACKET_CATALOG, *plugins)
     for each in pattern:
         if not chosen(every, wanted=[each], unwanted=[]):
             raise click.UsageError(f"no mutator matches {each!r}; see shadow mutators")

@@ -93,13 +93,23 @@ def told_once(kind: str) -> Callable[[str, str], None]:
 
 def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
     """What deals as a run with these settings would, and the mutators that it has."""
-    from mutators import CATALOG, SESSION_CATALOG, guarded, guarded_session, load_plugins
+    from mutators import (
+        CATALOG,
+        SESSION_CATALOG,
+        TALK_CATALOG,
+        guarded,
+        guarded_session,
+        guarded_talk,
+        lifted,
+        load_plugins,
+    )
     from shadow.config.schemas import load_schema
     from shadow.pipeline.budget import Budget, BudgetSettings
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.preview import Preview, PreviewSettings
     from shadow.pipeline.scheduler import Scheduler, chosen
+    from shadow.pipeline.talk_preview import TalkPreview
     from shadow.run.assembly import check_patterns, configured_signer, scope_of, secret_search
 
     check_patterns(settings)
@@ -111,14 +121,23 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
-    found, found_of_sessions = load_plugins()
+    found, found_of_sessions, found_of_talks = load_plugins()
     trouble = told_once("mutator")
     plugins = [guarded(each, trouble) for each in found]
     session_plugins = [guarded_session(each, trouble) for each in found_of_sessions]
     patterns = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
     single = chosen((*CATALOG, *plugins), **patterns)
     of_sessions = chosen((*SESSION_CATALOG, *session_plugins), **patterns)
+    talk_plugins = [guarded_talk(each, trouble) for each in found_of_talks]
+    of_messages = lifted((*CATALOG, *plugins))
+    of_talks = chosen((*TALK_CATALOG, *talk_plugins, *of_messages), **patterns)
     budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
+    talks = TalkPreview(
+        Scheduler(of_talks, seed=settings.seed, budget=budget),
+        seed=settings.seed,
+        mutants=settings.mutants,
+        endpoints=endpoints,
+    )
     preview = Preview(
         PreviewSettings(
             settings.seed, settings.mutants, settings.session.by, settings.stack, settings.transport
@@ -131,5 +150,7 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         signer=signer,
         knowledge=knowledge,
         endpoints=endpoints,
+        of_talk=talks.of,
     )
-    return preview, (*single, *of_sessions)
+    talks.hear(preview)
+    return preview, (*single, *of_sessions, *(each for each in of_talks if each not in of_messages))

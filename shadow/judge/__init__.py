@@ -15,6 +15,7 @@ from shadow.judge.regression import Witnesses, judge_original, regressions
 from shadow.judge.report import finding, message
 from shadow.judge.reproduce import curl
 from shadow.judge.severity import is_at_least, is_breakage, severity_of
+from shadow.judge.talks import class_of_talk, judge_talk
 
 __all__ = [
     "Cause",
@@ -33,6 +34,7 @@ __all__ = [
     "Witnesses",
     "aftermath",
     "causes_of",
+    "class_of_talk",
     "classify",
     "curl",
     "fewest",
@@ -43,6 +45,7 @@ __all__ = [
     "is_cut",
     "judge",
     "judge_original",
+    "judge_talk",
     "likeness",
     "message",
     "new_body",

@@ -19,16 +19,18 @@ _TLS = ("tls", "https")
 _LISTEN_SECONDS = 2
 
 
-def command(protocol: str, request: Request, messages: Sequence[Message], origin: str) -> str | None:
+def command(
+    protocol: str, request: Request, messages: Sequence[Message], origin: str, *, is_exact: bool = False
+) -> str | None:
     """A bash command line that says the client's part to `origin` (``"tcp://host:port"``), without waiting
     for more than a moment between two pieces. None where there is nothing to say, or too much for a line."""
-    pieces = spoken(protocol, request, messages)
+    pieces = spoken(protocol, request, messages, is_exact=is_exact)
     if not pieces or len(pieces) > _MAX_PIECES or sum(map(len, pieces)) > _MAX_BYTES:
         return None
     parts = urlsplit(origin)
     host, port = parts.hostname or "", parts.port or {"https": 443, "dns": 53}.get(parts.scheme, 80)
     if protocol == "dns":
-        return _dig(pieces[0], host, port) or _by_socket(pieces, "udp", host, port)
+        return (None if is_exact else _dig(pieces[0], host, port)) or _by_socket(pieces, "udp", host, port)
     if parts.scheme in _TLS:
         said = "; sleep 1; ".join(map(_printed, pieces))
         return (

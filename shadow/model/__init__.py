@@ -40,8 +40,10 @@ from shadow.model.exchange import (
 from shadow.model.finding import Finding
 from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import (
+    FRAMES,
     JOINT,
     STACKED,
+    STILL_THERE,
     Edit,
     Ending,
     Expect,
@@ -54,6 +56,7 @@ from shadow.model.mutation import (
     Shows,
     Sign,
     Step,
+    TalkEdit,
     Twin,
     Wire,
 )
@@ -79,11 +82,13 @@ from shadow.model.trial import (
 
 __all__ = [
     "CONVERSATIONS",
+    "FRAMES",
     "JOINT",
     "NO_RESPONSE",
     "REPLY_BOUNDS_SECONDS",
     "RUN_STATES",
     "STACKED",
+    "STILL_THERE",
     "AnswerClass",
     "Broke",
     "Change",
@@ -138,6 +143,7 @@ __all__ = [
     "Sink",
     "StateChanged",
     "Step",
+    "TalkEdit",
     "Tally",
     "TapTimed",
     "TargetSeen",

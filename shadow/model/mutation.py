@@ -5,7 +5,7 @@ from enum import StrEnum
 
 import msgspec
 
-from shadow.model.exchange import Exchange, Headers, Request
+from shadow.model.exchange import Exchange, Headers, Message, Request
 from shadow.model.hint import Documented, Hint
 from shadow.model.signing import Signs
 
@@ -148,6 +148,32 @@ class Edit(msgspec.Struct, frozen=True):
     """False where nothing but the looks of the traffic says what the mutator's expectation rests on."""
     parts: tuple[str, ...] = ()
     """Of several edits in one: what each of them changed, in their order; empty for a single one."""
+
+
+FRAMES = "frames"
+"""The kind of a client's WebSocket message whose body goes out as it is: frames, right or wrong."""
+
+STILL_THERE = b"shadow: still there?"
+"""The payload of a ping after a mutant. Who answers it (RFC 6455 §5.5.3) has not failed the connection."""
+
+
+class TalkEdit(msgspec.Struct, frozen=True):
+    """One mutant of one conversation."""
+
+    messages: tuple[Message, ...]
+    """Both sides', as an `Exchange` has them: each of the client's goes out once the peer has said as much as
+    stands before it. A WebSocket's handshake is all there is where they are empty."""
+    what: str
+    """What was changed, for a person."""
+    request: Request | None = None
+    """Another handshake; None for the recorded one."""
+    pause_seconds: float = 0.0
+    """Waited before each message of the client that follows another of its own."""
+    ending: Ending = Ending.READ
+    """What is done with the connection after the last message of the client."""
+    asks_after: bool = True
+    """Whether a WebSocket's server is asked at the end whether it is still there; a ping within a frame that
+    is not complete would be a part of it."""
 
 
 class Match(msgspec.Struct, frozen=True):

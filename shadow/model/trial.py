@@ -52,6 +52,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """What the peer said in a conversation, in order."""
     is_complete: bool = True
     """False where a conversation was left before the peer had had the time that it took live."""
+    ending: Silence | None = None
+    """How the peer's side of a conversation ended while we still listened; None where we left first."""
     remarks: tuple[str, ...] = ()
     """What was not as recorded on our side of a conversation: what was sent unprompted, or not at all."""
 

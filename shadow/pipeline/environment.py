@@ -2,12 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
 from shadow.model import Exchange, Outcome, Parcel, Reply, Request
-from shadow.pipeline.link import Link, MutateFor, Ready
+from shadow.pipeline.link import Link, MutateFor, MutateTalk, Ready
 from shadow.pipeline.ways import Ways
 
 _DENIALS = (401, 403)
@@ -61,6 +61,29 @@ class Environment:
         if self.baseline is None or readies.baseline is None:
             return Pair(candidate, None)
         return Pair(candidate, self.baseline.mutate(readies.baseline, mutate, session, salt))
+
+    def control_of(self, exchange: Exchange, session: str, salt: str) -> Readies:
+        """A conversation as recorded, for each target, said in the manner of its mutants."""
+        readies = self.prepare(exchange, session, salt)
+        candidate = self.candidate.control_of(readies.candidate, exchange.messages)
+        if self.baseline is None or readies.baseline is None:
+            return Pair(candidate, None)
+        return Pair(candidate, self.baseline.control_of(readies.baseline, exchange.messages))
+
+    def mutate_talk(
+        self, exchange: Exchange, mutate: Callable[[str], MutateTalk], session: str, salt: str
+    ) -> Readies | None:
+        """The same mutant of a conversation for each target, by the same dice; None where the candidate's has
+        none."""
+        plain = self.prepare(exchange, session, salt)
+
+        def made(link: Link, ready: Ready) -> Ready | None:
+            return link.mutate_talk(ready, exchange, mutate(link.target.name), session, salt)
+
+        candidate = made(self.candidate, plain.candidate)
+        if candidate is None or self.baseline is None or plain.baseline is None:
+            return None if candidate is None else Pair(candidate, None)
+        return Pair(candidate, made(self.baseline, plain.baseline))
 
     def carrier(self, all_readies: Sequence[Readies]) -> str | None:
         """The first of the candidate's transports that can say every one of these, for every target; None

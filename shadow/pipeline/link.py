@@ -23,6 +23,7 @@ from shadow.model import (
     Sent,
     Sign,
     Silence,
+    TalkEdit,
     TargetSeen,
     Wire,
     with_field,
@@ -31,9 +32,11 @@ from shadow.pipeline.gate import Gate
 from shadow.pipeline.logins import Claim, Logins
 from shadow.pipeline.order import may_write
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.retelling import Retell, Retelling, asking_after, told
 from shadow.pipeline.rewording import Rewording
 from shadow.pipeline.ways import HTTP2, Refusal, never_refuses
 from shadow.replay import Breaker, Correlation, Sending, Synchronised, Target, Transport
+from shadow.replay._contract import Manner
 from shadow.replay.dialling import UNTRUSTED
 
 CALM = "calm"
@@ -59,6 +62,10 @@ type MutateFor = Callable[[str], Mutate]
 """Gives the mutator for the target of that name: the same dice, with what is known of that target."""
 
 
+type MutateTalk = Callable[[Exchange], TalkEdit | None]
+"""A mutator of conversations with its dice and knowledge already in hand."""
+
+
 class Ready(msgspec.Struct, frozen=True, dict=True):
     """A request prepared for one target."""
 
@@ -71,6 +78,10 @@ class Ready(msgspec.Struct, frozen=True, dict=True):
     protocol: str = "http"
     messages: tuple[Message, ...] = ()
     """A conversation as recorded."""
+    manner: Manner | None = None
+    """How a mutant of a conversation is said, or its control; None for one as recorded."""
+    retell: Retell | None = None
+    """Makes a mutant of a conversation anew, of the recorded messages in the target's own words."""
     claim: Claim | None = None
     """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
     sign: Sign | None = None
@@ -218,6 +229,35 @@ class Link:
             parts=edit.parts,
         )
 
+    def control_of(self, ready: Ready, recorded: tuple[Message, ...]) -> Ready:
+        """What mutants of a prepared conversation are held against: `recorded`, said in the manner of one."""
+        return msgspec.structs.replace(
+            ready, messages=asking_after(recorded, ready.protocol), manner=Manner()
+        )
+
+    def mutate_talk(
+        self, ready: Ready, exchange: Exchange, mutate: MutateTalk, session: str, salt: str
+    ) -> Ready | None:
+        """The mutant of a prepared conversation; None if there is none."""
+
+        def retell(recorded: tuple[Message, ...]) -> TalkEdit | None:
+            return mutate(msgspec.structs.replace(exchange, request=ready.request, messages=recorded))
+
+        edit = retell(exchange.messages)
+        if edit is None:
+            return None
+        request = ready.request
+        if edit.request is not None and edit.request != request:
+            request = self._preparation.edited(edit.request, session, salt=salt, before=request)
+        return Ready(
+            request,
+            what=edit.what,
+            protocol=ready.protocol,
+            messages=told(edit, ready.protocol),
+            manner=Manner(edit.pause_seconds, edit.ending),
+            retell=Retell(ready.protocol, exchange.messages, retell),
+        )
+
     @property
     def carriers(self) -> Iterable[str]:
         """Names of the transports of HTTP/1.1, the preferred first."""
@@ -270,9 +310,9 @@ class Link:
         sending = self._sending(ready, session)
         if self._may_write(ready):
             async with self._gate.passes():
-                outcome = await self._carry(sending, via, parcel)
+                outcome = await self._carry(sending, via, parcel, ready.retell)
         else:
-            outcome = await self._carry(sending, via, parcel)
+            outcome = await self._carry(sending, via, parcel, ready.retell)
         return self._noted(outcome, parcel)
 
     async def http2_refusal(self) -> str:
@@ -327,7 +367,13 @@ class Link:
 
     def _sending(self, ready: Ready, session: str) -> Sending:
         return Sending(
-            ready.request, ready.wire, self._timeout_seconds, session, ready.protocol, ready.messages
+            ready.request,
+            ready.wire,
+            self._timeout_seconds,
+            session,
+            ready.protocol,
+            ready.messages,
+            manner=ready.manner,
         )
 
     def _may_write(self, ready: Ready) -> bool:
@@ -369,17 +415,21 @@ class Link:
         made = self.own(request).request
         return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
 
-    async def _carry(self, sending: Sending, via: str, parcel: Parcel) -> Outcome:
+    async def _carry(
+        self, sending: Sending, via: str, parcel: Parcel, retell: Retell | None = None
+    ) -> Outcome:
         if sending.protocol == "websocket":
-            return await self._send_reworded(sending, is_shared=parcel is Parcel.ORIGINAL)
+            return await self._send_reworded(sending, retell, is_shared=parcel is Parcel.ORIGINAL)
         return await self._transports[via].send(sending)
 
-    async def _send_reworded(self, sending: Sending, *, is_shared: bool) -> Outcome:
-        """A WebSocket, whose messages name what its server, or another answer, has named."""
-        wording = Rewording(
-            self.correlation, sending.request, sending.messages, sending.lane, is_shared=is_shared
-        )
-        outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=wording))
+    async def _send_reworded(self, sending: Sending, retell: Retell | None, *, is_shared: bool) -> Outcome:
+        """A WebSocket, whose messages name what its server, or another answer, has named. What is learned of
+        a mutant holds for mutants alone."""
+        recorded = sending.messages if retell is None else retell.recorded
+        lane = sending.lane if sending.manner is None else f"{sending.lane}, mutants"
+        wording = Rewording(self.correlation, sending.request, recorded, lane, is_shared=is_shared)
+        words = wording if retell is None else Retelling(wording, retell, sending.messages)
+        outcome = await self._transports["websocket"].send(msgspec.structs.replace(sending, wording=words))
         if isinstance(outcome, Reply):
             wording.learn(outcome.messages)
         return outcome

@@ -60,7 +60,8 @@ class Reporting:
         """A command line that says a conversation again; None for requests, which curl can say."""
         if ready is None or not _is_talk(ready):
             return None
-        return command(ready.protocol, ready.request, ready.messages, self._origin)
+        is_exact = ready.manner is not None
+        return command(ready.protocol, ready.request, ready.messages, self._origin, is_exact=is_exact)
 
     def _shown(self, sighting: Sighting, latest: _First) -> _First:
         first = self._first.setdefault(sighting.cause.id, latest)

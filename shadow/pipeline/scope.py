@@ -21,7 +21,7 @@ class Scope:
         seed: int,
         scheme: str = "http",
     ) -> None:
-        """`scheme` is the targets'."""
+        """`scheme` is the targets'; empty where there are none, and nothing is out of their reach."""
         self._include = include
         self._exclude = exclude
         self._sample = sample
@@ -33,7 +33,7 @@ class Scope:
 
         Exchanges are to be `replayable`: a request that is still of another version cannot be.
         """
-        if why := unreachable(exchange, self._scheme):
+        if self._scheme and (why := unreachable(exchange, self._scheme)):
             return Fate.FILTERED, why
         if is_multiplexed(exchange.request):
             return Fate.FILTERED, "the request cannot be said over HTTP/1.1"

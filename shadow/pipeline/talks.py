@@ -37,6 +37,7 @@ from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.order import Turn
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talk_trials import TalkTrials
 from shadow.replay.dns import is_query
 from shadow.wire.spoken import spoken
 
@@ -65,8 +66,10 @@ class Talks:
         seed: int,
         hear: Callable[[Event], None],
         report: Report,
+        trials: TalkTrials | None = None,
     ) -> None:
-        """`same` tells whether a candidate's value stands for a live one. Without `may_write` only what
+        """Without `trials` no mutants are made. `same` tells whether a candidate's value stands for a live
+        one. Without `may_write` only what
         surely reads is said again to confirm a suspicion."""
         self._environment = environment
         self._judging = judging
@@ -78,6 +81,7 @@ class Talks:
         self._seed = seed
         self._hear = hear
         self._report = report
+        self._trials = trials
         self._cuts = Cuts(environment)
         self._confirmed: dict[_Key, str] = {}
         self._refuted: dict[_Key, int] = {}
@@ -112,6 +116,8 @@ class Talks:
             judgement, times = await self._confirm(exchange, session, live, answers, judgement)
         self._conclude(exchange, answers, judgement, readies.candidate, times)
         await self._look_after_cut(exchange, session, answers, readies.candidate)
+        if self._trials is not None:
+            await self._trials.conduct(exchange, session, answers)
 
     async def _look_after_cut(self, exchange: Exchange, session: str, answers: Answers, ready: Ready) -> None:
         """Where a network condition of ours broke the candidate's connection: is it still well?"""

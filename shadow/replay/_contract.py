@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from shadow.model import Message, Outcome, Request, Wire, authority
+from shadow.model import Ending, Message, Outcome, Request, Wire, authority
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -29,6 +29,16 @@ type Wording = Callable[[Message, Sequence[Message]], Message]
 """A message of the client, as recorded, and what the peer has said so far, to the message to send."""
 
 
+class Manner(msgspec.Struct, frozen=True):
+    """How a mutant of a conversation, or its control, is said: exactly, and impatient once it went wrong."""
+
+    pause_seconds: float = 0.0
+    """Waited before each message that follows another of the client's own."""
+    ending: Ending = Ending.READ
+    listens_seconds: float = 0.0
+    """How long at least is listened for more at the end: a refusal may come late."""
+
+
 class Sending(msgspec.Struct, frozen=True):
     """One request, ready to leave: translated for its target, signed, marked."""
 
@@ -45,6 +55,8 @@ class Sending(msgspec.Struct, frozen=True):
     it had live."""
     wording: Wording | None = None
     """What makes the client's messages fit the target; None to send them as they are."""
+    manner: Manner | None = None
+    """None for a conversation as recorded."""
     after_seconds: float = 0.0
     """Of several that are sent together: how long after the first it is completed."""
 

@@ -1,6 +1,7 @@
 """Our side of a recorded conversation, whatever carries it: what is said when, and what came of it."""
 
 import asyncio
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Sequence
 from time import monotonic
@@ -9,7 +10,17 @@ from typing import Protocol
 import msgspec
 
 from shadow.errors import TargetError, UnsafeError
-from shadow.model import NO_RESPONSE, Message, NoReply, Outcome, Reply, Response, Silence, Timing
+from shadow.model import (
+    NO_RESPONSE,
+    Ending,
+    Message,
+    NoReply,
+    Outcome,
+    Reply,
+    Response,
+    Silence,
+    Timing,
+)
 from shadow.replay._contract import Sending, Target
 from shadow.replay.cues import Cue
 from shadow.replay.dialling import why_refused
@@ -17,6 +28,8 @@ from shadow.replay.guard import Guard
 from shadow.replay.hearing import Hearing
 
 _MAX_REMARKS = 10
+_IMPATIENT_SECONDS = 0.25
+"""For each answer of a mutant's conversation after one that did not come."""
 
 
 class TalkSettings(msgspec.Struct, frozen=True):
@@ -77,19 +90,33 @@ async def converse(
     *,
     settings: TalkSettings,
     is_stream: bool = False,
+    end: Callable[[Ending], None] | None = None,
 ) -> None:
     """Say the client's messages, each on its cue or when patience is at an end, and listen to the rest.
 
-    Raises UnsafeError where a message may not be said any more.
+    `end` does to the connection what is to be done after the last message. Raises UnsafeError where a message
+    may not be said any more.
     """
     hearing = progress.hearing
     assert hearing is not None
     quiet_seconds = settings.quiet_seconds if is_stream else None
     said_at = 0
+    manner, patience_seconds = sending.manner, math.inf
     for at, cue in enumerate(script):
+        if (
+            cue.message is None
+            and manner is not None
+            and manner.ending is not Ending.READ
+            and end is not None
+        ):
+            end(manner.ending)
         has_come = await hearing.until(
-            said_at + cue.amount, cue.patience_seconds, quiet_seconds=quiet_seconds
+            said_at + cue.amount, min(cue.patience_seconds, patience_seconds), quiet_seconds=quiet_seconds
         )
+        if manner is not None:
+            patience_seconds = patience_seconds if has_come else _IMPATIENT_SECONDS
+            if manner.pause_seconds and at and cue.message is not None and not cue.amount:
+                await hearing.for_seconds(manner.pause_seconds)
         if not has_come and cue.is_clipped:
             progress.is_patient = False
         if cue.message is None:
@@ -105,7 +132,8 @@ async def converse(
         heard = tuple(hearing.messages)
         hearing.turn()
         await say(sending.wording(cue.message, heard) if sending.wording else cue.message)
-    await hearing.for_seconds(settings.end_seconds)
+    listens_seconds = 0.0 if manner is None else manner.listens_seconds
+    await hearing.for_seconds(max(settings.end_seconds, listens_seconds))
 
 
 class TalkTransport(ABC):
@@ -201,5 +229,6 @@ def _outcome(sending: Sending, progress: Progress) -> Outcome:
         protocol=sending.protocol,
         messages=tuple(hearing.messages),
         is_complete=progress.is_patient and not hearing.is_full,
+        ending=hearing.ending,
         remarks=tuple(progress.remarks),
     )

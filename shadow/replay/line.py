@@ -1,7 +1,10 @@
 """One TCP or TLS connection for a conversation: bytes out, and bytes in as they come."""
 
 import asyncio
+import contextlib
+import socket
 import ssl
+import struct
 from collections.abc import Callable, Iterable
 from time import monotonic
 from typing import cast
@@ -11,6 +14,8 @@ from shadow.replay._contract import Target
 from shadow.replay.conversing import Progress
 from shadow.replay.dialling import Dialled, dial
 from shadow.replay.guard import Guard
+
+_LINGER_ZERO = struct.pack("ii", 1, 0)  # close sends RST at once and drops what is unsent
 
 type OnBytes = Callable[[bytes], None]
 type OnEnd = Callable[[Silence, str], None]
@@ -59,6 +64,14 @@ class Line(Dialled):
             self._transport.abort()
         else:
             self._transport.close()
+
+    def reset(self) -> None:
+        """Close at once, so that the peer is told that the connection broke."""
+        sock = None if self._transport is None else self._transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # lost already
+            if sock is not None:
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
+        self.abort()
 
     def abort(self) -> None:
         """Close at once."""

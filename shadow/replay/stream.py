@@ -2,7 +2,7 @@
 
 import ssl
 
-from shadow.model import Message
+from shadow.model import Ending, Message
 from shadow.replay._contract import Sending, Target
 from shadow.replay.conversing import Progress, TalkSettings, TalkTransport, converse
 from shadow.replay.cues import Cue, cues
@@ -53,9 +53,15 @@ class StreamTransport(TalkTransport):
         async def say(message: Message) -> None:
             await line.say(message.body)
 
+        def end(how: Ending) -> None:
+            if how is Ending.RESET:
+                line.reset()
+            else:
+                line.finish()
+
         script = cues(sending.messages, by_bytes=True, patience_seconds_max=sending.timeout_seconds)
         try:
-            await converse(say, script, sending, progress, settings=self.settings, is_stream=True)
+            await converse(say, script, sending, progress, settings=self.settings, is_stream=True, end=end)
             await self._hear_out(line, script[-1], hearing, progress)
         except BaseException:
             line.abort()

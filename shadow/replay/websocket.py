@@ -5,12 +5,21 @@ from collections.abc import Iterator
 
 import msgspec
 from wsproto.connection import Connection, ConnectionState, ConnectionType
-from wsproto.events import BytesMessage, CloseConnection, Event, Ping, TextMessage
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 from wsproto.extensions import Extension, PerMessageDeflate
 from wsproto.frame_protocol import CloseReason, FrameDecoder, FrameProtocol, Opcode, RsvBits
 from wsproto.utilities import LocalProtocolError
 
-from shadow.model import NO_RESPONSE, Headers, Message, Request, Silence, fields
+from shadow.model import (
+    FRAMES,
+    NO_RESPONSE,
+    STILL_THERE,
+    Headers,
+    Message,
+    Request,
+    Silence,
+    fields,
+)
 from shadow.replay._contract import Sending, Target
 from shadow.replay.connection import tls_context
 from shadow.replay.conversing import Progress, TalkSettings, TalkTransport, UnsayableError, converse
@@ -60,7 +69,7 @@ class WebSocketTransport(TalkTransport):
 
     async def _talk(self, sending: Sending, progress: Progress) -> None:
         hearing = Hearing(joins=False, bytes_max=self.settings.bytes_max)
-        client = _Client(_with_known_extensions(sending.request), hearing, self.settings.bytes_max)
+        client = _Client(_request(sending), hearing, self.settings.bytes_max)
         line = await connect(
             self._guard,
             self.target,
@@ -144,6 +153,9 @@ class _Client:
         assert self.line is not None
         if self._frames.state is not ConnectionState.OPEN:
             return
+        if message.kind == FRAMES:
+            await self.line.say(message.body)
+            return
         try:
             text = self._frames.send(_event(message))
         except (LocalProtocolError, ValueError) as error:
@@ -191,6 +203,8 @@ class _Client:
                 self._hear_part(event)
             case Ping():
                 self._answer(event.response())
+            case Pong() if bytes(event.payload) == STILL_THERE:
+                self._hearing.hear(STILL_THERE, "pong")
             case CloseConnection():
                 self._hear_close(event)
 
@@ -272,7 +286,14 @@ def _event(message: Message) -> Event:
 
 
 def _counts(message: Message) -> bool:
-    return message.kind in _COUNTED or (message.is_from_client and message.kind == "ping")
+    if message.is_from_client:
+        return message.kind in _COUNTED or message.kind in ("ping", FRAMES)
+    return message.kind in _COUNTED or (message.kind == "pong" and message.body == STILL_THERE)
+
+
+def _request(sending: Sending) -> Request:
+    """The handshake; a mutant's as it is, for what it offers may be the point."""
+    return sending.request if sending.manner is not None else _with_known_extensions(sending.request)
 
 
 def _offers(headers: Headers) -> Iterator[bytes]:

@@ -10,10 +10,15 @@ import comparators
 from mutators import (
     CATALOG,
     SESSION_CATALOG,
+    TALK_CATALOG,
+    AnyMutator,
     Mutator,
     SessionMutator,
+    TalkMutator,
     guarded,
     guarded_session,
+    guarded_talk,
+    lifted,
     load_plugins,
 )
 from shadow.auth import signer_of
@@ -52,6 +57,7 @@ from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
@@ -68,6 +74,7 @@ from shadow.run.admin import admin_settings
 from shadow.run.linking import link
 
 type Hear = Callable[[Event], None]
+type Schedulers = tuple[Scheduler[Mutator], Scheduler[SessionMutator], Scheduler[TalkMutator]]
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -86,7 +93,7 @@ class Assembly(msgspec.Struct, frozen=True):
     governor: Governor
     judging: Judging
     reporting: Reporting
-    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
+    schedulers: Schedulers
     targets: tuple[Target, ...]
     stopping: asyncio.Event
     """Set once the run is to be ended."""
@@ -113,7 +120,7 @@ class _Parts(msgspec.Struct, frozen=True):
     guard: Guard
     gate: Gate
     governor: Governor
-    schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]]
+    schedulers: Schedulers
     report: Report
     order: Orders | None
     """That of a worker of several; None where this is all of a run."""
@@ -255,8 +262,12 @@ def _check_identities(settings: Settings) -> None:
 
 def check_patterns(settings: Settings) -> None:
     """Raises ConfigError for a pattern that matches no mutator: a slip would leave them out unseen."""
-    single, of_sessions = load_plugins()
-    everyone: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *single, *SESSION_CATALOG, *of_sessions)
+    single, of_sessions, of_talks = load_plugins()
+    everyone: tuple[AnyMutator, ...] = (
+        *(*CATALOG, *single),
+        *(*SESSION_CATALOG, *of_sessions),
+        *(*TALK_CATALOG, *of_talks),
+    )
     for key, patterns in (("mutator", settings.mutators), ("no-mutator", settings.no_mutators)):
         for pattern in patterns:
             if not chosen(everyone, wanted=[pattern], unwanted=[]):
@@ -299,7 +310,7 @@ def configured_redactor(settings: Settings, key: bytes) -> Redactor:
 def scope_of(settings: Settings) -> Scope:
     """Which exchanges are worked on."""
     scope = settings.scope
-    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else "http"
+    scheme = parse_target("candidate", settings.candidate).scheme if settings.candidate else ""
     return Scope(
         include=scope.include,
         exclude=scope.exclude,
@@ -362,18 +373,19 @@ def _failures(kind: str, hear: Hear) -> Callable[[str, str], None]:
     return lambda name, why: hear(PluginFailed(f"{kind} {name!r}", why))
 
 
-def _schedulers(
-    settings: Settings, budget: Budget, hear: Hear
-) -> tuple[Scheduler[Mutator], Scheduler[SessionMutator]]:
-    """What deals out the mutators of exchanges, and those of sessions."""
-    found, found_of_sessions = load_plugins()
+def _schedulers(settings: Settings, budget: Budget, hear: Hear) -> Schedulers:
+    """What deals out the mutators of exchanges, those of sessions, and those of conversations."""
+    found, found_of_sessions, found_of_talks = load_plugins()
     trouble = _failures("mutator", hear)
-    single = [guarded(each, trouble) for each in found]
+    everyone = (*CATALOG, *[guarded(each, trouble) for each in found])
     of_sessions = [guarded_session(each, trouble) for each in found_of_sessions]
+    of_talks = [guarded_talk(each, trouble) for each in found_of_talks]
     wanted = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
+    of_messages = (*TALK_CATALOG, *of_talks, *lifted(everyone))
     return (
-        Scheduler(chosen((*CATALOG, *single), **wanted), seed=settings.seed, budget=budget),
+        Scheduler(chosen(everyone, **wanted), seed=settings.seed, budget=budget),
         Scheduler(chosen((*SESSION_CATALOG, *of_sessions), **wanted), seed=settings.seed, budget=budget),
+        Scheduler(chosen(of_messages, **wanted), seed=settings.seed, budget=budget),
     )
 
 
@@ -441,17 +453,32 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             is_held_up=lambda: _is_held_up(parts),
         ),
     )
+    talk_endpoints = TalkEndpoints(endpoints)
+    talk_trials = TalkTrials(
+        parts.environment,
+        parts.schedulers[2],
+        parts.judging,
+        parts.governor,
+        endpoints=talk_endpoints,
+        seed=settings.seed,
+        budget=settings.mutants,
+        times=settings.confirmations,
+        may_write=settings.mutates_writes,
+        hear=parts.hear,
+        report=parts.report,
+    )
     talks = Talks(
         parts.environment,
         parts.judging,
         parts.environment.candidate.correlation.same,
         parts.governor,
-        endpoints=TalkEndpoints(endpoints),
+        endpoints=talk_endpoints,
         times=settings.confirmations,
         may_write=settings.mutates_writes,
         seed=settings.seed,
         hear=parts.hear,
         report=parts.report,
+        trials=talk_trials,
     )
     restoring = None
     if (reset := configured_reset(settings)) is not None:

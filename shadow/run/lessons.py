@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from mutators import Mutator, SessionMutator
+from mutators import Mutator, SessionMutator, TalkMutator
 from shadow.judge import Noise, Witness
 from shadow.model import Difference
 from shadow.pipeline.begun import Begun
@@ -78,7 +78,7 @@ class Lessons:
         self,
         links: tuple[Link, ...],
         judging: Judging,
-        schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator]],
+        schedulers: tuple[Scheduler[Mutator], Scheduler[SessionMutator], Scheduler[TalkMutator]],
         begun: Begun,
     ) -> None:
         self._begun = begun

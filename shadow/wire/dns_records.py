@@ -58,6 +58,15 @@ def code_name(message: DnsMessage, text: bytes) -> str:
         if kind == _OPT:
             code |= ttl >> 24 << 4
             break
+    return _code_name(code)
+
+
+def code_name_of(text: bytes) -> str:
+    """How an answer went of which no more than its header can be read; empty where not even that can."""
+    return _code_name(text[3] & 15) if len(text) >= 4 else ""
+
+
+def _code_name(code: int) -> str:
     if code < len(_CODES):
         return _CODES[code]
     return _MORE_CODES.get(code, f"RCODE{code}")

@@ -9,6 +9,7 @@ from click.testing import CliRunner, Result
 from comparators import CATALOG as OF_ANSWERS
 from comparators import TALK_CATALOG
 from mutators import CATALOG, SESSION_CATALOG
+from mutators import TALK_CATALOG as OF_TALKS
 from mutators._packet_catalog import PACKET_CATALOG
 from shadow.cli.catalogues import _show, comparators, mutators
 from shadow.pipeline.scheduler import Named
@@ -16,7 +17,7 @@ from shadow.pipeline.scheduler import Named
 COMPARATORS = [(each.name, each.reason) for each in OF_ANSWERS] + [
     (each.name, each.reason) for each in TALK_CATALOG
 ]
-ALL: tuple[Named, ...] = (*CATALOG, *SESSION_CATALOG, *PACKET_CATALOG)
+ALL: tuple[Named, ...] = (*CATALOG, *SESSION_CATALOG, *OF_TALKS, *PACKET_CATALOG)
 
 
 def asked(*arguments: str, columns: int = 200) -> Result:

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from bench.capture import pcap
-from mutators import CATALOG
+from mutators import CATALOG, TALK_CATALOG
 from shadow.cli.mutate import mutate
 from shadow.model import Exchange, Request, Response
 from shadow.taps.jsonl import encode
@@ -140,7 +140,7 @@ def test_summary_counts_by_level_and_names_who_had_nothing_to_edit(capture: str)
     counts = summary["levels"]["body"]
     assert counts["mutants"] == len(rows(capture, *wanted))
     assert counts["tried"] + counts["nothing_to_edit"] + counts["not_asked"] == sum(
-        each.level == "body" for each in CATALOG
+        each.level == "body" for catalog in (CATALOG, TALK_CATALOG) for each in catalog
     )
     assert len(summary["nothing_to_edit"]) == counts["nothing_to_edit"]
     text = shown(capture, *wanted).stdout

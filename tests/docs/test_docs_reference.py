@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from mutators import CATALOG, SESSION_CATALOG, Mutator, SessionMutator
+from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, AnyMutator
 from shadow.config import Settings
 from shadow.errors import ConfigError, ShadowError, TargetError, UnsafeError
 from shadow.judge.oracle import ACCEPTED_FAULT
@@ -73,7 +73,7 @@ def test_every_mutator_stands_in_the_catalogue_once_under_its_level() -> None:
     by_level = re.split(r"^### (\w+)$", mutators(), flags=re.MULTILINE)[1:]
     listed = dict(zip(by_level[::2], by_level[1::2], strict=True))
     assert set(listed) == {level.value for level in Level}
-    every: tuple[Mutator | SessionMutator, ...] = (*CATALOG, *SESSION_CATALOG)
+    every: tuple[AnyMutator, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG)
     for each in every:
         assert listed[each.level.value].count(f"- `{each.name}` ({each.expect.value}") == 1
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mutators import CATALOG, SESSION_CATALOG
+from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG
 from shadow.auth import signer_of
 from shadow.auth.canonical import reader
 from shadow.auth.place import FieldPlace
@@ -58,6 +58,7 @@ def test_every_pattern_of_mutators_matches_some(settings: Settings) -> None:
         assert [
             *chosen(CATALOG, wanted=[pattern], unwanted=[]),
             *chosen(SESSION_CATALOG, wanted=[pattern], unwanted=[]),
+            *chosen(TALK_CATALOG, wanted=[pattern], unwanted=[]),
         ], pattern
 
 

@@ -88,11 +88,19 @@ async def test_what_the_target_cannot_carry_is_counted_and_told(
     assert {line.get("protocol", "http") for line in kept} == {"http", "websocket"}
 
 
-async def test_of_conversations_no_mutants_are_made(tmp_path: Path, captures: list[Path]) -> None:
+async def test_mutants_of_conversations_are_shown(tmp_path: Path, captures: list[Path]) -> None:
     extracted = await shadow("extract", captures[1], *NAMED, cwd=tmp_path)
     shown = await shadow("mutate", "-", "--json", cwd=tmp_path, stdin=extracted.out.encode())
     assert shown.code == 0, shown.err
-    assert {json.loads(line)["endpoint"] for line in shown.out.splitlines()} == {"GET /chat"}
+    lines = [each for line in shown.out.splitlines() if "endpoint" in (each := json.loads(line))]
+    assert {line["endpoint"] for line in lines} == {
+        "GET /chat",
+        "WS /chat",
+        "TCP :9000",
+        "UDP :5000",
+        "DNS A",
+    }
+    assert all(line["raw_base64"] for line in lines if line["endpoint"] != "UDP :5000")
 
 
 type Said = list[tuple[bytes, bytes]]

@@ -7,13 +7,27 @@ from types import ModuleType
 
 import pytest
 
-from mutators import CATALOG, PLUGIN_GROUP, SESSION_CATALOG, load_plugins, mutator
+from mutators import (
+    CATALOG,
+    PLUGIN_GROUP,
+    SESSION_CATALOG,
+    TALK_CATALOG,
+    load_plugins,
+    mutator,
+    talk_mutator,
+)
 from shadow.errors import ConfigError
-from shadow.model import Edit, Expect, Level, Request
+from shadow.model import Edit, Exchange, Expect, Level, Request, TalkEdit
 
 
 @mutator(level=Level.HEADER, expect=Expect.SURVIVE)
 def third_party(request: Request, rng: Random) -> Edit | None:
+    """Does nothing, for a reason that the specification of nothing gives."""
+    return None
+
+
+@talk_mutator("tcp", level=Level.BYTES, expect=Expect.SURVIVE)
+def third_party_of_talks(talk: Exchange, rng: Random) -> TalkEdit | None:
     """Does nothing, for a reason that the specification of nothing gives."""
     return None
 
@@ -23,21 +37,23 @@ def point(value: str) -> EntryPoint:
 
 
 def test_nothing_installed_means_nothing_loaded() -> None:
-    assert load_plugins(()) == ((), ())
+    assert load_plugins(()) == ((), (), ())
 
 
 def test_what_is_installed_here_is_loaded_without_trouble() -> None:
-    singles, sessions = load_plugins()
+    singles, sessions, talks = load_plugins()
     assert not set(singles) & set(CATALOG)
     assert not set(sessions) & set(SESSION_CATALOG)
+    assert not set(talks) & set(TALK_CATALOG)
 
 
 def test_a_module_or_a_single_mutator_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("third_party_mutators")
     module.third_party = third_party  # type: ignore[attr-defined]  # a module made by hand
+    module.third_party_of_talks = third_party_of_talks  # type: ignore[attr-defined]  # likewise
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    assert load_plugins([point("third_party_mutators")]) == ((third_party,), ())
-    assert load_plugins([point("third_party_mutators:third_party")]) == ((third_party,), ())
+    assert load_plugins([point("third_party_mutators")]) == ((third_party,), (), (third_party_of_talks,))
+    assert load_plugins([point("third_party_mutators:third_party")]) == ((third_party,), (), ())
     with pytest.raises(ConfigError, match="'third_party'"):
         load_plugins([point("third_party_mutators"), point("third_party_mutators:third_party")])
 

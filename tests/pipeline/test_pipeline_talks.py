@@ -8,6 +8,7 @@ import dns.rrset
 import msgspec
 import pytest
 
+from mutators import TalkMutator
 from shadow.content.redaction import RedactionSettings, Redactor, redact_exchange
 from shadow.judge import Noise, NoiseSettings
 from shadow.model import (
@@ -38,7 +39,9 @@ from shadow.pipeline.link import Link
 from shadow.pipeline.order import Order, Turn
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.reporting import Reporting
+from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.talk_endpoint import TalkEndpoints
+from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks, live_reply
 from shadow.replay import Breaker, BreakerSettings, Correlation, SafeModeSettings, Sending, Target
 from shadow.replay.fake import HANG, Answer, FakeTransport
@@ -86,7 +89,13 @@ def always(outcome: Outcome) -> Answering:
 
 class Bench:
     def __init__(
-        self, candidate: Answering, baseline: Answering | None = None, *, may_write: bool = True
+        self,
+        candidate: Answering,
+        baseline: Answering | None = None,
+        *,
+        may_write: bool = True,
+        mutators: tuple[TalkMutator, ...] = (),
+        seed: int = 0,
     ) -> None:
         self.heard: list[Event] = []
         self.transports: dict[str, FakeTransport] = {}
@@ -118,17 +127,33 @@ class Bench:
             SafeModeSettings(), concurrency=4, stopping=stopping, halt=lambda _: None, hear=self.heard.append
         )
         self.governor = governor
+        endpoints = TalkEndpoints(Endpoints())
+        report = Reporting(origin="tcp://c:1", hear=self.heard.append).report
+        trials = TalkTrials(
+            environment,
+            Scheduler(mutators, seed=seed),
+            judging,
+            governor,
+            endpoints=endpoints,
+            seed=seed,
+            budget=len(mutators),
+            times=3,
+            may_write=may_write,
+            hear=self.heard.append,
+            report=report,
+        )
         self.talks = Talks(
             environment,
             judging,
             environment.candidate.correlation.same,
             governor,
-            endpoints=TalkEndpoints(Endpoints()),
+            endpoints=endpoints,
             times=3,
             may_write=may_write,
-            seed=0,
+            seed=seed,
             hear=self.heard.append,
-            report=Reporting(origin="tcp://c:1", hear=self.heard.append).report,
+            report=report,
+            trials=trials,
         )
         self._order = Order()
 

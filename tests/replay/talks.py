@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from shadow.model import Message, NoReply, Outcome, Reply, Request
-from shadow.replay._contract import Sending, Target, Transport, Wording
+from shadow.replay._contract import Manner, Sending, Target, Transport, Wording
 from shadow.replay.conversing import TalkSettings
 from shadow.replay.datagram import DatagramTransport
 from shadow.replay.dns import DnsTransport
@@ -43,6 +43,7 @@ def talk(
     request: Request = NOTHING,
     timeout_seconds: float = 5.0,
     wording: Wording | None = None,
+    manner: Manner | None = None,
 ) -> Sending:
     return Sending(
         request,
@@ -51,6 +52,7 @@ def talk(
         protocol=protocol,
         messages=messages,
         wording=wording,
+        manner=manner,
     )
 
 
