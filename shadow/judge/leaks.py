@@ -4,6 +4,7 @@ import re
 
 import orjson
 
+from shadow.content import json
 from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
 from shadow.model import Headers, Response
@@ -12,6 +13,7 @@ from shadow.wire.grpc_status import call_message, is_call
 
 _SCANNED_BYTES = 256 * 1024
 _PARTIAL = 206
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
 _GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
 """A GraphQL answer holds nothing besides (specification §7.1)."""
 # every repetition is bounded: the candidate's bodies may be built to make a pattern backtrack
@@ -82,11 +84,19 @@ def _is_broken_json(response: Response) -> bool:
     found = undone(response)
     if found.fault in (Fault.UNKNOWN, Fault.TOO_LARGE) or not found.body:
         return False  # nothing is known of it; HEAD, 304 and 204 carry none
-    try:
-        orjson.loads(found.body)
-    except orjson.JSONDecodeError:
-        return True
-    return False
+    return not _is_json(found.body)
+
+
+def _is_json(body: bytes) -> bool:
+    """Whether it is JSON by RFC 8259, which allows what orjson refuses: lone surrogates (§8.2), any depth."""
+    for text in (body, _SURROGATE.sub(rb"\\u0041", body)):
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as error:
+            is_deep = "depth limit" in str(error).lower()
+        else:
+            return True
+    return is_deep and (len(body) > json.MAX_BYTES or json.parse(body) is not None)
 
 
 @by_headers

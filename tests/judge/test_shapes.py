@@ -266,6 +266,10 @@ def test_a_body_built_to_make_patterns_backtrack_costs_little(piece: bytes) -> N
         (answer(b""), None, False),
         (answer(b'{"a":1', b"application/problem+json"), None, True),
         (Response(206, headers=((b"Content-Type", b"application/json"),), body=b"{"), None, False),
+        (answer(b'["\\ud800"]'), None, False),
+        (answer(b'["\\ud8"]'), None, True),
+        (answer(b"[" * 2_000 + b"]" * 2_000), None, False),
+        (answer(b"[" * 2_000 + b"]" * 1_999), None, True),
     ],
 )
 def test_json_that_is_none_is_recognised(
