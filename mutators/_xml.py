@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from random import Random
 
-from shadow.content.entity import entity, media_type, replace_body
-from shadow.content.xml import Token, tokens
-from shadow.model import Edit, Request
+from shadow.content.entity import entity, media_type, parameter, replace_body
+from shadow.content.xml import Token, is_sound, tokens
+from shadow.model import Edit, Request, field
 
 SIGNED = b"http://www.w3.org/2000/09/xmldsig#"
 """Stands in signed XML, in which canonical form decides what may be spelled otherwise."""
@@ -15,6 +15,18 @@ def xml_of(request: Request) -> bytes | None:
     """The body where it says that it is XML and can be decoded."""
     kind = media_type(request.headers)
     return entity(request) if request.body and kind.endswith((b"/xml", b"+xml")) else None
+
+
+def sound_of(request: Request) -> tuple[bytes, tuple[Token, ...]] | None:
+    """(document, its pieces) where every reader makes the same of it; None elsewhere: who refuses a document
+    may tell the line, and what is not well-formed has no other spelling.
+    """
+    text = xml_of(request)
+    if not text:
+        return None
+    charset = parameter(field(request.headers, b"content-type") or b"", b"charset")
+    pieces = tokens(text) if is_sound(text, charset.decode("latin-1") if charset else None) else None
+    return (text, pieces) if pieces else None
 
 
 def drawn(request: Request, rng: Random, wanted: Callable[[Token], bool]) -> tuple[bytes, Token] | None:

@@ -1,19 +1,20 @@
 """XML bodies spelled otherwise: the same document in other bytes (XML 1.0, fifth edition)."""
 
 import re
+from collections.abc import Callable
 from itertools import pairwise
 from random import Random
 
 from mutators._contract import mutator
-from mutators._xml import SIGNED, drawn, edited, shown, xml_of
-from shadow.content.xml import Token, attributes, splice, tokens
+from mutators._xml import SIGNED, edited, shown, sound_of
+from shadow.content.xml import Token, attributes, splice
 from shadow.model import Edit, Expect, Level, Request
 
 
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def reorder_attributes(request: Request, rng: Random) -> Edit | None:
     """The order of attributes in a tag is not significant (XML 1.0 §3.1)."""
-    found = drawn(request, rng, lambda token: token.kind == "open" and len(attributes(token)) > 1)
+    found = _drawn(request, rng, lambda token: token.kind == "open" and len(attributes(token)) > 1)
     if found is None:
         return None
     text, tag = found
@@ -26,7 +27,7 @@ def reorder_attributes(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def requote_attribute(request: Request, rng: Random) -> Edit | None:
     """Attribute values stand in double or single quotes alike (XML 1.0 §2.3)."""
-    found = drawn(request, rng, lambda token: token.kind == "open" and bool(attributes(token)))
+    found = _drawn(request, rng, lambda token: token.kind == "open" and bool(attributes(token)))
     if found is None:
         return None
     text, tag = found
@@ -41,7 +42,7 @@ def requote_attribute(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def cdata_for_text(request: Request, rng: Random) -> Edit | None:
     """Text may stand in a CDATA section (XML 1.0 §2.7): the same characters, none of them markup."""
-    found = drawn(
+    found = _drawn(
         request, rng, lambda token: token.kind == "text" and bool(token.raw.strip()) and b"&" not in token.raw
     )
     if found is None or b"]]>" in found[1].raw or b"\r" in found[1].raw:
@@ -55,7 +56,7 @@ def cdata_for_text(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def refer_to_character(request: Request, rng: Random) -> Edit | None:
     """A character reference is the character it names (XML 1.0 §4.1)."""
-    found = drawn(
+    found = _drawn(
         request, rng, lambda token: token.kind == "text" and re.search(rb"[A-Za-z0-9]", token.raw) is not None
     )
     if found is None:
@@ -76,7 +77,7 @@ def refer_to_character(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def expand_empty_element(request: Request, rng: Random) -> Edit | None:
     """An empty-element tag and a start tag with its end tag are the same element (XML 1.0 §3.1)."""
-    found = drawn(request, rng, lambda token: token.is_empty_element)
+    found = _drawn(request, rng, lambda token: token.is_empty_element)
     if found is None:
         return None
     text, tag = found
@@ -88,14 +89,13 @@ def expand_empty_element(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def close_empty_element(request: Request, rng: Random) -> Edit | None:
     """A start tag directly followed by its end tag may be written as an empty-element tag (XML 1.0 §3.1)."""
-    text = xml_of(request)
-    pieces = (tokens(text) if text else None) or ()
+    text, pieces = sound_of(request) or (b"", ())
     found = [
         (tag, end)
         for tag, end in pairwise(pieces)
         if tag.kind == "open" and end.kind == "close" and not tag.is_empty_element
     ]
-    if text is None or not found:
+    if not found:
         return None
     tag, end = rng.choice(found)
     return edited(
@@ -106,7 +106,7 @@ def close_empty_element(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def space_in_tag(request: Request, rng: Random) -> Edit | None:
     """White space between attributes and before the end of a tag carries no meaning (XML 1.0 §3.1)."""
-    found = drawn(request, rng, lambda token: token.kind in {"open", "close"})
+    found = _drawn(request, rng, lambda token: token.kind in {"open", "close"})
     if found is None:
         return None
     text, tag = found
@@ -121,7 +121,7 @@ def space_in_tag(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def text_for_cdata(request: Request, rng: Random) -> Edit | None:
     """What stands in a CDATA section is text, and may be escaped instead (XML 1.0 §2.4, §2.7)."""
-    found = drawn(request, rng, lambda token: token.kind == "cdata")
+    found = _drawn(request, rng, lambda token: token.kind == "cdata")
     if found is None or b"\r" in found[1].raw:
         return None
     plain = found[1].raw.removeprefix(b"<![CDATA[").removesuffix(b"]]>")
@@ -133,20 +133,19 @@ def text_for_cdata(request: Request, rng: Random) -> Edit | None:
 def rename_prefix(request: Request, rng: Random) -> Edit | None:
     """A namespace prefix stands for its URI alone (Namespaces in XML 1.0 §4).
 
-    Left alone where the prefix occurs in text or values, which may hold names too, and in what is signed:
-    canonical XML keeps prefixes (XML Signature §4.4.3).
+    Left alone where the prefix occurs in text or values, which may hold names, or lists of prefixes, and in
+    what is signed: canonical XML keeps prefixes (XML Signature §4.4.3).
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    if text is None or pieces is None or SIGNED in text:
+    text, pieces = sound_of(request) or (b"", ())
+    if SIGNED in text:
         return None
-    found = sorted(set(re.findall(rb"\sxmlns:([A-Za-z_][\w.-]*)\s*=", text)))
+    found = sorted(set(re.findall(rb"\sxmlns:([A-Za-z_][\w.-]*)\s*=", text)) - {b"xml"})
     if not found:
         return None
     prefix = rng.choice(found)
     other = b"s%x" % rng.getrandbits(32)
     renamed = b"".join(_renamed(piece, prefix, other) for piece in pieces)
-    leftover = re.search(rb"\b" + re.escape(prefix) + rb":", renamed)
+    leftover = re.search(rb"\b" + re.escape(prefix) + rb"\b", renamed)
     return (
         None
         if leftover
@@ -158,12 +157,22 @@ def rename_prefix(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def comment_in_xml(request: Request, rng: Random) -> Edit | None:
-    """Comments are not part of the document's character data (XML 1.0 §2.5)."""
-    found = drawn(request, rng, lambda token: token.kind in {"open", "close"})
-    if found is None:
+    """Comments are not part of the document's character data (XML 1.0 §2.5).
+
+    What is signed is left alone: a canonical form may keep them (Canonical XML 1.1 §2.1).
+    """
+    found = _drawn(request, rng, lambda token: token.kind in {"open", "close"})
+    if found is None or SIGNED in found[0]:
         return None
     text, tag = found
     return edited(request, text[: tag.start] + b"<!-- shadow -->" + text[tag.start :], "put in a comment")
+
+
+def _drawn(request: Request, rng: Random, wanted: Callable[[Token], bool]) -> tuple[bytes, Token] | None:
+    """(document, one of its pieces that is wanted) of a sound document; None where there is none."""
+    text, pieces = sound_of(request) or (b"", ())
+    found = [piece for piece in pieces if wanted(piece)]
+    return (text, rng.choice(found)) if found else None
 
 
 def _renamed(piece: Token, prefix: bytes, other: bytes) -> bytes:

@@ -5,6 +5,8 @@ Light on purpose: no entity is ever resolved and no DTD read, so that no documen
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
+from xml.parsers import expat
 
 import msgspec
 
@@ -54,6 +56,7 @@ class Attribute(msgspec.Struct, frozen=True, gc=False):
     end: int
 
 
+@lru_cache(maxsize=4)  # one body is mutated many times over
 def tokens(text: bytes) -> tuple[Token, ...] | None:
     """The document's pieces in order; None where it is no well-nested XML document, or over MAX_BYTES."""
     if not text.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<") or len(text) > MAX_BYTES:
@@ -61,6 +64,23 @@ def tokens(text: bytes) -> tuple[Token, ...] | None:
     found = tuple(_scan(text))
     is_whole = bool(found) and found[-1].end == len(text)
     return found if is_whole and _is_nested(found) else None
+
+
+@lru_cache(maxsize=16)
+def is_sound(text: bytes, charset: str | None) -> bool:
+    """Whether every reader takes `text` and makes the same of it: well-formed, prefixes declared, in UTF-8 or
+    a charset of single bytes, and without a DTD.
+
+    `charset` is what stands beside the document; None where nothing does.
+    """
+    pieces = tokens(text)
+    if pieces is None or any(piece.kind == "doctype" for piece in pieces):
+        return False
+    try:
+        expat.ParserCreate(charset, "\n").Parse(text, True)
+    except (expat.ExpatError, ValueError, LookupError):
+        return False
+    return True
 
 
 def attributes(tag: Token) -> list[Attribute]:

@@ -177,3 +177,47 @@ def test_safe_requests_are_overridden_by_safe_methods_alone() -> None:
         assert not re.search(
             rb"POST|PUT|PATCH|DELETE", edit.request.target + repr(edit.request.headers).encode()
         )
+
+
+XML = b'<a:r xmlns:a="urn:x"><a:v k="1" l="2">text</a:v><a:w></a:w><a:e/></a:r>'
+XML_SPELLINGS = [
+    "reorder_attributes",
+    "requote_attribute",
+    "cdata_for_text",
+    "refer_to_character",
+    "expand_empty_element",
+    "close_empty_element",
+    "space_in_tag",
+    "rename_prefix",
+    "comment_in_xml",
+]
+
+
+@pytest.mark.parametrize("name", XML_SPELLINGS)
+def test_xml_that_every_reader_takes_is_spelled_otherwise(name: str) -> None:
+    assert drawn(name, post(XML, b"application/xml"), count=5)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        pytest.param(XML.replace(b' xmlns:a="urn:x"', b""), b"application/xml", id="a prefix not declared"),
+        pytest.param(XML.replace(b"text", b"a &b; c"), b"application/xml", id="an entity not declared"),
+        pytest.param(XML.replace(b'l="2"', b'k="2"'), b"application/xml", id="an attribute twice"),
+        pytest.param(b"<!DOCTYPE r>" + XML, b"application/xml", id="a DTD"),
+        pytest.param(
+            b'<?xml version="1.0" encoding="gbk"?>' + XML,
+            b"application/xml",
+            id="characters of several bytes",
+        ),
+        pytest.param(XML, b"application/xml; charset=utf-16", id="another charset beside it"),
+    ],
+)
+def test_xml_that_readers_refuse_or_read_differently_is_not_respelled(text: bytes, kind: bytes) -> None:
+    for name in XML_SPELLINGS:
+        assert not drawn(name, post(text, kind), count=20), name
+
+
+def test_a_prefix_that_a_value_lists_is_not_renamed() -> None:
+    listed = XML.replace(b'k="1"', b'k="b a"')
+    assert not drawn("rename_prefix", post(listed, b"application/xml"), count=5)
