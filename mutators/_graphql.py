@@ -12,6 +12,11 @@ TOKEN = re.compile(
     r'"""(?:[^"\\]|\\.|"(?!""))*"""|"(?:[^"\\\n]|\\.)*"|#[^\n]*|\.\.\.|[A-Za-z_]\w*|-?\d[\d.eE+-]*|[^\s\w]',
     re.ASCII,
 )
+_BEGINS = re.compile(
+    r"[\s,]*(?:\{[\s,]*(?:\.\.\.|[A-Za-z_]\w*+\s*+(?:(?![=!~<>:])|:\s*[A-Za-z_]))"
+    r"|(?:query|mutation|subscription|fragment)\b[^{]*\{|#)"
+)
+"""How a query begins. Selectors of logs and metrics (``{app="web"}``), and filters of databases, do not."""
 
 
 def query_in(request: Request) -> tuple[Document, Node] | None:
@@ -26,11 +31,7 @@ def query_in(request: Request) -> tuple[Document, Node] | None:
     if document is None or node is None or node.kind is not Kind.STRING:
         return None
     text = json.text_of(document.raw(node))
-    return (
-        (document, node)
-        if re.match(r"\s*(\{|query\b|mutation\b|subscription\b|fragment\b|#)", text) and "{" in text
-        else None
-    )
+    return (document, node) if _BEGINS.match(text) and "{" in text else None
 
 
 def member(document: Document, name: str) -> Node | None:

@@ -34,8 +34,8 @@ def wrap_in_fragment(request: Request, rng: Random) -> Edit | None:
 
     def change(query: str) -> str | None:
         span = selection(query)
-        if span is None or query.lstrip().startswith("subscription"):
-            return None
+        if span is None or re.search(r"\bsubscription\b", query):
+            return None  # a subscription's root is one field, without a condition (GraphQL §5.2.3.1)
         start, end = span
         return f"{query[: start + 1]} ... {directive}{query[start:end]} {query[end - 1 :]}"
 

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from mutators import CATALOG
+from mutators._graphql import query_in
 from shadow.content.coding import Fault
 from shadow.content.entity import entity, undone
 from shadow.model import Edit, Expect, Known, Request, field
@@ -221,3 +222,23 @@ def test_xml_that_readers_refuse_or_read_differently_is_not_respelled(text: byte
 def test_a_prefix_that_a_value_lists_is_not_renamed() -> None:
     listed = XML.replace(b'k="1"', b'k="b a"')
     assert not drawn("rename_prefix", post(listed, b"application/xml"), count=5)
+
+
+@pytest.mark.parametrize(
+    ("query", "is_one"),
+    [
+        ("{a}", True),
+        (" { a : b }", True),
+        ("{ ... { a } }", True),
+        ("query Q($a: Int) { a }", True),
+        ("# note\n{a}", True),
+        ('{app="web"} |= "error"', False),
+        ('{ app =~ "web" }', False),
+        ('{"a": 1}', False),
+        ("{name: 'x'}", False),
+        ("query letters", False),
+    ],
+)
+def test_graphql_is_told_from_other_query_languages(query: str, is_one: bool) -> None:
+    request = post(json.dumps({"query": query}).encode())
+    assert (query_in(request) is not None) is is_one
