@@ -409,3 +409,17 @@ def test_both_releases_must_find_as_many_requests_in_the_same_bytes(
         evidence(Expect.AGREE, Level.FRAMING, answer=ours, further_answers=further, **both(theirs))
     )
     assert (judgement.verdict, judgement.fault) == (verdict, fault)
+
+
+@pytest.mark.parametrize(
+    ("where", "expected"),
+    [
+        ("body:$.errors[0].locations[0].column", Verdict.PASSED),
+        ("body:$[1].errors[0].locations[0].line", Verdict.PASSED),
+        ("body:$.errors[0].message", Verdict.FAILED),
+        ("body:$.data.errors[0].locations[0].line", Verdict.FAILED),
+    ],
+)
+def test_another_spelling_may_move_what_an_error_of_graphql_points_at(where: str, expected: Verdict) -> None:
+    moved = (Difference(where, Change.VALUE, 3, 5),)
+    assert judge(evidence(Expect.SAME, differences=moved)).verdict is expected
