@@ -10,6 +10,10 @@ from shadow.wire.http1 import is_chunked
 
 _CHUNKED = b"Transfer-Encoding: chunked"
 _EXTENSIONS = (b";a", b";a=b", b';a="b"', b";a=1;b=2", b';a="\\""', b";" + b"a" * 200)
+_MAX_EXTENSION_BYTES = 4_096
+"""Of all chunks together. Servers limit what is no content to 16 kB (Go's net/http, llhttp, hyper)."""
+_MAX_TINY_BYTES = 32_768
+"""Longer bodies are not cut into chunks of a byte, which make six bytes of one."""
 _TRAILERS = (b"X-Shadow-Trailer: 1\r\n", b"Content-MD5: AAAAAAAAAAAAAAAAAAAAAA==\r\n")
 
 
@@ -29,7 +33,9 @@ def extend_chunks(request: Request, rng: Random) -> Edit | None:
     if not (request.body and may_chunk(request) and is_chunked(request.headers)):
         return None
     extension = rng.choice(_EXTENSIONS)
-    body = chunked(request.body, _sizes(request.body, rng), extension, _trailer_lines(request))
+    least = len(request.body) * len(extension) // _MAX_EXTENSION_BYTES + 1
+    sizes = tuple(max(least, size) for size in _sizes(request.body, rng))
+    body = chunked(request.body, sizes, extension, _trailer_lines(request))
     text = framed(request, [_CHUNKED], body)
     return raw_edit(request, text, f"gave every chunk the extension {extension[:20]!r}")
 
@@ -65,9 +71,11 @@ def trail_chunks(request: Request, rng: Random) -> Edit | None:
 
 def _sizes(body: bytes, rng: Random) -> tuple[int, ...]:
     largest = max(1, len(body))
-    return rng.choice(
+    least = 1 if len(body) <= _MAX_TINY_BYTES else 64
+    sizes = rng.choice(
         ((1,), (largest,), (1, 2, 3), (16,), (rng.randint(1, largest), rng.randint(1, largest)))
     )
+    return tuple(max(least, size) for size in sizes)
 
 
 def _shown(sizes: tuple[int, ...]) -> str:

@@ -44,11 +44,11 @@ _RESTLER_IDS = (b"%b?injected_query_string=123", b"%b/?/", b"%b??", b"%b/%b", b"
 def encode_unreserved(request: Request, rng: Random, known: Known) -> Edit | None:
     """An unreserved character and its percent-encoding are equivalent (RFC 3986 §2.3, §6.2.2.2).
 
-    Preferably in an id, as routers that compare other segments undecoded are common. Signed requests are left
-    alone: schemes differ in the spelling that they sign.
+    In an id alone, as routers that compare other segments undecoded are common (Express's). Signed requests
+    are left alone: schemes differ in the spelling that they sign.
     """
     _, path, _ = split_target(request.target)
-    places = [at for start, end in _ids(request) for at in range(start, end)] or range(len(path))
+    places = (at for start, end in _ids(request) for at in range(start, end))
     plain = [at for at in places if _is_plain(path, at)]
     if not plain or is_signed(request, known):
         return None

@@ -173,9 +173,22 @@ def test_marks_host_framing_and_credentials_are_not_editable() -> None:
     )
     assert editable(request, Known(signer=signer)) == [len(names) + 1]
     for name in ("absolute_target", "encode_unreserved", "flip_hex_case", "encode_unreserved_in_query"):
-        spelled = Request(b"GET", b"/a%2f?b=c", headers=request.headers)
+        spelled = Request(b"GET", b"/a%2f/7?b=c", headers=request.headers)
         assert BY_NAME[name](spelled, Random(1), Known(signer=signer)) is None, (
             "signatures differ in spelling"
         )
-        unsigned = Request(b"GET", b"/a%2f?b=c", headers=((b"Host", b"h"),))
+        unsigned = Request(b"GET", b"/a%2f/7?b=c", headers=((b"Host", b"h"),))
         assert BY_NAME[name](unsigned, Random(1), Known()) is not None
+
+
+@pytest.mark.parametrize("size", [1, 200, 5_000, 100_000])
+def test_extensions_of_all_chunks_stay_below_what_servers_limit(size: int) -> None:
+    body = b"x" * size
+    whole = Request(b"POST", b"/", headers=((b"Host", b"h"), (b"Transfer-Encoding", b"chunked")), body=body)
+    for seed in range(60):
+        edit = BY_NAME["extend_chunks"](whole, Random(seed), Known())
+        assert edit is not None
+        assert edit.wire is not None
+        framing = edit.wire.segments[0].partition(b"\r\n\r\n")[2]
+        extension = b";" + framing.partition(b"\r\n")[0].partition(b";")[2]
+        assert framing.count(extension) * len(extension) < 8_192
