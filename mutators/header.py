@@ -53,9 +53,11 @@ def add_unknown_field(request: Request, rng: Random) -> Edit | None:
     return Edit(appended(request, (name, b"1")), f"added {_shown(name)}")
 
 
-@mutator(level=Level.HEADER, expect=Expect.SAME)
+@mutator(level=Level.HEADER, expect=Expect.SURVIVE)
 def split_list_field(request: Request, rng: Random) -> Edit | None:
-    """A list on one line and its members on lines of their own are one value (RFC 9110 §5.3)."""
+    """A list on one line and its members on lines of their own are one value (RFC 9110 §5.3), yet what many
+    frameworks hand out is the first line (Go's Header.Get, Starlette, aiohttp): releases must agree.
+    """
     found = [
         at
         for at, (name, value) in enumerate(request.headers)

@@ -22,7 +22,7 @@ def rename_boundary(request: Request, rng: Random) -> Edit | None:
     boundary = b"shadow-%016x" % rng.getrandbits(64)
     if body is None or content_type is None or boundary in request.body:
         return None
-    renamed = re.sub(rb"""(?i)(;\s*boundary=)("[^"]*"|[^\s;]*)""", rb"\1" + boundary, content_type)
+    renamed = _BOUNDARY.sub(rb"\1" + boundary, content_type)
     if renamed == content_type:
         return None
     edited = with_headers(request, with_field(request.headers, b"Content-Type", renamed))
@@ -48,18 +48,25 @@ def quote_boundary(request: Request, _rng: Random) -> Edit | None:
 
 
 @mutator(level=Level.BODY, expect=Expect.SAME)
-def surround_multipart(request: Request, rng: Random) -> Edit | None:
-    """What comes before the first boundary and after the last is to be ignored (RFC 2046 §5.1.1)."""
+def put_epilogue(request: Request, _rng: Random) -> Edit | None:
+    """What comes after the last boundary is to be ignored (RFC 2046 §5.1.1)."""
     body = multipart_of(request)
-    if body is None or body.preamble or body.closing not in {b"--", b"--\r\n"}:
+    if body is None or body.closing not in {b"--", b"--\r\n"}:
         return None
-    if rng.random() < 0.5:
-        return parts_edit(
-            request, Multipart(body.boundary, b"preamble\r\n", body.parts, body.closing), "put in a preamble"
-        )
-    return parts_edit(
-        request, Multipart(body.boundary, b"", body.parts, b"--\r\nepilogue"), "put in an epilogue"
-    )
+    ended = Multipart(body.boundary, body.preamble, body.parts, b"--\r\nepilogue")
+    return parts_edit(request, ended, "put in an epilogue")
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def put_preamble(request: Request, _rng: Random) -> Edit | None:
+    """What comes before the first boundary is to be ignored (RFC 2046 §5.1.1), yet parsers of forms in wide
+    use refuse it (python-multipart): releases must agree.
+    """
+    body = multipart_of(request)
+    if body is None or body.preamble:
+        return None
+    begun = Multipart(body.boundary, b"preamble\r\n", body.parts, body.closing)
+    return parts_edit(request, begun, "put in a preamble")
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

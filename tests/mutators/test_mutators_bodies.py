@@ -242,3 +242,10 @@ def test_a_prefix_that_a_value_lists_is_not_renamed() -> None:
 def test_graphql_is_told_from_other_query_languages(query: str, is_one: bool) -> None:
     request = post(json.dumps({"query": query}).encode())
     assert (query_in(request) is not None) is is_one
+
+
+def test_what_stands_around_the_parts_is_put_in_by_itself() -> None:
+    body = b'--b\r\nContent-Disposition: form-data; name="a"\r\n\r\n1\r\n--b--\r\n'
+    request = post(body, b"multipart/form-data; boundary=b")
+    assert {edit.request.body for edit in drawn("put_epilogue", request)} == {body + b"epilogue"}
+    assert {edit.request.body for edit in drawn("put_preamble", request)} == {b"preamble\r\n" + body}
