@@ -1,11 +1,13 @@
 """Content codings: bodies packed, mislabelled, cut short, and blown up (RFC 9110 §8.4)."""
 
-from functools import cache
+import struct
+import zlib
+from functools import cache, reduce
 from random import Random
 
 from mutators._contract import mutator
 from mutators._message import with_headers
-from shadow.content.coding import redo
+from shadow.content.coding import gzip, redo
 from shadow.content.entity import content_encoding, with_raw_body
 from shadow.model import Edit, Expect, Headers, Level, Request, without_field
 
@@ -13,6 +15,8 @@ _CODINGS = (b"gzip", b"gzip", b"gzip", b"deflate", b"br", b"zstd")
 """gzip more often: services that undo any coding undo this one."""
 _BOMB_BYTES = 32 * 1024 * 1024
 """What the bomb unpacks to: far beyond any sensible body limit, harmless to a server that has the memory."""
+_PIECE_BYTES = 1024 * 1024
+_GZIP_HEAD_BYTES = 10
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -75,9 +79,26 @@ def send_zip_bomb(request: Request, rng: Random) -> Edit | None:
     return _coded(request, coding, _bomb(coding), f"sent a {coding.decode()} bomb of {_BOMB_BYTES} bytes")
 
 
-@cache  # five codings; packing takes a tenth of a second
+@cache
 def _bomb(coding: bytes) -> bytes:
-    return redo(b" " * _BOMB_BYTES, coding) or b""
+    """What unpacks to `_BOMB_BYTES` of spaces. One piece is packed, and repeated: the whole takes long."""
+    if coding == b"gzip, gzip":
+        return redo(_bomb(b"gzip"), b"gzip") or b""
+    if coding not in {b"gzip", b"deflate"}:
+        return redo(b" " * _BOMB_BYTES, coding) or b""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    piece = b" " * _PIECE_BYTES
+    packed = packer.compress(piece) + packer.flush(zlib.Z_FULL_FLUSH)  # what follows refers to nothing before
+    count = _BOMB_BYTES // _PIECE_BYTES
+    content = packed * count + packer.flush()
+    if coding == b"deflate":
+        return (
+            b"\x78\x9c"
+            + content
+            + reduce(lambda old, _: zlib.adler32(piece, old), range(count), 1).to_bytes(4)
+        )
+    check = reduce(lambda old, _: zlib.crc32(piece, old), range(count), 0)
+    return gzip(b"")[:_GZIP_HEAD_BYTES] + content + struct.pack("<II", check, _BOMB_BYTES)
 
 
 def _coded(request: Request, coding: bytes, body: bytes, what: str) -> Edit:
