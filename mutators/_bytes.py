@@ -7,6 +7,12 @@ from shadow.content.entity import entity, replace_body
 from shadow.model import Edit, Request
 
 MAX_BLOCK_BYTES = 4_096
+MAX_REPEATED_BYTES = 200_000
+
+
+def repeats(piece: bytes, wanted: int) -> int:
+    """How often `piece` is repeated: `wanted` times, once at least, and no more than bears being sent."""
+    return min(wanted, MAX_REPEATED_BYTES // (len(piece) + 1) + 1)
 
 
 def bytes_edit(request: Request, change: Callable[[bytes], bytes | None], what: str) -> Edit | None:

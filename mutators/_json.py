@@ -25,7 +25,9 @@ OF_TYPE = {
 }
 _SINGLE_SHARE = 0.75
 _MAX_TOGETHER = 8
-"""Strings that are edited in one go; long runs in all of a large document would be a load test."""
+_MAX_GROWTH_BYTES = 100_000
+"""Strings that are edited in one go, and what they may add before no further one is: long runs in all of a
+large document would be a load test."""
 
 
 def document_of(request: Request) -> Document | None:
@@ -94,14 +96,16 @@ def string_edit(request: Request, rng: Random, change: Callable[[str], str | Non
         return None
     is_single = len(found) == 1 or rng.random() < _SINGLE_SHARE
     chosen = rng.sample(found, 1 if is_single else min(len(found), _MAX_TOGETHER))
-    text = document.text
+    text, count = document.text, 0
     for node in sorted(chosen, key=lambda node: node.start, reverse=True):
+        if len(text) - len(document.text) > _MAX_GROWTH_BYTES:
+            break
         new = change(json.text_of(document.raw(node)))
         if new is not None:
-            text = text[: node.start] + json.quote(new) + text[node.end :]
+            text, count = text[: node.start] + json.quote(new) + text[node.end :], count + 1
     if is_single:
         return rewritten(request, document, text, what, chosen[0])
-    return rewritten(request, document, text, f"{what} {len(chosen)} strings")
+    return rewritten(request, document, text, f"{what} {count} strings")
 
 
 def other_type(node: Node, rng: Random) -> bytes:

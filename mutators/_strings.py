@@ -125,6 +125,11 @@ def neighbour(text: str, rng: Random) -> str:
     return rng.choice(near)
 
 
+def stretched[T: (str, bytes)](text: T, size: int) -> T:
+    """`text`, which is not empty, over and over until it is `size` long; cut short where it is longer."""
+    return (text * (size // len(text) + 1))[:size]
+
+
 def long_run(text: str, rng: Random) -> str:
     """A run that makes backtracking patterns slow: one or two characters of `text`'s kind, then one
     that fits none.
@@ -134,7 +139,7 @@ def long_run(text: str, rng: Random) -> str:
     pairs = (seed + "-", seed + ".", seed + " ", " ", "a@", "(", "/", seed * 2 + "-")
     unit = rng.choice((plain,) * 6 + pairs)
     size = rng.choice((26, 40, 2_000, 50_000))
-    return (unit * size)[:size] + rng.choice(_MISFITS)
+    return stretched(unit, size) + rng.choice(_MISFITS)
 
 
 def other_form(text: str, rng: Random) -> str | None:

@@ -220,7 +220,7 @@ def many_fields(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.FRAMING, expect=Expect.SURVIVE)
 def huge_field(request: Request, rng: Random) -> Edit | None:
     """A field larger than the server wishes to process is refused (4xx, RFC 9110 §5.4), at no great cost."""
-    size = rng.choice((4_097, 8_193, 16_385, 65_537, 1_000_000))
+    size = rng.choice((4_097, 8_193, 16_385, 65_537, 262_145))
     line = rng.choice((b"X-Shadow-Extra: " + b"a" * size, b"X-" + b"a" * size + b": 1"))
     return insert_line(request, rng, line, f"added a field of {size} bytes")
 

@@ -126,7 +126,7 @@ def lengthen_form_field(request: Request, rng: Random) -> Edit | None:
     return _with_text(
         request,
         rng,
-        lambda text: strings.long_run(text, rng) if is_slow else ((text or "a") * size)[:size],
+        lambda text: strings.long_run(text, rng) if is_slow else strings.stretched(text or "a", size),
         "lengthened",
     )
 

@@ -5,6 +5,7 @@
 import re
 from random import Random
 
+from mutators._bytes import repeats
 from mutators._contract import mutator
 from mutators._graphql import TOKEN, member, query_edit, query_in, selection
 from mutators._json import rewritten
@@ -121,7 +122,7 @@ def batch_graphql(request: Request, rng: Random) -> Edit | None:
     found = query_in(request)
     if found is None:
         return None
-    count = rng.choice((1, 2, 100))
+    count = repeats(found[0].text, rng.choice((1, 2, 100)))
     text = b"[" + b",".join([found[0].text] * count) + b"]"
     return rewritten(request, found[0], text, f"sent the query as a batch of {count}")
 

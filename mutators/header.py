@@ -114,7 +114,7 @@ def lengthen_field(request: Request, rng: Random, known: Known) -> Edit | None:
     """A value larger than the server wishes to process is refused with 4xx (RFC 9110 §5.4), cheaply."""
     size = rng.choice((256, 1_025, 4_097, 7_000))
     return _with_value(
-        request, rng, known, lambda value: ((value or b"a") * size)[:size], f"made {size} bytes long:"
+        request, rng, known, lambda value: strings.stretched(value or b"a", size), f"made {size} bytes long:"
     )
 
 

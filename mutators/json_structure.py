@@ -4,6 +4,7 @@ import re
 from itertools import pairwise
 from random import Random
 
+from mutators._bytes import repeats
 from mutators._contract import mutator
 from mutators._json import (
     ARRAYS,
@@ -62,7 +63,7 @@ def repeat_json_element(request: Request, rng: Random) -> Edit | None:
         return None
     holder = rng.choice(found)
     element = document.raw(rng.choice(document.children(holder)))
-    count = rng.choice((1, 2, 100, max(1, min(5_000, 200_000 // (len(element) + 1)))))
+    count = repeats(element, rng.choice((1, 2, 100, 5_000)))
     text = json.add(document, holder, b",".join([element] * count))
     return rewritten(request, document, text, f"repeated an element {count} times in", holder)
 

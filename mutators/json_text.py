@@ -56,7 +56,7 @@ def lengthen_json_text(request: Request, rng: Random) -> Edit | None:
     """A very long string may be denied (413, 422) but must not break or stall the service (CWE-400)."""
     size = rng.choice(strings.LONG_SIZES)
     return string_edit(
-        request, rng, lambda text: ((text or "a") * size)[:size], f"made {size} characters long:"
+        request, rng, lambda text: strings.stretched(text or "a", size), f"made {size} characters long:"
     )
 
 

@@ -2,6 +2,7 @@
 
 from random import Random
 
+from mutators._bytes import repeats
 from mutators._contract import mutator
 from mutators._json import rewritten
 from mutators._jsonrpc import call_of, member, set_member
@@ -114,7 +115,14 @@ def batch_rpc(request: Request, rng: Random) -> Edit | None:
     if document is None:
         return None
     calls = rng.choice(
-        ([], [document.text], [document.text] * 2, [document.text] * 100, [b"1"], [document.text, b"1"])
+        (
+            [],
+            [document.text],
+            [document.text] * 2,
+            [document.text] * repeats(document.text, 100),
+            [b"1"],
+            [document.text, b"1"],
+        )
     )
     return rewritten(request, document, b"[" + b",".join(calls) + b"]", f"sent a batch of {len(calls)}")
 

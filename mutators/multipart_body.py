@@ -6,6 +6,7 @@ import re
 from random import Random
 
 from mutators import _strings as strings
+from mutators._bytes import repeats
 from mutators._contract import mutator
 from mutators._multipart import change_part, parts_edit, with_parts
 from shadow.content.multipart import Part, disposition, multipart_of
@@ -71,7 +72,7 @@ def duplicate_part(request: Request, rng: Random) -> Edit | None:
     if body is None:
         return None
     part = rng.choice(body.parts)
-    count = rng.choice((1, 1, 100))
+    count = repeats(part.head + part.body, rng.choice((1, 1, 100)))
     return parts_edit(
         request,
         with_parts(body, (*body.parts, *(part,) * count)),
@@ -134,7 +135,7 @@ def change_part_body(request: Request, rng: Random) -> Edit | None:
                 b"",
                 hostile,
                 part.body + hostile,
-                ((part.body or b"a") * size)[:size],
+                strings.stretched(part.body or b"a", size),
                 part.body[: len(part.body) // 2],
             )
         )

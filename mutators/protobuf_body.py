@@ -5,6 +5,7 @@ from itertools import groupby
 from random import Random
 
 from mutators import _strings as strings
+from mutators._bytes import repeats
 from mutators._contract import mutator
 from mutators._protobuf import drawn_field_edit, message_edit
 from shadow.content.protobuf import (
@@ -22,6 +23,8 @@ from shadow.model import Edit, Expect, Level, Request
 
 _VARINTS = (0, 1, 127, 128, (1 << 31) - 1, 1 << 31, (1 << 32) - 1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 _UNKNOWN_NUMBERS = (18_999, 536_870_911, 123_456)
+_MAX_PACKED_BYTES = 4_096
+"""Of a field that is unpacked; a longer one is seldom numbers."""
 _FIXED = (
     b"\x00" * 8,
     b"\xff" * 8,
@@ -95,7 +98,10 @@ def repeat_protobuf_field(request: Request, rng: Random) -> Edit | None:
     """
     count = rng.choice((2, 2, 1_000))
     return drawn_field_edit(
-        request, rng, lambda message, field: message.raw(field) * count, "repeated the field"
+        request,
+        rng,
+        lambda message, field: message.raw(field) * repeats(message.raw(field), count),
+        "repeated the field",
     )
 
 
@@ -136,7 +142,7 @@ def change_protobuf_value(request: Request, rng: Random) -> Edit | None:
         if field.kind in {FIXED32, FIXED64}:
             return field_bytes(field.number, field.kind, rng.choice(_FIXED)[-(field.end - field.value) :])
         odd = strings.raw(strings.hostile(rng))
-        long = ((message.content(field) or b"a") * 65_536)[: rng.choice(strings.LONG_SIZES)]
+        long = strings.stretched(message.content(field) or b"a", rng.choice(strings.LONG_SIZES))
         return field_bytes(
             field.number, LENGTH, rng.choice((b"", odd, long, b"\xff\xfe", message.content(field) + odd))
         )
@@ -197,7 +203,8 @@ def unpack_protobuf_field(request: Request, rng: Random) -> Edit | None:
     """
 
     def change(message: Message, field: Field) -> bytes | None:
-        values = varints(message.content(field)) if field.kind == LENGTH else None
+        content = message.content(field)
+        values = varints(content) if field.kind == LENGTH and len(content) <= _MAX_PACKED_BYTES else None
         if not values:
             return None
         return b"".join(field_bytes(field.number, VARINT, value) for value in values)

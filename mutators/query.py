@@ -178,7 +178,9 @@ def rename_parameter(request: Request, rng: Random) -> Edit | None:
 def lengthen_parameter(request: Request, rng: Random) -> Edit | None:
     """A target longer than the server wishes to parse is answered 414 (RFC 9112 §3), cheaply."""
     size = rng.choice((256, 1_025, 4_097, 7_000, 65_537))
-    return _with_raw(request, rng, lambda value: ((value or b"a") * size)[:size], f"made {size} bytes long:")
+    return _with_raw(
+        request, rng, lambda value: strings.stretched(value or b"a", size), f"made {size} bytes long:"
+    )
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)

@@ -6,7 +6,7 @@ import re
 from itertools import pairwise
 from random import Random
 
-from mutators._bytes import block_of, bytes_edit, put
+from mutators._bytes import block_of, bytes_edit, put, repeats
 from mutators._contract import mutator
 from shadow.model import Edit, Expect, Level, Request
 
@@ -21,8 +21,8 @@ def repeat_bytes(request: Request, rng: Random) -> Edit | None:
 
     def change(text: bytes) -> bytes:
         start, end = block_of(text, rng)
-        count = min(rng.choice((2, 10, 1_000)), 200_000 // (end - start) + 1)
-        return text[:end] + text[start:end] * count + text[end:]
+        block = text[start:end]
+        return text[:end] + block * repeats(block, rng.choice((2, 10, 1_000))) + text[end:]
 
     return bytes_edit(request, change, "repeated a block")
 
@@ -67,7 +67,9 @@ def rearrange_lines(request: Request, rng: Random) -> Edit | None:
         swapped = lines.copy()
         swapped[left], swapped[right] = swapped[right], swapped[left]
         dropped = lines[:left] + lines[left + 1 :]
-        repeated = lines[:left] + [lines[left]] * rng.choice((2, 100)) + lines[left + 1 :]
+        repeated = (
+            lines[:left] + [lines[left]] * repeats(lines[left], rng.choice((2, 100))) + lines[left + 1 :]
+        )
         return b"".join(rng.choice((swapped, dropped, repeated)))
 
     return bytes_edit(request, change, "rearranged lines")

@@ -13,7 +13,7 @@ from mutators._message import (
     with_target,
 )
 from shadow.content.query import split_target
-from shadow.model import Edit, Ending, Expect, Known, Level, Request, Wire, field
+from shadow.model import Edit, Expect, Known, Level, Request, Wire, field
 
 _BAD_VERSIONS = (b"HTTP/1", b"HTTP/1.", b"HTTP/x.1", b"HTTP/1.1.1", b"HTTP /1.1", b"HTTP/-1.1", b"HTTQ/1.1")
 _LONG_VERSIONS = (
@@ -137,7 +137,7 @@ def absolute_target(request: Request, _rng: Random, known: Known) -> Edit | None
         return None
     absolute = b"http://" + host + request.target
     line = b"%b %b %b" % (request.method, absolute, request.version)
-    return _with_start(request, line, "sent the target in absolute form", Ending.READ)
+    return _with_start(request, line, "sent the target in absolute form")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.AGREE)
@@ -173,8 +173,8 @@ def pause_after_line(request: Request, _rng: Random) -> Edit | None:
     return Edit(request, "paused after the request line", Wire((lines[0], rest), 0.02), signs_again=False)
 
 
-def _with_start(request: Request, line: bytes, what: str, ending: Ending = Ending.LISTEN) -> Edit:
+def _with_start(request: Request, line: bytes, what: str) -> Edit:
     def change(lines: list[bytes]) -> None:
         lines[0] = line
 
-    return edit_lines(request, change, what, ending)
+    return edit_lines(request, change, what)

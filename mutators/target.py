@@ -158,7 +158,9 @@ def lengthen_path(request: Request, rng: Random) -> Edit | None:
     size = rng.choice((1_025, 4_097, 8_200, 65_537))
     piece = rng.choice((b"a", b"a/", b"%20", b"../"))
     _, path, _ = split_target(request.target)
-    return _edit(request, path.rstrip(b"/") + b"/" + (piece * size)[:size], f"added {size} bytes to the path")
+    return _edit(
+        request, path.rstrip(b"/") + b"/" + strings.stretched(piece, size), f"added {size} bytes to the path"
+    )
 
 
 @mutator(level=Level.TARGET, expect=Expect.SURVIVE)

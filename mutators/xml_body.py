@@ -48,7 +48,9 @@ def change_element_text(request: Request, rng: Random) -> Edit | None:
     old = found[1].raw.decode("utf-8", "replace")
     size = rng.choice(strings.LONG_SIZES)
     near = strings.near_miss(old.strip(), rng) or strings.neighbour(old, rng)
-    new = rng.choice((near, strings.hostile(rng), (old * size)[:size], "", strings.long_run(old, rng)))
+    new = rng.choice(
+        (near, strings.hostile(rng), strings.stretched(old, size), "", strings.long_run(old, rng))
+    )
     return edited(request, splice(*found, escaped(new)), "changed the text of an element")
 
 

@@ -10,7 +10,8 @@ from mutators import CATALOG
 from mutators._graphql import query_in
 from shadow.content.coding import Fault
 from shadow.content.entity import entity, undone
-from shadow.model import Edit, Expect, Known, Request, field
+from shadow.content.protobuf import LENGTH, field_bytes
+from shadow.model import Edit, Expect, Known, Level, Request, field
 
 BY_NAME = {one.name: one for one in CATALOG}
 
@@ -249,3 +250,27 @@ def test_what_stands_around_the_parts_is_put_in_by_itself() -> None:
     request = post(body, b"multipart/form-data; boundary=b")
     assert {edit.request.body for edit in drawn("put_epilogue", request)} == {body + b"epilogue"}
     assert {edit.request.body for edit in drawn("put_preamble", request)} == {b"preamble\r\n" + body}
+
+
+TEXT = b"lorem ipsum " * 20_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (b"application/json", b'{"jsonrpc":"2.0","id":1,"method":"a/b","params":{"t":"' + TEXT + b'"}}'),
+        (b"application/json", b'{"query":"{ a { b } }","variables":{"t":"' + TEXT + b'"}}'),
+        (b"application/x-www-form-urlencoded", b"a=" + TEXT.replace(b" ", b"+")),
+        (b"application/xml", b"<r><a>" + TEXT + b"</a></r>"),
+        (b"multipart/form-data; boundary=b", b"--b\r\nX: 1\r\n\r\n" + TEXT + b"\r\n--b--\r\n"),
+        (b"application/x-protobuf", field_bytes(1, LENGTH, TEXT)),
+        (b"text/plain", (TEXT + b"\n") * 2),
+    ],
+)
+def test_large_bodies_do_not_grow_by_their_own_size_times_over(kind: bytes, body: bytes) -> None:
+    request = post(body, kind)
+    for one in CATALOG:
+        if one.level in {Level.BODY, Level.BYTES}:
+            for edit in drawn(one.name, request, count=1):
+                most = 6 * len(body) if one.name == "escape_json_value" else 3 * len(body)
+                assert len(edit.request.body) <= most + 600_000, one.name
