@@ -23,6 +23,7 @@ OF_TYPE = {
     Kind.BOOLEAN: (b"true", b"false"),
     Kind.NULL: (b"null",),
 }
+_BY_BYTES = (b"ndjson", b"jsonl", b"json-seq", b"manifest", b"image.index")
 _SINGLE_SHARE = 0.75
 _MAX_TOGETHER = 8
 _MAX_GROWTH_BYTES = 100_000
@@ -41,10 +42,12 @@ def document_of(request: Request) -> Document | None:
 def stated_document_of(request: Request) -> Document | None:
     """As `document_of`, where the request says that its body is JSON, or nothing of what it is.
 
-    Of any other content the bytes may be what counts, so another spelling is not the same.
+    Of any other content the bytes may be what counts, so another spelling is not the same: of a text per
+    line, and of manifests, which are known by their hash (OCI Distribution §Pushing Manifests).
     """
     kind = media_type(request.headers)
-    return document_of(request) if not kind or b"json" in kind else None
+    is_by_bytes = any(word in kind for word in _BY_BYTES)
+    return document_of(request) if not kind or (b"json" in kind and not is_by_bytes) else None
 
 
 def nodes(document: Document, kinds: frozenset[Kind]) -> list[Node]:

@@ -10,6 +10,8 @@ from shadow.content.json import Document, Kind, Node
 from shadow.model import Edit, Expect, Level, Request
 
 _PIECE = re.compile(r"\\u[0-9A-Fa-f]{4}|\\.|.", re.DOTALL)
+_ORDERING = re.compile(rb'"[^"]*(?:sort|order_?by)[^"]*"', re.IGNORECASE)
+_BLANKS = (b" ", b"\t", b"    ")
 _SPACES = (b" ", b"\n", b"\t", b"\r\n", b"    ", b"\n\n\t ")
 
 
@@ -17,14 +19,15 @@ _SPACES = (b" ", b"\n", b"\t", b"\r\n", b"    ", b"\n\n\t ")
 def reorder_json_keys(request: Request, rng: Random) -> Edit | None:
     """An object is an unordered collection of members (RFC 8259 §1), so their order carries no meaning.
 
-    Objects in which a name occurs twice are left alone: there the order decides.
+    Objects in which a name occurs twice are left alone: there the order decides. So it does where readers
+    stream: ``$type`` comes first (System.Text.Json), and databases sort in the order of the names given.
     """
     document = stated_document_of(request)
     holders = [node for node in nodes(document, OBJECTS) if len(node.children) > 1] if document else []
     if document is None or not holders:
         return None
     holder = rng.choice(holders)
-    if not _is_unique(document, holder):
+    if not _is_unique(document, holder) or _is_ordered(document, holder):
         return None
     order = list(range(len(holder.children)))
     rng.shuffle(order)
@@ -42,9 +45,10 @@ def space_json(request: Request, rng: Random) -> Edit | None:
     if document is None:
         return None
     text = document.text
+    spaces = _BLANKS if text.endswith(b"\n") else _SPACES  # what ends in a line end may be a text per line
     at = sorted({rng.choice((node.start, node.end)) for node in rng.choices(document.nodes, k=4)})
     for place in reversed(at):
-        text = text[:place] + rng.choice(_SPACES) + text[place:]
+        text = text[:place] + rng.choice(spaces) + text[place:]
     return rewritten(request, document, text, f"put white space into the JSON at {len(at)} places")
 
 
@@ -62,9 +66,15 @@ def escape_json_value(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def escape_json_key(request: Request, rng: Random) -> Edit | None:
-    r"""Names are strings too, and are compared after unescaping (RFC 8259 §7 and §8.3)."""
+    r"""Names are strings too, and are compared after unescaping (RFC 8259 §7 and §8.3). Not those that begin
+    with a dollar sign: escaped they are no metadata any more (System.Text.Json).
+    """
     document = stated_document_of(request)
-    found = [node for node in document.nodes if node.key_start >= 0] if document else []
+    found = (
+        [node for node in document.nodes if node.key_start >= 0 and not _is_metadata(document.raw_key(node))]
+        if document
+        else []
+    )
     if document is None or not found:
         return None
     node = rng.choice(found)
@@ -85,6 +95,16 @@ def respell_json_number(request: Request, rng: Random) -> Edit | None:
 def _is_unique(document: Document, holder: Node) -> bool:
     keys = [json.text_of(key) for key in document.keys(holder)]
     return len(set(keys)) == len(keys)
+
+
+def _is_ordered(document: Document, holder: Node) -> bool:
+    """Whether readers in wide use go by the order of its members."""
+    is_sorting = _ORDERING.fullmatch(document.raw_key(holder)) is not None
+    return is_sorting or any(map(_is_metadata, document.keys(holder)))
+
+
+def _is_metadata(key: bytes) -> bool:
+    return key.startswith((b'"$', b'"@'))
 
 
 def _escaped(raw: bytes, rng: Random) -> bytes:

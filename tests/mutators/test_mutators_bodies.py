@@ -274,3 +274,23 @@ def test_large_bodies_do_not_grow_by_their_own_size_times_over(kind: bytes, body
             for edit in drawn(one.name, request, count=1):
                 most = 6 * len(body) if one.name == "escape_json_value" else 3 * len(body)
                 assert len(edit.request.body) <= most + 600_000, one.name
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "kind"),
+    [
+        ("reorder_json_keys", b'{"$type":"A","a":1}', b"application/json"),
+        ("reorder_json_keys", b'{"sort":{"a":1,"b":-1}}', b"application/json"),
+        ("escape_json_key", b'{"$type":"A"}', b"application/json"),
+        ("space_json", b'{"a":1}', b"application/x-ndjson"),
+        ("space_json", b'{"a":1}', b"application/vnd.oci.image.manifest.v1+json"),
+    ],
+)
+def test_json_whose_spelling_counts_is_not_respelled(name: str, body: bytes, kind: bytes) -> None:
+    assert drawn(name, post(body, kind), count=50) == []
+
+
+def test_a_text_that_may_be_one_of_several_lines_stays_on_its_line() -> None:
+    edits = drawn("space_json", post(b'{"delete":{"_id":1}}\n'))
+    assert edits
+    assert {edit.request.body.count(b"\n") for edit in edits} == {1}
