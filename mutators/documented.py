@@ -204,10 +204,12 @@ def _beyond(hint: Hint, spot: Spot) -> Iterator[tuple[object, str]]:
     """Values just outside the documented limits."""
     if hint.minimum is not None and spot.kind in (None, Kind.NUMBER):
         value = hint.minimum if hint.is_above else hint.minimum - 1
-        yield value, f"put {value}, under the documented minimum {hint.minimum},"
+        if value < hint.minimum or hint.is_above:  # one less than a float of 2^53 is itself
+            yield value, f"put {value}, under the documented minimum {hint.minimum},"
     if hint.maximum is not None and spot.kind in (None, Kind.NUMBER):
         value = hint.maximum if hint.is_below else hint.maximum + 1
-        yield value, f"put {value}, over the documented maximum {hint.maximum},"
+        if value > hint.maximum or hint.is_below:
+            yield value, f"put {value}, over the documented maximum {hint.maximum},"
     for size, wanted in (
         (hint.min_size, (hint.min_size or 0) - 1),
         (hint.max_size, (hint.max_size or 0) + 1),

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from shadow.content.entity import media_type
 from shadow.errors import ConfigError
 from shadow.model import Documented, Hint, Request
 from shadow.schema.constraints import MAX_HINTS, hints_at
@@ -47,29 +48,29 @@ class OpenApi:
         self._document = document
         self._references = references
         self._paths = paths
-        self._described: dict[tuple[str, str], Described] = {}
+        self._described: dict[tuple[str, str, str], Described] = {}
 
     def describe(self, request: Request) -> Described:
         template = self._paths.find(request.target)
         if template is None:
             return Described()
-        method = request.method.decode("latin-1").lower()
-        key = (method, template)
+        method, kind = request.method.decode("latin-1").lower(), media_type(request.headers).decode("latin-1")
+        key = (method, template, kind)
         found = self._described.get(key)
         if found is None:
-            found = self._operation(method, template)
+            found = self._operation(method, template, kind)
             if len(self._described) < _MAX_DESCRIBED:
                 self._described[key] = found
         return found
 
-    def _operation(self, method: str, template: str) -> Described:
+    def _operation(self, method: str, template: str, kind: str) -> Described:
         item = self._references.resolve(self._document["paths"][template])
         methods = tuple(each.upper() for each in _METHODS if isinstance(item.get(each), dict))
         operation = item.get(method) if method in _METHODS else None
         if not isinstance(operation, dict):
             return Described((), Documented(methods))
         parameters = self._parameters(item, operation)
-        media_types, body = self._body(operation, parameters)
+        media_types, body = self._body(operation, parameters, kind)
         hints = [hint for each in parameters for hint in self._of_parameter(each, template)]
         hints += body
         query = tuple(each["name"] for each in parameters if each["in"] == "query")
@@ -109,19 +110,20 @@ class OpenApi:
         return [msgspec.structs.replace(hint, is_required=is_required, is_nullable=False)]
 
     def _body(
-        self, operation: Mapping[str, Any], parameters: list[Mapping[str, Any]]
+        self, operation: Mapping[str, Any], parameters: list[Mapping[str, Any]], kind: str
     ) -> tuple[tuple[str, ...], list[Hint]]:
-        """Media types of the body, and its hints."""
+        """Media types of the body, and its hints where it is of the type `kind`."""
         stated = self._references.resolve(operation.get("requestBody"))
         content = stated.get("content")
         if isinstance(content, dict):
             types = {str(each).partition(";")[0].strip().lower(): value for each, value in content.items()}
-            hints: list[Hint] = []
-            for name, media in types.items():
-                schema = self._references.resolve(media).get("schema")
-                if schema is not None and not hints:
-                    hints = list(self._of_media(name, schema, is_required=stated.get("required") is True))
-            return tuple(types), hints
+            name = _closest(kind, types)
+            schema = self._references.resolve(types.get(name)).get("schema")
+            if schema is None:
+                return tuple(types), []
+            return tuple(types), list(
+                self._of_media(kind or name, schema, is_required=stated.get("required") is True)
+            )
         return self._body_of_swagger(operation, parameters)
 
     def _body_of_swagger(
@@ -152,6 +154,16 @@ class OpenApi:
                 field = hint.place.removeprefix("body:$.")
                 if field and field != hint.place and not set(field) & {".", "["}:
                     yield msgspec.structs.replace(hint, place=f"body:{field}")
+
+
+def _closest(kind: str, types: Mapping[str, Any]) -> str:
+    """The documented type that a body of the type `kind` is of (OpenAPI 3.1 §4.8.13: the most specific); of
+    one that does not say, the only one. Empty where there is none.
+    """
+    if not kind:
+        return next(iter(types)) if len(types) == 1 else ""
+    ranges = (kind, f"{kind.partition('/')[0]}/*", "*/*")
+    return next((each for each in ranges if each in types), "")
 
 
 def _is_json(name: str) -> bool:

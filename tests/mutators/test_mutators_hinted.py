@@ -160,8 +160,9 @@ def test_only_what_is_documented_must_be_refused(name: str, hint: Hint) -> None:
         (Hint("body:$.name", min_size=1, max_size=3, is_documented=True), "name", {'""', '"abca"'}),
         (Hint("body:$.tags", "array", max_size=1, is_documented=True), "tags", {'["x", "x"]'}),
         (Hint("body:$.name", min_size=0, is_documented=True), "name", set()),
+        (Hint("body:$.cores", "number", maximum=9.3e18, is_documented=True), "cores", set()),
     ],
-    ids=["both", "below", "above", "sizes", "elements", "nothing is shorter"],
+    ids=["both", "below", "above", "sizes", "elements", "nothing is shorter", "one more is none"],
 )
 def test_documented_limits_are_crossed_and_not_only_met(hint: Hint, key: str, expected: set[str]) -> None:
     assert values("beyond_documented_limit_in_body", hint, key) == expected

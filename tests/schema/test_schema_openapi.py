@@ -312,3 +312,18 @@ trees = st.recursive(
 @given(trees)
 def test_no_schema_makes_describing_raise(schema: object) -> None:
     from_openapi(with_schema(schema), "api.json").describe(Request(b"POST", b"/x"))
+
+
+@pytest.mark.parametrize(
+    ("kind", "longest"),
+    [(b"application/json", 5), (b"application/vnd.v2+json; charset=utf-8", 9), (b"text/csv", None)],
+)
+def test_a_body_is_described_by_the_schema_of_its_own_type(kind: bytes, longest: int | None) -> None:
+    content = {
+        name: {"schema": {"type": "object", "properties": {"name": {"type": "string", "maxLength": size}}}}
+        for name, size in (("application/json", 5), ("application/vnd.v2+json", 9))
+    }
+    document = {"openapi": "3.1.0", "paths": {"/pets": {"post": {"requestBody": {"content": content}}}}}
+    request = Request(b"POST", b"/pets", headers=((b"Content-Type", kind),), body=b"{}")
+    hints = {hint.place: hint for hint in from_openapi(document, "x.yaml").describe(request).hints}
+    assert (hints["body:$.name"].max_size if hints else None) == longest
