@@ -1,6 +1,7 @@
 """Requests changed in one part, and requests taken apart into the lines that go over the wire."""
 
 from collections.abc import Callable, Sequence
+from itertools import cycle
 from random import Random
 
 from shadow.auth.shown import may_show
@@ -140,12 +141,15 @@ def chunked(body: bytes, sizes: Sequence[int], extension: bytes = b"", trailers:
             out.append(b"%x%b\r\n%b\r\n" % (len(body) - whole, extension, body[whole:]))
         return b"".join((*out, b"0%b\r\n%b\r\n" % (extension, trailers)))
     out = []
-    at = turn = 0
-    while at < len(body):
-        piece = body[at : at + max(1, sizes[turn % len(sizes)])]
-        out.append(b"%x%b\r\n%b\r\n" % (len(piece), extension, piece))
-        at += len(piece)
-        turn += 1
+    at = 0
+    heads = cycle([(max(1, size), b"%x%b\r\n" % (max(1, size), extension)) for size in sizes])
+    for size, head in heads:
+        if at + size > len(body):
+            break
+        out += (head, body[at : at + size], b"\r\n")
+        at += size
+    if at < len(body):
+        out.append(b"%x%b\r\n%b\r\n" % (len(body) - at, extension, body[at:]))
     out.append(b"0%b\r\n%b\r\n" % (extension, trailers))
     return b"".join(out)
 

@@ -17,30 +17,35 @@ def shuffled(pairs: list[Pair], rng: Random) -> list[Pair] | None:
 
     Names with brackets are left alone: frameworks build arrays of them, whose order may count.
     """
-    names = list(dict.fromkeys(pair.key for pair in pairs))
+    named: dict[bytes, list[Pair]] = {}
+    for pair in pairs:
+        named.setdefault(pair.key, []).append(pair)
+    names = list(named)
     if len(names) < 2 or any(b"[" in name for name in names):
         return None
     order = rng.sample(names, len(names))
     if order == names:
         order.reverse()
-    other = [pair for name in order for pair in pairs if pair.key == name]
+    other = [pair for name in order for pair in named[name]]
     return None if other == pairs else other
 
 
 def spelled_otherwise(pairs: list[Pair], rng: Random) -> list[Pair] | None:
     """The pairs with one unreserved character of a value percent-encoded; None where no value has one."""
-    places = [
-        (at, found.start())
-        for at, pair in enumerate(pairs)
-        if pair.value and b"%" not in _TRIPLET.sub(b"", pair.value)
-        for found in _PLAIN.finditer(_TRIPLET.sub(b"%%%", pair.value))
-    ]
-    if not places:
+    held = [at for at, pair in enumerate(pairs) if pair.value and _is_plain(pair.value)]
+    if not held:
         return None
-    at, place = rng.choice(places)
+    at = rng.choice(held)
     value = pairs[at].value or b""
+    place = rng.choice([found.start() for found in _PLAIN.finditer(_TRIPLET.sub(b"%%%", value))])
     spelled = value[:place] + b"%%%02X" % value[place] + value[place + 1 :]
     return [*pairs[:at], Pair(pairs[at].name, spelled), *pairs[at + 1 :]]
+
+
+def _is_plain(value: bytes) -> bool:
+    """Whether it has an unreserved character, and no per cent sign but those of triplets."""
+    rest = _TRIPLET.sub(b"", value) if b"%" in value else value
+    return b"%" not in rest and _PLAIN.search(rest) is not None
 
 
 def recorded(pairs: list[Pair], known: Known, place: str, rng: Random) -> tuple[list[Pair], bytes] | None:

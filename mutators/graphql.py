@@ -3,6 +3,7 @@
 """
 
 import re
+from functools import lru_cache
 from random import Random
 
 from mutators._bytes import repeats
@@ -37,10 +38,14 @@ def alias_many_times(request: Request, rng: Random) -> Edit | None:
         span = selection(query)
         if span is None:
             return None
-        aliases = " ".join(f"s{n}:__typename" for n in range(count))
-        return f"{query[: span[0] + 1]}{aliases} {query[span[0] + 1 :]}"
+        return f"{query[: span[0] + 1]}{_aliases(count)} {query[span[0] + 1 :]}"
 
     return query_edit(request, change, f"selected one field under {count} names")
+
+
+@lru_cache(maxsize=2)
+def _aliases(count: int) -> str:
+    return " ".join(f"s{n}:__typename" for n in range(count))
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

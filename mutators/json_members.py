@@ -191,13 +191,7 @@ def move_json_member(request: Request, rng: Random) -> Edit | None:
     is_within = node.start <= holder.start < node.end
     if is_within or holder.index == node.parent:
         return None
-    member = document.text[node.key_start : node.end]
-    if holder.start > node.start:  # the later place first, so that the earlier one stays where it is
-        with_it = json.parse(json.add(document, holder, member))
-        text = json.drop(with_it, with_it.nodes[node.index]) if with_it else document.text
-    else:
-        without = json.parse(json.drop(document, node))
-        text = json.add(without, without.nodes[holder.index], member) if without else document.text
+    text = json.move(document, node, holder)
     return rewritten(request, document, text, "moved to another object", node)
 
 

@@ -11,7 +11,7 @@ from shadow.model import Edit, Ending, Expect, Level, Request, Wire
 from shadow.wire.http1 import is_chunked, serialise_request
 
 _LINE_END = re.compile(rb"\r\n")
-_TOKEN_START = re.compile(rb"(?<=[0-9A-Za-z])(?![0-9A-Za-z])|(?<![0-9A-Za-z])(?=[0-9A-Za-z])")
+_TOKEN = re.compile(rb"[0-9A-Za-z]+|[^0-9A-Za-z]+")
 _CONTINUATION = re.compile(rb"[\x80-\xbf]")
 _SINGLES = tuple(bytes((value,)) for value in range(256))
 _MAX_SEGMENTS = 2_048
@@ -64,8 +64,9 @@ def split_at_tokens(request: Request, _rng: Random) -> Edit | None:
     for themselves are the same message.
     """
     text = serialise_request(request)
-    cuts = [found.start() for found in islice(_TOKEN_START.finditer(text, 1), _MAX_SEGMENTS)]
-    return _sliced(request, _cut(text, cuts), "sent a segment for each token")
+    tokens = [found[0] for found in islice(_TOKEN.finditer(text), _MAX_SEGMENTS)]
+    rest = text[sum(map(len, tokens)) :]
+    return _sliced(request, (*tokens, rest), "sent a segment for each token")
 
 
 @mutator(level=Level.NETWORK, expect=Expect.SAME)
@@ -187,8 +188,7 @@ def _cut_off(request: Request, rng: Random, ending: Ending) -> Edit:
 
 
 def _sliced(request: Request, segments: tuple[bytes, ...], what: str, pause_seconds: float = 0.0) -> Edit:
-    kept = tuple(segment for segment in segments if segment)
-    return Edit(request, what, Wire(kept, pause_seconds), signs_again=False)
+    return Edit(request, what, Wire(tuple(filter(None, segments)), pause_seconds), signs_again=False)
 
 
 def _cut(text: bytes, cuts: list[int]) -> tuple[bytes, ...]:

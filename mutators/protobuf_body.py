@@ -1,6 +1,7 @@
 """Protocol Buffers bodies, edited without a schema (protobuf.dev, Encoding)."""
 
 from collections import Counter
+from functools import lru_cache
 from itertools import groupby
 from random import Random
 
@@ -158,12 +159,9 @@ def nest_protobuf(request: Request, rng: Random) -> Edit | None:
     depth = rng.choice((101, 1_000, 10_000))
 
     def change(_: Message, field: Field) -> bytes:
-        value = b""
-        for _level in range(min(depth, 1_000)):
-            value = field_bytes(field.number, LENGTH, value)
-        return (
-            value if depth <= 1_000 else varint(field.number << 3 | 3) * depth
-        )  # start-group tags, never ended
+        if depth > 1_000:
+            return varint(field.number << 3 | 3) * depth  # start-group tags, never ended
+        return _nested(field.number, depth)
 
     return drawn_field_edit(request, rng, change, f"nested {depth} messages in the field")
 
@@ -267,6 +265,15 @@ def lengthen_protobuf_varint(request: Request, rng: Random) -> Edit | None:
         return message.text[field.start : field.value] + raw if field.kind == VARINT else None
 
     return drawn_field_edit(request, rng, change, "made an endless varint of the field")
+
+
+@lru_cache(maxsize=16)
+def _nested(number: int, depth: int) -> bytes:
+    """So many messages within each other, each in the field of that number."""
+    value = b""
+    for _ in range(depth):
+        value = field_bytes(number, LENGTH, value)
+    return value
 
 
 def _runs(message: Message) -> list[list[Field]]:

@@ -176,14 +176,14 @@ def _drawn(request: Request, rng: Random, wanted: Callable[[Token], bool]) -> tu
 
 
 def _renamed(piece: Token, prefix: bytes, other: bytes) -> bytes:
-    if piece.kind not in {"open", "close"}:
+    if piece.kind not in {"open", "close"} or prefix not in piece.raw:
         return piece.raw
-    raw = re.sub(rb"^(</?)" + re.escape(prefix) + rb":", lambda found: found[1] + other + b":", piece.raw)
-    raw = re.sub(
-        rb"(\s)xmlns:" + re.escape(prefix) + rb"(\s*=)",
-        lambda found: found[1] + b"xmlns:" + other + found[2],
-        raw,
-    )
-    return re.sub(
-        rb"(\s)" + re.escape(prefix) + rb"(:[\w.-]+\s*=)", lambda found: found[1] + other + found[2], raw
-    )
+    raw = piece.raw
+    begin = 2 if piece.kind == "close" else 1
+    if raw.startswith(prefix + b":", begin):
+        raw = raw[:begin] + other + raw[begin + len(prefix) :]
+    if prefix not in raw:
+        return raw
+    name = re.escape(prefix)
+    raw = re.sub(rb"(\s)xmlns:" + name + rb"(\s*=)", rb"\1xmlns:" + other + rb"\2", raw)
+    return re.sub(rb"(\s)" + name + rb"(:[\w.-]+\s*=)", rb"\g<1>" + other + rb"\2", raw)

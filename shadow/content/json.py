@@ -117,8 +117,26 @@ def rename(document: Document, node: Node, key: bytes) -> bytes:
 
 def drop(document: Document, node: Node) -> bytes:
     """The text without the member or element and without one of the commas beside it; the root stays."""
+    start, end = _reach(document, node)
+    return document.text[:start] + document.text[end:]
+
+
+def move(document: Document, node: Node, holder: Node) -> bytes:
+    """The text with the member put into `holder`, last: another object, which is not within the member."""
+    text = document.text
+    start, end = _reach(document, node)
+    has_any = bool(holder.children)
+    at = document.nodes[holder.children[-1]].end if has_any else holder.start + 1
+    member = (b"," if has_any else b"") + text[node.begins : node.end]
+    if at <= start:
+        return text[:at] + member + text[at:start] + text[end:]
+    return text[:start] + text[end:at] + member + text[at:]
+
+
+def _reach(document: Document, node: Node) -> tuple[int, int]:
+    """From where to where a member or an element goes with one comma beside it; of the root nothing."""
     if node.parent < 0:
-        return document.text
+        return 0, 0
     siblings = document.nodes[node.parent].children
     at = siblings.index(node.index)
     start, end = node.begins, node.end
@@ -126,7 +144,7 @@ def drop(document: Document, node: Node) -> bytes:
         end = document.nodes[siblings[at + 1]].begins
     elif at > 0:
         start = document.nodes[siblings[at - 1]].end
-    return document.text[:start] + document.text[end:]
+    return start, end
 
 
 def add(document: Document, holder: Node, member: bytes, *, first: bool = False) -> bytes:

@@ -1,6 +1,7 @@
 """Protocol Buffers on the wire, read without a schema: which bytes are which field."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 import msgspec
 
@@ -13,6 +14,7 @@ LENGTH = 2
 FIXED32 = 5
 
 _MAX_FIELDS = 10_000
+_MAX_KEPT_BYTES = 256 * 1024
 _MAX_VARINT_BYTES = 10
 _MAX_FIELD_NUMBER = (1 << 29) - 1
 _MEDIA_TYPES = (
@@ -78,7 +80,7 @@ def message_of(request: Request) -> Message | None:
         return None
     if kind in _GRPC_WEB:
         return _framed(body)
-    fields = parse(body)
+    fields = _fields(body)
     return Message(b"", body, fields) if fields else None
 
 
@@ -92,7 +94,7 @@ def _framed(body: bytes) -> Message | None:
         end = start + int.from_bytes(body[at + 1 : start], "big")
         if start > len(body) or end > len(body) or body[at] > 1:
             return None
-        if found is None and not body[at] and (fields := parse(body[start:end])):
+        if found is None and not body[at] and (fields := _fields(body[start:end])):
             found = Message(body[at:start], body[start:end], fields, body[:at], body[end:])
         at = end
     return found
@@ -109,6 +111,14 @@ def parse(text: bytes) -> tuple[Field, ...] | None:
         fields.append(field)
         at = field.end
     return tuple(fields)
+
+
+def _fields(body: bytes) -> tuple[Field, ...] | None:
+    return _parsed(body) if len(body) <= _MAX_KEPT_BYTES else parse(body)
+
+
+_parsed = lru_cache(maxsize=16)(parse)
+"""One body is mutated many times over."""
 
 
 def varint(value: int, pad: int = 0) -> bytes:

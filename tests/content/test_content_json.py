@@ -203,3 +203,27 @@ def test_quoting_is_undone_by_reading(text: str) -> None:
     raw = json.quote(text)
     assert stdlib_json.loads(raw) == text
     assert json.text_of(raw) == text
+
+
+@pytest.mark.parametrize(
+    "text", [b'{"a":{"b":1,"c":{}},"d":[{"e":2},{}],"f":{"g":3}}', b'[{"a":1 , "b":2},{ }]']
+)
+def test_a_moved_member_is_gone_from_where_it_was_and_the_last_of_where_it_is(text: bytes) -> None:
+    document = json.parse(text)
+    assert document is not None
+    members = [node for node in document.nodes if node.key_start >= 0]
+    holders = [node for node in document.nodes if node.kind is Kind.OBJECT]
+    count = 0
+    for node in members:
+        for holder in holders:
+            if holder.index == node.parent or node.start <= holder.start < node.end:
+                continue
+            moved = json.parse(json.move(document, node, holder))
+            assert moved is not None
+            assert len(moved.nodes) == len(document.nodes)
+            key = document.raw_key(node)
+            found = next(each for each in moved.nodes if moved.raw_key(each) == key)
+            assert moved.keys(moved.nodes[found.parent])[:-1] == document.keys(holder)
+            assert moved.raw(found) == document.raw(node)
+            count += 1
+    assert count >= 2
