@@ -17,6 +17,8 @@ MAX_BODY_BYTES = 256 * 1024
 MAX_VALUES = 400
 """Of one body."""
 _MAX_VALUE_CHARACTERS = 256
+_MAX_KEY_CHARACTERS = 256
+"""A longer key is a value, and no name that others have."""
 _MAX_DEPTH = 6
 _MAX_ELEMENTS = 8
 _ELEMENT = re.compile(rb"<(?:[A-Za-z_][\w.-]{0,30}:)?([A-Za-z_][\w.-]{0,63})[^<>]{0,200}>([^<>&]{1,256})</")
@@ -101,6 +103,8 @@ def _walk(value: object, place: str, depth: int, found: list[Spot]) -> None:
     kind = type(value)
     if kind is dict:
         for key, item in value.items():  # type: ignore[attr-defined]  # kind
+            if len(key) > _MAX_KEY_CHARACTERS:
+                continue
             at = place + member_step(key)
             if type(item) is str:
                 found.append((at, item[:_MAX_VALUE_CHARACTERS]))

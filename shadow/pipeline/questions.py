@@ -23,7 +23,6 @@ class Questions:
         self._environment = environment
         self._judging = judging
         self._times = max(times, 2)
-        self._confirmed: dict[tuple[str, str], str] = {}
         self._refuted: dict[tuple[str, str], int] = {}
 
     async def answered(

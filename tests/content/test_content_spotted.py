@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shadow.content.kinds import KINDS, kind_of
 from shadow.content.naming import collection_of, plain, subject
-from shadow.content.spotted import MAX_VALUES, spots_of_body, spots_of_head
+from shadow.content.spotted import MAX_VALUES, leaves, spots_of_body, spots_of_head
 from shadow.model import Request, Response
 
 FORM = (b"Content-Type", b"application/x-www-form-urlencoded")
@@ -144,3 +144,7 @@ def test_names_are_brought_to_one_form(name: str, word: str) -> None:
 def test_no_name_makes_naming_raise(place: str, collection: str) -> None:
     assert isinstance(subject(place, collection), str)
     assert isinstance(collection_of(place), str)
+
+
+def test_a_long_key_is_no_name() -> None:
+    assert leaves({"k" * 300: 1, "a": 2}) == [("body:$.a", 2)]

@@ -115,3 +115,10 @@ def test_what_was_obeyed_comes_before_what_broke_and_the_live_release_weighs_in(
 def test_a_page_without_end_or_sense_is_read_through() -> None:
     for body in (b"<" * 50_000, b"<sh12 " + b"a=" * 50_000, b"<!" + b"sh12" * 1_000, b"\xff<sh12\x00"):
         shows(sign(Shows.ELEMENT, b"sh12"), answer(body))
+
+
+def test_a_page_that_opens_and_never_closes_is_not_read_to_its_end() -> None:
+    sign = Sign(Shows.ELEMENT, "F201", "markup", b"shabc")
+    headers = ((b"Content-Type", b"text/html"),)
+    assert shows(sign, Response(200, headers=headers, body=b"<p><shabc></p>"))
+    assert not shows(sign, Response(200, headers=headers, body=b"<a " * 20_000 + b"shabc"))
