@@ -179,3 +179,10 @@ def test_marks_host_framing_and_credentials_are_not_editable() -> None:
         )
         unsigned = Request(b"GET", b"/a%2f?b=c", headers=((b"Host", b"h"),))
         assert BY_NAME[name](unsigned, Random(1), Known()) is not None
+
+
+@pytest.mark.parametrize("name", ["pipeline_requests", "not_chunked_at_last"])
+def test_what_follows_a_request_to_upgrade_is_of_the_other_protocol(name: str) -> None:
+    fields = ((b"Host", b"h"), (b"Connection", b"Upgrade"))
+    assert drawn(name, Request(b"GET", b"/", headers=fields))
+    assert not drawn(name, Request(b"GET", b"/", headers=(*fields, (b"Upgrade", b"websocket"))))
