@@ -8,7 +8,8 @@ from shadow.model import Edit, Expect, Known, Level, Request
 from shadow.wire import http2_writing as w
 from shadow.wire.http2_shape import DATA, END_HEADERS, END_STREAM, HAS_PRIORITY, HEADERS, PADDED
 
-_UNKNOWN_KINDS = (0x0B, 0x10, 0x2A, 0x7F, 0xF0, 0xFF)
+_UNKNOWN_KINDS = (0x0B, 0x2A, 0x49, 0x7F, 0xF0, 0xFF)
+"""Not 0x0A, 0x0C and 0x10, which extensions have taken (RFC 7838, RFC 8336, RFC 9218)."""
 _UNKNOWN_SETTINGS = (0x0A, 0x1234, 0x7FFF, 0xF000)
 _ROOM = 1 << 20
 _MAX_FRAMES = 200
