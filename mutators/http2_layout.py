@@ -51,7 +51,7 @@ def split_data_frames(request: Request, rng: Random, known: Known) -> Edit | Non
     if one is None or len(one.body) < 2:
         return None
     least = len(one.body) // _MAX_FRAMES + 1
-    sizes = [least * rng.choice((1, 1, 2, 7, 100)) for _ in range(3)]
+    sizes = [min(least * rng.choice((1, 1, 2, 7, 100)), h2.MAX_FRAME_BYTES) for _ in range(3)]
     sizes[0] = min(sizes[0], len(one.body) - 1)
     return h2.edit(one, f"sent the body in frames of {sizes} bytes", h2.head(one), h2.rest(one, 1, sizes))
 
