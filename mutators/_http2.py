@@ -15,6 +15,8 @@ MAX_BODY_BYTES = 32_768
 """Half of what may be sent before the other side widens its window (RFC 9113 §6.9.2)."""
 MAX_BLOCK_BYTES = 8_192
 """Of fields, so that what is put to them still fits in one frame."""
+MAX_FRAME_BYTES = 16_384
+"""What every receiver takes (RFC 9113 §4.2)."""
 _OPENING = w.opening()
 SAFE = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 
@@ -78,12 +80,13 @@ def head(one: Said, stream: int = 1, fields: Headers | None = None) -> bytes:
     return w.headers(stream, one.fields if fields is None else fields, ends_stream=one.ends_at_once)
 
 
-def rest(one: Said, stream: int = 1, sizes: Sequence[int] = (16_384,)) -> bytes:
-    """What follows the fields: the body in DATA frames of `sizes` taken in turn, and the trailers."""
+def rest(one: Said, stream: int = 1, sizes: Sequence[int] = (MAX_FRAME_BYTES,)) -> bytes:
+    """What follows the fields: the body in DATA frames of `sizes` taken in turn, none longer than all servers
+    take, and the trailers."""
     out: list[bytes] = []
     at = turn = 0
     while at < len(one.body):
-        size = max(1, sizes[turn % len(sizes)])
+        size = min(max(1, sizes[turn % len(sizes)]), MAX_FRAME_BYTES)
         ends = at + size >= len(one.body) and not one.trailers
         out.append(w.data(stream, one.body[at : at + size], ends_stream=ends))
         at, turn = at + size, turn + 1

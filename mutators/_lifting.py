@@ -20,12 +20,12 @@ _MAX_LOOKED_AT = 3
 
 
 def lifted(mutators: Iterable[Mutator]) -> tuple[TalkMutator, ...]:
-    """Those of `mutators` that edit bodies, as mutators of conversations, under their own names.
+    """Those of `mutators` that edit any body, as mutators of conversations, under their own names.
 
     What they expect is SAME at most, and that only where both sides are seen to speak JSON: no message says
     what it is, and no protocol what refuses it.
     """
-    return tuple(_lifted(each) for each in mutators if each.level in _LEVELS)
+    return tuple(_lifted(each) for each in mutators if each.level in _LEVELS and not each.over)
 
 
 def _lifted(one: Mutator) -> TalkMutator:

@@ -5,7 +5,7 @@ from itertools import cycle
 from random import Random
 
 from shadow.auth.shown import may_show
-from shadow.model import Edit, Ending, Headers, Known, Request, Wire
+from shadow.model import Edit, Ending, Headers, Known, Request, Wire, field
 from shadow.wire.http1 import serialise_request
 
 MARKS = frozenset({b"shadow-run", b"shadow-trial"})
@@ -48,6 +48,11 @@ def with_method(request: Request, method: bytes) -> Request:
 def appended(request: Request, *lines: tuple[bytes, bytes]) -> Request:
     """`request` with more header fields after those it has."""
     return with_headers(request, (*request.headers, *lines))
+
+
+def asks_to_upgrade(request: Request) -> bool:
+    """Whether another protocol may begin where the request ends (RFC 9110 §7.8)."""
+    return field(request.headers, b"upgrade") is not None
 
 
 def editable(request: Request, known: Known) -> list[int]:

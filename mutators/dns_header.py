@@ -69,10 +69,10 @@ def dns_several_questions(talk: Exchange, rng: Random) -> TalkEdit | None:
     return sent(talk, text, f"{more + 1} questions")
 
 
-@talk_mutator("dns", level=Level.FRAMING, expect=Expect.REJECT)
+@talk_mutator("dns", level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)
 def dns_counts_too_many(talk: Exchange, rng: Random) -> TalkEdit | None:
     """Counts that the message does not bear out are a format error (RFC 1035 §4.1.1, RFC 9267 §5): there is
-    nothing to read where a record is stated (CWE-125)."""
+    nothing to read where a record is stated (CWE-125). A widely used library puts the counts right."""
     query = asked(talk)
     if query is None:
         return None

@@ -43,10 +43,10 @@ def end_call_later(request: Request, _rng: Random, known: Known) -> Edit | None:
     return h2.edit(one, "ended the call on an empty frame", head, *frames, w.data(1, b""))
 
 
-@mutator(level=Level.FRAMING, expect=Expect.REJECT, over=GRPC)
+@mutator(level=Level.FRAMING, expect=Expect.AGREE, over=GRPC)
 def compressed_flag_without_coding(request: Request, rng: Random) -> Edit | None:
     """A message that says it is compressed, in a call that states no coding, is refused by INTERNAL (gRPC
-    Compression, Specification; RFC 9110 §8.4 has the same of contents).
+    Compression, Specification); a widely used library takes it as it is.
     """
     call = call_of(request)
     if call is None or not call.messages or any(flag for flag, _ in call.messages):

@@ -8,8 +8,23 @@ from mutators._message import appended, is_signed, with_headers
 from shadow.model import Edit, Expect, Known, Level, Request, field, with_field, without_field
 from shadow.wire.grpc import is_grpc
 
-_LONG_TIMEOUTS = (b"99999999H", b"99999999S", b"3600S", b"100M", b"99999999m")
-_BAD_TIMEOUTS = (b"", b"1", b"S", b"-1S", b"1s", b"1.5S", b"100000000S", b"1 S", b"1SS", b"0x1S", b"+1S")
+_LONG_TIMEOUTS = (b"3600S", b"100M", b"99999999m", b"10H", b"2000000S")
+"""Below 2^31 ms: a widely used library counts in those, and has longer ones run out at once."""
+_BAD_TIMEOUTS = (
+    b"99999999H",
+    b"99999999S",
+    b"",
+    b"1",
+    b"S",
+    b"-1S",
+    b"1s",
+    b"1.5S",
+    b"100000000S",
+    b"1 S",
+    b"1SS",
+    b"0x1S",
+    b"+1S",
+)
 _CODINGS = (b"shadow", b"br", b"GZIP", b"gzip, shadow", b"x" * 300)
 _BINARY = (b"!!!!", b"a", b"AQ=", b"AQID====", b"A Q=", b"\xc3\xb6", b"-_-_", b"AQI", b",", b"AQID,!!")
 _RESERVED = (
@@ -42,7 +57,8 @@ def long_grpc_timeout(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.HEADER, expect=Expect.SURVIVE, over=GRPC)
 def bad_grpc_timeout(request: Request, rng: Random) -> Edit | None:
-    """A time limit that is none is refused or left out (gRPC over HTTP/2, Timeout), and no crash."""
+    """A time limit that is none, or beyond what can be counted, is refused, left out or over at once (gRPC
+    over HTTP/2, Timeout), and no crash."""
     if not is_grpc(request.headers):
         return None
     return _with(request, b"grpc-timeout", rng.choice(_BAD_TIMEOUTS))

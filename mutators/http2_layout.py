@@ -8,7 +8,8 @@ from shadow.model import Edit, Expect, Known, Level, Request
 from shadow.wire import http2_writing as w
 from shadow.wire.http2_shape import DATA, END_HEADERS, END_STREAM, HAS_PRIORITY, HEADERS, PADDED
 
-_UNKNOWN_KINDS = (0x0B, 0x10, 0x2A, 0x7F, 0xF0, 0xFF)
+_UNKNOWN_KINDS = (0x0B, 0x2A, 0x49, 0x7F, 0xF0, 0xFF)
+"""Not 0x0A, 0x0C and 0x10, which extensions have taken (RFC 7838, RFC 8336, RFC 9218)."""
 _UNKNOWN_SETTINGS = (0x0A, 0x1234, 0x7FFF, 0xF000)
 _ROOM = 1 << 20
 _MAX_FRAMES = 200
@@ -50,7 +51,7 @@ def split_data_frames(request: Request, rng: Random, known: Known) -> Edit | Non
     if one is None or len(one.body) < 2:
         return None
     least = len(one.body) // _MAX_FRAMES + 1
-    sizes = [least * rng.choice((1, 1, 2, 7, 100)) for _ in range(3)]
+    sizes = [min(least * rng.choice((1, 1, 2, 7, 100)), h2.MAX_FRAME_BYTES) for _ in range(3)]
     sizes[0] = min(sizes[0], len(one.body) - 1)
     return h2.edit(one, f"sent the body in frames of {sizes} bytes", h2.head(one), h2.rest(one, 1, sizes))
 

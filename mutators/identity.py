@@ -1,7 +1,7 @@
 """The same request from somebody else, and somebody else's resource in the same request."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from random import Random
 
 import msgspec
@@ -12,10 +12,12 @@ from mutators._unconditional import unconditional
 from shadow.auth.canonical import path_of
 from shadow.auth.credentials import stripped
 from shadow.auth.identity import allows, as_identity, is_anonymous, is_public, owner_of
-from shadow.model import Edit, Exchange, Expect, Identity, Known, Level, Request
+from shadow.model import Edit, Exchange, Expect, Headers, Identity, Known, Level, Request
 
 _OBJECT = re.compile(rb'\s*\{\s*"')
 """The beginning of a JSON object with a member."""
+
+type _OwnerBy = Callable[[Request], Identity | None]
 
 
 @mutator(level=Level.PERMISSION, expect=Expect.REJECT)
@@ -61,12 +63,13 @@ def as_other_tenant(request: Request, rng: Random, known: Known) -> Edit | None:
     owner, resource = known.owner, resource_of(request)
     if owner is None or resource is None or is_public(request, known.identities):
         return None
+    owner_by = _owners(known)
     strangers = [
         who
         for who in _others(known)
         if _are_strangers(owner, who)
         and who.rank <= owner.rank
-        and not _has_reached(who.tenant, resource, known)
+        and not _has_reached(who.tenant, resource, known, owner_by)
     ]
     rng.shuffle(strangers)
     return _as_one_of(strangers, request, known)
@@ -88,15 +91,16 @@ def id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit | No
     owner = known.owner
     if owner is None or resource_of(request) is None or is_public(request, known.identities):
         return None
-    wanted = action_of(request)[1]
-    targets = dict.fromkeys(  # in the order of the traffic, which is the same for every target
-        path_of(other.request.target)
-        for other in _of_strangers(owner, known)
-        if wanted.startswith(action_of(other.request)[1].rpartition(b"{id}")[0])
-    )
-    paths = [
-        path for target in targets if (path := _with_ids_of(path_of(request.target), target)) is not None
+    own = path_of(request.target)
+    wanted, above = action_of(request)[1], own[: own.index(ids_of(request)[0])]
+    alike = [  # in the order of the traffic, which is the same for every target
+        other
+        for other in known.others
+        if above in other.request.target
+        and wanted.startswith(action_of(other.request)[1].rpartition(b"{id}")[0])
     ]
+    targets = dict.fromkeys(path_of(other.request.target) for other in _of_strangers(owner, known, alike))
+    paths = [path for target in targets if (path := _with_ids_of(own, target)) is not None]
     if not paths:
         return None
     target = rng.choice(paths) + request.target[len(path_of(request.target)) :]
@@ -114,13 +118,8 @@ def body_id_of_other_tenant(request: Request, rng: Random, known: Known) -> Edit
     if owner is None or not writes(request) or is_public(request, known.identities):
         return None
     own = [one for one in ids_of(request) if _quoted(one).search(request.body)]
-    others = _of_strangers(owner, known)
-    theirs = [
-        one
-        for one in dict.fromkeys(one for other in others for one in ids_of(other.request))
-        if one not in own
-    ]
-    if not own or not theirs:
+    theirs = [one for one in _ids_of_strangers(owner, known) if one not in own] if own else []
+    if not theirs:
         return None
     put, taken = rng.choice(own), rng.choice(theirs)
     body = _quoted(put).sub(lambda found: found.group(0).replace(put, taken), request.body)
@@ -135,9 +134,7 @@ def body_id_added(request: Request, rng: Random, known: Known) -> Edit | None:
     is_object = _OBJECT.match(request.body) is not None and b'"id"' not in request.body
     if owner is None or not is_object or not writes(request) or resource_of(request) is None:
         return None
-    theirs = list(
-        dict.fromkeys(one for other in _of_strangers(owner, known) for one in ids_of(other.request))
-    )
+    theirs = _ids_of_strangers(owner, known)
     if not theirs:
         return None
     taken = rng.choice(theirs)
@@ -177,25 +174,49 @@ def _are_strangers(one: Identity, other: Identity) -> bool:
     return bool(one.tenant) and bool(other.tenant) and one.tenant != other.tenant
 
 
-def _of_strangers(owner: Identity, known: Known) -> Iterator[Exchange]:
+def _ids_of_strangers(owner: Identity, known: Known) -> list[bytes]:
+    found = _of_strangers(owner, known, known.others)
+    return list(dict.fromkeys(one for other in found for one in ids_of(other.request)))
+
+
+def _of_strangers(owner: Identity, known: Known, among: Iterable[Exchange]) -> Iterator[Exchange]:
     """Recorded successes of other tenants, of no lower rank than the owner: what it may not reach."""
-    for other in known.others:
-        who = owner_of(other.request, known.identities, known.signer)
-        if who is None or not _are_strangers(owner, who) or who.rank < owner.rank or not succeeded(other):
+    owner_by = _owners(known)
+    for other in among:
+        resource = resource_of(other.request) if succeeded(other) else None
+        if resource is None:
             continue
-        resource = resource_of(other.request)
-        if resource is not None and not _has_reached(owner.tenant, resource, known):
+        who = owner_by(other.request)
+        if who is None or not _are_strangers(owner, who) or who.rank < owner.rank:
+            continue
+        if not _has_reached(owner.tenant, resource, known, owner_by):
             yield other
 
 
-def _has_reached(tenant: str, resource: bytes, known: Known) -> bool:
+def _owners(known: Known) -> _OwnerBy:
+    """`owner_of`, asked once for all requests that show the same: most of a client's do."""
+    found: dict[tuple[Headers, bytes], Identity | None] = {}
+
+    def owner_by(request: Request) -> Identity | None:
+        if known.signer is not None and known.signer.key_id(request) is not None:
+            return owner_of(request, known.identities, known.signer)
+        shown = (request.headers, request.target.partition(b"?")[2])
+        if shown not in found:
+            found[shown] = owner_of(request, known.identities, known.signer)
+        return found[shown]
+
+    return owner_by
+
+
+def _has_reached(tenant: str, resource: bytes, known: Known, owner_by: _OwnerBy) -> bool:
     """Whether the recorded traffic shows `tenant` succeed with `resource` or what lies below it."""
     for other in known.others:
-        path = path_of(other.request.target)
-        if succeeded(other) and (path == resource or path.startswith(resource + b"/")):
-            who = owner_of(other.request, known.identities, known.signer)
-            if who is not None and who.tenant == tenant:
-                return True
+        if resource in other.request.target and succeeded(other):  # the first tells most apart
+            path = path_of(other.request.target)
+            if path == resource or path.startswith(resource + b"/"):
+                who = owner_by(other.request)
+                if who is not None and who.tenant == tenant:
+                    return True
     return False
 
 

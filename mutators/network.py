@@ -7,6 +7,7 @@ from itertools import islice
 from random import Random
 
 from mutators._contract import mutator
+from mutators._message import asks_to_upgrade
 from shadow.model import Edit, Ending, Expect, Level, Request, Wire
 from shadow.wire.http1 import is_chunked, serialise_request
 
@@ -93,6 +94,8 @@ def pipeline_requests(request: Request, rng: Random) -> Edit | None:
     first answer is what it is alone. Safe requests only, as the second is served too.
     """
     if request.method not in {b"GET", b"HEAD"} or request.version != b"HTTP/1.1" or request.body:
+        return None
+    if asks_to_upgrade(request):  # what follows it is of the other protocol
         return None
     text = serialise_request(request)
     count = rng.choice((2, 2, 5))

@@ -3,7 +3,7 @@
 from random import Random
 
 from mutators._contract import mutator
-from mutators._message import chunked, framed, is_http11, odd_edit
+from mutators._message import asks_to_upgrade, chunked, framed, is_http11, odd_edit
 from shadow.model import Edit, Expect, Level, Request
 
 _NOT_FINAL = (
@@ -33,8 +33,11 @@ _DISGUISES = (
 @mutator(level=Level.FRAMING, expect=Expect.REJECT)
 def not_chunked_at_last(request: Request, rng: Random) -> Edit | None:
     """Where chunked is not the final coding of a request its length is unknown: the server must answer
-    400 (RFC 9112 §6.3), or 501 to a coding that it does not know (§6.1).
+    400 (RFC 9112 §6.3), or 501 to a coding that it does not know (§6.1). Who switches to another protocol
+    does not look at a body, so of other requests alone.
     """
+    if asks_to_upgrade(request):
+        return None
     coding = rng.choice(_NOT_FINAL)
     return _coded(request, [b"Transfer-Encoding: " + coding], f"made Transfer-Encoding {coding!r}")
 

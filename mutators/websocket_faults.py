@@ -48,9 +48,10 @@ def use_reserved_opcode(talk: Exchange, rng: Random) -> TalkEdit | None:
     return breaking_off(talk, found[0], [frame(opcode, found[1].body[:125])], f"opcode {opcode}")
 
 
-@talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT)
+@talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)
 def send_unmasked(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A server must close the connection upon a frame that is not masked (RFC 6455 §5.1)."""
+    """A server must close the connection upon a frame that is not masked (RFC 6455 §5.1); widely used
+    libraries do not look."""
     found = _place(talk, rng)
     if found is None:
         return None
@@ -58,10 +59,10 @@ def send_unmasked(talk: Exchange, rng: Random) -> TalkEdit | None:
     return breaking_off(talk, at, [frame(opcode_of(message), message.body, mask=None)], "not masked")
 
 
-@talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT)
+@talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)
 def break_text(talk: Exchange, rng: Random) -> TalkEdit | None:
     """A text that is no UTF-8 must fail the connection (RFC 6455 §8.1): overlong forms, surrogates, what is
-    beyond U+10FFFF, a character cut short."""
+    beyond U+10FFFF, a character cut short. Some libraries leave that to the service."""
     found = _place(talk, rng)
     if found is None:
         return None
@@ -73,9 +74,10 @@ def break_text(talk: Exchange, rng: Random) -> TalkEdit | None:
     return breaking_off(talk, at, [frame(TEXT, text)], f"a text with the bytes {bad.hex(' ')}")
 
 
-@talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT)
+@talk_mutator("websocket", level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)
 def break_fragmented_text(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """A text whose last fragment leaves a character unfinished is no UTF-8 (RFC 6455 §5.6, §8.1)."""
+    """A text whose last fragment leaves a character unfinished is no UTF-8 (RFC 6455 §5.6, §8.1). Some
+    libraries leave that to the service."""
     found = _place(talk, rng)
     if found is None:
         return None

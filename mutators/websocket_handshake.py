@@ -19,8 +19,8 @@ _PROTOCOL = b"Sec-WebSocket-Protocol"
 @talk_mutator("websocket", level=Level.HEADER, expect=Expect.REJECT)
 def handshake_of_other_version(talk: Exchange, rng: Random) -> TalkEdit | None:
     """Version 13 is the only one; for another the server must abort the handshake, with 426 or the like
-    (RFC 6455 §4.2.2, §4.4)."""
-    version = rng.choice((b"0", b"7", b"8", b"12", b"14", b"255", b"-13", b"13.0", b"x", b""))
+    (RFC 6455 §4.2.2, §4.4). Widely used libraries know 8 too, a draft's, and take any number that is 13."""
+    version = rng.choice((b"0", b"7", b"12", b"14", b"255", b"-13", b"x", b""))
     return _refused(talk, with_field(talk.request.headers, _VERSION, version), f"version {version!r}")
 
 
@@ -32,9 +32,10 @@ def handshake_without_key(talk: Exchange, rng: Random) -> TalkEdit | None:
     return _refused(talk, without_field(talk.request.headers, name), f"no {name.decode()}")
 
 
-@talk_mutator("websocket", level=Level.HEADER, expect=Expect.REJECT)
+@talk_mutator("websocket", level=Level.HEADER, expect=Expect.REJECT, is_stated=False)
 def handshake_with_bad_key(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """The key is 16 bytes in base64 (RFC 6455 §4.2.1): shorter, longer, or no base64 at all is none."""
+    """The key is 16 bytes in base64 (RFC 6455 §4.2.1): shorter, longer, or no base64 at all is none. A server
+    need not decode it (§4.2.2), and some look at no more than that it is there."""
     key = rng.choice(
         (b"", b"c2hvcnQ=", b"dGhlIHNhbXBsZSBub25jZSBpcyBsb25n", b"not base64 at all!!!!!==", b"==")
     )
@@ -52,9 +53,10 @@ def handshake_with_two_keys(talk: Exchange, rng: Random) -> TalkEdit | None:
     return _refused(talk, (*headers, more), "two keys")
 
 
-@talk_mutator("websocket", level=Level.HEADER, expect=Expect.REJECT)
+@talk_mutator("websocket", level=Level.HEADER, expect=Expect.REJECT, is_stated=False)
 def handshake_by_other_method(talk: Exchange, rng: Random) -> TalkEdit | None:
-    """The method of a handshake must be GET, over HTTP/1.1 or later (RFC 6455 §4.1, §4.2.1)."""
+    """The method of a handshake must be GET, over HTTP/1.1 or later (RFC 6455 §4.1, §4.2.1); several servers
+    look at the method alone, or take HEAD wherever they take GET."""
     method, version = rng.choice(((b"HEAD", b"HTTP/1.1"), (b"OPTIONS", b"HTTP/1.1"), (b"GET", b"HTTP/1.0")))
     if talk.request.method != b"GET":
         return None

@@ -192,3 +192,10 @@ def test_extensions_of_all_chunks_stay_below_what_servers_limit(size: int) -> No
         framing = edit.wire.segments[0].partition(b"\r\n\r\n")[2]
         extension = b";" + framing.partition(b"\r\n")[0].partition(b";")[2]
         assert framing.count(extension) * len(extension) < 8_192
+
+
+@pytest.mark.parametrize("name", ["pipeline_requests", "not_chunked_at_last"])
+def test_what_follows_a_request_to_upgrade_is_of_the_other_protocol(name: str) -> None:
+    fields = ((b"Host", b"h"), (b"Connection", b"Upgrade"))
+    assert drawn(name, Request(b"GET", b"/", headers=fields))
+    assert not drawn(name, Request(b"GET", b"/", headers=(*fields, (b"Upgrade", b"websocket"))))

@@ -196,3 +196,15 @@ def test_request_that_may_write_is_asked_for_once(name: str) -> None:
     methods = [dict(fields)[b":method"] for fields in said_fields(b"".join(edit.wire.segments))]
     assert methods.count(b"POST") == 1
     assert set(methods) <= {b"POST", b"OPTIONS"}
+
+
+@pytest.mark.parametrize("size", [16_385, 32_700])
+@pytest.mark.parametrize("name", ["split_data_frames", "split_grpc_messages"])
+def test_body_in_other_frames_has_none_that_is_too_large(name: str, size: int) -> None:
+    body = b"\0" + size.to_bytes(4) + bytes(size)
+    headers = ((b"Host", b"h"), GRPC, (b"te", b"trailers"), (b"Content-Length", b"%d" % len(body)))
+    request = Request(b"POST", b"/shop.Shop/Get", headers=headers, body=body)
+    one = next(each for each in CATALOG if each.name == name)
+    edits = [edit for seed in range(200) if (edit := one(request, Random(seed), KNOWN)) is not None]
+    assert edits
+    assert all(not hear(edit).error for edit in edits)

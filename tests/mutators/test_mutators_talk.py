@@ -74,6 +74,12 @@ def test_every_mutator_states_its_reason_and_its_source(one: TalkMutator) -> Non
     assert set(one.of) <= CONVERSATIONS
 
 
+def test_what_edits_calls_of_grpc_alone_is_not_lifted() -> None:
+    over = {one.name for one in CATALOG if one.over}
+    assert over
+    assert not over & {one.name for one in LIFTED}
+
+
 def test_names_are_those_of_no_other_mutator() -> None:
     every: tuple[AnyMutator, ...] = (*CATALOG, *SESSION_CATALOG, *TALK_CATALOG)
     names = [each.name for each in every]

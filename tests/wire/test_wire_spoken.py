@@ -5,7 +5,7 @@ import pytest
 from shadow.model import Message, Request
 from shadow.wire.spoken import spoken
 from shadow.wire.talk import NOTHING
-from shadow.wire.websocket_frames import CLOSE, TEXT, FrameReader
+from shadow.wire.websocket_frames import CLOSE, PONG, TEXT, FrameReader
 
 
 def test_raw_pieces_are_the_clients_messages() -> None:
@@ -27,4 +27,8 @@ def test_websocket_is_a_handshake_and_frames(size: int) -> None:
     first, *rest = spoken("websocket", asked, messages)
     assert first == b"GET /chat HTTP/1.1\r\nHost: h\r\n\r\n"
     frames = [frame for piece in rest for frame in FrameReader().feed(piece)]
-    assert [(frame.opcode, frame.payload) for frame in frames] == [(TEXT, b"x" * size), (CLOSE, b"\x03\xe8")]
+    assert [(frame.opcode, frame.payload) for frame in frames] == [
+        (TEXT, b"x" * size),
+        (PONG, b"z"),
+        (CLOSE, b"\x03\xe8"),
+    ]
