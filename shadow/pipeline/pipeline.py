@@ -62,6 +62,9 @@ class PipelineSettings(msgspec.Struct, frozen=True):
     """How long a target may be down before the run is stopped; None to wait for it, as taps do."""
     drain_seconds: float | None = None
     """How long what waits is worked off once no more comes in; None for as long as it takes."""
+    is_in_order: bool = False
+    """Whether one thing is worked on after the other, and nothing goes by the clock: the same traffic is
+    then sent the same, in the same order, each time. Needs a `concurrency` of 1."""
 
 
 class Brakes(msgspec.Struct, frozen=True):
@@ -245,7 +248,10 @@ class Pipeline:
             job = _Job(exchange, session, self._order.enter(exchange, session))
             job.turn.due_at = due_at
             self._under_way[id(job)] = job
-            job.turn.when_free(partial(self._ready.put, job))
+            if self._settings.is_in_order:
+                self._ready.put(job)
+            else:
+                job.turn.when_free(partial(self._ready.put, job))
             while len(self._under_way) >= self._room_max:
                 self._finished = asyncio.get_running_loop().create_future()
                 await self._finished
@@ -309,7 +315,8 @@ class Pipeline:
         while (job := await self._ready.take()) is not None:
             if not isinstance(job, _Job):
                 if told := await self._work_session(job):
-                    self._start(work, self._minimise_session(job, told), f"steps of {job[0].index}")
+                    rest = self._minimise_session(job, told)
+                    await self._begin(work, rest, f"steps of {job[0].index}")
                 else:
                     self._finish(job)
                 continue
@@ -317,9 +324,26 @@ class Pipeline:
                 later = await self._guarded(job, self._conduct(job))
             job.turn.leave()
             if later is not None and later.is_left:
-                self._start(work, self._work_slowly(job, later), f"slow mutants of {job.exchange.index}")
+                rest = self._work_slowly(job, later)
+                await self._begin(work, rest, f"slow mutants of {job.exchange.index}")
             else:
                 self._finish(job)
+            if self._settings.is_in_order and self._sessions.is_full:
+                await self._work_all_sessions()
+
+    async def _begin(self, work: asyncio.TaskGroup, rest: Coroutine[Any, Any, None], name: str) -> None:
+        """Have `rest` done beside what comes next, or before it where all goes in order."""
+        if self._settings.is_in_order:
+            await rest
+        else:
+            self._start(work, rest, name)
+
+    async def _work_all_sessions(self) -> None:
+        """Work on the sessions that are remembered, before the oldest are forgotten."""
+        if self._stopping.is_set() or not self._governor.sends_scripts:
+            return
+        for _, past in self._sessions.quiet(0.0, is_over=True):
+            await self._minimise_session(past, await self._work_session(past))
 
     async def _work_slowly(self, job: _Job, later: Later) -> None:
         async with self._slow_slots:
@@ -420,7 +444,7 @@ class Pipeline:
         self._finish(past)
 
     async def _take_up_quiet_sessions(self) -> None:
-        while True:
+        while not self._settings.is_in_order:
             self._start_session_trials()
             await asyncio.sleep(_TICK_SECONDS)
 

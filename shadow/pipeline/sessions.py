@@ -49,6 +49,13 @@ class Sessions:
             return told
         return tuple(each for each in told if each.index < exchange.index)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one session more makes one forgotten that was not given out."""
+        if len(self._past) < _MAX_SESSIONS:
+            return False
+        return not next(iter(self._past.values())).is_worked_off
+
     def names(self) -> set[str]:
         """The sessions that are remembered."""
         return set(self._past)

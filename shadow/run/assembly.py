@@ -502,6 +502,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             settings.duration_seconds,
             None if parts.is_live else _PATIENCE_SECONDS,
             _DRAIN_SECONDS if parts.is_live else None,
+            is_in_order=settings.concurrency == 1 and not parts.is_live and parts.order is None,
         ),
         scope_of(settings),
         Trying(trials, session_trials, talks),
