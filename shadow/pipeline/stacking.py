@@ -87,14 +87,15 @@ class _Endpoint:
         self.is_tried_through = False
 
 
-def mutation(mutator: Mutator | Stack, case: Case, seed: int) -> MutateFor:
-    """The mutator for each target: with the same dice, so that each gets the same edit."""
+def mutation(mutator: Mutator | Stack, case: Case, seed: int, attempt: int = 0) -> MutateFor:
+    """The mutator for each target: with the same dice, so that each gets the same edit. Each `attempt` has
+    dice of its own."""
 
     def for_target(target: str) -> Mutate:
         known = case.known[target]
 
         def of(name: str) -> Random:
-            return dice(seed, case.exchange.index, name)
+            return dice(seed, case.exchange.index, name, attempt)
 
         if isinstance(mutator, Stack):
 
