@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -132,24 +133,19 @@ class Preview:
             self._stacking.note(endpoint, mutator, is_made=edit is not None)
             return edit
 
-        def stacked(granted: int) -> Iterator[Dealt[Mutator | Stack, Edit]]:
-            for stack, edit in self._stacking.deal(
-                endpoint,
-                index,
-                granted,
-                lambda each: sayable(each(request, dice_of, known)) if fits(each) else None,
-            ):
+        def made_at_once(stack: Stack) -> Edit | None:
+            return sayable(stack(request, dice_of, known)) if fits(stack) else None
+
+        def dealt(granted: int) -> Iterator[Dealt[Any, Edit]]:
+            places = self._stacking.places(endpoint, index, granted)
+            stacks = list(self._stacking.deal(endpoint, index, places, made_at_once))
+            for stack, _ in stacks:
                 self._of_requests.note(endpoint, stack.parts)
-                yield Dealt(stack, edit, Why.STACKED)
+            yield from self._of_requests.turns(endpoint, index, granted - len(stacks), made)
+            yield from (Dealt(stack, edit, Why.STACKED) for stack, edit in stacks)
 
         before = serialise_request(request)
-        count = self._settings.mutants
-        places = self._stacking.places(endpoint, index, count)
-        stacks = list(self._of_requests.spend(endpoint, places, stacked))
-        for mutator, edit, why in (
-            *self._of_requests.plan(endpoint, index, count - len(stacks), made),
-            *stacks,
-        ):
+        for mutator, edit, why in self._of_requests.spend(endpoint, self._settings.mutants, dealt):
             segments = edit.wire.segments if edit.wire else (serialise_request(edit.request),)
             yield Shown(
                 index,
