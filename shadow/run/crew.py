@@ -34,8 +34,9 @@ from shadow.pipeline.session_key import session_of
 from shadow.pipeline.source import Source
 from shadow.pipeline.stopping import unless_stopped
 from shadow.replay import Mode
-from shadow.run.assembly import Assembly, configured_signer
+from shadow.run.assembly import Assembly
 from shadow.run.assignment import Assignment, Board, Handed
+from shadow.run.configured import configured_signer
 from shadow.run.outbox import Batch, Reported
 from shadow.run.workers import Hired, Workers
 from shadow.wire.http1_form import replayable

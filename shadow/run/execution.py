@@ -33,7 +33,8 @@ from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
 from shadow.run.admin import Controls, admin_settings, administered
-from shadow.run.assembly import Assembly, assemble, configured_redactor
+from shadow.run.assembly import Assembly, assemble
+from shadow.run.configured import configured_redactor
 from shadow.run.crew import Crew
 from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
