@@ -10,7 +10,7 @@ from shadow.model import JOINT, Expect, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.stacking import Stacking, mutation
 from shadow.pipeline.ways import HTTP2, is_call

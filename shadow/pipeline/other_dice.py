@@ -10,7 +10,7 @@ from shadow.judge import classify, is_at_least, new_text
 from shadow.model import AnswerClass, Edit, Judgement, Outcome, Parcel, Reply, Request, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Mutate, MutateFor
+from shadow.pipeline.ready import Mutate, MutateFor
 from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.stacking import mutation
 

@@ -28,9 +28,9 @@ from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake, PassEnd
+from shadow.pipeline.jobs import Jobs
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Orders, Turn
-from shadow.pipeline.ready import Ready
 from shadow.pipeline.restoring import Restoring
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
@@ -152,7 +152,7 @@ class Pipeline:
         self._order: Orders = Order() if order is None else order
         self._intake = Intake(settings.queue_items)
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
-        self._ready: Ready[_Job | _Past] = Ready()
+        self._ready: Jobs[_Job | _Past] = Jobs()
         self._under_way: dict[int, _Job | _Past] = {}
         """By their objects' ids: dispatched, and not yet done with."""
         self._room_max = settings.concurrency * _WAITING_PER_SLOT
@@ -195,7 +195,7 @@ class Pipeline:
                 quiet.cancel()
                 self._is_dispatched = True
                 self._close_once_done()
-            self._ready = Ready()
+            self._ready = Jobs()
             self._start_session_trials(is_over=True)
             self._close_once_done()
             async with asyncio.TaskGroup() as work:

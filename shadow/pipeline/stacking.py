@@ -6,7 +6,7 @@ from random import Random
 from mutators import Mutator, Stack, dice, stack_of
 from shadow.model import Edit, Request
 from shadow.pipeline.case import Case
-from shadow.pipeline.link import Mutate, MutateFor
+from shadow.pipeline.ready import Mutate, MutateFor
 
 _SHARE = 1 / 3
 """Of the mutants of an endpoint where every single edit was tried: those stay most, for they tell best."""

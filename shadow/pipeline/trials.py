@@ -34,13 +34,14 @@ from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Turn
 from shadow.pipeline.questions import Questions
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way

@@ -271,7 +271,7 @@ class Crew:
             is_up = self._ups.note(member.number, event)
             for link in self._assembly.environment.links:
                 if link.target.name == event.target:
-                    link.tell(is_up=is_up, why=event.detail)
+                    link.standing.tell(is_up=is_up, why=event.detail)
         elif not isinstance(event, StateChanged):
             self._hear(event)
         elif self._modes.note(member.number, event.state):

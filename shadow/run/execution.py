@@ -150,7 +150,7 @@ async def execute(
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
                 why = dict(downs).get(link.target.name, "")
-                link.tell(is_up=not why, why=why)
+                link.standing.tell(is_up=not why, why=why)
             if _is_one_place(assembly.targets):
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))

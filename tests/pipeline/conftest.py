@@ -56,6 +56,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
+from shadow.pipeline.standing import Standing
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Later, Trials
@@ -262,13 +263,17 @@ class Bench:
                 side.transports,
                 preparation,
                 correlation,
-                Breaker(breaker or usual),
+                Standing(
+                    side.target.name,
+                    Breaker(breaker or usual),
+                    stopping=self.stopping,
+                    hear=self.heard.append,
+                    resumed=self.governor.resumed,
+                ),
                 timeout_seconds=timeout_seconds,
-                stopping=self.stopping,
                 hear=self.heard.append,
                 http2_refusal=side.http2_refusal,
                 gate=gate,
-                resumed=self.governor.resumed,
             )
 
         links = [link(each) for each in (self.candidate, self.baseline) if each is not None]
