@@ -35,7 +35,10 @@ class OtherDice:
         if not self._is_of_own_values(case, mutant, via):
             return judgement
         for attempt in range(1, _TIMES + 1):
-            control, answer = await self._resending.pair(self._again(case, mutant, via, attempt))
+            again = self._again(case, mutant, via, attempt)
+            if not self._may_be_sent(again):
+                continue
+            control, answer = await self._resending.pair(again)
             if not (_tells(control.baseline) and _tells(answer.baseline)):
                 continue
             other = self._judging.mutant(case, mutant, control, answer)
@@ -53,6 +56,13 @@ class OtherDice:
             return mutant.mutate(target) if target == "candidate" else other(target)
 
         return Again(case, mutate, via, salt, Parcel.CONFIRMATION)
+
+    def _may_be_sent(self, again: Again) -> bool:
+        """Whether there is such an edit, and it makes no write of a request that reads."""
+        made = self._resending.readies(again)
+        if made is None or made[0].baseline is None:
+            return False
+        return again.case.is_write or not made[0].baseline.may_write
 
     def _is_of_own_values(self, case: Case, mutant: Mutant, via: str) -> bool:
         """Whether the edit has made one thing for the candidate, and another for the baseline."""

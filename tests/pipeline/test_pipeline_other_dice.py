@@ -6,7 +6,7 @@ import pytest
 
 from mutators import Mutator, mutator
 from shadow.model import Edit, Expect, Level, Outcome, Request, Verdict, field, with_field
-from tests.pipeline.conftest import Answering, Bench, exchange, reply
+from tests.pipeline.conftest import Answering, Bench, always, exchange, reply
 
 
 @mutator(level=Level.HEADER, expect=Expect.SURVIVE)
@@ -65,6 +65,32 @@ async def test_class_that_the_live_release_answers_with_other_dice_is_no_disagre
     alone = Bench(answering(reply(400), digit), answering(reply(400), *NEVER), mutators=[add_own])
     await alone.conduct(exchange("GET /a"))
     assert [each.fault for each in alone.findings.values()] == ["mutation-regression"]
+
+
+@mutator(level=Level.HEADER, expect=Expect.SURVIVE)
+def change_method(request: Request, rng: Random) -> Edit:
+    """Another method, and the target's own value."""
+    own = (field(request.headers, b"host") or b"").partition(b".")[0]
+    method = rng.choice((b"GET", b"DELETE"))
+    return Edit(
+        Request(method, request.target, headers=with_field(request.headers, b"x-edit", own)), "changed"
+    )
+
+
+@pytest.mark.parametrize("may_write", [False, True])
+async def test_no_other_draw_makes_a_write_of_what_reads(*, may_write: bool) -> None:
+    bench = Bench(
+        lambda asked: reply(500 if field(asked.headers, b"x-edit") else 200),
+        always(reply()),
+        mutators=[change_method],
+        may_write=may_write,
+    )
+    for index in range(12):
+        await bench.conduct(exchange(f"GET /{'abcdefghijkl'[index]}", index))
+    assert bench.baseline is not None
+    first = {(each.target, each.method) for each in bench.candidate.requests}
+    assert {(each.target, each.method) for each in bench.baseline.requests} <= first
+    assert len(bench.baseline.requests) > 60, "and other draws were tried"
 
 
 async def drawn(one: Mutator) -> bytes:
