@@ -16,7 +16,7 @@ from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Dealt, Named, Scheduler
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
-from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.sessions import Earlier, Sessions
 from shadow.pipeline.stacking import Stacking
 from shadow.pipeline.ways import HTTP2, is_call, was_in_http2
 from shadow.wire.http1 import serialise_request
@@ -86,6 +86,7 @@ class Preview:
         self._knowledge = knowledge
         self._endpoints = endpoints
         self._sessions = Sessions(idle_seconds=0.0)
+        self._earlier = Earlier()
         for each in schedulers:
             each.on_tried = self._count
 
@@ -163,6 +164,7 @@ class Preview:
         first = past[0]
         endpoint = " ".join(sorted({self._endpoints.name(each.request) for each in past}))
         known = self._knowledge.snapshot(first.request, _RECORDED)
+        known = msgspec.structs.replace(known, sessions=self._earlier.all)
 
         def made(mutator: SessionMutator) -> Script | None:
             return mutator(past, dice(self._settings.seed, first.index, mutator.name), known)
@@ -183,6 +185,7 @@ class Preview:
                 steps=_told(script),
                 needs_writes=any(may_write(step.request) for step in script.steps),
             )
+        self._earlier.add(past)
 
     def _count(self, _endpoint: str, name: str, is_made: bool) -> None:  # the schedulers' own way to tell
         self.asked[name] += 1
