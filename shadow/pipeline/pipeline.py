@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from shadow.model import (
     CONVERSATIONS,
     Broke,
@@ -24,22 +22,19 @@ from shadow.model import (
 )
 from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
-from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
-from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake, PassEnd
 from shadow.pipeline.jobs import Jobs
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Orders, Turn
-from shadow.pipeline.restoring import Restoring
+from shadow.pipeline.parts import Brakes, PipelineSettings, State, Trying
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
-from shadow.pipeline.session_trials import SessionTrials, Told
+from shadow.pipeline.session_trials import Told
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
 from shadow.pipeline.stopping import unless_stopped
-from shadow.pipeline.talks import Talks
-from shadow.pipeline.trials import Later, Trials
+from shadow.pipeline.trials import Later
 from shadow.wire.http1_form import replayable
 
 _TICK_SECONDS = 0.25
@@ -47,37 +42,6 @@ _GRACE_SECONDS = 2.0
 """How long what is under way may take to end once the run is to be stopped."""
 _WAITING_PER_SLOT = 16
 """Exchanges dispatched, for each that is worked on: those that wait for their turn are cheap."""
-
-
-class PipelineSettings(msgspec.Struct, frozen=True):
-    """How a run is paced and bounded."""
-
-    concurrency: int
-    queue_items: int
-    session_by: str
-    targets: tuple[str, ...]
-    """Names of the targets."""
-    duration_seconds: float | None = None
-    patience_seconds: float | None = None
-    """How long a target may be down before the run is stopped; None to wait for it, as taps do."""
-    drain_seconds: float | None = None
-    """How long what waits is worked off once no more comes in; None for as long as it takes."""
-    is_in_order: bool = False
-    """Whether one thing is worked on after the other, and nothing goes by the clock: the same traffic is
-    then sent the same, in the same order, each time. Needs a `concurrency` of 1."""
-
-
-class Brakes(msgspec.Struct, frozen=True):
-    """What may end a run before its source does."""
-
-    halted: Callable[[], str]
-    """Why nothing may be sent any more; empty while it may."""
-    down: Callable[[], str]
-    """The name of a target that cannot be used; empty where all can."""
-    governor: Governor
-    """How much may be asked of the shadow environment."""
-    stopping: asyncio.Event
-    """Set once the run is to be ended; links wait no longer for targets that are down then."""
 
 
 type _Past = tuple[Exchange, ...]
@@ -90,24 +54,6 @@ class _Job(NamedTuple):
     exchange: Exchange
     session: str
     turn: Turn
-
-
-class State(msgspec.Struct, frozen=True):
-    """What looks after the state that the targets hold."""
-
-    restoring: Restoring | None = None
-    """Puts it back; None where nothing does."""
-    drift: Drift | None = None
-    """Tells where the targets' differ; None where nothing is probed."""
-
-
-class Trying(msgspec.Struct, frozen=True):
-    """Who tries what."""
-
-    trials: Trials
-    session_trials: SessionTrials
-    talks: Talks | None = None
-    """Without it no conversation may be in scope."""
 
 
 class Pipeline:

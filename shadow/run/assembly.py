@@ -25,7 +25,8 @@ from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Orders
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
+from shadow.pipeline.parts import Brakes, PipelineSettings, State, Trying
+from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.probes import Probe, Probes
 from shadow.pipeline.reporting import Report, Reporting
 from shadow.pipeline.resending import Resending

@@ -44,7 +44,8 @@ from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
 from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Order, Turn
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
+from shadow.pipeline.parts import Brakes, PipelineSettings, State, Trying
+from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.probes import Probe
 from shadow.pipeline.reporting import Reporting
