@@ -48,6 +48,8 @@ class Confirmation:
         self._times = times
         self._may_write = may_write
         self._confirmed: dict[_Key, str] = {}
+        self._worst: dict[_Key, Severity] = {}
+        """Of confirmed mutants: what is worse, as the live release does not share it, is another claim."""
         self._severities: dict[_Key, Severity] = {}
         """Of confirmed mutants that the live release fails with too, once the dice fall otherwise."""
         self._refuted: dict[_Key, int] = {}
@@ -80,7 +82,7 @@ class Confirmation:
     async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
         """The judgement with how often it showed again; None when it did not every time."""
         key = (case.endpoint, mutant.mutator.name, judgement.fault, judgement.expect)
-        if key in self._confirmed:
+        if key in self._worst and is_at_least(self._worst[key], judgement.severity):
             return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
         if self._refuted.get(key, 0) >= _MAX_REFUTED:
             return None
@@ -97,7 +99,7 @@ class Confirmation:
             return None
         if weighed.severity is not judgement.severity:
             self._severities[key] = weighed.severity
-        self._confirmed[key] = self.all_times
+        self._confirmed[key], self._worst[key] = self.all_times, judgement.severity
         return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
 
     def _as_weighed(self, key: _Key, judgement: Judgement) -> Judgement:

@@ -67,6 +67,22 @@ async def test_class_that_the_live_release_answers_with_other_dice_is_no_disagre
     assert [each.fault for each in alone.findings.values()] == ["mutation-regression"]
 
 
+async def test_what_the_candidate_does_alone_is_confirmed_though_it_was_seen_on_both_before() -> None:
+    digit = await drawn(add_alike)
+    bench = Bench(answering(reply(500), *ALWAYS), answering(reply(500), digit), mutators=[add_alike])
+    await bench.conduct(exchange("GET /a"))
+    (found,) = bench.findings.values()
+    assert found.severity == "medium"
+    for index in range(1, 9):
+        count, sent = len(bench.candidate.requests), len(bench.sent)
+        await bench.conduct(exchange("GET /a", index))
+        if field(bench.candidate.requests[count + 1].headers, b"x-edit") != b"a" + digit:
+            break
+    assert ("candidate", "confirmation") in bench.sent[sent:]
+    (found,) = bench.findings.values()
+    assert found.severity == "high"
+
+
 @mutator(level=Level.HEADER, expect=Expect.SURVIVE)
 def change_method(request: Request, rng: Random) -> Edit:
     """Another method, and the target's own value."""
