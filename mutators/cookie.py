@@ -95,7 +95,9 @@ def fixate_cookie(request: Request, rng: Random) -> Edit | None:
     at, pieces = found
     chosen = rng.randrange(len(pieces))
     name, _, value = pieces[chosen].partition(b"=")
-    letters = bytes(byte for byte in value if chr(byte).isalnum()) or b"shadow"
+    letters = bytes(byte for byte in value if chr(byte).isalnum())
+    if len(set(letters)) < 2:
+        letters = b"shadow1234"
     other = bytes(rng.choice(letters) if chr(byte).isalnum() else byte for byte in value) or b"shadow"
     changed = [*pieces[:chosen], name + b"=" + other, *pieces[chosen + 1 :]]
     return _edit(request, at, changed, f"made up a value of the cookie {name!r}")

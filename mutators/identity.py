@@ -150,7 +150,7 @@ def _as_one_of(identities: list[Identity], request: Request, known: Known) -> Ed
     """The request as the first of `identities` that it can be made as."""
     for who in identities:
         mutant = as_identity(request, who, known.signer)
-        if mutant is not None:
+        if mutant is not None and mutant != request:
             role = f" ({who.role})" if who.role else ""
             return Edit(unconditional(mutant), f"sent as {who.name!r}{role}")
     return None

@@ -10,7 +10,6 @@ from mutators._message import (
     joined,
     lines_of,
     odd_edit,
-    raw_edit,
     with_target,
 )
 from shadow.content.query import split_target
@@ -111,7 +110,7 @@ def empty_line_first(request: Request, _rng: Random) -> Edit | None:
     releases must agree.
     """
     lines, body = lines_of(request)
-    return raw_edit(request, b"\r\n" + joined(lines, body), "put an empty line before the request")
+    return odd_edit(request, b"\r\n" + joined(lines, body), "put an empty line before the request")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.AGREE)

@@ -69,7 +69,7 @@ def test_mutants_of_each_exchange_are_shown_with_their_bytes(capture: str) -> No
     wires = {b64decode(row["raw_base64"]) for row in found if row["level"] != "network"}
     assert b"" not in wires
     recorded = b"GET /v1/x?limit=3 HTTP/1.1\r\nHost: live.test\r\n\r\n"
-    assert recorded not in wires, "an edit edits, save for how the same bytes arrive"
+    assert recorded not in wires, "an edit edits, but for one of how the bytes come"
 
 
 def test_same_seed_shows_the_same_and_another_one_others(capture: str) -> None:

@@ -91,7 +91,7 @@ knowns = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(requests, knowns, st.integers(0, 99))
 def test_any_request_gives_the_same_small_mutant_twice(request: Request, known: Known, seed: int) -> None:
     for one in OWN:
@@ -106,7 +106,7 @@ def test_any_request_gives_the_same_small_mutant_twice(request: Request, known: 
             assert not any(mark in value for _, value in sent.headers for mark in (b"\r", b"\n")), one.name
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(exchanges, max_size=8), knowns, st.integers(0, 99))
 def test_any_session_gives_the_same_short_script_twice(
     session: list[Exchange], known: Known, seed: int

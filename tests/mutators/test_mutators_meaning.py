@@ -242,7 +242,7 @@ def may_change(one: Mutator) -> frozenset[str]:
 
 
 @pytest.mark.parametrize("one", CONFINED, ids=lambda one: one.name)
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(request=requests(), seed=st.integers(0, 2**32))
 def test_an_edit_changes_its_own_part_of_the_request_and_nothing_else(
     one: Mutator, request: Request, seed: int

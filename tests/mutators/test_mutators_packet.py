@@ -4,7 +4,7 @@ from ipaddress import IPv4Network, IPv6Network
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scapy.layers.inet import IP, TCP
 from scapy.layers.inet6 import IPv6
@@ -39,6 +39,7 @@ def test_each_states_what_must_come_of_it_and_why(mutator: PacketMutator) -> Non
 
 
 @everyone
+@settings(max_examples=6, deadline=None)
 @given(payload=st.binary(max_size=200), run=st.integers(0, 10_000))
 def test_each_makes_the_same_of_the_same_and_raises_for_nothing(
     mutator: PacketMutator, payload: bytes, run: int
@@ -58,7 +59,7 @@ def test_each_makes_the_same_of_the_same_and_raises_for_nothing(
 def test_each_goes_to_the_target_alone(mutator: PacketMutator, kind: str, ends: Ends) -> None:
     if not mutator.fits(SEEDS[kind], ends):
         return
-    for number in range(12):
+    for number in range(4):
         for packet in Crafting([mutator], [SEEDS[kind]], ends, seed=1).make(number).packets:
             whole = 40 if ends.is_ip6 else 20
             if len(packet) >= whole:
@@ -111,6 +112,7 @@ SAYS_ALL = ("stream_out_of_order", "stream_repeated", "stream_byte_by_byte", "st
 
 
 @pytest.mark.parametrize("name", SAYS_ALL)
+@settings(max_examples=40, deadline=None)
 @given(payload=st.binary(min_size=1, max_size=300), number=st.integers(0, 1000))
 def test_what_stays_whole_is_the_request_once_it_is_put_together(
     name: str, payload: bytes, number: int
