@@ -9,7 +9,18 @@ from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, sta
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
 from shadow.judge.places import template
-from shadow.model import AnswerClass, Difference, Expect, Judgement, Level, Outcome, Reply, Severity, Verdict
+from shadow.model import (
+    AnswerClass,
+    Difference,
+    Expect,
+    Judgement,
+    Level,
+    NoReply,
+    Outcome,
+    Reply,
+    Severity,
+    Verdict,
+)
 
 ACCEPTED_FAULT: dict[Level, str] = {
     Level.AUTH: "auth-bypass",
@@ -172,7 +183,7 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
     if ours is not theirs:
         if (
             evidence.level in WIRE_LEVELS
-            and evidence.further_answers is None
+            and (evidence.further_answers is None or _is_our_end(evidence))
             and (is_silent(evidence.answer) != is_silent(evidence.baseline_answer))
         ):
             return undecided("one answered, one closed: the moment of arrival may decide that")
@@ -193,6 +204,12 @@ def _disagrees(evidence: Evidence) -> Judgement | None:
         why = f"both accept it, but the candidate's answer differs at {places}"
         return failed("mutation-regression", why, Expect.AGREE, evidence.across)
     return None
+
+
+def _is_our_end(evidence: Evidence) -> bool:
+    """Whether one gave up what was asked for once our side was closed, which is a matter of time."""
+    both = (evidence.answer, evidence.baseline_answer)
+    return any(isinstance(each, NoReply) and each.is_after_our_end for each in both)
 
 
 def _effects(outcomes: tuple[Outcome, ...], *, same_answer_is_one: bool) -> int:

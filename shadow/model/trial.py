@@ -64,6 +64,8 @@ class NoReply(msgspec.Struct, frozen=True, gc=False):
     why: Silence
     detail: str = ""
     timing: Timing = Timing()
+    is_after_our_end: bool = False
+    """Whether our side of the connection was closed before: some servers then give up what is slow."""
 
 
 type Outcome = Reply | NoReply

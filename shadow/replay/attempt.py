@@ -105,10 +105,10 @@ class Attempt:
         if isinstance(loss, TimeoutError):
             return NoReply(Silence.TIMED_OUT, f"{loss}{where}", timing)
         if loss is not None:
-            return NoReply(Silence.RESET, f"{loss}{where}", timing)
+            return NoReply(Silence.RESET, f"{loss}{where}", timing, connection.has_ended)
         if connection.reader.has_begun:
             return NoReply(Silence.MALFORMED, "closed inside the head of an answer", timing)
-        return NoReply(Silence.CLOSED, f"closed without an answer{where}", timing)
+        return NoReply(Silence.CLOSED, f"closed without an answer{where}", timing, connection.has_ended)
 
 
 def is_endless(headers: Headers) -> bool:

@@ -55,6 +55,7 @@ class Connection(Dialled):
         "_transport",
         "_waiter",
         "first_byte_at",
+        "has_ended",
         "idle_since",
         "is_open",
         "loop",
@@ -74,6 +75,8 @@ class Connection(Dialled):
         self.surplus = b""
         self.first_byte_at = 0.0
         """Monotonic time of the answer's first byte; 0.0 before it."""
+        self.has_ended = False
+        """Whether our side was closed before any answer came."""
         self.idle_since = 0.0
         self._open = open_connections
         self._sock = sock
@@ -153,7 +156,7 @@ class Connection(Dialled):
                 await self.answered()
         except TimeoutError:
             if not self.first_byte_at:
-                self._end()
+                self.has_ended = self._end()
             await self.answered()
 
     async def write(self, wire: Wire) -> None:

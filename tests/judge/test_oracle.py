@@ -33,6 +33,7 @@ def reply(status: int, body: bytes = b"{}") -> Reply:
 
 
 OK, NO, BOOM = reply(200), reply(400), reply(500)
+OUR_END = NoReply(Silence.CLOSED, is_after_our_end=True)
 HUNG, CLOSED, DOWN, GARBAGE = (
     NoReply(Silence.TIMED_OUT),
     NoReply(Silence.CLOSED),
@@ -399,6 +400,8 @@ def test_what_is_there_must_not_look_another_way_to_who_may_not_see_it(
         ((CLOSED, OK), (0, 0), Verdict.FAILED, "mutation-regression"),
         ((OK, CLOSED), (0, 0), Verdict.FAILED, "mutation-regression"),
         ((CLOSED, OK), None, Verdict.UNDECIDED, ""),
+        ((OUR_END, OK), (0, 0), Verdict.UNDECIDED, ""),
+        ((OK, OUR_END), (0, 0), Verdict.UNDECIDED, ""),
     ],
 )
 def test_both_releases_must_find_as_many_requests_in_the_same_bytes(

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shadow.model import Ending, Reply, Request, Silence, Wire
+from shadow.model import Ending, NoReply, Reply, Request, Silence, Wire
 from shadow.replay._contract import Target
 from shadow.replay.guard import Guard, GuardSettings
 from shadow.replay.raw import RawTransport
@@ -162,6 +162,21 @@ async def test_what_waits_for_more_is_told_that_none_comes(serve: Serve, transpo
     transport = transports("raw", server.target, patience_seconds=0.01, listen_seconds=0.01)
     assert response_of(await transport.send(sending(wire=LISTENING))).body == b"hi"
     assert server.peers[0].saw_eof
+
+
+@pytest.mark.parametrize("patience_seconds", [0.01, 5.0], ids=["after our end", "before it"])
+async def test_what_is_given_up_once_our_side_is_closed_says_so(
+    serve: Serve, transports: Open, patience_seconds: float
+) -> None:
+    def behave(peer: Peer) -> None:
+        if patience_seconds > 1:
+            peer.transport.close()
+
+    server = await serve(on_bytes=behave, on_eof=lambda peer: peer.transport.close(), stays_half_open=False)
+    transport = transports("raw", server.target, patience_seconds=patience_seconds)
+    outcome = await transport.send(sending(wire=LISTENING))
+    assert isinstance(outcome, NoReply)
+    assert (outcome.why, outcome.is_after_our_end) == (Silence.CLOSED, patience_seconds < 1)
 
 
 async def test_an_answer_that_has_begun_is_not_hurried(serve: Serve, transports: Open) -> None:
