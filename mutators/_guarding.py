@@ -135,11 +135,14 @@ def _unsound_script(made: object, length: int) -> str:
         return (
             "handed back a Script without steps, without judged ones, or without the text of what was changed"
         )
-    if any(not 0 <= at < len(made.steps) for at in (*made.judged, *made.needs)):
+    if any(not 0 <= at < len(made.steps) for at in (*made.judged, *made.needs, *made.refused)):
         return "handed back a Script that judges or needs a step it does not have"
-    for step in made.steps:
+    length += len(made.others)
+    for at, step in enumerate(made.steps):
         if not 0 <= step.origin < length:
-            return f"handed back a step that stems from exchange {step.origin} of a session of {length}"
+            return f"handed back a step that stems from exchange {step.origin} of {length}"
+        if step.same_as is not None and not 0 <= step.same_as < at:
+            return f"handed back a step that is the same as step {step.same_as}, which does not go before it"
         if why := _unsound_request(step.request) or _unsound_wire(step.wire):
             return why
     return ""

@@ -17,7 +17,7 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Read FILE as a run would; says what is wrong, or nothing but ok."""
-    from shadow.run.assembly import check as check_run
+    from shadow.run.checking import check as check_run
 
     check_run(load(file, {}))
     click.echo(f"{file}: ok")

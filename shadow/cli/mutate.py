@@ -93,24 +93,14 @@ def told_once(kind: str) -> Callable[[str, str], None]:
 
 def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
     """What deals as a run with these settings would, and the mutators that it has."""
-    from mutators import (
-        CATALOG,
-        SESSION_CATALOG,
-        TALK_CATALOG,
-        guarded,
-        guarded_session,
-        guarded_talk,
-        lifted,
-        load_plugins,
-    )
     from shadow.config.schemas import load_schema
     from shadow.pipeline.budget import Budget, BudgetSettings
     from shadow.pipeline.endpoint import Endpoints
     from shadow.pipeline.knowledge import Knowledge
     from shadow.pipeline.preview import Preview, PreviewSettings
-    from shadow.pipeline.scheduler import Scheduler, chosen
     from shadow.pipeline.talk_preview import TalkPreview
-    from shadow.run.assembly import check_patterns, configured_signer, scope_of, secret_search
+    from shadow.run.catalogue import check_patterns, chosen_by, schedulers_of
+    from shadow.run.configured import configured_signer, scope_of, secret_search
 
     check_patterns(settings)
     signer, endpoints = configured_signer(settings), Endpoints()
@@ -121,19 +111,11 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         schema=load_schema(settings.schema),
         secrets=secret_search(settings),
     )
-    found, found_of_sessions, found_of_talks = load_plugins()
-    trouble = told_once("mutator")
-    plugins = [guarded(each, trouble) for each in found]
-    session_plugins = [guarded_session(each, trouble) for each in found_of_sessions]
-    patterns = {"wanted": settings.mutators, "unwanted": settings.no_mutators}
-    single = chosen((*CATALOG, *plugins), **patterns)
-    of_sessions = chosen((*SESSION_CATALOG, *session_plugins), **patterns)
-    talk_plugins = [guarded_talk(each, trouble) for each in found_of_talks]
-    of_messages = lifted((*CATALOG, *plugins))
-    of_talks = chosen((*TALK_CATALOG, *talk_plugins, *of_messages), **patterns)
+    found = chosen_by(settings, told_once("mutator"))
     budget = Budget(BudgetSettings(settings.mutants_per_endpoint), hear=lambda _: None)
+    of_requests, of_sessions, of_talks = schedulers_of(found, settings.seed, budget)
     talks = TalkPreview(
-        Scheduler(of_talks, seed=settings.seed, budget=budget),
+        of_talks,
         seed=settings.seed,
         mutants=settings.mutants,
         endpoints=endpoints,
@@ -142,10 +124,7 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         PreviewSettings(
             settings.seed, settings.mutants, settings.session.by, settings.stack, settings.transport
         ),
-        (
-            Scheduler(single, seed=settings.seed, budget=budget),
-            Scheduler(of_sessions, seed=settings.seed, budget=budget),
-        ),
+        (of_requests, of_sessions),
         scope=scope_of(settings),
         signer=signer,
         knowledge=knowledge,
@@ -153,4 +132,9 @@ def _preview(settings: "Settings") -> "tuple[Preview, tuple[Named, ...]]":
         of_talk=talks.of,
     )
     talks.hear(preview)
-    return preview, (*single, *of_sessions, *(each for each in of_talks if each not in of_messages))
+    own = {each.name for each in found.of_requests}  # of bodies: lifted to messages they are no others
+    return preview, (
+        *found.of_requests,
+        *found.of_sessions,
+        *(each for each in found.of_talks if each.name not in own),
+    )

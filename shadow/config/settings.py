@@ -73,7 +73,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     speed: str | float = "max"
     """Of recorded time: 1 is as recorded, 2 twice as fast, ``"max"`` without waiting."""
     concurrency: AtLeastOne = 8
-    """Exchanges worked on at the same time."""
+    """Exchanges worked on at the same time. With 1, a replay by one process sends the same in the same order
+    each time."""
     workers: AtLeastOne = 1
     """Processes that share the work; each session stays with one of them."""
     queue_items: AtLeastOne = 2000

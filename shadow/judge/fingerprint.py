@@ -42,7 +42,7 @@ _OF_ENDPOINT = frozenset(
 """Faults of what an endpoint does with a text, or of all of it: many mutators find one of them."""
 _SETTLING = frozenset({Level.AUTH, Level.FRAMING, Level.NETWORK, Level.PERMISSION})
 _DROPPED = frozenset({Silence.CLOSED, Silence.RESET})
-_READ_FOR_ALL = frozenset({Level.COOKIE, Level.HEADER})
+READ_FOR_ALL = frozenset({Level.COOKIE, Level.HEADER})
 """Parts of a request that one piece of code reads for all endpoints: what breaks it breaks all of them."""
 _TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
 """Members of an error body that say which error it is."""
@@ -114,7 +114,7 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     fault = trial.judgement.fault
     places = sorted({template(each.where) for each in trial.judgement.differences})
     if fault in _BREAKAGES:
-        scope = trial.level.value if trial.level in _READ_FOR_ALL else trial.endpoint
+        scope = trial.level.value if trial.level in READ_FOR_ALL else trial.endpoint
         return (fault, scope, signature(trial.answer))
     if _is_let_in(trial):
         scope = "" if trial.level is Level.AUTH else trial.endpoint

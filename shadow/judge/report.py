@@ -15,11 +15,12 @@ from shadow.model import CONVERSATIONS, Expect, Finding, Kind, NoReply, Outcome,
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
 
-_TITLES: dict[str, str] = {
+TITLES: dict[str, str] = {
     "F100": "server error",
     "F200": "text run as part of a database query",
     "F201": "markup of the request is part of the page",
     "F202": "address of the request was called",
+    "F204": "what may not be seen is told to be there",
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
     "auth-bypass": "bad credentials or signature accepted",
@@ -140,10 +141,10 @@ def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
     if trial.kind is Kind.REGRESSION and cause.differences:
         place = cause.where[0]
         if fault in ("hang", "crash", "F100") and place == "status":
-            return f"{_TITLES[fault]} on {on}: {cause.what}"
+            return f"{TITLES[fault]} on {on}: {cause.what}"
         return f"{_place(place)}: {cause.what} ({on})"
     by = f" ({trial.mutator})" if trial.mutator else ""
-    return f"{_TITLES.get(fault, fault)} on {on}{by}"
+    return f"{TITLES.get(fault, fault)} on {on}{by}"
 
 
 def _place(where: str) -> str:

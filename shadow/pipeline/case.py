@@ -10,8 +10,8 @@ from mutators import Mutator, Stack
 from shadow.model import Exchange, Known, Script, Step
 from shadow.pipeline.endpoint import path_of
 from shadow.pipeline.environment import Pair
-from shadow.pipeline.link import MutateFor, Ready
 from shadow.pipeline.order import is_write, may_write
+from shadow.pipeline.ready import MutateFor, Ready
 
 _SLOW_SECONDS = 0.2
 """What takes longer to send than this is kept out of the session's way."""

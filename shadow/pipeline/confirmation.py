@@ -2,11 +2,12 @@
 
 import msgspec
 
-from shadow.judge import aftermath, is_breakage, template
-from shadow.model import Change, Difference, Judgement, Parcel, Verdict
+from shadow.judge import aftermath, is_at_least, is_breakage, template
+from shadow.model import Change, Difference, Judgement, Parcel, Severity, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Environment
 from shadow.pipeline.judging import Judging
+from shadow.pipeline.other_dice import OtherDice
 from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
@@ -42,10 +43,15 @@ class Confirmation:
         self._environment = environment
         self._scripts = scripts
         self._resending = Resending(environment, scripts)
+        self._other_dice = OtherDice(self._resending, judging)
         self._judging = judging
         self._times = times
         self._may_write = may_write
         self._confirmed: dict[_Key, str] = {}
+        self._worst: dict[_Key, Severity] = {}
+        """Of confirmed mutants: what is worse, as the live release does not share it, is another claim."""
+        self._severities: dict[_Key, Severity] = {}
+        """Of confirmed mutants that the live release fails with too, once the dice fall otherwise."""
         self._refuted: dict[_Key, int] = {}
         self._seen: dict[_Key, int] = {}
 
@@ -76,8 +82,8 @@ class Confirmation:
     async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
         """The judgement with how often it showed again; None when it did not every time."""
         key = (case.endpoint, mutant.mutator.name, judgement.fault, judgement.expect)
-        if key in self._confirmed:
-            return Confirmed(judgement, self._confirmed[key])
+        if key in self._worst and is_at_least(self._worst[key], judgement.severity):
+            return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
         if self._refuted.get(key, 0) >= _MAX_REFUTED:
             return None
         for attempt in range(self._times):
@@ -87,8 +93,22 @@ class Confirmation:
                 self._refute(key)
                 return None
             judgement = again
-        self._confirmed[key] = self.all_times
-        return Confirmed(judgement, self._confirmed[key])
+        weighed = await self._other_dice.weighed(case, mutant, judgement, via)
+        if weighed is None:
+            self._refute(key)
+            return None
+        if weighed.severity is not judgement.severity:
+            self._severities[key] = weighed.severity
+        self._confirmed[key], self._worst[key] = self.all_times, judgement.severity
+        return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
+
+    def _as_weighed(self, key: _Key, judgement: Judgement) -> Judgement:
+        """`judgement` with what is known of the live release."""
+        severity = self._severities.get(key)
+        if severity is None or is_at_least(severity, judgement.severity):
+            return judgement
+        why = f"{judgement.why}; the live release does so too with another draw of the same edit"
+        return msgspec.structs.replace(judgement, severity=severity, why=why)
 
     @property
     def times(self) -> int:

@@ -10,8 +10,8 @@ from shadow.judge import classify, is_cut
 from shadow.judge.evidence import failed, passed, undecided
 from shadow.model import AnswerClass, Ending, Exchange, Expect, Judgement, NoReply, Outcome, Silence, Wire
 from shadow.pipeline.environment import Answers, Environment, Readies
-from shadow.pipeline.link import Ready
 from shadow.pipeline.order import may_write
+from shadow.pipeline.ready import Ready
 from shadow.replay.dns import is_query
 
 _SESSIONS_MAX = 65_536

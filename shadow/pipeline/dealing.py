@@ -1,5 +1,7 @@
 """Which mutants an exchange is given, made ready for each target."""
 
+from collections.abc import Iterator
+
 import msgspec
 
 from mutators import Mutator, Stack
@@ -8,7 +10,7 @@ from shadow.model import JOINT, Expect, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.stacking import Stacking, mutation
 from shadow.pipeline.ways import HTTP2, is_call
@@ -68,16 +70,10 @@ class Dealing:
             readies = self._environment.mutate(plain, mutate, case.session, salt)
             if readies is None and not is_salted:
                 unused.append(plain)
-            if readies is None or self._environment.names_untold(readies):
+            if readies is None:
                 return None
-            is_reworded = mutator.expect is Expect.SAME and readies.candidate.wire is None
-            if not self._is_allowed(readies.candidate) or (is_reworded and _is_sealed(case)):
-                return None
-            if is_http2 and not self._is_http2(readies, plain.candidate):
-                return None
-            if is_a_call and not mutator.over and not _is_call(readies.candidate, plain.candidate):
-                return None
-            return Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
+            mutant = Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
+            return mutant if self._is_fit(case, mutant, is_http2=is_http2, is_call=is_a_call) else None
 
         def made_alone(mutator: Mutator) -> Mutant | None:
             mutant = made(mutator)
@@ -85,15 +81,19 @@ class Dealing:
             return mutant
 
         budget = self._governor.mutants(self._settings.mutants)
-        places = self._stacking.places(case.endpoint, index, budget)
-        dealt_stacks = self._scheduler.spend(
-            case.endpoint, places, lambda granted: self._stacking.deal(case.endpoint, index, granted, made)
-        )
-        stacks = [each for _, each in dealt_stacks]
-        for each in stacks:
-            self._scheduler.note(case.endpoint, each.parts)
-        dealt = self._scheduler.deal(case.endpoint, index, budget - len(stacks), made_alone)
-        return [*(mutant for _, mutant in dealt), *stacks]
+
+        def dealt(granted: int) -> Iterator[Mutant]:
+            """Single edits and, after them, several in one, which are drawn first: what they leave is for
+            the single ones."""
+            places = self._stacking.places(case.endpoint, index, granted)
+            stacks = [each for _, each in self._stacking.deal(case.endpoint, index, places, made)]
+            for each in stacks:
+                self._scheduler.note(case.endpoint, each.parts)
+            singles = self._scheduler.turns(case.endpoint, index, granted - len(stacks), made_alone)
+            yield from (each.made for each in singles)
+            yield from stacks
+
+        return list(self._scheduler.spend(case.endpoint, budget, dealt))
 
     def learn(self, trial: Trial) -> None:
         """Take in what came of an original or a mutant, so that more is tried where answers are new."""
@@ -102,6 +102,17 @@ class Dealing:
             fault = judgement.fault if judgement.verdict is Verdict.FAILED else ""
             for name in (trial.mutator or "").split(JOINT):
                 self._scheduler.learn(trial.endpoint, name, trial.answer, fault)
+
+    def _is_fit(self, case: Case, mutant: Mutant, *, is_http2: bool, is_call: bool) -> bool:
+        """Whether a mutant may be sent, can be, and would tell anything."""
+        ready = mutant.readies.candidate
+        if not self._is_allowed(ready) or self._environment.names_untold(mutant.readies):
+            return False
+        if mutant.mutator.expect is Expect.SAME and ready.wire is None and _is_sealed(case):
+            return False
+        if is_http2 and not self._is_http2(mutant.readies, mutant.plain):
+            return False
+        return not is_call or bool(mutant.mutator.over) or _is_call(ready, mutant.plain)
 
     def _is_http2(self, readies: Readies, plain: Ready) -> bool:
         if not self._environment.carries(readies, HTTP2):

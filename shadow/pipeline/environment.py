@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from shadow.model import Exchange, Outcome, Parcel, Reply, Request
-from shadow.pipeline.link import Link, MutateFor, MutateTalk, Ready
+from shadow.pipeline.link import Link
+from shadow.pipeline.ready import MutateFor, MutateTalk, Ready
 from shadow.pipeline.ways import Ways
 
 _DENIALS = (401, 403)

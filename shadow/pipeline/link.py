@@ -1,15 +1,12 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import count
 
 import msgspec
 
 from shadow.model import (
     CONVERSATIONS,
-    Edit,
     Event,
     Exchange,
     Identity,
@@ -17,35 +14,28 @@ from shadow.model import (
     NoReply,
     Outcome,
     Parcel,
-    Question,
     Reply,
     Request,
     Sent,
-    Sign,
     Silence,
     TalkEdit,
-    TargetSeen,
-    Wire,
     with_field,
 )
 from shadow.pipeline.gate import Gate
-from shadow.pipeline.logins import Claim, Logins
-from shadow.pipeline.order import may_write
+from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.ready import MutateFor, MutateTalk, Ready
 from shadow.pipeline.retelling import Retell, Retelling, asking_after, told
 from shadow.pipeline.rewording import Rewording
+from shadow.pipeline.standing import Standing
 from shadow.pipeline.ways import HTTP2, Refusal, never_refuses
-from shadow.replay import Breaker, Correlation, Sending, Synchronised, Target, Transport
+from shadow.replay import Correlation, Sending, Synchronised, Target, Transport
 from shadow.replay._contract import Manner
-from shadow.replay.dialling import UNTRUSTED
 
 CALM = "calm"
 """Name of the transport that no network condition meets, where there are conditions."""
 HTTP1 = "raw"
 """Name of the transport that every target of HTTP has."""
-_MAX_WAIT_SECONDS = 0.25
-"""So soon is noticed that the run is stopping."""
-
 _DOWN = NoReply(Silence.REFUSED, "the target is down")
 _MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
 """Conversations that may change state."""
@@ -53,62 +43,6 @@ _OWN_LANE = "shadow"
 
 _BARE = frozenset({"tcp", "udp", "dns"})
 """Conversations that are all there is; of a WebSocket the handshake is a request like any other."""
-
-type Mutate = Callable[[Request], Edit | None]
-"""A mutator with its dice and knowledge already in hand."""
-
-
-type MutateFor = Callable[[str], Mutate]
-"""Gives the mutator for the target of that name: the same dice, with what is known of that target."""
-
-
-type MutateTalk = Callable[[Exchange], TalkEdit | None]
-"""A mutator of conversations with its dice and knowledge already in hand."""
-
-
-class Ready(msgspec.Struct, frozen=True, dict=True):
-    """A request prepared for one target."""
-
-    request: Request
-    wire: Wire | None = None
-    what: str = ""
-    """What was edited; empty for a request as recorded."""
-    is_stated: bool = True
-    """As its `Edit` has it."""
-    protocol: str = "http"
-    messages: tuple[Message, ...] = ()
-    """A conversation as recorded."""
-    manner: Manner | None = None
-    """How a mutant of a conversation is said, or its control; None for one as recorded."""
-    retell: Retell | None = None
-    """Makes a mutant of a conversation anew, of the recorded messages in the target's own words."""
-    claim: Claim | None = None
-    """Whose it is, where that is an identity with credentials of its own here, and it is not edited."""
-    sign: Sign | None = None
-    asks: Question | None = None
-    """What the edit brought along, as `Edit` has it."""
-    parts: tuple[str, ...] = ()
-    """Of several edits, what each of them edited."""
-
-    @property
-    def edits(self) -> tuple[str, ...]:
-        """What was edited, each edit by itself."""
-        return self.parts or (self.what,)
-
-    @property
-    def pause_seconds(self) -> float:
-        """How long sending it takes by itself."""
-        return self.wire.pause_seconds * (len(self.wire.segments) - 1) if self.wire else 0.0
-
-    @cached_property
-    def may_write(self) -> bool:
-        """Whether it may change state, by what it says or by what is sent in its place."""
-        return may_write(self.request, self.wire)
-
-    def is_same_act(self, other: "Ready") -> bool:
-        """Whether both ask for the same thing, whoever asks and however it is framed."""
-        mine, its = self.request, other.request
-        return (mine.method, mine.target, mine.body) == (its.method, its.target, its.body)
 
 
 class Link:
@@ -120,36 +54,27 @@ class Link:
         transports: Mapping[str, Transport],
         preparation: Preparation,
         correlation: Correlation,
-        breaker: Breaker,
+        standing: Standing,
         *,
         timeout_seconds: float,
-        stopping: asyncio.Event,
         hear: Callable[[Event], None],
         http2_refusal: Refusal = never_refuses,
         gate: Gate | None = None,
-        resumed: Callable[[], Awaitable[None]] | None = None,
         logins: Logins | None = None,
     ) -> None:
-        """`gate` is that of all targets' writes; None where nobody ever holds it.
-
-        `resumed` is awaited before each sending: it returns once the run is not paused. `logins` holds the
-        credentials of identities that have some of their own here.
-        """
+        """`gate` is that of all targets' writes; None where nobody ever holds it. `logins` holds the
+        credentials of identities that have some of their own here."""
         self.logins = logins
         self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
         self._preparation = preparation
         self._transports = transports
-        self._breaker = breaker
-        self._queue = asyncio.Lock()
+        self.standing = standing
         self._timeout_seconds = timeout_seconds
-        self._stopping = stopping
         self._hear = hear
         self._http2_refusal = http2_refusal
-        self._resumed = resumed
         self._trials = count(1)
-        self._is_up: bool | None = None
 
     def prepare(
         self,
@@ -270,7 +195,7 @@ class Link:
 
     async def send(self, ready: Ready, *, via: str, parcel: Parcel, session: str) -> Outcome:
         """What came back. Waits while the target is known to be down, unless the run is stopping."""
-        if not await self._has_turn():
+        if not await self.standing.has_turn():
             return _DOWN
         if self.logins is None or ready.wire is not None:
             return await self._sent(ready, via, parcel, session)
@@ -317,7 +242,7 @@ class Link:
 
     async def http2_refusal(self) -> str:
         """Why the target does not take HTTP/2; empty where it does, or where that is not known by now."""
-        await self._unpaused()
+        await self.standing.unpaused()
         return await self._http2_refusal() if HTTP2 in self._transports else "there is no transport for it"
 
     def synchronises(self, via: str) -> bool:
@@ -336,7 +261,7 @@ class Link:
         """What came back to requests that were completed at one moment, where the transport can do that; or
         each so many seconds after it, as `offsets` says."""
         for _ in readies:
-            if not await self._has_turn():
+            if not await self.standing.has_turn():
                 return [_DOWN] * len(readies)
         transport = self._transports[via]
         assert isinstance(transport, Synchronised)
@@ -352,18 +277,6 @@ class Link:
         else:
             outcomes = await transport.send_together(sendings)
         return [self._noted(outcome, parcel) for outcome in outcomes]
-
-    async def _has_turn(self) -> bool:
-        """Wait while the target is known to be down; False where the run is stopping meanwhile."""
-        if (seconds := self._breaker.wait_seconds()) and not await self._is_let_through(seconds):
-            return False
-        await self._unpaused()
-        return True
-
-    async def _unpaused(self) -> None:
-        """Return once the run is not paused, or is stopping."""
-        if self._resumed is not None:
-            await self._resumed()
 
     def _sending(self, ready: Ready, session: str) -> Sending:
         return Sending(
@@ -381,26 +294,9 @@ class Link:
 
     def _noted(self, outcome: Outcome, parcel: Parcel) -> Outcome:
         """`outcome`, told to the breaker and to the sinks."""
-        self._breaker.note(outcome)
-        if not self._breaker.is_up or _is_untrusted(outcome):
-            self.tell(is_up=False, why=_why(outcome))
-        elif isinstance(outcome, Reply):
-            self.tell(is_up=True)
+        self.standing.note(outcome)
         self._hear(Sent(self.target.name, parcel, outcome))
         return outcome
-
-    async def _is_let_through(self, seconds: float) -> bool:
-        """Wait for the breaker, to be asked again after `seconds`; False where that makes no sense any more.
-
-        One at a time: if all who wait woke for each free place, a slow start would keep a processor busy.
-        """
-        async with self._queue:
-            while seconds:
-                if self._stopping.is_set() and not self._breaker.is_up:
-                    return False
-                await asyncio.sleep(min(seconds, _MAX_WAIT_SECONDS))
-                seconds = self._breaker.wait_seconds()
-        return True
 
     def own(self, request: Request, identity: Identity | None = None) -> Ready:
         """A request of the configuration's own, ready to be sent."""
@@ -411,7 +307,7 @@ class Link:
         calm = self._transports.get(CALM) or self._transports.get(HTTP1)
         if calm is None or HTTP1 not in self._transports:
             return NoReply(Silence.UNSENT, f"a target of {self.target.scheme}:// cannot be asked over HTTP")
-        await self._unpaused()
+        await self.standing.unpaused()
         made = self.own(request).request
         return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
 
@@ -439,7 +335,7 @@ class Link:
         sending = Sending(ready.request, ready.wire, self._timeout_seconds, session)
         if ready.protocol in _BARE:
             sending = msgspec.structs.replace(sending, protocol=ready.protocol, messages=ready.messages)
-        await self._unpaused()
+        await self.standing.unpaused()
         outcome = await self._transports[CALM].send(sending)
         self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome
@@ -459,34 +355,8 @@ class Link:
     @property
     def is_up(self) -> bool:
         """Whether the target counts as usable."""
-        return self._breaker.is_up
-
-    def tell(self, *, is_up: bool, why: str = "") -> None:
-        """Tell the sinks whether the target is usable, where that is news."""
-        if is_up != self._is_up:
-            self._is_up = is_up
-            self._hear(TargetSeen(self.target.name, is_up, why))
+        return self.standing.is_up
 
     async def close(self) -> None:
         for transport in self._transports.values():
             await transport.close()
-
-
-def why_dropped(outcome: NoReply) -> str:
-    """Why an exchange whose candidate gave `outcome` is dropped, in one of a few ways."""
-    return f"candidate {outcome.why}" + (f": {UNTRUSTED}" if _is_untrusted(outcome) else "")
-
-
-def _is_untrusted(outcome: Outcome) -> bool:
-    """Whether trying again is of no use before somebody has done something about a certificate."""
-    return isinstance(outcome, NoReply) and outcome.detail.startswith(UNTRUSTED)
-
-
-def _why(outcome: Outcome) -> str:
-    if isinstance(outcome, Reply):
-        return ""
-    return (
-        f"{outcome.why.replace('_', ' ')}, {outcome.detail}"
-        if outcome.detail
-        else outcome.why.replace("_", " ")
-    )

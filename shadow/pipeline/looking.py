@@ -15,8 +15,9 @@ from shadow.model import (
 )
 from shadow.pipeline.endpoint import Endpoints, path_of
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Link, Ready
+from shadow.pipeline.link import Link
 from shadow.pipeline.probes import Probe
+from shadow.pipeline.ready import Ready
 
 _OF_WRITES = (
     b"content-type content-length content-encoding transfer-encoding idempotency-key if-match if-none-match"

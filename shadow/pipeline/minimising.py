@@ -13,7 +13,7 @@ from shadow.model import Expect, Minimised, Trial
 from shadow.pipeline.begun import Begun, ids_of
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Readies
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.resending import Again
 from shadow.pipeline.reshowing import MinimiseSettings, Purse, Reshowing, Shown, Suspect
 from shadow.pipeline.stacking import mutation

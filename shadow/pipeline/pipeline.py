@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import msgspec
-
 from shadow.model import (
     CONVERSATIONS,
     Broke,
@@ -24,22 +22,19 @@ from shadow.model import (
 )
 from shadow.pipeline.batching import Batches, Boundary, Whole
 from shadow.pipeline.case import Case
-from shadow.pipeline.drift import Drift
 from shadow.pipeline.endpoint import Endpoints
-from shadow.pipeline.governor import Governor
 from shadow.pipeline.intake import Intake, PassEnd
+from shadow.pipeline.jobs import Jobs
 from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.order import Order, Orders, Turn
-from shadow.pipeline.ready import Ready
-from shadow.pipeline.restoring import Restoring
+from shadow.pipeline.parts import Brakes, PipelineSettings, State, Trying
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
-from shadow.pipeline.session_trials import SessionTrials, Told
+from shadow.pipeline.session_trials import Told
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Source
 from shadow.pipeline.stopping import unless_stopped
-from shadow.pipeline.talks import Talks
-from shadow.pipeline.trials import Later, Trials
+from shadow.pipeline.trials import Later
 from shadow.wire.http1_form import replayable
 
 _TICK_SECONDS = 0.25
@@ -47,34 +42,6 @@ _GRACE_SECONDS = 2.0
 """How long what is under way may take to end once the run is to be stopped."""
 _WAITING_PER_SLOT = 16
 """Exchanges dispatched, for each that is worked on: those that wait for their turn are cheap."""
-
-
-class PipelineSettings(msgspec.Struct, frozen=True):
-    """How a run is paced and bounded."""
-
-    concurrency: int
-    queue_items: int
-    session_by: str
-    targets: tuple[str, ...]
-    """Names of the targets."""
-    duration_seconds: float | None = None
-    patience_seconds: float | None = None
-    """How long a target may be down before the run is stopped; None to wait for it, as taps do."""
-    drain_seconds: float | None = None
-    """How long what waits is worked off once no more comes in; None for as long as it takes."""
-
-
-class Brakes(msgspec.Struct, frozen=True):
-    """What may end a run before its source does."""
-
-    halted: Callable[[], str]
-    """Why nothing may be sent any more; empty while it may."""
-    down: Callable[[], str]
-    """The name of a target that cannot be used; empty where all can."""
-    governor: Governor
-    """How much may be asked of the shadow environment."""
-    stopping: asyncio.Event
-    """Set once the run is to be ended; links wait no longer for targets that are down then."""
 
 
 type _Past = tuple[Exchange, ...]
@@ -87,24 +54,6 @@ class _Job(NamedTuple):
     exchange: Exchange
     session: str
     turn: Turn
-
-
-class State(msgspec.Struct, frozen=True):
-    """What looks after the state that the targets hold."""
-
-    restoring: Restoring | None = None
-    """Puts it back; None where nothing does."""
-    drift: Drift | None = None
-    """Tells where the targets' differ; None where nothing is probed."""
-
-
-class Trying(msgspec.Struct, frozen=True):
-    """Who tries what."""
-
-    trials: Trials
-    session_trials: SessionTrials
-    talks: Talks | None = None
-    """Without it no conversation may be in scope."""
 
 
 class Pipeline:
@@ -149,7 +98,7 @@ class Pipeline:
         self._order: Orders = Order() if order is None else order
         self._intake = Intake(settings.queue_items)
         self._slow_slots = asyncio.Semaphore(settings.concurrency)
-        self._ready: Ready[_Job | _Past] = Ready()
+        self._ready: Jobs[_Job | _Past] = Jobs()
         self._under_way: dict[int, _Job | _Past] = {}
         """By their objects' ids: dispatched, and not yet done with."""
         self._room_max = settings.concurrency * _WAITING_PER_SLOT
@@ -192,7 +141,7 @@ class Pipeline:
                 quiet.cancel()
                 self._is_dispatched = True
                 self._close_once_done()
-            self._ready = Ready()
+            self._ready = Jobs()
             self._start_session_trials(is_over=True)
             self._close_once_done()
             async with asyncio.TaskGroup() as work:
@@ -245,7 +194,10 @@ class Pipeline:
             job = _Job(exchange, session, self._order.enter(exchange, session))
             job.turn.due_at = due_at
             self._under_way[id(job)] = job
-            job.turn.when_free(partial(self._ready.put, job))
+            if self._settings.is_in_order:
+                self._ready.put(job)
+            else:
+                job.turn.when_free(partial(self._ready.put, job))
             while len(self._under_way) >= self._room_max:
                 self._finished = asyncio.get_running_loop().create_future()
                 await self._finished
@@ -309,7 +261,8 @@ class Pipeline:
         while (job := await self._ready.take()) is not None:
             if not isinstance(job, _Job):
                 if told := await self._work_session(job):
-                    self._start(work, self._minimise_session(job, told), f"steps of {job[0].index}")
+                    rest = self._minimise_session(job, told)
+                    await self._begin(work, rest, f"steps of {job[0].index}")
                 else:
                     self._finish(job)
                 continue
@@ -317,9 +270,26 @@ class Pipeline:
                 later = await self._guarded(job, self._conduct(job))
             job.turn.leave()
             if later is not None and later.is_left:
-                self._start(work, self._work_slowly(job, later), f"slow mutants of {job.exchange.index}")
+                rest = self._work_slowly(job, later)
+                await self._begin(work, rest, f"slow mutants of {job.exchange.index}")
             else:
                 self._finish(job)
+            if self._settings.is_in_order and self._sessions.is_full:
+                await self._work_all_sessions()
+
+    async def _begin(self, work: asyncio.TaskGroup, rest: Coroutine[Any, Any, None], name: str) -> None:
+        """Have `rest` done beside what comes next, or before it where all goes in order."""
+        if self._settings.is_in_order:
+            await rest
+        else:
+            self._start(work, rest, name)
+
+    async def _work_all_sessions(self) -> None:
+        """Work on the sessions that are remembered, before the oldest are forgotten."""
+        if self._stopping.is_set() or not self._governor.sends_scripts:
+            return
+        for _, past in self._sessions.quiet(0.0, is_over=True):
+            await self._minimise_session(past, await self._work_session(past))
 
     async def _work_slowly(self, job: _Job, later: Later) -> None:
         async with self._slow_slots:
@@ -420,7 +390,7 @@ class Pipeline:
         self._finish(past)
 
     async def _take_up_quiet_sessions(self) -> None:
-        while True:
+        while not self._settings.is_in_order:
             self._start_session_trials()
             await asyncio.sleep(_TICK_SECONDS)
 

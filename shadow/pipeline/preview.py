@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from random import Random
+from typing import Any
 
 import msgspec
 
@@ -15,7 +16,7 @@ from shadow.pipeline.order import may_write
 from shadow.pipeline.scheduler import Dealt, Named, Scheduler
 from shadow.pipeline.scope import Scope
 from shadow.pipeline.session_key import session_of
-from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.sessions import Earlier, Sessions
 from shadow.pipeline.stacking import Stacking
 from shadow.pipeline.ways import HTTP2, is_call, was_in_http2
 from shadow.wire.http1 import serialise_request
@@ -85,6 +86,7 @@ class Preview:
         self._knowledge = knowledge
         self._endpoints = endpoints
         self._sessions = Sessions(idle_seconds=0.0)
+        self._earlier = Earlier()
         for each in schedulers:
             each.on_tried = self._count
 
@@ -132,24 +134,19 @@ class Preview:
             self._stacking.note(endpoint, mutator, is_made=edit is not None)
             return edit
 
-        def stacked(granted: int) -> Iterator[Dealt[Mutator | Stack, Edit]]:
-            for stack, edit in self._stacking.deal(
-                endpoint,
-                index,
-                granted,
-                lambda each: sayable(each(request, dice_of, known)) if fits(each) else None,
-            ):
+        def made_at_once(stack: Stack) -> Edit | None:
+            return sayable(stack(request, dice_of, known)) if fits(stack) else None
+
+        def dealt(granted: int) -> Iterator[Dealt[Any, Edit]]:
+            places = self._stacking.places(endpoint, index, granted)
+            stacks = list(self._stacking.deal(endpoint, index, places, made_at_once))
+            for stack, _ in stacks:
                 self._of_requests.note(endpoint, stack.parts)
-                yield Dealt(stack, edit, Why.STACKED)
+            yield from self._of_requests.turns(endpoint, index, granted - len(stacks), made)
+            yield from (Dealt(stack, edit, Why.STACKED) for stack, edit in stacks)
 
         before = serialise_request(request)
-        count = self._settings.mutants
-        places = self._stacking.places(endpoint, index, count)
-        stacks = list(self._of_requests.spend(endpoint, places, stacked))
-        for mutator, edit, why in (
-            *self._of_requests.plan(endpoint, index, count - len(stacks), made),
-            *stacks,
-        ):
+        for mutator, edit, why in self._of_requests.spend(endpoint, self._settings.mutants, dealt):
             segments = edit.wire.segments if edit.wire else (serialise_request(edit.request),)
             yield Shown(
                 index,
@@ -167,6 +164,7 @@ class Preview:
         first = past[0]
         endpoint = " ".join(sorted({self._endpoints.name(each.request) for each in past}))
         known = self._knowledge.snapshot(first.request, _RECORDED)
+        known = msgspec.structs.replace(known, sessions=self._earlier.all)
 
         def made(mutator: SessionMutator) -> Script | None:
             return mutator(past, dice(self._settings.seed, first.index, mutator.name), known)
@@ -187,6 +185,7 @@ class Preview:
                 steps=_told(script),
                 needs_writes=any(may_write(step.request) for step in script.steps),
             )
+        self._earlier.add(past)
 
     def _count(self, _endpoint: str, name: str, is_made: bool) -> None:  # the schedulers' own way to tell
         self.asked[name] += 1

@@ -9,8 +9,8 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.confirmation import Confirmed
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Mutate, MutateFor
 from shadow.pipeline.order import may_write
+from shadow.pipeline.ready import Mutate, MutateFor
 
 _MAX_UNANSWERED = 5
 """A question that the twins refuted so often at one endpoint is not asked there again."""

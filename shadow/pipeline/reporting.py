@@ -7,7 +7,7 @@ import msgspec
 from shadow.judge import Causes, Sighting, finding, is_at_least
 from shadow.judge.retelling import command
 from shadow.model import CONVERSATIONS, Event, Finding, Found, Trial
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 
 type Report = Callable[[Trial, str, Ready | None], None]
 """Takes a confirmed failed trial, how often it showed again, and the one request that shows it, if one

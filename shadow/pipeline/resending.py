@@ -6,7 +6,7 @@ from shadow.judge import Less
 from shadow.model import Edit, Parcel, Request, Step
 from shadow.pipeline.case import Case
 from shadow.pipeline.environment import Answers, Environment, Readies
-from shadow.pipeline.link import Mutate, MutateFor
+from shadow.pipeline.ready import Mutate, MutateFor
 from shadow.pipeline.scripts import Scripts
 
 

@@ -15,8 +15,8 @@ from shadow.model import Expect, Outcome, Parcel, Reply, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Environment, Readies
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Ready
 from shadow.pipeline.order import may_write
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.telling import mutant_trial
 from shadow.pipeline.ways import HTTP2

@@ -102,13 +102,12 @@ class Scheduler[M: Named]:
         A mutator that has nothing to edit counts as tried: the next exchange begins with others.
         """
         yield from self.spend(
-            endpoint,
-            count if self._mutators else 0,
-            lambda granted: self._plan(endpoint, exchange, granted, attempt),
+            endpoint, count, lambda granted: self.turns(endpoint, exchange, granted, attempt)
         )
 
     def spend[T](self, endpoint: str, count: int, dealt: Callable[[int], Iterator[T]]) -> Iterator[T]:
         """What `dealt` gives for as many of `count` mutants as the budget grants."""
+        count = count if self._mutators else 0
         left = count if self._budget is None else self._budget.grant(endpoint, count)
         try:
             for each in dealt(left):
@@ -118,9 +117,10 @@ class Scheduler[M: Named]:
             if self._budget is not None:
                 self._budget.give_back(endpoint, left)
 
-    def _plan[E](
+    def turns[E](
         self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
     ) -> Iterator[Dealt[M, E]]:
+        """As `plan`, of a `count` that was granted before."""
         dealt = 0
         if not count or not self._mutators:
             return

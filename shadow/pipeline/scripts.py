@@ -7,8 +7,9 @@ from itertools import count
 from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence
 from shadow.pipeline.environment import Answers, Environment, Pair, together
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Link, MutateFor, Ready
+from shadow.pipeline.link import Link
 from shadow.pipeline.order import is_write
+from shadow.pipeline.ready import MutateFor, Ready
 
 type Own = Callable[[Link, str, str], Ready]
 """Makes a step ready that stems from no recorded request: for a target, in a session, with a salt."""

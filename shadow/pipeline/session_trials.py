@@ -1,6 +1,5 @@
 """A session that has gone quiet put to the test: scripts over its requests are run, judged and reported."""
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -37,15 +36,12 @@ from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.serial_orders import SerialOrders
+from shadow.pipeline.sessions import Earlier
 from shadow.pipeline.traces import Trace, Traces
 from shadow.wire.http1 import serialise_request
 
 _RACE_SHARE = 3
 """A race must be lost again in one of so many runs."""
-_MAX_SESSIONS = 8
-_MAX_REMEMBERED = 60
-"""Exchanges of a session that others may be mixed with."""
-
 type Past = Sequence[Exchange]
 
 
@@ -96,7 +92,7 @@ class SessionTrials:
         self._hear = hear
         self._report = report
         self._confirmed: dict[tuple[str, str, str], str] = {}
-        self._earlier: deque[tuple[Exchange, ...]] = deque(maxlen=_MAX_SESSIONS)
+        self._earlier = Earlier()
         self._orders = SerialOrders(scripts, endpoints) if traces is not None else None
 
     async def conduct(self, past: Past) -> list[Told]:
@@ -106,7 +102,7 @@ class SessionTrials:
         def made(mutator: SessionMutator) -> Script | None:
             rng = dice(self._seed, past[0].index, mutator.name)
             known = self._knowledge.snapshot(past[0].request, "candidate")
-            script = mutator(past, rng, msgspec.structs.replace(known, sessions=tuple(self._earlier)))
+            script = mutator(past, rng, msgspec.structs.replace(known, sessions=self._earlier.all))
             return script if script is not None and self._is_allowed(script) else None
 
         told = []
@@ -117,7 +113,7 @@ class SessionTrials:
             self._scheduler.learn(shape, mutator.name, trial.answer, fault)
             if fault and self._fewer_steps and self._fewer_steps.wants(script, found.at, trial):
                 told.append(found)
-        self._earlier.append(tuple(past[:_MAX_REMEMBERED]))
+        self._earlier.add(past)
         return told
 
     async def minimise(self, told: Told) -> None:

@@ -1,6 +1,7 @@
 """What is remembered of each session, so that a session that has gone quiet can be mutated as a whole."""
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
+from collections.abc import Sequence
 
 import msgspec
 
@@ -8,6 +9,9 @@ from shadow.model import Exchange
 
 _MAX_SESSIONS = 1000
 _MAX_EXCHANGES = 40
+_MAX_EARLIER = 8
+_MAX_REMEMBERED = 60
+"""Exchanges of a session that others may be mixed with."""
 
 
 class _Past(msgspec.Struct):
@@ -49,6 +53,13 @@ class Sessions:
             return told
         return tuple(each for each in told if each.index < exchange.index)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether one session more makes one forgotten that was not given out."""
+        if len(self._past) < _MAX_SESSIONS:
+            return False
+        return not next(iter(self._past.values())).is_worked_off
+
     def names(self) -> set[str]:
         """The sessions that are remembered."""
         return set(self._past)
@@ -65,3 +76,18 @@ class Sessions:
                 past.is_worked_off = True
                 ripe.append((name, past.exchanges))
         return ripe
+
+
+class Earlier:
+    """The latest sessions that were put to the test, which later ones may be mixed with."""
+
+    def __init__(self) -> None:
+        self._pasts: deque[tuple[Exchange, ...]] = deque(maxlen=_MAX_EARLIER)
+
+    @property
+    def all(self) -> tuple[tuple[Exchange, ...], ...]:
+        """Oldest first."""
+        return tuple(self._pasts)
+
+    def add(self, past: Sequence[Exchange]) -> None:
+        self._pasts.append(tuple(past[:_MAX_REMEMBERED]))

@@ -6,7 +6,7 @@ from random import Random
 from mutators import Mutator, Stack, dice, stack_of
 from shadow.model import Edit, Request
 from shadow.pipeline.case import Case
-from shadow.pipeline.link import Mutate, MutateFor
+from shadow.pipeline.ready import Mutate, MutateFor
 
 _SHARE = 1 / 3
 """Of the mutants of an endpoint where every single edit was tried: those stay most, for they tell best."""
@@ -87,14 +87,15 @@ class _Endpoint:
         self.is_tried_through = False
 
 
-def mutation(mutator: Mutator | Stack, case: Case, seed: int) -> MutateFor:
-    """The mutator for each target: with the same dice, so that each gets the same edit."""
+def mutation(mutator: Mutator | Stack, case: Case, seed: int, attempt: int = 0) -> MutateFor:
+    """The mutator for each target: with the same dice, so that each gets the same edit. Each `attempt` has
+    dice of its own."""
 
     def for_target(target: str) -> Mutate:
         known = case.known[target]
 
         def of(name: str) -> Random:
-            return dice(seed, case.exchange.index, name)
+            return dice(seed, case.exchange.index, name, attempt)
 
         if isinstance(mutator, Stack):
 

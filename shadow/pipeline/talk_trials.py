@@ -30,7 +30,7 @@ from shadow.model import (
 from shadow.pipeline.environment import Answers, Environment, Pair, Readies
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import MutateTalk, Ready
+from shadow.pipeline.ready import MutateTalk, Ready
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.talk_endpoint import TalkEndpoints

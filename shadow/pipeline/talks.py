@@ -33,9 +33,10 @@ from shadow.pipeline.cuts import Cuts
 from shadow.pipeline.environment import Answers, Environment
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.order import Turn
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.reporting import Report
+from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talk_trials import TalkTrials
 from shadow.replay.dns import is_query

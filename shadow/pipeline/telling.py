@@ -4,7 +4,7 @@ from shadow.model import Kind, Level, Trial, Verdict
 from shadow.model.trial import Judgement
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 from shadow.wire.http1 import serialise_request
 
 

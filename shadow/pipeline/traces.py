@@ -16,10 +16,10 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.judging import Judging
-from shadow.pipeline.link import MutateFor
 from shadow.pipeline.looking import Look, beyond, changed, look_at, probe_look
 from shadow.pipeline.order import may_write
 from shadow.pipeline.probes import Probe
+from shadow.pipeline.ready import MutateFor
 from shadow.pipeline.scripts import Own, Scripts
 
 _SHARE = 0.25

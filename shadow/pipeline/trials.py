@@ -14,10 +14,8 @@ from shadow.model import (
     Exchange,
     Expect,
     Fate,
-    Judged,
     Judgement,
     Kind,
-    Level,
     NoReply,
     Outcome,
     Parcel,
@@ -26,26 +24,26 @@ from shadow.model import (
     Trial,
     Verdict,
 )
+from shadow.pipeline.aftercare import Aftercare
 from shadow.pipeline.case import Case, Mutant
+from shadow.pipeline.conclusions import Conclusions
 from shadow.pipeline.confirmation import Confirmation, Confirmed
-from shadow.pipeline.cuts import Cuts
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
-from shadow.pipeline.link import Ready, why_dropped
 from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Turn
 from shadow.pipeline.questions import Questions
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
-
-_HARMFUL = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -85,9 +83,6 @@ class Trials:
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
         found is told as it was found."""
-        self._minimising = minimising
-        self._suspects: dict[int, list[Suspect]] = {}
-        """Mutants of exchanges under work that were confirmed."""
         self._traces = traces
         self._environment = environment
         self._dealing = Dealing(environment, scheduler, settings, governor)
@@ -97,11 +92,9 @@ class Trials:
         self._settings = settings
         self._governor = governor
         self._hear = hear
-        self._report = report
-        self._cuts = Cuts(environment)
+        self._conclusions = Conclusions(minimising, learn=self._dealing.learn, hear=hear, report=report)
+        self._aftercare = Aftercare(environment, confirmation, self._conclusions, seed=settings.seed)
         self._questions = Questions(environment, judging, times=confirmation.times)
-        self._harmful: dict[int, tuple[Mutant, Answers]] = {}
-        """The latest mutant of an exchange under work that was answered badly."""
 
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
@@ -144,8 +137,8 @@ class Trials:
             doubt = "it is signed, by a key or in a way that is not known here"
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
-        self._cuts.note(case.session, answers)
-        await self._look_after_cut(case, None, originals.candidate, answers.candidate)
+        self._aftercare.cuts.note(case.session, answers)
+        await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
             self._judging.note_write(answers, live=case.exchange.response)
         for mutant, answer in early_answers:
@@ -157,8 +150,8 @@ class Trials:
             if mutant not in early and mutant not in slow:
                 await self._try_late(case, mutant, answers, via, watch)
         if not case.is_write:
-            await self._look_after(case, answers, via)
-        is_suspect = case.exchange.index in self._suspects
+            await self._aftercare.look(case, answers, via)
+        is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
 
     async def retell(self, exchange: Exchange, session: str, past: Sequence[Exchange]) -> None:
@@ -184,11 +177,8 @@ class Trials:
                 control = await self._send(case, controls, later.via, Parcel.REPEAT)
             await self._try_late(case, mutant, control, later.via)
         if not case.is_write:
-            await self._look_after(case, control, later.via)
-        for suspect in self._suspects.pop(case.exchange.index, ()):
-            smaller = await self._minimising.smallest_request(suspect) if self._minimising else None
-            if smaller is not None:
-                self._report(smaller.trial, smaller.times, smaller.ready)
+            await self._aftercare.look(case, control, later.via)
+        await self._conclusions.minimise(case.exchange.index)
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
         """Why the answers tell nothing of the original; empty where they do."""
@@ -200,7 +190,7 @@ class Trials:
             return "a mutant of it had been accepted before"
         if name := self._environment.lacks(originals):
             return f"nobody could log in as {name!r}"
-        if doubt := self._cuts.doubt(case.session):
+        if doubt := self._aftercare.cuts.doubt(case.session):
             return doubt
         if any(is_cut(answers.candidate) or is_cut(answers.baseline) for _, answers in early):
             return "a mutant of it may have been accepted before: its answer was cut short by us"
@@ -273,7 +263,7 @@ class Trials:
         """`doubt` says why the answers tell nothing of the original; empty where they do."""
         if doubt:
             judgement = Judgement(Verdict.UNDECIDED, doubt)
-            self._conclude(
+            self._conclusions.conclude(
                 self._original_trial(case, originals, answers, judgement), originals.candidate, None, via
             )
             return
@@ -283,7 +273,7 @@ class Trials:
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
         trial = self._original_trial(case, originals, answers, judgement)
-        self._conclude(trial, originals.candidate, confirmed, via)
+        self._conclusions.conclude(trial, originals.candidate, confirmed, via)
 
     async def _try_late(
         self, case: Case, mutant: Mutant, original: Answers, via: str, watch: Watch | None = None
@@ -337,7 +327,7 @@ class Trials:
         self._hear_refusals(case, mutant, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
         trial = mutant_trial(case, mutant, control, answer, judgement)
-        known = self._known(mutant, trial)
+        known = self._conclusions.known(mutant, trial)
         confirmed = await self._questions.answered(case, mutant, control, answer, via)
         if confirmed is not None:
             known = None
@@ -348,34 +338,15 @@ class Trials:
             trial, confirmed = known[0], Confirmed(judgement, known[1])
         elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
-        if not case.is_write and classify(answer.candidate) in _HARMFUL:
-            self._harmful[case.exchange.index] = mutant, answer
-        if confirmed is None or known is not None or self._minimising is None:
-            self._conclude(trial, mutant.readies.candidate, confirmed, via)
+        self._aftercare.note(case, mutant, answer)
+        if confirmed is None or known is not None:
+            self._conclusions.conclude(trial, mutant.readies.candidate, confirmed, via)
         else:
             trial = mutant_trial(case, mutant, control, answer, confirmed.judgement)
-            await self._conclude_new(self._minimising, Suspect(case, mutant, trial, via), confirmed)
-        await self._look_after_cut(case, mutant.mutator.name, mutant.readies.candidate, answer.candidate)
-
-    def _known(self, mutant: Mutant, trial: Trial) -> tuple[Trial, str] | None:
-        """A failed trial of several edits as one of a cause that was told before."""
-        if self._minimising is None or trial.judgement.verdict is not Verdict.FAILED:
-            return None
-        return self._minimising.known(mutant, trial)
-
-    async def _conclude_new(self, minimising: Minimising, suspect: Suspect, confirmed: Confirmed) -> None:
-        """Tell a mutant that was confirmed: several edits as the fewest of them that matter, which takes a
-        few requests more. Its request is left for `conduct_slow`."""
-        smaller = await minimising.fewest_edits(suspect)
-        ready = suspect.mutant.readies.candidate
-        told, times = suspect.trial, confirmed.times
-        if smaller is not None:
-            suspect = msgspec.structs.replace(suspect, mutant=smaller.mutant, trial=smaller.trial)
-            told, times, ready = smaller.trial, smaller.times, smaller.ready
-        self._conclude(told, ready, Confirmed(told.judgement, times), suspect.via)
-        minimising.note(suspect.mutant, told, times)
-        if minimising.wants(suspect):
-            self._suspects.setdefault(suspect.case.exchange.index, []).append(suspect)
+            await self._conclusions.conclude_new(Suspect(case, mutant, trial, via), confirmed)
+        await self._aftercare.look_after_cut(
+            case, mutant.mutator.name, mutant.readies.candidate, answer.candidate
+        )
 
     def _hear_refusals(self, case: Case, mutant: Mutant, answer: Answers) -> None:
         """What both targets say of a mutant they refuse tells later mutants where limits are."""
@@ -387,42 +358,6 @@ class Trials:
         ):
             if ready is not None and isinstance(outcome, Reply):
                 self._knowledge.hear(case.endpoint, ready.request, outcome.response)
-
-    async def _look_after_cut(self, case: Case, mutator: str | None, ready: Ready, cut: Outcome) -> None:
-        """Where a network condition of ours broke the candidate's connection: is it still well?"""
-        if not isinstance(cut, NoReply) or not is_cut(cut):
-            return
-        judgement, after = await self._cuts.aftermath(case.exchange, case.session, cut)
-        if judgement.verdict is Verdict.PASSED or after is None:
-            return
-        trial = Trial(
-            case.exchange.index,
-            case.endpoint,
-            Kind.NETWORK,
-            mutator,
-            judgement,
-            edits=(*((ready.what,) if ready.what else ()), cut.detail),
-            expect=Expect.SURVIVE,
-            level=Level.NETWORK,
-            sent=wire_bytes(ready),
-            answer=after.candidate,
-            baseline=after.baseline,
-            seed=self._settings.seed,
-        )
-        is_failed = judgement.verdict is Verdict.FAILED
-        self._conclude(trial, ready, Confirmed(judgement, self._cuts.all_times) if is_failed else None, "")
-
-    async def _look_after(self, case: Case, before: Answers, via: str) -> None:
-        """Where mutants of a reading request did harm, ask it once more: is the service still well?"""
-        culprit = self._harmful.pop(case.exchange.index, None)
-        if culprit is None:
-            return
-        mutant, answer = culprit
-        judgement = await self._confirmation.aftermath(case, before, via)
-        if judgement.verdict is not Verdict.PASSED:
-            trial = mutant_trial(case, mutant, before, answer, judgement)
-            times = Confirmed(judgement, self._confirmation.all_times)
-            self._conclude(trial, mutant.readies.candidate, times, via)
 
     def _original_trial(
         self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
@@ -439,22 +374,6 @@ class Trials:
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
         )
-
-    def _conclude(self, trial: Trial, ready: Ready, confirmed: Confirmed | None, via: str) -> None:
-        """Tell the trial's verdict, and report it where it failed for good."""
-        if via == HTTP2:
-            trial = msgspec.structs.replace(trial, is_http2=True)
-        if confirmed is not None:
-            trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
-        elif trial.judgement.verdict is Verdict.FAILED:
-            doubtful = msgspec.structs.replace(
-                trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
-            )
-            trial = msgspec.structs.replace(trial, judgement=doubtful)
-        self._dealing.learn(trial)
-        self._hear(Judged(trial))
-        if confirmed is not None:
-            self._report(trial, confirmed.times, ready)
 
 
 def _control(case: Case, early: Answers, original: Answers) -> Answers:

@@ -34,8 +34,9 @@ from shadow.pipeline.session_key import session_of
 from shadow.pipeline.source import Source
 from shadow.pipeline.stopping import unless_stopped
 from shadow.replay import Mode
-from shadow.run.assembly import Assembly, configured_signer
+from shadow.run.assembly import Assembly
 from shadow.run.assignment import Assignment, Board, Handed
+from shadow.run.configured import configured_signer
 from shadow.run.outbox import Batch, Reported
 from shadow.run.workers import Hired, Workers
 from shadow.wire.http1_form import replayable
@@ -270,7 +271,7 @@ class Crew:
             is_up = self._ups.note(member.number, event)
             for link in self._assembly.environment.links:
                 if link.target.name == event.target:
-                    link.tell(is_up=is_up, why=event.detail)
+                    link.standing.tell(is_up=is_up, why=event.detail)
         elif not isinstance(event, StateChanged):
             self._hear(event)
         elif self._modes.note(member.number, event.state):

@@ -33,7 +33,8 @@ from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.source import Source, Tapped
 from shadow.replay import Guard, Target
 from shadow.run.admin import Controls, admin_settings, administered
-from shadow.run.assembly import Assembly, assemble, configured_redactor
+from shadow.run.assembly import Assembly, assemble
+from shadow.run.configured import configured_redactor
 from shadow.run.crew import Crew
 from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
@@ -149,7 +150,7 @@ async def execute(
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
                 why = dict(downs).get(link.target.name, "")
-                link.tell(is_up=not why, why=why)
+                link.standing.tell(is_up=not why, why=why)
             if _is_one_place(assembly.targets):
                 why = "candidate and baseline are one address, so nothing can differ between them"
                 sinks.hear(StateChanged("one-sided", why))

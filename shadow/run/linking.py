@@ -10,6 +10,7 @@ from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
 from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.standing import Standing
 from shadow.pipeline.ways import HTTP2, never_refuses
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
 from shadow.replay.conditioned import ConditionedTransport
@@ -69,18 +70,17 @@ def link(
     carriers = transports(target, guard)
     http2 = carriers.get(HTTP2)
     has_schedule = settings.rate_per_second is not None or settings.speed_factor is not None
+    breaker = Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX), is_warm=has_schedule)
     return Link(
         target,
         conditioned(settings, target, guard, carriers, hear=hear),
         preparation,
         correlation,
-        Breaker(BreakerSettings(retry_seconds_max=_RETRY_SECONDS_MAX), is_warm=has_schedule),
+        Standing(target.name, breaker, stopping=stopping, hear=hear, resumed=resumed),
         timeout_seconds=settings.timeout_seconds,
-        stopping=stopping,
         hear=hear,
         http2_refusal=http2.refusal if isinstance(http2, Http2Transport) else never_refuses,
         gate=gate,
-        resumed=resumed,
         logins=logins,
     )
 

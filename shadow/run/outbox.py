@@ -23,7 +23,7 @@ from shadow.model import (
     Trial,
     Verdict,
 )
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 from shadow.run.lessons import Lesson
 from shadow.sinks.ledger import is_unsent
 from shadow.taps.jsonl import encode

@@ -31,7 +31,8 @@ from shadow.model import Event, Exchange, Fate, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
 from shadow.replay import Spending
-from shadow.run.assembly import Place, assemble, configured_redactor
+from shadow.run.assembly import Place, assemble
+from shadow.run.configured import configured_redactor
 from shadow.run.lessons import Lessons
 from shadow.run.loop import run_replay
 from shadow.run.outbox import Outbox, key_of

@@ -44,7 +44,8 @@ from shadow.model import (
 from shadow.sinks.ledger import is_unsent, severity_of
 
 MAX_ENDPOINTS = 200
-MAX_MUTATORS = 500
+MAX_MUTATORS = 2000
+"""All that Shadow brings, and many of others; what keeps a scrape small is `MAX_SERIES`."""
 MAX_SERIES = 10_000
 """Of one metric: a scrape renders about a hundred thousand samples a second."""
 _MAX_WORDS = 50

@@ -132,6 +132,13 @@ def test_sessions_are_mutated_as_a_whole_and_their_steps_shown(capture: str) -> 
     assert all(f"\n    > {step}" in text for step in found[0]["steps"])
 
 
+def test_sessions_are_mixed_with_those_before_as_in_a_run(capture: str, tmp_path: Path) -> None:
+    seen, path = Path(capture).read_bytes(), tmp_path / "more.jsonl"
+    path.write_bytes(b"".join(seen.replace(b'"s"', b'"s%d"' % at) for at in range(6)))
+    found = [row for row in all_rows(str(path), "--mutator", "sessions_interleaved") if "steps" in row]
+    assert {row["mutator"] for row in found} == {"sessions_interleaved"}
+
+
 def test_summary_counts_by_level_and_names_who_had_nothing_to_edit(capture: str) -> None:
     wanted = ("--mutator", "level:body", "--mutants", "500")
     summary = all_rows(capture, *wanted)[-1]["summary"]

@@ -65,9 +65,11 @@ def test_what_is_sound_passes_untouched(made: Edit | None) -> None:
         (lambda: 7, "handed back int"),
         (lambda: Script((), (), "x"), "without steps"),
         (lambda: Script((Step(REQUEST, 0),), (3,), "x"), "a step it does not have"),
+        (lambda: Script((Step(REQUEST, 0),), (0,), "x", refused=(1,)), "a step it does not have"),
         (lambda: Script((Step(REQUEST, 9),), (0,), "x"), "stems from exchange 9"),
+        (lambda: Script((Step(REQUEST, 0, same_as=0),), (0,), "x"), "the same as step 0"),
     ],
-    ids=["raises", "number", "empty", "judged", "origin"],
+    ids=["raises", "number", "empty", "judged", "refused", "origin", "same"],
 )
 def test_what_is_no_script_is_told_and_not_sent(make: Callable[[], Any], why: str) -> None:
     def theirs(session: Any, rng: Random) -> Any:
@@ -81,3 +83,14 @@ def test_what_is_no_script_is_told_and_not_sent(make: Callable[[], Any], why: st
     )
     assert one(SESSION, Random(1), Known()) is None
     assert why in troubles[0]
+
+
+def test_script_may_take_steps_of_the_other_sessions_that_it_names() -> None:
+    mixed = Script((Step(REQUEST, 0), Step(REQUEST, len(SESSION))), (1,), "mixed", others=tuple(SESSION))
+
+    def theirs(session: Any, rng: Random) -> Any:
+        """Mixes two sessions."""
+        return mixed
+
+    one = guarded_session(session_mutator(level=Level.SEQUENCE, expect=Expect.SURVIVE)(theirs), print)
+    assert one(SESSION, Random(1), Known()) is mixed

@@ -44,7 +44,8 @@ from shadow.pipeline.knowledge import Knowledge
 from shadow.pipeline.link import Link
 from shadow.pipeline.minimising import Minimising
 from shadow.pipeline.order import Order, Turn
-from shadow.pipeline.pipeline import Brakes, Pipeline, PipelineSettings, State, Trying
+from shadow.pipeline.parts import Brakes, PipelineSettings, State, Trying
+from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.probes import Probe
 from shadow.pipeline.reporting import Reporting
@@ -56,6 +57,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.source import Recorded
+from shadow.pipeline.standing import Standing
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Later, Trials
@@ -262,13 +264,17 @@ class Bench:
                 side.transports,
                 preparation,
                 correlation,
-                Breaker(breaker or usual),
+                Standing(
+                    side.target.name,
+                    Breaker(breaker or usual),
+                    stopping=self.stopping,
+                    hear=self.heard.append,
+                    resumed=self.governor.resumed,
+                ),
                 timeout_seconds=timeout_seconds,
-                stopping=self.stopping,
                 hear=self.heard.append,
                 http2_refusal=side.http2_refusal,
                 gate=gate,
-                resumed=self.governor.resumed,
             )
 
         links = [link(each) for each in (self.candidate, self.baseline) if each is not None]

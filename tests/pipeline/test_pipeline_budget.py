@@ -7,11 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mutators import Stack
 from shadow.model import Event, Expect, HeldBack, Level
 from shadow.pipeline.budget import Budget, BudgetSettings
+from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.scheduler import Scheduler
 from shadow.replay import Spending
-from tests.pipeline.conftest import edits
+from tests.pipeline.conftest import Bench, always, edits, exchange, reply
 
 
 class Clock:
@@ -114,3 +116,25 @@ def test_scheduler_gives_back_what_it_had_nothing_for() -> None:
     counts = [len(list(scheduler.deal("e", at, 2, lambda each: each.name))) for at in range(1, 12)]
     assert sum(counts) == 6
     assert all(before >= after or not before for before, after in pairwise(counts[4:]))
+
+
+async def test_what_is_held_back_is_counted_once_where_some_would_have_been_stacked() -> None:
+    heard: list[Event] = []
+    made, _ = budget(endpoint=20, hear=heard.append)
+    mutators = [
+        edits(Expect.SURVIVE, name=f"m{at}", level=Level.HEADER, headers=((b"x-at", b"%d" % at),))
+        for at in range(4)
+    ]
+    bench = Bench(always(reply()), mutators=mutators)
+    settings = TrialSettings(0, 6, may_write=False, stack=2)
+    dealing = Dealing(bench.environment, Scheduler(mutators, seed=0, budget=made), settings, bench.governor)
+    counts = []
+    for at in range(8):
+        case = bench.case(exchange("GET /a", at))
+        dealt = dealing.mutants(case, bench.environment.prepare(case.exchange, "s").candidate)
+        counts.append((len(dealt), sum(isinstance(each.mutator, Stack) for each in dealt)))
+    assert sum(each for each, _ in counts) == 20
+    assert any(stacks for _, stacks in counts)
+    used_up = counts[counts.index((0, 0)) :]
+    told = [each.count for each in heard if isinstance(each, HeldBack)]
+    assert told[-len(used_up) :] == [6] * len(used_up)

@@ -6,7 +6,7 @@ from mutators import Mutator
 from shadow.model import Exchange, Expect, Request, Wire
 from shadow.pipeline.case import Mutant
 from shadow.pipeline.environment import Pair
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 from tests.pipeline.conftest import Bench, always, edits, exchange, reply, request
 
 BENCH = Bench(always(reply()))

@@ -9,7 +9,7 @@ import pytest
 from mutators import dice, mutator
 from shadow.model import Edit, Expect, Level, Parcel, Request, field
 from shadow.pipeline.environment import Pair, together
-from shadow.pipeline.link import Mutate, Ready
+from shadow.pipeline.ready import Mutate, Ready
 from shadow.replay import Sending
 from tests.pipeline.conftest import REFUSED, Bench, always, edits, exchange, is_edited, reply
 

@@ -7,7 +7,7 @@ from mutators import Mutator
 from shadow.model import Ending, Exchange, Expect, Outcome, Reply, Request, Response, Verdict, Wire
 from shadow.pipeline.case import Mutant
 from shadow.pipeline.environment import Answers, Pair
-from shadow.pipeline.link import Mutate, Ready
+from shadow.pipeline.ready import Mutate, Ready
 from tests.pipeline.conftest import REFUSED, Bench, always, edits, exchange, reply
 
 

@@ -20,7 +20,9 @@ from shadow.model import (
     Wire,
     field,
 )
-from shadow.pipeline.link import CALM, Mutate, Ready, why_dropped
+from shadow.pipeline.link import CALM
+from shadow.pipeline.ready import Mutate, Ready
+from shadow.pipeline.standing import why_dropped
 from shadow.replay import BreakerSettings
 from shadow.replay.dialling import UNTRUSTED
 from shadow.replay.fake import HANG, Answer, FakeTransport
@@ -242,7 +244,7 @@ async def test_nothing_at_all_is_sent_while_the_run_is_paused(what: str) -> None
         assert resumed.is_set()
         return ""
 
-    link._resumed, link._http2_refusal = wait, refusal
+    link.standing._resumed, link._http2_refusal = wait, refusal
     acts: dict[str, Callable[[], Awaitable[object]]] = {
         "sending": lambda: send(bench),
         "own": lambda: link.ask(request("GET /"), timeout_seconds=1.0),

@@ -30,9 +30,11 @@ from shadow.model import (
     StateChanged,
     field,
 )
-from shadow.pipeline.link import Link, Ready
+from shadow.pipeline.link import Link
 from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.ready import Ready
+from shadow.pipeline.standing import Standing
 from shadow.replay import Breaker, BreakerSettings, Correlation, Sending, Target
 from shadow.replay.fake import FakeTransport
 
@@ -82,9 +84,10 @@ class Service:
             {"raw": FakeTransport(self._answered)},
             preparation,
             correlation,
-            Breaker(BreakerSettings()),
+            Standing(
+                target.name, Breaker(BreakerSettings()), stopping=asyncio.Event(), hear=self.heard.append
+            ),
             timeout_seconds=1.0,
-            stopping=asyncio.Event(),
             hear=self.heard.append,
             logins=self.logins,
         )

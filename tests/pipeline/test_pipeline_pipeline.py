@@ -184,6 +184,16 @@ async def test_session_keeps_its_order_and_slow_mutants_do_not_hold_it_up() -> N
     assert [kind for _, kind in sent].count("slow") == 2
 
 
+async def test_run_in_order_ends_with_one_exchange_before_it_begins_another() -> None:
+    slow = edits(Expect.SURVIVE, level=Level.NETWORK, wire=Wire((b"G", b"E"), 0.5), name="slow")
+    bench = Bench(always(reply()), mutators=[slow, edits(Expect.SURVIVE)], transport="raw")
+    lines = [f"GET /{at}" for at in range(4)]
+    await bench.run(sessions(lines, of=2), concurrency=1, is_in_order=True)
+    sent = [each.request.target for each in bench.candidate.transports["raw"].sent]
+    assert len(sent) == 4 * 4, "original, edit, control and slow edit"
+    assert sent == sorted(sent)
+
+
 @pytest.mark.parametrize("concurrency", [1, 3])
 async def test_no_more_is_worked_on_at_once_than_the_settings_say(concurrency: int) -> None:
     bench = Bench(always(reply()))

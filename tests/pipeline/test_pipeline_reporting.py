@@ -20,7 +20,7 @@ from shadow.model import (
     Verdict,
     Wire,
 )
-from shadow.pipeline.link import Ready
+from shadow.pipeline.ready import Ready
 from shadow.pipeline.reporting import Reporting
 from tests.pipeline.conftest import reply, request
 

@@ -10,7 +10,8 @@ import pytest
 from shadow.model import Exchange, Expect, Fate, Outcome, QueueSeen, Request, StateChanged
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.drift import Drift
-from shadow.pipeline.pipeline import Pipeline, State
+from shadow.pipeline.parts import State
+from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.probes import Probe
 from shadow.pipeline.restoring import After, Restoring
 from shadow.pipeline.source import Recorded

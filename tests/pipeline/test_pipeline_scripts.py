@@ -10,7 +10,7 @@ import pytest
 from shadow.auth import CanonicalScheme, SigningKey, SigningSettings
 from shadow.model import Exchange, NoReply, Outcome, Parcel, Request, Script, Silence, Step, field
 from shadow.pipeline.environment import Answers
-from shadow.pipeline.link import Mutate
+from shadow.pipeline.ready import Mutate
 from shadow.replay import Sending
 from shadow.replay.fake import FakeTransport
 from tests.pipeline.conftest import NOW, Bench, always, exchange, reply
@@ -227,7 +227,7 @@ async def test_burst_to_a_target_that_is_down_is_not_sent() -> None:
     bench.stopping.set()
     past = (msgspec.structs.replace(PAST[0], seen_over=b"HTTP/2"),)
     for _ in range(20):
-        bench.environment.candidate._breaker.note(NoReply(Silence.REFUSED))
+        bench.environment.candidate.standing.note(NoReply(Silence.REFUSED))
     one = Script((Step(past[0].request, 0),) * 2, (0, 1), "told", is_burst=True)
     answers = await run(bench, one, past)
     assert {each.candidate for each in answers} == {NoReply(Silence.REFUSED, "the target is down")}

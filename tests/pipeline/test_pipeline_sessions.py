@@ -55,3 +55,12 @@ def test_past_is_what_the_session_asked_before() -> None:
     sessions = filled(("a", 0, 0.0), ("a", 3, 0.0), ("b", 1, 0.0), ("a", 7, 0.0))
     assert [e.index for e in sessions.before("a", exchange("GET /", 5))] == [0, 3]
     assert sessions.before("nobody", exchange("GET /", 5)) == ()
+
+
+def test_sessions_are_full_where_one_more_makes_one_forgotten_that_was_not_given_out() -> None:
+    sessions = filled(*((f"s{at}", at, 0.0) for at in range(999)))
+    assert not sessions.is_full
+    sessions.add("last", exchange("GET /", 1000), 0.0)
+    assert sessions.is_full
+    given(sessions, 0.0, is_over=True)
+    assert not sessions.is_full

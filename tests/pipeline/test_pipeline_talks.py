@@ -40,6 +40,7 @@ from shadow.pipeline.order import Order, Turn
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.standing import Standing
 from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks, live_reply
@@ -113,9 +114,13 @@ class Bench:
                 dict.fromkeys(("tcp", "udp", "dns", "websocket"), self.transports[name]),
                 preparation,
                 correlation,
-                Breaker(BreakerSettings(slow_start_seconds=0.0)),
+                Standing(
+                    name,
+                    Breaker(BreakerSettings(slow_start_seconds=0.0)),
+                    stopping=stopping,
+                    hear=self.heard.append,
+                ),
                 timeout_seconds=5.0,
-                stopping=stopping,
                 hear=self.heard.append,
             )
 

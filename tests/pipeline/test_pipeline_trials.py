@@ -372,7 +372,7 @@ async def test_nothing_is_kept_of_an_exchange_that_is_done(line: str) -> None:
     bench = Bench(by_edit(reply(), reply(500)), mutators=[ACCEPTED], times=1)
     for index in range(3):
         await bench.conduct(exchange(line, index))
-    assert bench.trials._harmful == {}
+    assert bench.trials._aftercare._harmful == {}
 
 
 OURS, THEIRS = (

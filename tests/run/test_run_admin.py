@@ -14,7 +14,7 @@ import pytest
 from shadow.config import load
 from shadow.errors import ConfigError, SinkError, UnsafeError
 from shadow.run.admin import TOKEN_VARIABLE, AdminSettings, Controls, admin_settings, administered
-from shadow.run.assembly import check
+from shadow.run.checking import check
 from shadow.run.execution import EXIT_UNSAFE, RunSettings, execute
 from shadow.sinks.console import ConsoleSettings
 from tests.run.conftest import Named, recorded, serving, settings_for

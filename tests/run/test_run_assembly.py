@@ -7,7 +7,8 @@ import pytest
 from shadow.config import load
 from shadow.errors import ConfigError
 from shadow.model import Event
-from shadow.run.assembly import assemble, check
+from shadow.run.assembly import assemble
+from shadow.run.checking import check
 
 GIVEN = {"candidate": "http://127.0.0.1:8001"}
 

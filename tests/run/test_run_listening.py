@@ -15,7 +15,7 @@ from shadow.run.listening import check_live, with_listener
 with warnings.catch_warnings():
     # mitmproxy uses names that its own dependencies have given up
     warnings.simplefilter("ignore", DeprecationWarning)
-    from shadow.run.assembly import _guard_settings
+    from shadow.run.configured import guard_settings
     from shadow.run.inline import InlineTap
 
 
@@ -107,11 +107,11 @@ def test_port_that_is_taken_for_something_else_does_not_matter(taken: int) -> No
 )
 async def test_live_service_of_any_protocol_is_never_a_target(live: str) -> None:
     settings = Settings(live=live, listen="127.0.0.1:8080")
-    guard_settings = _guard_settings(settings, 1, is_live=True)
-    same = Guard(guard_settings, [Target("candidate", "http", "127.0.0.1", 9000)])
+    made = guard_settings(settings, 1, is_live=True)
+    same = Guard(made, [Target("candidate", "http", "127.0.0.1", 9000)])
     with pytest.raises(UnsafeError, match="which is never sent anything"):
         await same.check()
-    await Guard(guard_settings, [Target("candidate", "http", "127.0.0.1", 9001)]).check()
+    await Guard(made, [Target("candidate", "http", "127.0.0.1", 9001)]).check()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from shadow.config import Settings, load
 from shadow.errors import ConfigError, TargetError
 from shadow.pipeline.source import Recorded
 from shadow.replay import Pace, Pacer
-from shadow.run.assembly import check
+from shadow.run.checking import check
 from shadow.run.execution import RunSettings, execute
 from shadow.sinks.console import ConsoleSettings
 from tests.run.conftest import recorded, serving, settings_for

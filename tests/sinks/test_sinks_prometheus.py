@@ -12,6 +12,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_plain
 
+from mutators import CATALOG, SESSION_CATALOG, TALK_CATALOG, lifted
 from shadow.errors import SinkError
 from shadow.model import (
     Broke,
@@ -39,7 +40,7 @@ from shadow.model import (
     Trial,
     Verdict,
 )
-from shadow.sinks.prometheus import MAX_ENDPOINTS, MAX_SERIES, Exporter, Metrics, clean
+from shadow.sinks.prometheus import MAX_ENDPOINTS, MAX_MUTATORS, MAX_SERIES, Exporter, Metrics, clean
 
 type Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -176,6 +177,10 @@ def test_ten_thousand_endpoints_make_a_bounded_number_of_series(metrics: Metrics
     assert len(trials) == MAX_ENDPOINTS + 1
     assert sum(trials.values()) == 10_000
     assert {dict(labels)["endpoint"] for labels in trials} >= {"GET /0", "other"}
+
+
+def test_every_mutator_of_the_catalogue_has_a_label_of_its_own() -> None:
+    assert len(CATALOG) + len(SESSION_CATALOG) + len(TALK_CATALOG) + len(lifted(CATALOG)) < MAX_MUTATORS
 
 
 def test_many_endpoints_times_many_mutators_stay_bounded(

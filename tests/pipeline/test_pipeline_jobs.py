@@ -1,10 +1,10 @@
 import asyncio
 
-from shadow.pipeline.ready import Ready
+from shadow.pipeline.jobs import Jobs
 
 
 async def test_jobs_are_taken_in_the_order_in_which_they_became_ready() -> None:
-    ready: Ready[int] = Ready()
+    ready: Jobs[int] = Jobs()
     for job in range(3):
         ready.put(job)
     ready.close()
@@ -12,7 +12,7 @@ async def test_jobs_are_taken_in_the_order_in_which_they_became_ready() -> None:
 
 
 async def test_waiting_takers_get_a_job_each_and_then_the_end() -> None:
-    ready: Ready[int] = Ready()
+    ready: Jobs[int] = Jobs()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         takers = [group.create_task(ready.take()) for _ in range(3)]
         await asyncio.sleep(0)
@@ -23,7 +23,7 @@ async def test_waiting_takers_get_a_job_each_and_then_the_end() -> None:
 
 
 async def test_job_of_a_cancelled_taker_goes_to_another() -> None:
-    ready: Ready[int] = Ready()
+    ready: Jobs[int] = Jobs()
     async with asyncio.timeout(5), asyncio.TaskGroup() as group:
         first, second = (group.create_task(ready.take()) for _ in range(2))
         await asyncio.sleep(0)
