@@ -156,7 +156,7 @@ SHAPES: dict[str, tuple[str, bytes]] = {
     "no Host": ("no_host", rb"\A(?i:(?!(?s:.*)\nHost:))"),
     "two Hosts": ("second_host", rb"(?i)\nHost: (?s:.*)\nHost: "),
     "10 000 fields": ("many_fields", rb"\r\nX-Shadow-9999: 9999\r\n"),
-    "a huge field": ("huge_field", rb"a{1000000}"),
+    "a huge field": ("huge_field", rb"a{262145}"),
     # request line
     "version 1.32": ("long_version", rb"^\S+ \S+ HTTP/1\.32\r\n"),
     "version 4294967295.255": ("long_version", rb"^\S+ \S+ HTTP/4294967295\.255\r\n"),

@@ -172,6 +172,8 @@ class Verifying:
         self.refused = 0
 
     async def take(self, request: web.Request) -> web.Response:
+        if "Content-Encoding" in request.headers:  # undone here, and the digest is of what was sent
+            return web.json_response({"error": "coding"}, status=415)
         body = await request.read()
         headers = {name.title(): value for name, value in request.headers.items()}
         message = SimpleNamespace(method=request.method, url=str(request.url), headers=headers)
