@@ -219,8 +219,8 @@ class Trials:
                 assert behind is not None
                 salt = f"{case.exchange.index}:{mutant.mutator.name}:level"
                 ready = behind.prepare(case.exchange, case.session, salt=salt)
-                await behind.send(ready, via=via, parcel=Parcel.REPEAT, session=case.session)
-                if not mutant.readies.candidate.is_same_act(mutant.plain):
+                level = await behind.send(ready, via=via, parcel=Parcel.REPEAT, session=case.session)
+                if not _succeeded(level) or not mutant.readies.candidate.is_same_act(mutant.plain):
                     self._judging.note_write(answers)
         return answers
 
