@@ -24,9 +24,7 @@ _LONG_VERSIONS = (
     b"HTTP/11.1",
     b"HTTP/1.1x",
 )
-_ODD_VERSIONS = (b"HTTP/1.2", b"HTTP/1.9", b"HTTP/0.9", b"HTTP/9.9", b"http/1.1", b"Http/1.1")
-"""Not 2.0: a server that takes it ends the connection, and of two alike one was seen to do so before it
-answered."""
+_ODD_VERSIONS = (b"HTTP/1.2", b"HTTP/1.9", b"HTTP/2.0", b"HTTP/0.9", b"HTTP/9.9", b"http/1.1", b"Http/1.1")
 
 
 @mutator(level=Level.FRAMING, expect=Expect.REJECT, is_stated=False)

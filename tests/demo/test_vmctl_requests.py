@@ -372,3 +372,15 @@ async def _succeeds(ground: Ground, who: Any, method: str, path: str, document: 
     answer = await ground.ask(who, method, path, document)
     assert answer.status in (200, 204, 403, 404, 409), answer
     return answer.status in (200, 204)
+
+
+@pytest.mark.parametrize("release", ["stable", "candidate"])
+@pytest.mark.parametrize("version", ["HTTP/1.0", "HTTP/1.1", "HTTP/2.0"])
+async def test_lists_are_answered_in_every_version_that_is_read(
+    serving: Serving, release: str, version: str
+) -> None:
+    async with serving(release=release) as ground:
+        fields = ground.client.signing_fields(Ask("GET", "/v1/instances"), ground.cast.alice.key)
+        lines = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        head = f"GET /v1/instances {version}\r\nHost: 127.0.0.1:{ground.port}\r\nConnection: close\r\n"
+        assert (await ground.raw(f"{head}{lines}\r\n".encode())).split()[1] == b"200"

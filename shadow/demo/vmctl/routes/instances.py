@@ -40,7 +40,7 @@ async def listed(call: Call) -> web.StreamResponse:
     if service.bugs.has("B47"):
         items = [item for item in items if any(row["id"] == item["id"] for row in _everything(call))]
     response = answer(service, {"items": items, "next_cursor": found.next_cursor})
-    if service.settings.release == "candidate" and call.request.version >= HttpVersion11:
+    if service.settings.release == "candidate" and call.request.version == HttpVersion11:
         response.enable_chunked_encoding()
     return response
 
