@@ -130,6 +130,22 @@ async def test_other_target_is_levelled_where_only_one_accepts_what_must_be_reje
     assert original == (bool(behind) and not is_same_act), "the same act was done on both"
 
 
+@pytest.mark.parametrize(("status", "drifts"), [(201, False), (403, True)], ids=["taken", "refused"])
+async def test_targets_drift_apart_where_the_other_one_refuses_the_request_itself(
+    status: int, *, drifts: bool
+) -> None:
+    drifted: list[bool] = []
+
+    def answering(asked: Request) -> Answer:
+        if not is_edited(asked):
+            drifted.append(bench.judging.is_drifted)
+        return reply(201 if is_edited(asked) else status)
+
+    bench = Bench(answering, by_edit(reply(status), reply(403)), mutators=[REJECTED], times=1)
+    await bench.conduct(exchange("POST /a", answer=reply(status)))
+    assert drifted[0] == drifts, "as the original is sent"
+
+
 @pytest.mark.parametrize("accepting", ["candidate", "baseline", "both"])
 async def test_original_is_left_undecided_once_a_mutant_of_it_was_accepted(accepting: str) -> None:
     def answering(name: str) -> Answering:
