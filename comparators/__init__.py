@@ -7,7 +7,7 @@ from itertools import islice
 from comparators._body import Content, content
 from comparators._contract import Comparator, comparator
 from comparators._conversation import TalkComparator, talk_comparator
-from comparators._plugins import PLUGIN_GROUP, Compare, Trouble, comparing, offered
+from comparators._plugins import Compare, comparing, members_of
 from comparators.binary_body import binary_body
 from comparators.dns_answer import dns_answer
 from comparators.event_stream import event_stream
@@ -22,6 +22,7 @@ from comparators.status import completeness, status
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
 from shadow.model import Change, Difference, Reply, Response, field
+from shadow.plugins import Trouble, offered
 from shadow.wire.grpc_status import with_trailers
 
 __all__ = [
@@ -39,6 +40,9 @@ __all__ = [
     "load_plugins",
     "talk_comparator",
 ]
+
+PLUGIN_GROUP = "shadow.comparators"
+"""Entry points of this group name comparators of third parties."""
 
 CATALOG: tuple[Comparator, ...] = (
     status,
@@ -91,7 +95,8 @@ def compare(control: Response, other: Response) -> tuple[Difference, ...]:
 
 def load_plugins(points: Iterable[EntryPoint] | None = None) -> tuple[Comparator, ...]:
     """The comparators of third parties; as `mutators.load_plugins`, of the group ``shadow.comparators``."""
-    return offered(points, [*(each.name for each in CATALOG), *(each.name for each in TALK_CATALOG)])
+    taken = [*(each.name for each in CATALOG), *(each.name for each in TALK_CATALOG)]
+    return offered(points, PLUGIN_GROUP, members_of, taken, kind="comparator", made_with="@comparator")
 
 
 def compare_with(plugins: Sequence[Comparator], trouble: Trouble) -> Compare:

@@ -1,50 +1,14 @@
-"""Comparators of third parties: found through entry points, and run so that their bugs cost no run."""
+"""Comparators of third parties: run so that their bugs cost no run."""
 
-import traceback
-from collections.abc import Callable, Iterable, Sequence
-from importlib.metadata import EntryPoint, entry_points
+from collections.abc import Callable, Sequence
 from itertools import islice
-from pathlib import Path
 from types import ModuleType
 
 from comparators._contract import Comparator
-from shadow.errors import ConfigError
 from shadow.model import Difference, Response
-
-PLUGIN_GROUP = "shadow.comparators"
-"""Entry points of this group name comparators of third parties."""
+from shadow.plugins import Trouble, raised
 
 type Compare = Callable[[Response, Response], tuple[Difference, ...]]
-type Trouble = Callable[[str, str], None]
-"""Hears a comparator's name and what went wrong."""
-
-
-def offered(points: Iterable[EntryPoint] | None, taken: Iterable[str]) -> tuple[Comparator, ...]:
-    """What installed packages offer: each entry point names a comparator, or a module of them.
-
-    `points` None stands for those that are installed. Raises ConfigError where one cannot be imported, offers
-    no comparator, or has a name that is `taken`.
-    """
-    names = set(taken)
-    found: list[Comparator] = []
-    for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
-        try:
-            thing = point.load()
-        except Exception as error:  # a stranger's module may raise anything
-            raise ConfigError(
-                f"cannot import the comparator {point.value!r}: {error}; reinstall or remove it"
-            ) from error
-        members = _members(thing)
-        if not members:
-            raise ConfigError(f"{point.value!r} offers no comparator; make one with @comparator")
-        for one in members:
-            if one.name in names:
-                raise ConfigError(
-                    f"the comparator {one.name!r} of {point.value!r} has a name that is taken; rename it"
-                )
-            names.add(one.name)
-        found += members
-    return tuple(found)
 
 
 def comparing(own: Compare, plugins: Sequence[Comparator], trouble: Trouble, limit: int) -> Compare:
@@ -69,9 +33,7 @@ def _noticed(
     try:
         found: tuple[object, ...] = tuple(islice(one(control, other), limit))
     except Exception as error:  # noqa: BLE001  # a stranger's code, whose bugs must not end a run
-        frames = traceback.extract_tb(error.__traceback__)
-        where = f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-        trouble(one.name, f"raised {type(error).__name__}: {str(error)[:200]}{where}")
+        trouble(one.name, raised(error))
         return ()
     sound = tuple(each for each in found if isinstance(each, Difference))
     if len(sound) < len(found):
@@ -79,7 +41,8 @@ def _noticed(
     return sound
 
 
-def _members(thing: object) -> tuple[Comparator, ...]:
+def members_of(thing: object) -> tuple[Comparator, ...]:
+    """The comparators that an entry point names: one, or those of a module."""
     if isinstance(thing, Comparator):
         return (thing,)
     if isinstance(thing, ModuleType):

@@ -2,7 +2,7 @@
 of it."""
 
 from collections.abc import Iterable
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from types import ModuleType
 
 from mutators import (
@@ -112,7 +112,7 @@ from mutators._contract import (
 from mutators._guarding import guarded, guarded_session, guarded_talk
 from mutators._lifting import lifted
 from mutators._stack import Stack, stack_of
-from shadow.errors import ConfigError
+from shadow.plugins import offered
 
 PLUGIN_GROUP = "shadow.mutators"
 """Entry points of this group name mutators of third parties."""
@@ -247,36 +247,22 @@ def load_plugins(
     `points` None stands for those that are installed in the group ``shadow.mutators``. Raises ConfigError
     where one cannot be imported, offers no mutator, or has a name that is taken.
     """
-    singles: list[Mutator] = []
-    sessions: list[SessionMutator] = []
-    talks: list[TalkMutator] = []
-    taken = {one.name for one in _MEMBERS}
-    for point in sorted(entry_points(group=PLUGIN_GROUP) if points is None else points):
-        try:
-            offered = point.load()
-        except Exception as error:  # a stranger's module may raise anything
-            raise ConfigError(
-                f"cannot import the mutator {point.value!r}: {error}; reinstall or remove it"
-            ) from error
-        found = _offered(offered)
-        if not found:
-            raise ConfigError(
-                f"{point.value!r} offers no mutator; make one with @mutator, @session_mutator or"
-                " @talk_mutator"
-            )
-        for one in found:
-            if one.name in taken:
-                raise ConfigError(
-                    f"the mutator {one.name!r} of {point.value!r} has a name that is taken; rename it"
-                )
-            taken.add(one.name)
-        singles += [one for one in found if isinstance(one, Mutator)]
-        sessions += [one for one in found if isinstance(one, SessionMutator)]
-        talks += [one for one in found if isinstance(one, TalkMutator)]
-    return tuple(singles), tuple(sessions), tuple(talks)
+    found = offered(
+        points,
+        PLUGIN_GROUP,
+        _members_of,
+        (one.name for one in _MEMBERS),
+        kind="mutator",
+        made_with="@mutator, @session_mutator or @talk_mutator",
+    )
+    return (
+        tuple(one for one in found if isinstance(one, Mutator)),
+        tuple(one for one in found if isinstance(one, SessionMutator)),
+        tuple(one for one in found if isinstance(one, TalkMutator)),
+    )
 
 
-def _offered(thing: object) -> tuple[AnyMutator, ...]:
+def _members_of(thing: object) -> tuple[AnyMutator, ...]:
     if isinstance(thing, Mutator | SessionMutator | TalkMutator):
         return (thing,)
     if isinstance(thing, ModuleType):

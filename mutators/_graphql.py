@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from mutators._json import document_of, rewritten
+from mutators._json import document_of, member, rewritten
 from shadow.content import json
 from shadow.content.json import Document, Kind, Node
 from shadow.model import Edit, Request
@@ -32,14 +32,6 @@ def query_in(request: Request) -> tuple[Document, Node] | None:
         return None
     text = json.text_of(document.raw(node))
     return (document, node) if _BEGINS.match(text) and "{" in text else None
-
-
-def member(document: Document, name: str) -> Node | None:
-    """The root object's member of that name."""
-    if document.root.kind is not Kind.OBJECT:
-        return None
-    key = b'"%b"' % name.encode()
-    return next((child for child in document.children(document.root) if document.raw_key(child) == key), None)
 
 
 def query_edit(request: Request, change: Callable[[str], str | None], what: str) -> Edit | None:

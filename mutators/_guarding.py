@@ -1,34 +1,22 @@
 """Mutators of third parties, made harmless: what they raise, or hand back that is no edit, costs no run."""
 
-import traceback
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from random import Random
 
 from mutators._contract import Mutator, Session, SessionMutator, TalkMutator
 from shadow.model import Edit, Exchange, Known, Message, Request, Script, TalkEdit, Wire
+from shadow.plugins import Trouble, raised
 
 _MAX_BYTES = 8 * 1024 * 1024
 """More in one mutant is a load test, or a slip."""
-
-type Trouble = Callable[[str, str], None]
-"""Hears a mutator's name and what went wrong."""
 
 
 def guarded(one: Mutator, trouble: Trouble) -> Mutator:
     """`one`, which makes no mutant where it fails; `trouble` is told each time."""
 
     def edit(request: Request, rng: Random, known: Known) -> Edit | None:
-        try:
-            made = one(request, rng, known)
-        except Exception as error:  # noqa: BLE001  # a stranger's code, whose bugs must not end a run
-            trouble(one.name, raised(error))
-            return None
-        if made is not None and (why := _unsound(made)):
-            trouble(one.name, why)
-            return None
-        return made
+        return _tried(one.name, lambda: one(request, rng, known), _unsound, trouble)
 
     return replace(one, edit=edit, wants_known=True)
 
@@ -37,15 +25,12 @@ def guarded_session(one: SessionMutator, trouble: Trouble) -> SessionMutator:
     """As `guarded`, of a session mutator."""
 
     def plan(session: Session, rng: Random, known: Known) -> Script | None:
-        try:
-            made = one(session, rng, known)
-        except Exception as error:  # noqa: BLE001  # as above
-            trouble(one.name, raised(error))
-            return None
-        if made is not None and (why := _unsound_script(made, len(session))):
-            trouble(one.name, why)
-            return None
-        return made
+        return _tried(
+            one.name,
+            lambda: one(session, rng, known),
+            lambda made: _unsound_script(made, len(session)),
+            trouble,
+        )
 
     return replace(one, plan=plan, wants_known=True)
 
@@ -54,24 +39,24 @@ def guarded_talk(one: TalkMutator, trouble: Trouble) -> TalkMutator:
     """As `guarded`, of a mutator of conversations."""
 
     def edit(talk: Exchange, rng: Random, known: Known) -> TalkEdit | None:
-        try:
-            made = one(talk, rng, known)
-        except Exception as error:  # noqa: BLE001  # as above
-            trouble(one.name, raised(error))
-            return None
-        if made is not None and (why := _unsound_talk(made)):
-            trouble(one.name, why)
-            return None
-        return made
+        return _tried(one.name, lambda: one(talk, rng, known), _unsound_talk, trouble)
 
     return replace(one, edit=edit, wants_known=True)
 
 
-def raised(error: Exception) -> str:
-    """What was raised, and where: ``"ValueError: no, at words.py:12"``."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f", at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"raised {type(error).__name__}: {str(error)[:200]}{where}"
+def _tried[T](
+    name: str, make: Callable[[], T | None], unsound: Callable[[object], str], trouble: Trouble
+) -> T | None:
+    """What is made; None, with `trouble` told, where that raises or `unsound` says what is wrong with it."""
+    try:
+        made = make()
+    except Exception as error:  # noqa: BLE001  # a stranger's code, whose bugs must not end a run
+        trouble(name, raised(error))
+        return None
+    if made is not None and (why := unsound(made)):
+        trouble(name, why)
+        return None
+    return made
 
 
 def _unsound(made: object) -> str:

@@ -55,6 +55,15 @@ def nodes(document: Document, kinds: frozenset[Kind]) -> list[Node]:
     return [node for node in document.nodes if node.kind in kinds]
 
 
+def member(document: Document, name: str, holder: Node | None = None) -> Node | None:
+    """The member of that name, spelled without escapes: of `holder`, else of the root; None of no object."""
+    held = document.root if holder is None else holder
+    if held.kind is not Kind.OBJECT:
+        return None
+    key = b'"%b"' % name.encode()
+    return next((child for child in document.children(held) if document.raw_key(child) == key), None)
+
+
 def replaced(
     request: Request,
     rng: Random,

@@ -2,9 +2,9 @@
 
 from random import Random
 
-from mutators._json import document_of, rewritten
+from mutators._json import document_of, member, rewritten
 from shadow.content import json
-from shadow.content.json import Document, Kind, Node
+from shadow.content.json import Document
 from shadow.model import Edit, Request
 
 
@@ -12,15 +12,6 @@ def call_of(request: Request) -> Document | None:
     """The body where it is a single JSON-RPC call."""
     document = document_of(request) if b'"jsonrpc"' in request.body else None
     return document if document is not None and member(document, "method") is not None else None
-
-
-def member(document: Document, name: str, holder: Node | None = None) -> Node | None:
-    """The member of that name: of `holder`, else of the root."""
-    held = document.root if holder is None else holder
-    if held.kind is not Kind.OBJECT:
-        return None
-    key = b'"%b"' % name.encode()
-    return next((child for child in document.children(held) if document.raw_key(child) == key), None)
 
 
 def set_member(request: Request, rng: Random, name: str, values: tuple[bytes, ...]) -> Edit | None:

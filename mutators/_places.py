@@ -9,7 +9,7 @@ import msgspec
 
 from mutators._json import document_of
 from mutators._message import with_target
-from mutators._xml import escaped, xml_of
+from mutators._xml import escaped, pieces_of
 from shadow.content import json, xml
 from shadow.content.entity import replace_body
 from shadow.content.form import form_of, with_form
@@ -105,10 +105,10 @@ def _of_body(request: Request) -> list[Callable[[], Place]]:
             for at, part in enumerate(body.parts)
             if len(part.body) <= _MAX_PART_BYTES and disposition(part.head, b"filename") is None
         ]
-    text = xml_of(request)
+    text, pieces = pieces_of(request) or (b"", ())
     return [
-        partial(_of_xml, request, text or b"", piece)
-        for piece in (xml.tokens(text) if text else None) or ()
+        partial(_of_xml, request, text, piece)
+        for piece in pieces
         if piece.kind == "text" and _PLAIN_TEXT.fullmatch(piece.raw)
     ]
 

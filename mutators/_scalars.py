@@ -4,14 +4,13 @@ from itertools import pairwise
 
 from mutators._json import document_of
 from mutators._message import with_headers
-from mutators._xml import xml_of
+from mutators._xml import pieces_of
 from shadow.content import json
 from shadow.content.entity import replace_body
 from shadow.content.form import form_of
 from shadow.content.json import Document, Kind
 from shadow.content.multipart import multipart_of
 from shadow.content.query import decode
-from shadow.content.xml import tokens
 from shadow.model import Edit, Request, with_field
 
 _MAX_FIELDS = 100
@@ -28,8 +27,7 @@ def fields_of(request: Request) -> list[tuple[bytes, bytes]]:
         return [(pair.key, decode(pair.value or b"")) for pair in form[:_MAX_FIELDS]]
     if (body := multipart_of(request)) is not None:
         return [(part.name, part.body[:_MAX_TEXT_BYTES]) for part in body.parts[:_MAX_FIELDS]]
-    text = xml_of(request)
-    pieces = (tokens(text) if text else None) or ()
+    _, pieces = pieces_of(request) or (b"", ())
     found = [
         (tag.name, piece.raw) for tag, piece in pairwise(pieces) if (tag.kind, piece.kind) == ("open", "text")
     ]

@@ -5,7 +5,7 @@ from random import Random
 
 from shadow.content.entity import entity, media_type, parameter, replace_body
 from shadow.content.xml import Token, is_sound, tokens
-from shadow.model import Edit, Request, field
+from shadow.model import Edit, Request, Sign, field
 
 SIGNED = b"http://www.w3.org/2000/09/xmldsig#"
 """Stands in signed XML, in which canonical form decides what may be spelled otherwise."""
@@ -15,6 +15,13 @@ def xml_of(request: Request) -> bytes | None:
     """The body where it says that it is XML and can be decoded."""
     kind = media_type(request.headers)
     return entity(request) if request.body and kind.endswith((b"/xml", b"+xml")) else None
+
+
+def pieces_of(request: Request) -> tuple[bytes, tuple[Token, ...]] | None:
+    """(document, its pieces) where it can be cut into them; None elsewhere."""
+    text = xml_of(request)
+    pieces = tokens(text) if text else None
+    return (text, pieces) if text and pieces else None
 
 
 def sound_of(request: Request) -> tuple[bytes, tuple[Token, ...]] | None:
@@ -31,10 +38,9 @@ def sound_of(request: Request) -> tuple[bytes, tuple[Token, ...]] | None:
 
 def drawn(request: Request, rng: Random, wanted: Callable[[Token], bool]) -> tuple[bytes, Token] | None:
     """(document, one of its pieces that is wanted); None where there is none."""
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    found = [piece for piece in pieces if wanted(piece)] if pieces else []
-    return (text, rng.choice(found)) if text is not None and found else None
+    text, pieces = pieces_of(request) or (b"", ())
+    found = [piece for piece in pieces if wanted(piece)]
+    return (text, rng.choice(found)) if found else None
 
 
 def has_text(piece: Token) -> bool:
@@ -47,10 +53,10 @@ def root_of(pieces: tuple[Token, ...]) -> Token:
     return next(piece for piece in pieces if piece.kind == "open")
 
 
-def edited(request: Request, text: bytes, what: str) -> Edit | None:
-    """An edit with `text` as the document, unless nothing would change."""
+def edited(request: Request, text: bytes, what: str, sign: Sign | None = None) -> Edit | None:
+    """An edit with `text` as the document, unless nothing would change; `sign` as `Edit` has it."""
     made = replace_body(request, text)
-    return None if made.body == request.body else Edit(made, what)
+    return None if made.body == request.body else Edit(made, what, sign=sign)
 
 
 def escaped(text: str) -> bytes:

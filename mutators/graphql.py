@@ -8,8 +8,8 @@ from random import Random
 
 from mutators._bytes import repeats
 from mutators._contract import mutator
-from mutators._graphql import TOKEN, member, query_edit, query_in, selection
-from mutators._json import rewritten
+from mutators._graphql import TOKEN, query_edit, query_in, selection
+from mutators._json import member, rewritten
 from shadow.content import json
 from shadow.content.entity import replace_body
 from shadow.content.query import Pair, encode, query_of, with_query

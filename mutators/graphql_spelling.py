@@ -4,8 +4,8 @@ import re
 from random import Random
 
 from mutators._contract import mutator
-from mutators._graphql import TOKEN, member, query_edit, query_in, selection
-from mutators._json import rewritten
+from mutators._graphql import TOKEN, query_edit, query_in, selection
+from mutators._json import member, rewritten
 from shadow.content import json
 from shadow.content.json import Kind
 from shadow.model import Edit, Expect, Level, Request

@@ -3,7 +3,7 @@
 from random import Random
 
 from mutators._contract import mutator
-from mutators._json import document_of, rewritten
+from mutators._json import document_of, member, rewritten
 from mutators._message import with_headers
 from shadow.content import json
 from shadow.content.entity import media_type
@@ -85,7 +85,7 @@ def move_into_itself(request: Request, rng: Random) -> Edit | None:
     """A value must not be moved into its own child (RFC 6902 §4.4): an error, never a loop."""
     document = document_of(request)
     found = _operations(document) if document else []
-    path = _member(document, rng.choice(found), "path") if document and found else None
+    path = member(document, "path", rng.choice(found)) if document and found else None
     if document is None or path is None or path.kind is not Kind.STRING:
         return None
     place = json.text_of(document.raw(path))
@@ -126,20 +126,13 @@ def _operations(document: Document) -> list[Node]:
     if document.root.kind is not Kind.ARRAY:
         return []
     found = list(document.children(document.root))
-    return found if all(_member(document, each, "op") for each in found) else []
-
-
-def _member(document: Document, holder: Node, name: str) -> Node | None:
-    if holder.kind is not Kind.OBJECT:
-        return None
-    key = b'"%b"' % name.encode()
-    return next((child for child in document.children(holder) if document.raw_key(child) == key), None)
+    return found if all(member(document, "op", each) for each in found) else []
 
 
 def _changed(request: Request, rng: Random, name: str, value: bytes) -> Edit | None:
     document = document_of(request)
     found = _operations(document) if document else []
-    node = _member(document, rng.choice(found), name) if document and found else None
+    node = member(document, name, rng.choice(found)) if document and found else None
     if document is None or node is None:
         return None
     shown = value[:40].decode("utf-8", "replace")

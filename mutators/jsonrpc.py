@@ -4,8 +4,8 @@ from random import Random
 
 from mutators._bytes import repeats
 from mutators._contract import mutator
-from mutators._json import rewritten
-from mutators._jsonrpc import call_of, member, set_member
+from mutators._json import member, rewritten
+from mutators._jsonrpc import call_of, set_member
 from shadow.content import json
 from shadow.content.json import Kind
 from shadow.model import Edit, Expect, Level, Request

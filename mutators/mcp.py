@@ -3,8 +3,8 @@
 from random import Random
 
 from mutators._contract import mutator
-from mutators._json import SCALARS, rewritten
-from mutators._jsonrpc import call_of, member
+from mutators._json import SCALARS, member, rewritten
+from mutators._jsonrpc import call_of
 from mutators._message import appended, with_headers
 from shadow.content import json
 from shadow.content.json import Document, Kind, Node

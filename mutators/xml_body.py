@@ -5,8 +5,8 @@ from random import Random
 
 from mutators import _strings as strings
 from mutators._contract import mutator
-from mutators._xml import drawn, edited, escaped, has_text, root_of, shown, xml_of
-from shadow.content.xml import Token, attributes, splice, tokens
+from mutators._xml import drawn, edited, escaped, has_text, pieces_of, root_of, shown, xml_of
+from shadow.content.xml import Token, attributes, splice
 from shadow.model import Edit, Expect, Level, Request
 
 _BROKEN = (
@@ -31,11 +31,7 @@ _MAX_DOUBLED_BYTES = 100_000
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def drop_element(request: Request, rng: Random) -> Edit | None:
     """A missing element may be optional or not: any clean answer will do."""
-    found = drawn(
-        request,
-        rng,
-        lambda token: token.is_empty_element or (token.kind == "text" and bool(token.raw.strip())),
-    )
+    found = drawn(request, rng, lambda token: token.is_empty_element or has_text(token))
     return edited(request, splice(*found, b""), "dropped text or an empty element") if found else None
 
 
@@ -114,10 +110,10 @@ def add_element(request: Request, rng: Random) -> Edit | None:
     """An element that the service does not know, or that a client must not set, is ignored or refused
     (CWE-915).
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    if text is None or pieces is None:
+    whole = pieces_of(request)
+    if whole is None:
         return None
+    text, pieces = whole
     name, value = rng.choice(
         ((b"shadow_unknown", b"1"), (b"admin", b"true"), (b"role", b"admin"), (b"id", b"1"))
     )
@@ -148,10 +144,10 @@ def misuse_namespace(request: Request, rng: Random) -> Edit | None:
     """A prefix that is not declared is an error of namespaces (Namespaces in XML 1.0 §5), another default
     namespace makes other elements: refused or not understood, never a crash.
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    if text is None or pieces is None:
+    whole = pieces_of(request)
+    if whole is None:
         return None
+    text, pieces = whole
     root = root_of(pieces)
     at = root.start + 1 + len(root.name)
     declared = re.sub(rb"\sxmlns(:[\w.-]+)?\s*=\s*(\"[^\"]*\"|'[^']*')", b"", root.raw)
@@ -179,10 +175,9 @@ def change_soap_envelope(request: Request, rng: Random) -> Edit | None:
     """A SOAP message of another version, with a header that must be understood and is not (a fault, SOAP
     1.2 §2.4), or with two bodies: a fault, never a crash.
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    version = _SOAP.search(text) if text else None
-    if text is None or pieces is None or version is None:
+    text, pieces = pieces_of(request) or (b"", ())
+    version = _SOAP.search(text)
+    if version is None:
         return None
     root = root_of(pieces)
     prefix = b"".join(root.name.rpartition(b":")[:2])
@@ -203,10 +198,9 @@ def change_soap_envelope(request: Request, rng: Random) -> Edit | None:
 
 def _element(request: Request, rng: Random) -> tuple[bytes, Token, int] | None:
     """(document, a drawn element's opening tag, where the element ends); never the root. None without one."""
-    text = xml_of(request)
-    pieces = (tokens(text) if text else None) or ()
+    text, pieces = pieces_of(request) or (b"", ())
     opens = [at for at, piece in enumerate(pieces) if piece.kind == "open"][1:]
-    if text is None or not opens:
+    if not opens:
         return None
     at = rng.choice(opens)
     depth = 0

@@ -4,8 +4,8 @@ import re
 from random import Random
 
 from mutators._contract import mutator
-from mutators._xml import drawn, edited, has_text, root_of, xml_of
-from shadow.content.xml import splice, tokens
+from mutators._xml import drawn, edited, has_text, pieces_of, root_of, xml_of
+from shadow.content.xml import splice
 from shadow.model import Edit, Expect, Level, Request, Shows, Sign
 
 _BOMB = b"".join(
@@ -71,18 +71,17 @@ def declare_entities(request: Request, rng: Random) -> Edit | None:
     """DTDs in a message are refused or not expanded (CWE-611, CWE-776): no file is read, no host
     called, no hang.
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    if text is None or pieces is None:
+    whole = pieces_of(request)
+    if whole is None:
         return None
+    text, pieces = whole
     root = root_of(pieces)
     doctype, reference, name, sign = rng.choice(_DOCTYPES)
     values = [piece for piece in pieces if has_text(piece) and piece.start > root.start]
     if reference and values:
         text = splice(text, rng.choice(values), reference)
     kept = _DOCTYPE.sub(b"", text[: root.start])
-    made = edited(request, kept + doctype % root.name + text[root.start :], f"declared {name}")
-    return None if made is None else Edit(made.request, made.what, sign=sign)
+    return edited(request, kept + doctype % root.name + text[root.start :], f"declared {name}", sign)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -90,10 +89,9 @@ def hide_entities(request: Request, rng: Random) -> Edit | None:
     """An external entity in UTF-16 or UTF-7 is one all the same: filters that look for its bytes miss it
     (CWE-611).
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    found = [piece for piece in pieces or () if has_text(piece)]
-    if text is None or pieces is None or not found:
+    text, pieces = pieces_of(request) or (b"", ())
+    found = [piece for piece in pieces if has_text(piece)]
+    if not found:
         return None
     root = root_of(pieces)
     inner = splice(text, rng.choice(found), b"&shadow;")[root.start :].decode("utf-8", "replace")
@@ -103,16 +101,15 @@ def hide_entities(request: Request, rng: Random) -> Edit | None:
         f'<?xml version="1.0" encoding="{charset}"?>'
         f'<!DOCTYPE {name} [<!ENTITY shadow SYSTEM "file:///etc/passwd">]>{inner}'
     )
-    made = edited(request, whole.encode(charset, "replace"), f"declared an external entity in {charset}")
-    return None if made is None else Edit(made.request, made.what, sign=_FILE)
+    what = f"declared an external entity in {charset}"
+    return edited(request, whole.encode(charset, "replace"), what, _FILE)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def include_by_xinclude(request: Request, rng: Random) -> Edit | None:
     """XInclude is processed only where it is asked for (XInclude 1.0 §3): no file may come back (CWE-611)."""
     found = drawn(request, rng, has_text)
-    made = edited(request, splice(*found, _XINCLUDE), "put in an XInclude") if found else None
-    return None if made is None else Edit(made.request, made.what, sign=_FILE)
+    return edited(request, splice(*found, _XINCLUDE), "put in an XInclude", _FILE) if found else None
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -120,17 +117,15 @@ def refer_to_stylesheet(request: Request, rng: Random) -> Edit | None:
     """Whoever receives a document need not style it (Associating Style Sheets §1): nothing is fetched or run
     (CWE-91, CWE-918).
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    if text is None or pieces is None:
+    whole = pieces_of(request)
+    if whole is None:
         return None
+    text, pieces = whole
     href = rng.choice((b"http://127.0.0.1:1/shadow.xsl", b"file:///etc/passwd", b"#shadow"))
     instruction = b'<?xml-stylesheet type="text/xsl" href="%b"?>' % href
     at = root_of(pieces).start
-    made = edited(
-        request, text[:at] + instruction + text[at:], f"referred to the style sheet {href.decode()}"
-    )
-    return None if made is None else Edit(made.request, made.what, sign=_CALL)
+    what = f"referred to the style sheet {href.decode()}"
+    return edited(request, text[:at] + instruction + text[at:], what, _CALL)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -138,10 +133,10 @@ def refer_to_schema(request: Request, rng: Random) -> Edit | None:
     """A schema's location is a hint that may be ignored (XML Schema Part 1 §4.3.2): no host is called for it
     (CWE-918).
     """
-    text = xml_of(request)
-    pieces = tokens(text) if text else None
-    if text is None or pieces is None or b"XMLSchema-instance" in text:
+    whole = pieces_of(request)
+    if whole is None or b"XMLSchema-instance" in whole[0]:
         return None
+    text, pieces = whole
     root = root_of(pieces)
     at = root.start + 1 + len(root.name)
     hint = rng.choice(
@@ -150,8 +145,7 @@ def refer_to_schema(request: Request, rng: Random) -> Edit | None:
             b'noNamespaceSchemaLocation="file:///etc/passwd"',
         )
     )
-    made = edited(request, text[:at] + _XSI + hint + text[at:], "referred to a schema elsewhere")
-    return None if made is None else Edit(made.request, made.what, sign=_CALL)
+    return edited(request, text[:at] + _XSI + hint + text[at:], "referred to a schema elsewhere", _CALL)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

@@ -6,7 +6,7 @@ from itertools import pairwise
 from random import Random
 
 from mutators._contract import mutator
-from mutators._xml import SIGNED, edited, shown, sound_of
+from mutators._xml import SIGNED, edited, has_text, shown, sound_of
 from shadow.content.xml import Token, attributes, splice
 from shadow.model import Edit, Expect, Level, Request
 
@@ -42,9 +42,7 @@ def requote_attribute(request: Request, rng: Random) -> Edit | None:
 @mutator(level=Level.BODY, expect=Expect.SAME)
 def cdata_for_text(request: Request, rng: Random) -> Edit | None:
     """Text may stand in a CDATA section (XML 1.0 §2.7): the same characters, none of them markup."""
-    found = _drawn(
-        request, rng, lambda token: token.kind == "text" and bool(token.raw.strip()) and b"&" not in token.raw
-    )
+    found = _drawn(request, rng, lambda token: has_text(token) and b"&" not in token.raw)
     if found is None or b"]]>" in found[1].raw or b"\r" in found[1].raw:
         return None
     text, token = found
