@@ -142,7 +142,7 @@ def pseudo_field_in_trailers(request: Request, rng: Random, known: Known) -> Edi
     if one is None or one.trailers:
         return None
     begun = w.headers(1, one.fields, ends_stream=False)
-    body = b"" if not one.body else w.data(1, one.body[:16_384], ends_stream=False)
+    body = h2.data(one.body, ends_stream=False)
     trailers = w.headers(1, (rng.choice(((b":path", b"/"), (b":method", b"GET"), (b":shadow", b"1"))),))
     return h2.edit(one, "put a pseudo-field into trailers", begun, body, trailers)
 

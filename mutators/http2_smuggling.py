@@ -56,7 +56,7 @@ def transfer_coding_in_http2(request: Request, rng: Random, known: Known) -> Edi
     left = tuple(each for each in one.fields if each[0] != b"content-length")
     fields = h2.put(left, rng, (b"transfer-encoding", coding))
     body = b"0\r\n\r\n" + _SMUGGLED if rng.random() < 0.5 or not one.body else one.body
-    frames = (w.headers(1, fields, ends_stream=False), w.data(1, body[:16_384]))
+    frames = (w.headers(1, fields, ends_stream=False), h2.data(body))
     return h2.edit(one, f"stated the transfer coding {coding.decode()}", *frames)
 
 
@@ -71,8 +71,7 @@ def short_length_in_http2(request: Request, rng: Random, known: Known) -> Edit |
     stated = rng.choice((b"0", b"%d" % len(one.body)))
     left = tuple(each for each in one.fields if each[0] != b"content-length")
     fields = h2.put(left, rng, (b"content-length", stated))
-    body = (one.body + _SMUGGLED)[-16_384:]
-    frames = (w.headers(1, fields, ends_stream=False), w.data(1, body))
+    frames = (w.headers(1, fields, ends_stream=False), h2.data(one.body + _SMUGGLED))
     return h2.edit(one, f"stated the length {stated.decode()} and sent more", *frames)
 
 

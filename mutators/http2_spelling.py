@@ -174,10 +174,8 @@ def add_trailer_fields(request: Request, rng: Random, known: Known) -> Edit | No
         return None
     names = rng.choice(((b"x-shadow-extra",), (b"x-shadow-extra", b"x-shadow-extra"), (b"expires",)))
     trailers = w.headers(1, tuple((name, b"1") for name in names))
-    body = b"".join(
-        w.data(1, one.body[at : at + 16_384], ends_stream=False) for at in range(0, len(one.body), 16_384)
-    )
-    return h2.edit(one, "added trailers", w.headers(1, one.fields, ends_stream=False), body, trailers)
+    begun = w.headers(1, one.fields, ends_stream=False)
+    return h2.edit(one, "added trailers", begun, h2.data(one.body, ends_stream=False), trailers)
 
 
 def _spelled(
