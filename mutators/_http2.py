@@ -81,17 +81,24 @@ def head(one: Said, stream: int = 1, fields: Headers | None = None) -> bytes:
 
 
 def rest(one: Said, stream: int = 1, sizes: Sequence[int] = (MAX_FRAME_BYTES,)) -> bytes:
-    """What follows the fields: the body in DATA frames of `sizes` taken in turn, none longer than all servers
-    take, and the trailers."""
+    """What follows the fields: the body in DATA frames as `data` makes them, and the trailers."""
+    if not one.trailers:
+        return data(one.body, stream, sizes)
+    return data(one.body, stream, sizes, ends_stream=False) + w.headers(stream, one.trailers)
+
+
+def data(
+    body: bytes, stream: int = 1, sizes: Sequence[int] = (MAX_FRAME_BYTES,), *, ends_stream: bool = True
+) -> bytes:
+    """`body` in DATA frames of `sizes` taken in turn, none longer than all servers take; no frame where it is
+    empty."""
     out: list[bytes] = []
     at = turn = 0
-    while at < len(one.body):
+    while at < len(body):
         size = min(max(1, sizes[turn % len(sizes)]), MAX_FRAME_BYTES)
-        ends = at + size >= len(one.body) and not one.trailers
-        out.append(w.data(stream, one.body[at : at + size], ends_stream=ends))
+        is_last = at + size >= len(body)
+        out.append(w.data(stream, body[at : at + size], ends_stream=is_last and ends_stream))
         at, turn = at + size, turn + 1
-    if one.trailers:
-        out.append(w.headers(stream, one.trailers))
     return b"".join(out)
 
 

@@ -37,10 +37,9 @@ def end_call_later(request: Request, _rng: Random, known: Known) -> Edit | None:
     one = h2.said(request, known)
     if one is None or one.trailers or not one.body or not one.is_call:
         return None
-    pieces = [one.body[at : at + 16_384] for at in range(0, len(one.body), 16_384)]
-    frames = [w.data(1, piece, ends_stream=False) for piece in pieces]
     head = w.headers(1, one.fields, ends_stream=False)
-    return h2.edit(one, "ended the call on an empty frame", head, *frames, w.data(1, b""))
+    body = h2.data(one.body, ends_stream=False)
+    return h2.edit(one, "ended the call on an empty frame", head, body, w.data(1, b""))
 
 
 @mutator(level=Level.FRAMING, expect=Expect.AGREE, over=GRPC)

@@ -144,7 +144,7 @@ def without_te(request: Request, _rng: Random, known: Known) -> Edit | None:
     one = h2.said(request, known)
     if one is None or not one.is_call:
         return None
-    fields = tuple(each for each in one.fields if each[0] != b"te")
+    fields = without_field(one.fields, b"te")
     return h2.edit(one, "left out te", h2.message(one, 1, fields))
 
 

@@ -64,8 +64,7 @@ def end_on_empty_data(request: Request, rng: Random, known: Known) -> Edit | Non
         return None
     empty = w.data(1, b"", ends_stream=False) * rng.randint(0, 2)
     head = w.headers(1, one.fields, ends_stream=False)
-    pieces = [one.body[at : at + 16_000] for at in range(0, len(one.body), 16_000)]
-    body = b"".join(w.data(1, piece, ends_stream=False) for piece in pieces)
+    body = h2.data(one.body, sizes=(16_000,), ends_stream=False)
     return h2.edit(one, "ended the body with an empty frame", head, empty, body, empty, w.data(1, b""))
 
 

@@ -4,7 +4,7 @@ from random import Random
 
 from mutators import _http2 as h2
 from mutators._contract import HTTP2, mutator
-from shadow.model import Edit, Expect, Known, Level, Request
+from shadow.model import Edit, Expect, Known, Level, Request, without_field
 from shadow.wire import http2_writing as w
 
 _UPPER = ((b"X-Shadow-Extra", b"1"), (b"x-shadow-Extra", b"1"), (b"Accept", b"*/*"))
@@ -142,7 +142,7 @@ def pseudo_field_in_trailers(request: Request, rng: Random, known: Known) -> Edi
     if one is None or one.trailers:
         return None
     begun = w.headers(1, one.fields, ends_stream=False)
-    body = b"" if not one.body else w.data(1, one.body[:16_384], ends_stream=False)
+    body = h2.data(one.body, ends_stream=False)
     trailers = w.headers(1, (rng.choice(((b":path", b"/"), (b":method", b"GET"), (b":shadow", b"1"))),))
     return h2.edit(one, "put a pseudo-field into trailers", begun, body, trailers)
 
@@ -167,7 +167,7 @@ def length_without_body(request: Request, rng: Random, known: Known) -> Edit | N
     one = h2.said(request, known)
     if one is None or one.is_call:
         return None
-    left = tuple(each for each in one.fields if each[0] != b"content-length")
+    left = without_field(one.fields, b"content-length")
     fields = h2.put(left, rng, (b"content-length", rng.choice((b"1", b"5", b"100000"))))
     return h2.edit(one, "stated a length and sent no body", w.headers(1, fields))
 
@@ -184,7 +184,7 @@ def wrong_content_length(request: Request, rng: Random, known: Known) -> Edit | 
     stated = rng.choice(
         (b"%d" % (size - 1), b"%d" % (size + 1), b"0", b"-1", b"+%d" % size, b"%d, %d" % (size, size))
     )
-    left = tuple(each for each in one.fields if each[0] != b"content-length")
+    left = without_field(one.fields, b"content-length")
     fields = h2.put(left, rng, (b"content-length", stated))
     return h2.edit(one, f"stated the length {stated.decode()} of {size}", h2.message(one, 1, fields))
 

@@ -4,7 +4,7 @@ from random import Random
 
 from mutators import _http2 as h2
 from mutators._contract import HTTP2, mutator
-from shadow.model import Edit, Expect, Known, Level, Request
+from shadow.model import Edit, Expect, Known, Level, Request, without_field
 from shadow.wire import http2_writing as w
 
 _SMUGGLED = b"GET /shadow-smuggled HTTP/1.1\r\nHost: shadow.invalid\r\n\r\n"
@@ -53,10 +53,10 @@ def transfer_coding_in_http2(request: Request, rng: Random, known: Known) -> Edi
     if one is None or one.is_call:
         return None
     coding = rng.choice(_CODINGS)
-    left = tuple(each for each in one.fields if each[0] != b"content-length")
+    left = without_field(one.fields, b"content-length")
     fields = h2.put(left, rng, (b"transfer-encoding", coding))
     body = b"0\r\n\r\n" + _SMUGGLED if rng.random() < 0.5 or not one.body else one.body
-    frames = (w.headers(1, fields, ends_stream=False), w.data(1, body[:16_384]))
+    frames = (w.headers(1, fields, ends_stream=False), h2.data(body))
     return h2.edit(one, f"stated the transfer coding {coding.decode()}", *frames)
 
 
@@ -69,10 +69,9 @@ def short_length_in_http2(request: Request, rng: Random, known: Known) -> Edit |
     if one is None or one.is_call:
         return None
     stated = rng.choice((b"0", b"%d" % len(one.body)))
-    left = tuple(each for each in one.fields if each[0] != b"content-length")
+    left = without_field(one.fields, b"content-length")
     fields = h2.put(left, rng, (b"content-length", stated))
-    body = (one.body + _SMUGGLED)[-16_384:]
-    frames = (w.headers(1, fields, ends_stream=False), w.data(1, body))
+    frames = (w.headers(1, fields, ends_stream=False), h2.data(one.body + _SMUGGLED))
     return h2.edit(one, f"stated the length {stated.decode()} and sent more", *frames)
 
 

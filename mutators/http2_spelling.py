@@ -6,7 +6,7 @@ from random import Random
 from mutators import _http2 as h2
 from mutators._contract import HTTP2, mutator
 from mutators._message import is_signed
-from shadow.model import Edit, Expect, Known, Level, Request
+from shadow.model import Edit, Expect, Known, Level, Request, without_field
 from shadow.wire import http2_writing as w
 from shadow.wire.http2_shape import END_HEADERS, END_STREAM, HEADERS
 from shadow.wire.http2_spelling import INDEXED_LITERAL, NEVER_INDEXED, PLAIN_LITERAL, line
@@ -122,7 +122,7 @@ def join_cookie_crumbs(request: Request, rng: Random, known: Known) -> Edit | No
         return None
     cut = rng.randint(0, len(crumbs) - 2)
     joined = [b"; ".join(crumbs[: cut + 2]), *crumbs[cut + 2 :]]
-    others = tuple(each for each in one.fields if each[0] != b"cookie")
+    others = without_field(one.fields, b"cookie")
     fields = (*others, *((b"cookie", value) for value in joined))
     return h2.edit(one, f"said the cookies in {len(joined)} fields", h2.message(one, 1, fields))
 
@@ -145,7 +145,7 @@ def omit_content_length(request: Request, _rng: Random, known: Known) -> Edit | 
     one = h2.said(request, known)
     if one is None or not one.body:
         return None
-    fields = tuple(each for each in one.fields if each[0] != b"content-length")
+    fields = without_field(one.fields, b"content-length")
     if fields == one.fields:
         return None
     return h2.edit(one, "left out the length", h2.message(one, 1, fields))
@@ -174,10 +174,8 @@ def add_trailer_fields(request: Request, rng: Random, known: Known) -> Edit | No
         return None
     names = rng.choice(((b"x-shadow-extra",), (b"x-shadow-extra", b"x-shadow-extra"), (b"expires",)))
     trailers = w.headers(1, tuple((name, b"1") for name in names))
-    body = b"".join(
-        w.data(1, one.body[at : at + 16_384], ends_stream=False) for at in range(0, len(one.body), 16_384)
-    )
-    return h2.edit(one, "added trailers", w.headers(1, one.fields, ends_stream=False), body, trailers)
+    begun = w.headers(1, one.fields, ends_stream=False)
+    return h2.edit(one, "added trailers", begun, h2.data(one.body, ends_stream=False), trailers)
 
 
 def _spelled(

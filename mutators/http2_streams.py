@@ -173,6 +173,6 @@ def trailers_without_end(request: Request, _rng: Random, known: Known) -> Edit |
     if one is None or one.trailers:
         return None
     begun = w.headers(1, one.fields, ends_stream=False)
-    body = b"" if not one.body else w.data(1, one.body[:16_384], ends_stream=False)
+    body = h2.data(one.body, ends_stream=False)
     more = w.headers(1, ((b"x-shadow-extra", b"1"),), ends_stream=False)
     return h2.edit(one, "sent trailers that end nothing", begun, body, more, w.data(1, b""))

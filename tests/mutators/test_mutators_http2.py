@@ -10,6 +10,7 @@ from mutators import CATALOG, Mutator, dice
 from mutators import _http2 as h2
 from shadow.model import Edit, Ending, Exchange, Expect, Known, Level, Request
 from shadow.wire.http2_said import said_fields
+from shadow.wire.http2_shape import DATA, PREFACE
 from tests.mutators.http2_judge import GRPC, MARKS, Heard, grpc_requests, hear, http2_requests
 
 OF_HTTP2 = [one for one in CATALOG if one.over == "http2"]
@@ -208,3 +209,30 @@ def test_body_in_other_frames_has_none_that_is_too_large(name: str, size: int) -
     edits = [edit for seed in range(200) if (edit := one(request, Random(seed), KNOWN)) is not None]
     assert edits
     assert all(not hear(edit).error for edit in edits)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["pseudo_field_in_trailers", "trailers_without_end", "transfer_coding_in_http2", "short_length_in_http2"],
+)
+def test_body_of_several_frames_is_said_whole(name: str) -> None:
+    body = b"shadow42" * 2_500
+    length = (b"Content-Length", b"%d" % len(body))
+    request = Request(b"POST", b"/v1/items", headers=((b"Host", b"h"), length, *MARKS), body=body)
+    one = next(each for each in OF_HTTP2 if each.name == name)
+    edits = [edit for seed in range(20) if (edit := one(request, Random(seed), KNOWN)) is not None]
+    said = [_said_body(edit) for edit in edits]
+    assert all(text.startswith((body, b"0\r\n\r\nGET ")) for text in said)
+    assert any(text.startswith(body) for text in said)
+
+
+def _said_body(edit: Edit) -> bytes:
+    """What its DATA frames hold."""
+    assert edit.wire is not None
+    text, at, body = b"".join(edit.wire.segments), len(PREFACE), b""
+    while at < len(text):
+        size, kind = int.from_bytes(text[at : at + 3]), text[at + 3]
+        assert size <= 16_384, "larger than all servers take"
+        body += text[at + 9 : at + 9 + size] if kind == DATA else b""
+        at += 9 + size
+    return body
