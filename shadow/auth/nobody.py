@@ -1,8 +1,8 @@
 """Key pairs that are nobody's, for tokens that bring the key which they are to be verified with."""
 
-from base64 import b64encode, urlsafe_b64encode
+from base64 import b64encode
 from datetime import UTC, datetime
-from functools import cache
+from functools import lru_cache
 from random import Random
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from shadow.auth.algorithms import JWS_ALGORITHMS, Key
+from shadow.auth.encoding import encode
 
 type _Private = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | Ed25519PrivateKey
 
@@ -32,6 +33,8 @@ _Q = int(
 )
 """Two primes of 1024 bits: to look for such by dice takes a tenth of a second each."""
 _SECRET = b"known to everybody who reads this line, and long enough for each of the algorithms"
+_MAX_ALGORITHMS = 32
+"""More than there are: what a token states is any text."""
 _VALID = (datetime(2020, 1, 1, tzinfo=UTC), datetime(2120, 1, 1, tzinfo=UTC))
 
 
@@ -46,11 +49,11 @@ class Nobody(NamedTuple):
     """In DER and base64, as ``x5c`` has it; empty for a key that no certificate can be of."""
 
 
-@cache
+@lru_cache(_MAX_ALGORITHMS)
 def nobody_for(algorithm: str) -> Nobody:
     """A key pair that fits tokens of `algorithm`; for one that is unknown, of EdDSA."""
     if algorithm.startswith("HS") and algorithm in JWS_ALGORITHMS:
-        jwk = {"kty": "oct", "k": urlsafe_b64encode(_SECRET).rstrip(b"=").decode()}
+        jwk = {"kty": "oct", "k": encode(_SECRET, "base64url").decode()}
         return Nobody(algorithm, _loaded(algorithm, _SECRET), jwk, "")
     private: _Private
     if algorithm[:2] in ("RS", "PS") and algorithm in JWS_ALGORITHMS:
@@ -66,7 +69,7 @@ def nobody_for(algorithm: str) -> Nobody:
     else:
         algorithm, private = "EdDSA", _issuer()
         raw = private.public_key().public_bytes_raw()
-        jwk = {"kty": "OKP", "crv": "Ed25519", "x": urlsafe_b64encode(raw).rstrip(b"=").decode()}
+        jwk = {"kty": "OKP", "crv": "Ed25519", "x": encode(raw, "base64url").decode()}
     text = private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     return Nobody(algorithm, _loaded(algorithm, text), jwk, _certificate(private))
 
@@ -101,4 +104,4 @@ def _certificate(private: _Private) -> str:
 
 
 def _number(value: int, size: int) -> str:
-    return urlsafe_b64encode(value.to_bytes(size)).rstrip(b"=").decode()
+    return encode(value.to_bytes(size), "base64url").decode()

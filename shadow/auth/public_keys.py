@@ -1,9 +1,8 @@
 """Public keys of others, as services publish them, in the forms in which they are mistaken for secrets."""
 
+import re
 from base64 import b64decode, urlsafe_b64decode
 from collections.abc import Iterator
-from re import DOTALL
-from re import compile as compiled
 from typing import Any
 
 import msgspec
@@ -19,7 +18,9 @@ from cryptography.hazmat.primitives.serialization import (
 
 _MAX_KEYS = 4
 _MAX_BYTES = 65_536
-_PEM = compiled(rb"-----BEGIN (PUBLIC KEY|CERTIFICATE)-----.{40,8000}?-----END \1-----", DOTALL)
+_PEM = re.compile(rb"-----BEGIN (PUBLIC KEY|CERTIFICATE)-----.{40,8000}?-----END \1-----", re.DOTALL)
+_UNREADABLE = (ValueError, UnsupportedAlgorithm, x509.InvalidVersion)
+"""What comes of keys and certificates that others made."""
 _CURVES = {"P-256": ec.SECP256R1(), "P-384": ec.SECP384R1(), "P-521": ec.SECP521R1()}
 
 type _Public = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
@@ -88,7 +89,7 @@ def _of_pem(body: bytes) -> Iterator[_Public]:
                 if is_certificate
                 else load_pem_public_key(found[0])
             )
-        except (ValueError, UnsupportedAlgorithm):
+        except _UNREADABLE:
             continue
         if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey):
             yield key
@@ -98,7 +99,7 @@ def of_certificate(text: str) -> _Public | None:
     """The key of a certificate in DER and base64, as ``x5c`` has it (RFC 7515 §4.1.6)."""
     try:
         key = x509.load_der_x509_certificate(b64decode(text)).public_key()
-    except (ValueError, UnsupportedAlgorithm):
+    except _UNREADABLE:
         return None
     return key if isinstance(key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey) else None
 

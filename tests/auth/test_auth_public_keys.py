@@ -1,7 +1,7 @@
 """Public keys as services publish them, key pairs that are nobody's, and the second form of a signature."""
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 
 import jwt as pyjwt
 import pytest
@@ -54,6 +54,13 @@ def test_elliptic_key_is_read() -> None:
 def test_what_is_no_key_gives_none(text: bytes, start: bytes) -> None:
     assert published(start + text) == ()
     assert of_certificate(text.hex()) is None
+
+
+def test_certificate_of_an_unheard_of_version_gives_none() -> None:
+    known = b64decode(nobody_for("RS256").certificate)
+    odd = b64encode(known.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1))
+    assert of_certificate(odd.decode()) is None
+    assert published(b"-----BEGIN CERTIFICATE-----\n" + odd + b"\n-----END CERTIFICATE-----") == ()
 
 
 def test_public_half_of_a_private_key_is_told() -> None:
