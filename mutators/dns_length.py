@@ -24,10 +24,12 @@ def dns_cut_message(talk: Exchange, rng: Random) -> TalkEdit | None:
 def dns_cut_addition(talk: Exchange, rng: Random) -> TalkEdit | None:
     """A message that ends within a record that is counted is a format error (RFC 1035 §4.1.1; CWE-125)."""
     query = asked(talk)
-    if query is None or not query.rest:
+    if query is None or not query.records:
         return None
     text = written(query)
-    size = len(text) - rng.randint(1, len(query.rest) - 1 or 1)
+    last = query.records[-1]
+    missing = rng.randint(1, last.end - last.start - 1)  # between two records it would be its counts that lie
+    size = len(text) - len(query.rest) + last.end - missing
     return sent(talk, text[:size], f"{size} of {len(text)} bytes")
 
 

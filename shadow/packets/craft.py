@@ -7,6 +7,7 @@ from random import Random
 import msgspec
 
 from mutators._packet import Ends, Job, PacketMutator, Seed, Stream
+from shadow.errors import ConfigError
 
 _PORT_MIN = 20_000
 """Our ports are drawn from here on: below are services."""
@@ -30,11 +31,19 @@ class Crafting:
     def __init__(
         self, catalog: Sequence[PacketMutator], seeds: Sequence[Seed], ends: Ends, *, seed: int
     ) -> None:
-        """`catalog` are those that may be used. `seed` is the run's."""
+        """`catalog` are those that may be used. `seed` is the run's. Raises ConfigError where none of them
+        has anything to edit in one of `seeds`."""
         self._catalog = catalog
         self._seeds = seeds
         self._ends = ends
         self._seed = seed
+        for each in seeds:
+            if not self.fitting(each):
+                names = ", ".join(one.name for one in catalog)
+                raise ConfigError(
+                    f"no packet mutator of {names} applies to {each.protocol} over"
+                    f" IPv{6 if ends.is_ip6 else 4}: see shadow mutators --level packet"
+                )
 
     def fitting(self, seed: Seed) -> dict[str, PacketMutator]:
         """The mutators that have something to edit in `seed`, by name."""

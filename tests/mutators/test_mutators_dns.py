@@ -73,6 +73,16 @@ def test_the_same_is_asked_to_dnspython(name: str, seed: int, host: str) -> None
         assert [one for one in after.options if one.otype < 65_001] == list(before.options)
 
 
+@pytest.mark.parametrize("text", [QUERY + b"\0" * 40, signed()], ids=["bytes after the end", "two records"])
+def test_what_is_cut_ends_within_its_last_record(text: bytes) -> None:
+    query = query_of(text)
+    assert query is not None
+    last, start = query.records[-1], len(text) - len(query.rest)
+    sizes = {len(each) for each in texts("dns_cut_addition", of=text)}
+    assert len(sizes) > 1
+    assert sizes <= set(range(start + last.start + 1, start + last.end))
+
+
 def test_letter_case_is_changed() -> None:
     assert {text.lower() for text in texts("dns_letter_case")} == {QUERY.lower()}
     assert len(set(texts("dns_letter_case"))) > 10

@@ -1,5 +1,8 @@
+import pytest
+
 from mutators._packet import Ends, Seed
 from mutators._packet_catalog import PACKET_CATALOG
+from shadow.errors import ConfigError
 from shadow.packets.craft import Crafting
 
 SEEDS = [Seed("dns", b""), Seed("udp", b"hello"), Seed("udp", b""), Seed("tcp", b"GET / HTTP/1.1\r\n\r\n")]
@@ -28,3 +31,9 @@ def test_the_same_can_be_made_for_another_target() -> None:
         assert (again.mutator, len(again.packets)) == (made.mutator, len(made.packets))
         if made.mutator.startswith("dns_"):
             assert again.packets[0][28:] == made.packets[0][28:]
+
+
+def test_mutators_that_have_nothing_to_edit_are_refused_in_one_line() -> None:
+    streams = [each for each in PACKET_CATALOG if each.name in ("stream_hole", "ip6_field")]
+    with pytest.raises(ConfigError, match=r"no packet mutator of .* applies to udp over IPv4"):
+        Crafting(streams, [SEEDS[1]], ENDS, seed=1)
