@@ -6,6 +6,8 @@ from itertools import zip_longest
 
 import msgspec
 
+from shadow.judge import new_text
+
 _CONTEXT_BYTES = 16
 _MAX_CHANGED_BYTES = 48
 _MAX_CHANGES = 4
@@ -73,21 +75,9 @@ def _change(left: bytes | None, right: bytes | None) -> Change:
             None if left is None else Piece("", _cut(left), ""),
             None if right is None else Piece("", _cut(right), ""),
         )
-    start = _alike(left, right)
-    end = min(_alike(left[::-1], right[::-1]), len(left) - start, len(right) - start)
-    return Change(_piece(left, start, end), _piece(right, start, end))
-
-
-def _alike(left: bytes, right: bytes) -> int:
-    """How many first bytes are the same, by halves: long bodies are compared in a few steps."""
-    low, high = 0, min(len(left), len(right))
-    while low < high:
-        middle = (low + high + 1) // 2
-        if left[:middle] == right[:middle]:
-            low = middle
-        else:
-            high = middle - 1
-    return low
+    start, end = new_text(left, right)
+    from_end = len(right) - end
+    return Change(_piece(left, start, from_end), _piece(right, start, from_end))
 
 
 def _piece(text: bytes, start: int, from_end: int) -> Piece:

@@ -3,7 +3,7 @@
 from shadow.judge.causes import Causes, Record, Sighting
 from shadow.judge.classes import classify, is_cut
 from shadow.judge.evidence import Evidence
-from shadow.judge.fewest import Search, fewest
+from shadow.judge.fewest import Search, fewest, next_proposal
 from shadow.judge.fingerprint import Cause, causes_of, signature
 from shadow.judge.following import further_answers
 from shadow.judge.likeness import Likeness, likeness
@@ -50,6 +50,7 @@ __all__ = [
     "message",
     "new_body",
     "new_text",
+    "next_proposal",
     "regressions",
     "severity_of",
     "shrink",

@@ -1,6 +1,6 @@
 """The fewest of some items with which something still fails. Sends nothing: it proposes, and is told."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from itertools import pairwise
 
 type Search[T] = Generator[tuple[T, ...], bool, tuple[T, ...]]
@@ -36,15 +36,12 @@ def fewest[T](items: Sequence[T], *, at_least: int = 0) -> Search[T]:
     return tuple(items[at] for at in kept)
 
 
-def searched[T](search: Search[T], fails: Callable[[tuple[T, ...]], bool]) -> tuple[T, ...]:
-    """What `search` comes to, where `fails` answers it."""
+def next_proposal[P](search: Generator[P, bool, object], *, fails: bool) -> P | None:
+    """What `search` proposes once told whether it `fails` with what was proposed last; None at its end."""
     try:
-        proposal = next(search)
-        while True:
-            proposal = search.send(fails(proposal))
-    except StopIteration as end:
-        found: tuple[T, ...] = end.value
-        return found
+        return search.send(fails)
+    except StopIteration:
+        return None
 
 
 def _proposals(kept: tuple[int, ...], count: int) -> Iterator[tuple[int, ...]]:

@@ -49,7 +49,8 @@ class Energy:
         self._misses = [0] * count
         self._rest_until = [0] * count
         self._returning: list[tuple[int, int]] = []
-        """When those are asked again that had nothing to edit as yet, the soonest first."""
+        """When those are asked again that had nothing to edit as yet, the soonest first; none twice."""
+        self._is_returning = bytearray(count)
         self._ranking: list[int] = []
         self._at = 0
         self._rankings = 0
@@ -89,7 +90,7 @@ class Energy:
         self._misses[at] = min(self._misses[at] + 1, _MAX_RESTS - 1)
         self._rest_until[at] = due
         if not self._is_made[at]:
-            heappush(self._returning, (due, at))
+            self._return(at)
 
     def add(self, at: int, asked: int, made: int, amount: float) -> None:
         """Take in how often others asked a mutator, how often it had something to edit, and what was paid."""
@@ -108,8 +109,19 @@ class Energy:
             if not self._returning or self._returning[0][0] > self._exchanges:
                 return
             _, at = heappop(self._returning)
-            if not self._is_made[at]:
+            self._is_returning[at] = 0
+            if self._is_made[at]:
+                continue
+            if self._rest_until[at] > self._exchanges:  # another process has asked it meanwhile
+                self._return(at)
+            else:
                 yield at
+
+    def _return(self, at: int) -> None:
+        """Have a mutator asked again when its rest is over."""
+        if not self._is_returning[at]:
+            self._is_returning[at] = 1
+            heappush(self._returning, (self._rest_until[at], at))
 
     def _rank(self) -> None:
         """Draw anew who goes first, among those that do not rest."""

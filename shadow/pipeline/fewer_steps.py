@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
-from shadow.judge import classify, fewest, likeness
+from shadow.judge import classify, fewest, likeness, next_proposal
 from shadow.model import AnswerClass, Exchange, Expect, Kind, Minimised, Response, Script, Trial
 from shadow.pipeline.begun import Begun
 from shadow.pipeline.endpoint import path_of
@@ -75,10 +75,7 @@ class FewerSteps:
             shown = await self._alike(smaller, trial, shows) if is_whole else None
             if shown is not None:
                 found = smaller, shown
-            try:
-                proposal = search.send(shown is not None)
-            except StopIteration:
-                proposal = None
+            proposal = next_proposal(search, fails=shown is not None)
         if found is None:
             return None
         count = 0

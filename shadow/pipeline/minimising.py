@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from mutators import Mutator, Stack, stack_of
-from shadow.judge import Likeness, Shrinking, fewest, likeness, new_body, new_text, shrink
+from shadow.judge import Likeness, Shrinking, fewest, likeness, new_body, new_text, next_proposal, shrink
 from shadow.model import Expect, Minimised, Trial
 from shadow.pipeline.begun import Begun, ids_of
 from shadow.pipeline.case import Case, Mutant
@@ -102,10 +102,7 @@ class Minimising:
             tried = await self._tried(suspect, self._of_parts(suspect, proposal), purse.tries)
             if tried is not None:
                 found = tried
-            try:
-                proposal = search.send(tried is not None)
-            except StopIteration:
-                proposal = None
+            proposal = next_proposal(search, fails=tried is not None)
         if found is None or not await self._reshowing.lasts(
             suspect, self._reshowing.again(found[0], purse.tries), purse
         ):
@@ -133,10 +130,7 @@ class Minimising:
             shown = await self._reshowing.shown(suspect, suspect.mutant, again, whole.control)
             if shown is not None:
                 found = again, shown
-            try:
-                proposal = search.send(shown is not None)
-            except StopIteration:
-                proposal = None
+            proposal = next_proposal(search, fails=shown is not None)
         if found is None or not await self._reshowing.lasts(suspect, found[0], purse, whole.control):
             return None
         trial = found[1].trial

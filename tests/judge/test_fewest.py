@@ -1,9 +1,22 @@
 """Delta debugging: what is returned fails, cannot lose one item more, and costs a bounded number of tries."""
 
+from collections.abc import Callable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow.judge.fewest import fewest, searched
+from shadow.judge.fewest import Search, fewest
+
+
+def searched[T](search: Search[T], fails: Callable[[tuple[T, ...]], bool]) -> tuple[T, ...]:
+    """What `search` comes to, where `fails` answers it."""
+    try:
+        proposal = next(search)
+        while True:
+            proposal = search.send(fails(proposal))
+    except StopIteration as end:
+        found: tuple[T, ...] = end.value
+        return found
 
 
 @given(st.integers(0, 24).flatmap(lambda n: st.tuples(st.just(n), st.sets(st.integers(0, max(0, n - 1))))))

@@ -188,6 +188,20 @@ def test_what_others_did_where_nothing_was_dealt_here_counts_once_it_is() -> Non
     assert "m2" not in deal(scheduler, "e", 1, 6), "it rests"
 
 
+def test_mutator_that_others_found_nothing_for_either_is_asked_as_rarely_and_never_twice_in_a_turn() -> None:
+    one, other = (Scheduler(named([Level.HEADER] * 8), seed=0) for _ in range(2))
+    one.on_tried = lambda endpoint, name, is_made: other.take_over(endpoint, name, 1, int(is_made))
+    other.on_tried = lambda endpoint, name, is_made: one.take_over(endpoint, name, 1, int(is_made))
+    turns: list[int] = []
+    for exchange in range(600):
+        asked: list[str] = []
+        list((one, other)[exchange % 2].deal("e", exchange, 8, lambda each, to=asked: to.append(each.name)))  # type: ignore[misc]
+        assert len(set(asked)) == len(asked)
+        turns.append(len(asked))
+    assert sum(turns) <= 9 * 8
+    assert sum(turns[300:]) <= 2 * 8
+
+
 def test_bug_in_a_mutator_lets_others_go_on() -> None:
     scheduler = Scheduler(named([Level.HEADER] * 3), seed=0)
 

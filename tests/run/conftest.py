@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +16,26 @@ from shadow.replay import Pace, Pacer
 
 type Answering = Callable[[bytes], tuple[int, bytes]]
 """Status and JSON body for a request target."""
+type Reading = Callable[[bytes, bytes], tuple[int, bytes]]
+"""Status and JSON body for the head and the body of a request."""
+
+
+def serving(answering: Answering) -> AbstractAsyncContextManager[str]:
+    """A service's URL; it answers until the context is left."""
+    return reading(lambda head, _: answering(head.split(b" ", 2)[1]))
 
 
 @asynccontextmanager
-async def serving(answering: Answering) -> AsyncIterator[str]:
-    """A service's URL; it answers until the context is left."""
+async def reading(answering: Reading) -> AsyncIterator[str]:
+    """As `serving`, of a service that looks at all of a request."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                status, body = answering(head.split(b" ", 2)[1])
+                lines = dict(line.lower().partition(b":")[::2] for line in head.split(b"\r\n"))
+                asked = await reader.readexactly(int(lines.get(b"content-length", b"0")))
+                status, body = answering(head, asked)
                 writer.write(
                     b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
                     % (status, len(body), body)

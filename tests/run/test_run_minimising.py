@@ -14,7 +14,7 @@ import pytest
 from shadow.model import Exchange, Request, Response
 from shadow.run.execution import RunSettings, execute
 from shadow.sinks.console import ConsoleSettings
-from tests.run.conftest import Named, settings_for
+from tests.run.conftest import Named, reading, settings_for
 
 type Service = Callable[[bytes, bytes], int]
 """The status for the head and the body of a request."""
@@ -30,30 +30,13 @@ async def served(service: Service) -> AsyncIterator[tuple[str, list[bytes]]]:
     """A service's URL, and the heads of all that it was asked."""
     heads: list[bytes] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                lines = dict(line.lower().partition(b":")[::2] for line in head.split(b"\r\n"))
-                body = await reader.readexactly(int(lines.get(b"content-length", b"0")))
-                heads.append(head)
-                status = service(head, body)
-                answer = b'{"ok": true}' if status < 400 else b'{"error": "broken"}'
-                writer.write(
-                    b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
-                    % (status, len(answer), answer)
-                )
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+    def answering(head: bytes, body: bytes) -> tuple[int, bytes]:
+        heads.append(head)
+        status = service(head, body)
+        return status, b'{"ok": true}' if status < 400 else b'{"error": "broken"}'
 
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
-    finally:
-        server.close()
+    async with reading(answering) as url:
+        yield url, heads
 
 
 def exchanges(number: int, method: bytes = b"SEARCH", body: bytes = BODY) -> list[Exchange]:
