@@ -5,6 +5,7 @@ import re
 from functools import cache
 from pathlib import Path
 from random import Random
+from urllib.parse import urlencode
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -64,8 +65,6 @@ pairs = st.lists(st.tuples(names, texts), max_size=5)
 
 
 def _form(fields: list[tuple[str, str]]) -> bytes:
-    from urllib.parse import urlencode
-
     return urlencode(fields).encode()
 
 
