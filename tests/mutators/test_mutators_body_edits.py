@@ -5,6 +5,7 @@ import hashlib
 import json
 from random import Random
 from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,6 +15,7 @@ from lxml import etree
 from mutators import CATALOG, Mutator, dice
 from shadow.content.coding import gzip, redo
 from shadow.content.entity import entity
+from shadow.content.json import parse
 from shadow.model import Edit, Exchange, Expect, Known, Request, field
 from tests.mutators.graphql_meaning import asked
 from tests.mutators.meaning import protobuf_fields
@@ -66,8 +68,6 @@ ODDLY_WRITTEN = (
 
 @pytest.mark.parametrize("name", SINGLE_VALUE)
 def test_an_edit_of_one_value_keeps_every_other_byte(name: str) -> None:
-    from shadow.content.json import parse
-
     document = parse(ODDLY_WRITTEN)
     assert document is not None
     spans = [(node.start, node.end) for node in document.nodes]
@@ -148,8 +148,6 @@ texts = st.text("ab &<>é\n", max_size=6)
 
 @st.composite
 def element(draw: st.DrawFn, depth: int = 3) -> str:
-    from xml.sax.saxutils import escape, quoteattr
-
     name = draw(st.sampled_from(("a", "b", "x:c", "d")))
     attributes = draw(st.dictionaries(st.sampled_from(("p", "q", "x:r")), texts, max_size=3))
     head = name + "".join(f" {key}={quoteattr(value)}" for key, value in attributes.items())

@@ -1,6 +1,7 @@
 """Mutants of conversations dealt, judged, confirmed and reported, over transports without a network."""
 
 import json
+from base64 import b64decode
 from collections.abc import Callable
 from random import Random
 
@@ -193,13 +194,7 @@ async def test_accepted_handshake_that_must_be_refused_is_a_finding() -> None:
     await bench.conduct(seen("websocket", b"hi", b"ok"))
     (found,) = bench.findings
     assert (found.fault, found.endpoint) == ("validation", "WS /chat")
-    assert b"Sec-WebSocket-Version: " in _sent(found.reproduce["raw_base64"])
-
-
-def _sent(text: str) -> bytes:
-    from base64 import b64decode
-
-    return b64decode(text)
+    assert b"Sec-WebSocket-Version: " in b64decode(found.reproduce["raw_base64"])
 
 
 async def test_ids_that_the_server_gives_are_said_by_mutants_too() -> None:
