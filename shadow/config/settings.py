@@ -93,6 +93,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     none. Others than loopback addresses need a token in ``SHADOW_ADMIN_TOKEN``."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
+    known: str = ""
+    """TOML file of findings that were accepted: these stay silent, and what is gone of them is said."""
     allow_writes: bool | None = None
     """Whether mutants of writing methods are sent. Originals always are. Left out: only where there is a
     `[reset]`."""

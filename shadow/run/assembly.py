@@ -9,6 +9,7 @@ import comparators
 from shadow.config import Settings
 from shadow.config.schemas import load_schema
 from shadow.judge import Noise
+from shadow.judge.accepted import Acceptance
 from shadow.model import Event, Finding, PluginFailed, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.begun import Begun
@@ -123,11 +124,13 @@ def assemble(
     earlier: Mapping[str, Finding] | None = None,
     place: Place | None = None,
     spending: Spending | None = None,
+    acceptance: Acceptance | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
     `earlier` are findings of an earlier process of the same run, by id; they may be filled in later.
-    `spending` is what all processes of the run have sent, where there are several.
+    `spending` is what all processes of the run have sent, where there are several; `acceptance` knows which
+    findings were accepted.
 
     Raises ConfigError for settings that cannot be used together.
     """
@@ -162,7 +165,7 @@ def assemble(
     compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
     judging = Judging(noise, links[0].correlation.same, compare)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
-    reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
+    reporting = Reporting(origin=origin, hear=hear, earlier=earlier, acceptance=acceptance)
     limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
     mutators = chosen_by(settings, _failures("mutator", hear))
     schedulers = schedulers_of(mutators, settings.seed, Budget(limits, hear=hear, spending=spending))
