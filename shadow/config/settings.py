@@ -22,6 +22,7 @@ from shadow.config.values import parse_duration, parse_loops, parse_rate, positi
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
 from shadow.pipeline.probes import ProbeSettings
+from shadow.pipeline.pulse import HealthSettings
 from shadow.pipeline.reshowing import MinimiseSettings
 from shadow.replay import SafeModeSettings
 from shadow.replay.conditions_reading import ConditionTable
@@ -143,6 +144,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How much may be spent on making findings smaller."""
     schema: SchemaSettings = SchemaSettings()
     """What documents say that the service takes."""
+
+    health: HealthSettings = HealthSettings()
+    """What is done about a target that is unwell as a whole."""
 
     @property
     def mutates_writes(self) -> bool:
