@@ -2,8 +2,10 @@
 
 from enum import StrEnum
 
+import msgspec
 import orjson
 
+from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
 from shadow.model import Response
 from shadow.wire.grpc import is_grpc
@@ -19,6 +21,9 @@ class Content(StrEnum):
     XML = "xml"
     FORM = "form"
     GRPC = "grpc"
+    GRPC_WEB = "grpc-web"
+    PROTOBUF = "protobuf"
+    PACKED = "packed"
     TEXT = "text"
     BINARY = "binary"
 
@@ -30,6 +35,18 @@ _BY_TYPE = {
     "application/ndjson": Content.JSON_LINES,
     "application/jsonl": Content.JSON_LINES,
     "application/json-seq": Content.JSON_LINES,
+    "application/jsonlines": Content.JSON_LINES,
+    "application/x-jsonlines": Content.JSON_LINES,
+    "application/json-lines": Content.JSON_LINES,
+    "application/stream+json": Content.JSON_LINES,
+    "application/geo+json-seq": Content.JSON_LINES,
+    "application/x-protobuf": Content.PROTOBUF,
+    "application/protobuf": Content.PROTOBUF,
+    "application/vnd.google.protobuf": Content.PROTOBUF,
+    "application/msgpack": Content.PACKED,
+    "application/x-msgpack": Content.PACKED,
+    "application/vnd.msgpack": Content.PACKED,
+    "application/cbor": Content.PACKED,
     "text/event-stream": Content.EVENTS,
     "application/xml": Content.XML,
     "text/xml": Content.XML,
@@ -40,6 +57,15 @@ _BY_TYPE = {
     "application/toml": Content.TEXT,
     "image/svg+xml": Content.XML,
 }
+_BY_SUFFIX = {
+    "json": Content.JSON,
+    "xml": Content.XML,
+    "cbor": Content.PACKED,
+    "msgpack": Content.PACKED,
+    "protobuf": Content.PROTOBUF,
+    "proto": Content.PROTOBUF,
+}
+"""What follows the last ``+`` of a media type (RFC 6839)."""
 _MAX_SNIFFED_BYTES = 4096
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
@@ -52,10 +78,19 @@ def unequal(control: Response, other: Response, wanted: Content) -> tuple[bytes,
     return left, right
 
 
-def read(response: Response) -> tuple[Content, bytes]:
+class Read(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a body before it is compared."""
+
+    kind: Content
+    body: bytes
+    """Its content codings undone as far as that works."""
+    fault: Fault | None
+
+
+def read(response: Response) -> Read:
     """The kind of content of `response`, and its plain body."""
-    body = plain(response)
-    return _kind(response, body), body
+    found = undone(response)
+    return Read(_kind(response, found.body), found.body, found.fault)
 
 
 def content(response: Response) -> Content:
@@ -76,11 +111,9 @@ def _kind(response: Response, body: bytes) -> Content:
         return kind
     if is_grpc(response.headers):
         return Content.GRPC
-    if stated.endswith("+json"):
-        return Content.JSON
-    if stated.endswith("+xml"):
-        return Content.XML
-    return _sniffed(body)
+    if stated.startswith("application/grpc-web"):
+        return Content.GRPC_WEB
+    return _BY_SUFFIX.get(stated.rpartition("+")[2]) or _sniffed(body)
 
 
 def _sniffed(body: bytes) -> Content:

@@ -261,7 +261,7 @@ _MIN_DRIFT = 0.25
 _OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
 _MAX_FISHER = 100
-_WHOLE_PARTS = ("status", "surplus", "messages", "close")
+_WHOLE_PARTS = ("status", "reason", "surplus", "messages", "close")
 _PARTS = ("body", "header", "trailer", "message[]", "dns", *_WHOLE_PARTS)
 
 

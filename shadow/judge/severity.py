@@ -63,6 +63,8 @@ def of_difference(difference: Difference) -> Severity:
     """Fields of the message head weigh less than the body; a status that changed its class weighs most."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    if difference.where == "reason":
+        return Severity.LOW
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
         return Severity.HIGH
     found = OF_CHANGE[difference.change]
