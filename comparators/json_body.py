@@ -16,7 +16,7 @@ from shadow.model import Change, Difference, Response
 _DIGITS = b"0" * 17
 """orjson reads an integer over 64 bits as a float and loses digits; such bodies take the slow parser."""
 _DIGITS_TO_ZERO = bytes(ord("0") if chr(char).isdigit() and char < 128 else ord(" ") for char in range(256))
-_LONG_INTEGER = re.compile(rb"(?:^|[\s:,\[-])[0-9]{17}")
+_LONG_INTEGER = re.compile(rb"(?:^|[\s:,\[\x1e-])[0-9]{17}")
 """As it stands in JSON; not the fraction of a number, nor digits that begin a text."""
 _MAX_INTEGER_DIGITS = 4000
 """Python refuses to read integers of over 4300 digits; those are compared as text."""

@@ -258,8 +258,8 @@ def test_a_digest_follows_its_body_but_its_algorithm_does_not() -> None:
 
 
 _NAMES = st.sampled_from(
-    b"WWW-Authenticate RateLimit Content-Security-Policy Set-Cookie Expires Cache-Control Content-Digest X-Any"
-    b" grpc-status-details-bin x-thing-bin Content-Disposition".split()
+    b"WWW-Authenticate RateLimit Content-Security-Policy Set-Cookie Expires Cache-Control Content-Digest"
+    b" X-Any grpc-status-details-bin x-thing-bin Content-Disposition".split()
 )
 _HEADS = st.lists(st.tuples(_NAMES, st.text("ab=,;\" '\\()[]{}<>.:0-é").map(str.encode)), max_size=4).map(
     tuple
