@@ -62,7 +62,7 @@ class Link:
         gate: Gate | None = None,
         logins: Logins | None = None,
     ) -> None:
-        """`gate` is that of all targets' writes; None where nobody ever holds it. `logins` holds the
+        """`gate` is that of all targets; None where nobody ever holds it. `logins` holds the
         credentials of identities that have some of their own here."""
         self.logins = logins
         self._gate = gate or Gate()
@@ -233,10 +233,7 @@ class Link:
 
     async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
         sending = self._sending(ready, session)
-        if self._may_write(ready):
-            async with self._gate.passes():
-                outcome = await self._carry(sending, via, parcel, ready.retell)
-        else:
+        async with self._gate.passes(is_write=self._may_write(ready)):
             outcome = await self._carry(sending, via, parcel, ready.retell)
         return self._noted(outcome, parcel)
 
@@ -271,10 +268,7 @@ class Link:
                 msgspec.structs.replace(each, after_seconds=after)
                 for each, after in zip(sendings, offsets, strict=True)
             ]
-        if any(map(self._may_write, readies)):
-            async with self._gate.passes():
-                outcomes = await transport.send_together(sendings)
-        else:
+        async with self._gate.passes(is_write=any(map(self._may_write, readies))):
             outcomes = await transport.send_together(sendings)
         return [self._noted(outcome, parcel) for outcome in outcomes]
 

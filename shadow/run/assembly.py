@@ -20,6 +20,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import GaugeSettings, watched
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -255,6 +256,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         report=parts.report,
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
+        gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -343,6 +345,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         order=parts.order,
         state=State(restoring, parts.drift),
     )
+
+
+def _gauges(settings: Settings, parts: _Parts) -> tuple[GaugeSettings, Gate] | None:
+    """What is watched; nothing in a worker, which does not know what others send."""
+    found = watched(settings.gauges)
+    return None if found is None or parts.order is not None else (found, parts.gate)
 
 
 def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:
