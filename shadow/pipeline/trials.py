@@ -33,6 +33,8 @@ from shadow.pipeline.conclusions import Conclusions
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import Gauges, GaugeSettings
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -84,9 +86,12 @@ class Trials:
         traces: Traces | None = None,
         minimising: Minimising | None = None,
         blame: Blame | None = None,
+        gauges: tuple[GaugeSettings, Gate] | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
-        found is told as it was found; without `blame` nobody looks for who made a target unwell."""
+        found is told as it was found; without `blame` nobody looks for who made a target unwell; without
+        `gauges` nobody watches what the targets tell of themselves.
+        """
         self._blame = blame
         self._traces = traces
         self._environment = environment
@@ -100,6 +105,18 @@ class Trials:
         self._conclusions = Conclusions(minimising, learn=self._dealing.learn, hear=hear, report=report)
         self._aftercare = Aftercare(environment, confirmation, self._conclusions, seed=settings.seed)
         self._questions = Questions(environment, judging, times=confirmation.times)
+        self._gauges: Gauges | None = None
+        if gauges is not None:
+            watched, gate = gauges
+            self._gauges = Gauges(
+                environment,
+                gate,
+                self._conclusions,
+                watched,
+                times=confirmation.times,
+                seed=settings.seed,
+                hear=hear,
+            )
 
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
@@ -159,6 +176,9 @@ class Trials:
         if not case.is_write:
             await self._aftercare.look(case, answers, via)
         await self._look_back()
+        if self._gauges is not None:
+            self._gauges.note(case, None, answers, answers, via)
+            await self._gauges.look()
         is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
 
@@ -389,6 +409,8 @@ class Trials:
         elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
         self._aftercare.note(case, mutant, answer)
+        if self._gauges is not None:
+            self._gauges.note(case, mutant, control, answer, via)
         if confirmed is None or known is not None:
             self._conclusions.conclude(trial, mutant.readies.candidate, confirmed, via)
         else:

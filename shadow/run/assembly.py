@@ -23,6 +23,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import GaugeSettings, watched
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -279,6 +280,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
         blame=blame,
+        gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -372,6 +374,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
 def _is_attending(parts: _Parts) -> bool:
     """Whether a target that is unwell is waited for, which has a limit of its own."""
     return any(each.vigil is not None and each.vigil.is_attending for each in parts.environment.links)
+
+
+def _gauges(settings: Settings, parts: _Parts) -> tuple[GaugeSettings, Gate] | None:
+    """What is watched; nothing in a worker, which does not know what others send."""
+    found = watched(settings.gauges)
+    return None if found is None or parts.order is not None else (found, parts.gate)
 
 
 def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:
