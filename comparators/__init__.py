@@ -14,6 +14,7 @@ from comparators.event_stream import event_stream
 from comparators.form_body import form_body
 from comparators.grpc_body import grpc_body
 from comparators.headers import NOT_COMPARED, headers
+from comparators.html_body import html_body
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
 from comparators.messages import close, messages
@@ -53,6 +54,7 @@ CATALOG: tuple[Comparator, ...] = (
     json_lines,
     event_stream,
     xml_body,
+    html_body,
     form_body,
     grpc_body,
     text_body,
@@ -72,6 +74,7 @@ _OF_BODY = {
     Content.JSON_LINES: json_lines,
     Content.EVENTS: event_stream,
     Content.XML: xml_body,
+    Content.HTML: html_body,
     Content.FORM: form_body,
     Content.GRPC: grpc_body,
     Content.TEXT: text_body,

@@ -21,6 +21,11 @@ _QUOTED_END = re.compile(r"""\["((?:[^"\\]|\\.)*)"\]$""")
 _TRAILING_INDEXES = re.compile(r"(\[\d*\])+$")
 
 
+_PAGE_STEP = re.compile(r"[\[#]([^\]]+)")
+_PAGE_VALUES = frozenset({"content", "value"})
+_PAGE_IDS = frozenset({"id", "for", "aria-describedby", "aria-labelledby", "aria-controls"})
+
+
 def template(where: str) -> str:
     """`where` with array positions as ``[]`` and members that are identifiers as ``.{id}``."""
     if where == "status":
@@ -35,12 +40,21 @@ def template(where: str) -> str:
 
 def is_json(where: str) -> bool:
     """Whether it is a place in a JSON document: a body, or a message of a conversation."""
-    return where.startswith("body:$") or (where.startswith("message[") and "]:$" in where)
+    if where.startswith("body:$"):
+        return True
+    return where.startswith(("message[", "body:page")) and ":$" in where
 
 
 def is_text(where: str) -> bool:
-    """Whether it is a line of a text: of a body, or of a message of a conversation."""
-    return where.startswith("body:line[") or (where.startswith("message[") and "]:line[" in where)
+    """Whether it is a line of a text, of a body or of a message of a conversation, or a part of a page."""
+    if where.startswith("body:line[") or is_page(where):
+        return True
+    return where.startswith("message[") and "]:line[" in where
+
+
+def is_page(where: str) -> bool:
+    """Whether it is a part of a page: an element, an attribute or a text, but no JSON in a script."""
+    return where.startswith("body:page") and not is_json(where)
 
 
 def is_within(where: str, outer: str) -> bool:
@@ -49,12 +63,17 @@ def is_within(where: str, outer: str) -> bool:
         return True
     if outer == "body":
         return where.startswith("body:")
-    return where.startswith(outer) and where[len(outer)] in ".[{:"
+    return where.startswith(outer) and where[len(outer)] in ".[{:@"
 
 
 def name(where: str) -> str:
-    """The innermost member or field name: ``"price"`` of ``"body:$.items[3].price"``; "" at the top."""
-    tail = where.rpartition(".")[2]
+    """The innermost member or field name: ``"price"`` of ``"body:$.items[3].price"``; "" at the top.
+
+    Of a page what its value is known by: a field's name, the words before, or ``@`` and the attribute.
+    """
+    if is_page(where):
+        return _page_name(where)
+    tail = where.rpartition(".")[2].removeprefix("@")
     if tail.isidentifier():
         return tail
     if quoted := _QUOTED_END.search(_TRAILING_INDEXES.sub("", where)):
@@ -70,6 +89,16 @@ def parent(where: str) -> str:
         return bare[: quoted.start()]
     cut = max(bare.rfind("."), bare.rfind('["'), bare.rfind("{"))
     return bare[:cut] if cut > 0 else where
+
+
+def _page_name(where: str) -> str:
+    path, at, attribute = where.partition("@")
+    if at and attribute not in _PAGE_VALUES:
+        return "id" if attribute in _PAGE_IDS else f"@{attribute}"
+    path, _, words = path.removeprefix("body:").partition(":")
+    step = path.rpartition(".")[2]
+    found = _PAGE_STEP.search(step)
+    return words or (found[1] if found else step)
 
 
 def _without_id(found: re.Match[str]) -> str:
