@@ -99,8 +99,12 @@ def _both(left: Any, right: Any, depth: int, *, is_kept: bool) -> tuple[Node, No
             _of_kids(right, [*first, other, *last], is_kept=is_kept),
         )
     return (
-        _of_kids(left, [*first, *(_child(each, depth, is_kept=is_kept) for each in mine), *last], is_kept=is_kept),
-        _of_kids(right, [*first, *(_child(each, depth, is_kept=is_kept) for each in its), *last], is_kept=is_kept),
+        _of_kids(
+            left, [*first, *(_child(each, depth, is_kept=is_kept) for each in mine), *last], is_kept=is_kept
+        ),
+        _of_kids(
+            right, [*first, *(_child(each, depth, is_kept=is_kept) for each in its), *last], is_kept=is_kept
+        ),
     )
 
 

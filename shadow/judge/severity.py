@@ -46,9 +46,7 @@ OF_CHANGE: dict[Change, Severity] = {
 }
 _TELLING = frozenset({"close", "dns:rcode"})
 """How a conversation's answer went: as much as a status."""
-_TELLING_ELEMENTS = frozenset(
-    "a button form input option select table td textarea th tr".split()
-)
+_TELLING_ELEMENTS = frozenset("a button form input option select table td textarea th tr".split())
 """Of a page: what users act with and read data from."""
 _TELLING_ATTRIBUTES = frozenset(
     "accept action checked content disabled enctype formaction href max maxlength method min multiple name"

@@ -176,11 +176,14 @@ class Trials:
         if not case.is_write:
             await self._aftercare.look(case, answers, via)
         await self._look_back()
+        await self._look_at_gauges(case, answers, via)
+        is_suspect = self._conclusions.has_suspect(case.exchange.index)
+        return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
+
+    async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
         if self._gauges is not None:
             self._gauges.note(case, None, answers, answers, via)
             await self._gauges.look()
-        is_suspect = self._conclusions.has_suspect(case.exchange.index)
-        return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
 
     async def retell(self, exchange: Exchange, session: str, past: Sequence[Exchange]) -> None:
         """Send what the `session` of `exchange` had asked before it, as a fresh environment has not heard
