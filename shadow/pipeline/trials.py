@@ -39,11 +39,16 @@ from shadow.pipeline.questions import Questions
 from shadow.pipeline.ready import Ready
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
+from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
+
+
+_MAX_REPEATS = 4
+"""Of one original, to learn from them."""
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -95,6 +100,7 @@ class Trials:
         self._conclusions = Conclusions(minimising, learn=self._dealing.learn, hear=hear, report=report)
         self._aftercare = Aftercare(environment, confirmation, self._conclusions, seed=settings.seed)
         self._questions = Questions(environment, judging, times=confirmation.times)
+        self._retrospect = Retrospect()
 
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
@@ -268,12 +274,34 @@ class Trials:
             )
             return
         self._judging.learn(case, answers)
+        await self._repeat(case, answers, via)
         judgement = self._judging.original(case, answers)
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
         trial = self._original_trial(case, originals, answers, judgement)
         self._conclusions.conclude(trial, originals.candidate, confirmed, via)
+        if confirmed is not None and confirmed.fresh:
+            self._look_back(case.endpoint, confirmed.fresh)
+        told = confirmed.judgement.differences if confirmed is not None else ()
+        if len(told) < len(self._judging.apart(case, answers)):
+            self._retrospect.keep(Past(case, originals, answers, via))
+
+    async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
+        """Ask again what reads, while that teaches: whether what differs is new in each answer."""
+        attempt = 0
+        while not case.is_write and attempt < _MAX_REPEATS and self._judging.wants_repeat(case, answers):
+            await self._confirmation.repeat(case, answers, via, attempt)
+            attempt += 1
+
+    def _look_back(self, endpoint: str, fresh: tuple[Difference, ...]) -> None:
+        """Tell of the originals that showed what is known to be wrong only now."""
+        for past in self._retrospect.of(endpoint):
+            judgement = self._judging.original(past.case, past.answers)
+            confirmed = self._confirmation.looked_back(past.case, judgement, fresh)
+            if confirmed is not None:
+                trial = self._original_trial(past.case, past.originals, past.answers, confirmed.judgement)
+                self._conclusions.report_late(trial, past.originals.candidate, confirmed, past.via)
 
     async def _try_late(
         self, case: Case, mutant: Mutant, original: Answers, via: str, watch: Watch | None = None
