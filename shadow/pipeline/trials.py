@@ -41,7 +41,7 @@ from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.standing import why_dropped
-from shadow.pipeline.telling import mutant_trial, wire_bytes
+from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
@@ -373,6 +373,7 @@ class Trials:
             sent=wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
+            origin=origin_of(case, originals.candidate) if judgement.verdict is Verdict.FAILED else None,
         )
 
 
