@@ -111,6 +111,8 @@ def _origin(trial: Trial, wire: Wire | None) -> dict[str, Any]:
     """What `shadow repro` and reproductions need to know besides the bytes."""
     origin = trial.origin or Origin()
     told: dict[str, Any] = {"exchange": trial.exchange, "before": list(origin.before)}
+    if origin.others:
+        told["others"] = list(origin.others)
     if origin.owner:
         told["owner"] = origin.owner
     if origin.plain and trial.mutator is not None:

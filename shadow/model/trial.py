@@ -173,7 +173,9 @@ class Origin(msgspec.Struct, frozen=True):
     """What a failed trial was made of, for it to be made again. Exchanges are named by their index."""
 
     before: tuple[int, ...] = ()
-    """What its session had asked before; of a script all exchanges that its steps may stem from."""
+    """What its session had asked before; of a script all that its session asked."""
+    others: tuple[int, ...] = ()
+    """Exchanges of other sessions that steps of a script stem from."""
     owner: str = ""
     """The configured identity whose request it is; empty where none is recognised."""
     plain: bytes = b""

@@ -368,8 +368,15 @@ class SessionTrials:
             SentStep(past[step.origin].index, serialise_request(step.request), at in script.judged)
             for at, step in enumerate(script.steps)
         )
-        before = tuple(each.index for each in past[:MAX_BEFORE])
-        return Origin(before, owner.name if owner else "", steps=steps, is_burst=script.is_burst)
+        own = len(past) - len(script.others)
+        indexes = tuple(each.index for each in past)
+        return Origin(
+            indexes[:own][:MAX_BEFORE],
+            indexes[own:][:MAX_BEFORE],
+            owner.name if owner else "",
+            steps=steps,
+            is_burst=script.is_burst,
+        )
 
 
 def _has_succeeded(answers: Answers) -> bool:

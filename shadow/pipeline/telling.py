@@ -39,8 +39,8 @@ def origin_of(case: Case, plain: Ready) -> Origin:
     owner = case.known["candidate"].owner
     return Origin(
         tuple(each.index for each in case.past[-MAX_BEFORE:]),
-        owner.name if owner is not None else "",
-        serialise_request(plain.request),
+        owner=owner.name if owner is not None else "",
+        plain=serialise_request(plain.request),
     )
 
 
