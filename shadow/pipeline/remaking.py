@@ -1,4 +1,4 @@
-"""A finding's mutant made again: by its mutator with the same dice, else by what its bytes say of the edit."""
+"""A finding's mutant made again: by its mutator with the same dice, or else by what its bytes tell."""
 
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
@@ -48,10 +48,10 @@ def remade(mutator: Mutator | Stack, finding: Finding, recipe: Recipe, tell: Tel
 
     def edit(request: Request, rng: Random, known: Known) -> Edit | None:
         del rng  # drawn again each time, for whoever asks twice
-        is_stack = isinstance(mutator, Stack)
-        made = (
-            mutator(request, dice_of, known) if is_stack else mutator(request, dice_of(mutator.name), known)
-        )
+        if isinstance(mutator, Stack):
+            made = mutator(request, dice_of, known)
+        else:
+            made = mutator(request, dice_of(mutator.name), known)
         if made is not None and _is_told(made.parts or (made.what,), finding.edits):
             smaller = None if made.wire is not None else less.of_edited(made.request, request)
             return made if smaller is None else msgspec.structs.replace(made, request=smaller)
