@@ -137,8 +137,8 @@ def _disagreement_key(trial: Trial) -> tuple[str, ...] | None:
     fault = trial.judgement.fault
     if trial.level is not Level.FRAMING or fault not in _DISAGREEMENTS:
         return None
-    if trial.answer is None or trial.baseline is None:
-        return None
+    if trial.answer is None or trial.baseline is None or _is_unauthenticated(trial.baseline):
+        return None  # what is refused for its credentials was read well
     return (fault, trial.mutator or "", classify(trial.answer).value, classify(trial.baseline).value)
 
 

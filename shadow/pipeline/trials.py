@@ -47,7 +47,7 @@ from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.standing import why_dropped
-from shadow.pipeline.telling import mutant_trial, wire_bytes
+from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
@@ -496,6 +496,7 @@ class Trials:
             sent=wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
+            origin=origin_of(case, originals.candidate) if judgement.verdict is Verdict.FAILED else None,
         )
 
 

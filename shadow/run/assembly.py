@@ -129,12 +129,13 @@ def assemble(
     place: Place | None = None,
     spending: Spending | None = None,
     acceptance: Acceptance | None = None,
+    schedulers: Schedulers | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
     `earlier` are findings of an earlier process of the same run, by id; they may be filled in later.
     `spending` is what all processes of the run have sent, where there are several; `acceptance` knows which
-    findings were accepted.
+    findings were accepted; `schedulers` deal in the place of those that the settings choose.
 
     Raises ConfigError for settings that cannot be used together.
     """
@@ -176,7 +177,8 @@ def assemble(
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier, acceptance=acceptance)
     limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
     mutators = chosen_by(settings, _failures("mutator", hear))
-    schedulers = schedulers_of(mutators, settings.seed, Budget(limits, hear=hear, spending=spending))
+    if schedulers is None:
+        schedulers = schedulers_of(mutators, settings.seed, Budget(limits, hear=hear, spending=spending))
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
