@@ -89,6 +89,7 @@ def finding(
         | ({} if shell is None else {"shell": shell}),
         endpoints=tuple(record.endpoints),
         minimised=_minimised(trial),
+        also=tuple(record.also),
     )
 
 

@@ -3,9 +3,20 @@
 import msgspec
 
 from shadow.judge import aftermath, is_at_least, is_breakage, template
-from shadow.model import Change, Difference, Judgement, Parcel, Severity, Verdict
+from shadow.model import (
+    Change,
+    Difference,
+    Judgement,
+    NoReply,
+    Outcome,
+    Parcel,
+    Severity,
+    Silence,
+    Verdict,
+)
+from shadow.pipeline.blame import Blame, is_doubtful
 from shadow.pipeline.case import Case, Mutant
-from shadow.pipeline.environment import Answers, Environment
+from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.other_dice import OtherDice
 from shadow.pipeline.resending import Again, Resending
@@ -25,6 +36,12 @@ class Confirmed(msgspec.Struct, frozen=True):
     """``"3/3"``"""
 
 
+_UNWELL_MAX = 3
+"""So often an original is sent once more because a target was unwell meanwhile."""
+_UNASKED = NoReply(Silence.UNSENT)
+_OF_HARM = frozenset({"crash", "hang"})
+"""Faults that others may suffer from while one does the harm."""
+
 type _Key = tuple[object, ...]
 
 
@@ -39,7 +56,10 @@ class Confirmation:
         *,
         times: int,
         may_write: bool,
+        blame: Blame | None = None,
     ) -> None:
+        """`blame` gives suspects the targets to themselves; without it nobody does."""
+        self._blame = blame
         self._environment = environment
         self._scripts = scripts
         self._resending = Resending(environment, scripts)
@@ -86,13 +106,11 @@ class Confirmation:
             return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
         if self._refuted.get(key, 0) >= _MAX_REFUTED:
             return None
-        for attempt in range(self._times):
-            control, answer = await self._again(case, mutant, via, attempt)
-            again = self._judging.mutant(case, mutant, control, answer)
-            if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
-                self._refute(key)
-                return None
-            judgement = again
+        shown = await self._every_time(case, mutant, judgement, via)
+        if shown is None:
+            self._refute(key)
+            return None
+        judgement = shown
         weighed = await self._other_dice.weighed(case, mutant, judgement, via)
         if weighed is None:
             self._refute(key)
@@ -101,6 +119,29 @@ class Confirmation:
             self._severities[key] = weighed.severity
         self._confirmed[key], self._worst[key] = self.all_times, judgement.severity
         return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
+
+    async def _every_time(
+        self, case: Case, mutant: Mutant, judgement: Judgement, via: str
+    ) -> Judgement | None:
+        """The judgement as last seen, where it shows each time; None where not. What may be another's fault
+        is tried alone."""
+        if self._blame is None or judgement.fault not in _OF_HARM:
+            return await self._each_time(case, mutant, judgement, via)
+        async with self._blame.alone():
+            return await self._each_time(case, mutant, judgement, via, is_alone=True)
+
+    async def _each_time(
+        self, case: Case, mutant: Mutant, judgement: Judgement, via: str, *, is_alone: bool = False
+    ) -> Judgement | None:
+        for attempt in range(self._times):
+            if is_alone and self._blame is not None and not await self._blame.recovers():
+                return None
+            control, answer = await self._again(case, mutant, via, attempt)
+            again = self._judging.mutant(case, mutant, control, answer)
+            if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
+                return None
+            judgement = again
+        return judgement
 
     def _as_weighed(self, key: _Key, judgement: Judgement) -> Judgement:
         """`judgement` with what is known of the live release."""
@@ -156,10 +197,15 @@ class Confirmation:
 
     async def _original_again(self, case: Case, via: str, attempt: int) -> Answers:
         salt = f"{case.exchange.index}:again:{attempt}"
-        readies = self._environment.prepare(case.exchange, case.session, salt)
-        return await self._environment.send(
-            readies, via=via, parcel=Parcel.CONFIRMATION, session=case.session
-        )
+        answers = Pair[Outcome](_UNASKED, None)
+        for again in range(_UNWELL_MAX):
+            readies = self._environment.prepare(case.exchange, case.session, f"{salt}{'+' * again}")
+            answers = await self._environment.send(
+                readies, via=via, parcel=Parcel.CONFIRMATION, session=case.session
+            )
+            if not is_doubtful(answers):
+                break
+        return answers
 
     async def _again(self, case: Case, mutant: Mutant, via: str, attempt: int) -> tuple[Answers, Answers]:
         """Control and mutant once more; those that write at the end of their session, told anew."""
