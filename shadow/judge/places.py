@@ -41,8 +41,8 @@ def template(where: str) -> str:
 
 
 def is_json(where: str) -> bool:
-    """Whether it is a place in a JSON document: a body, a message of a conversation, JSON within a page, or what
-    a text that was read as such holds (``header:x-user<json>.id``)."""
+    """Whether it is a place in a JSON document: a body, a message of a conversation, JSON within a page, or
+    what a text that was read as such holds (``header:x-user<json>.id``)."""
     if where.startswith("body:$") or ">." in where:
         return True
     return where.startswith(("message[", "body:page")) and ":$" in where

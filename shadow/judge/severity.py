@@ -46,11 +46,35 @@ OF_CHANGE: dict[Change, Severity] = {
 }
 _TELLING = frozenset({"close", "dns:rcode"})
 """How a conversation's answer went: as much as a status."""
-_TELLING_ELEMENTS = frozenset("a button form input option select table td textarea th tr".split())
+_TELLING_ELEMENTS = frozenset(
+    ["a", "button", "form", "input", "option", "select", "table", "td", "textarea", "th", "tr"]
+)
 """Of a page: what users act with and read data from."""
 _TELLING_ATTRIBUTES = frozenset(
-    "accept action checked content disabled enctype formaction href max maxlength method min multiple name"
-    " pattern readonly required selected src step type value".split()
+    [
+        "accept",
+        "action",
+        "checked",
+        "content",
+        "disabled",
+        "enctype",
+        "formaction",
+        "href",
+        "max",
+        "maxlength",
+        "method",
+        "min",
+        "multiple",
+        "name",
+        "pattern",
+        "readonly",
+        "required",
+        "selected",
+        "src",
+        "step",
+        "type",
+        "value",
+    ]
 )
 """Of its elements: what they do, and with what. All others are looks."""
 _TAG = re.compile(r"[a-z0-9]+")

@@ -68,8 +68,8 @@ class Link:
         logins: Logins | None = None,
         calm: Calm | None = None,
     ) -> None:
-        """`gate` is that of all targets; None where nobody ever holds it, and `calm` that of all that is sent.
-        `logins` holds the credentials of identities that have some of their own here."""
+        """`gate` is that of all targets' writes; None where nobody ever holds it, and `calm` that of all that
+        is sent. `logins` holds the credentials of identities that have some of their own here."""
         self.logins = logins
         self.calm = calm or Calm()
         self.vigil: Vigil | None = None

@@ -51,7 +51,6 @@ from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
-
 _MAX_REPEATS = 4
 """Of one original, to learn from them."""
 
