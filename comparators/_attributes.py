@@ -6,9 +6,33 @@ from collections.abc import Iterable, Mapping
 _LISTS = frozenset({"class", "rel", "sandbox", "headers", "itemprop"})
 """Sets of words in any order (HTML Living Standard §2.3.7)."""
 _FLAGS = frozenset(
-    "allowfullscreen async autofocus autoplay checked controls default defer disabled formnovalidate hidden"
-    " inert ismap itemscope loop multiple muted nomodule novalidate open playsinline readonly required"
-    " reversed selected".split()
+    [
+        "allowfullscreen",
+        "async",
+        "autofocus",
+        "autoplay",
+        "checked",
+        "controls",
+        "default",
+        "defer",
+        "disabled",
+        "formnovalidate",
+        "hidden",
+        "inert",
+        "ismap",
+        "itemscope",
+        "loop",
+        "multiple",
+        "muted",
+        "nomodule",
+        "novalidate",
+        "open",
+        "playsinline",
+        "readonly",
+        "required",
+        "reversed",
+        "selected",
+    ]
 )
 """There or not: their value means nothing (HTML Living Standard §2.3.2)."""
 _BY_PRESENCE = frozenset({"nonce", "integrity", "data-nonce"})
@@ -25,7 +49,20 @@ _DEFAULTS: dict[str, dict[str, frozenset[str]]] = {
     "th": {"colspan": frozenset({"1"}), "rowspan": frozenset({"1"})},
 }
 ADDRESSES = frozenset(
-    "action background cite data formaction href longdesc manifest poster src srcset xlink:href".split()
+    [
+        "action",
+        "background",
+        "cite",
+        "data",
+        "formaction",
+        "href",
+        "longdesc",
+        "manifest",
+        "poster",
+        "src",
+        "srcset",
+        "xlink:href",
+    ]
 )
 _KINDS = "css js mjs png jpe?g gif svg webp avif ico woff2? ttf eot map webmanifest".replace(" ", "|")
 _ASSET = re.compile(rf"(?P<stem>[^?#\s]*)\.(?P<kind>{_KINDS})(?:\?(?P<query>[^#\s]*))?", re.IGNORECASE)

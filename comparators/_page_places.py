@@ -13,8 +13,31 @@ from comparators._line import label
 ROOT = "body:page"
 
 _LANDMARKS = frozenset(
-    "head form fieldset table nav header footer main article section aside ul ol dl select dialog svg"
-    " script style title h1 h2 h3".split()
+    [
+        "head",
+        "form",
+        "fieldset",
+        "table",
+        "nav",
+        "header",
+        "footer",
+        "main",
+        "article",
+        "section",
+        "aside",
+        "ul",
+        "ol",
+        "dl",
+        "select",
+        "dialog",
+        "svg",
+        "script",
+        "style",
+        "title",
+        "h1",
+        "h2",
+        "h3",
+    ]
 )
 _NEVER = frozenset({"html", "body"})
 _MAX_STEPS = 6

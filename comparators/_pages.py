@@ -114,7 +114,9 @@ class _Walk:
             yield from self.lists(one.split("\n"), other.split("\n"), around)
         elif isinstance(one, str) and isinstance(other, str):
             for name, mine, its in self._runs(one, other) or ((label(one), one, other),):
-                yield Difference(_named(around.path, name or around.lead), Change.VALUE, *bounded_pair(mine, its))
+                yield Difference(
+                    _named(around.path, name or around.lead), Change.VALUE, *bounded_pair(mine, its)
+                )
 
     def _runs(self, left: str, right: str) -> list[tuple[str, str, str]] | None:
         self._texts += 1
@@ -159,7 +161,9 @@ def _split(lost: Sequence[Kid], inner: Sequence[Kid]) -> tuple[list[Kid], list[K
     """Those of the `lost` that are found again in `inner`, and the others."""
     sigs = {sig(each) for each in inner}
     again = [
-        each for each in lost if sig(each) in sigs or any(likeness(each, kid) >= _MIN_WRAPPED for kid in inner[:3])
+        each
+        for each in lost
+        if sig(each) in sigs or any(likeness(each, kid) >= _MIN_WRAPPED for kid in inner[:3])
     ]
     return again, [each for each in lost if not any(each is one for one in again)]
 
@@ -201,7 +205,9 @@ def _order(left: Sequence[Kid], right: Sequence[Kid], moved: Sequence[Kid], path
     sigs = {sig(each) for each in moved}
     common = {sig(each) for each in left} & {sig(each) for each in right} | sigs
     ours, theirs = ([each for each in side if sig(each) in common] for side in (left, right))
-    start = next((at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if sig(one) != sig(other)), 0)
+    start = next(
+        (at for at, (one, other) in enumerate(zip(ours, theirs, strict=False)) if sig(one) != sig(other)), 0
+    )
     shown = ([_called(each) for each in side[start : start + _MAX_MOVED]] for side in (ours, theirs))
     return Difference(path, Change.ORDER, *shown)
 

@@ -208,7 +208,7 @@ class Noise:
         return None
 
     def _is_volatile(self, difference: Difference, window_seconds: float | None) -> bool:
-        if _is_opaque_cookie(difference):
+        if _is_opaque_cookie(difference) or _is_own_origin(difference, self._settings.own):
             return True
         window = self._settings.window_seconds if window_seconds is None else window_seconds
         return is_alike(
@@ -251,6 +251,8 @@ class Noise:
         judge = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
         if judge in orders.has_none:
             return True
+        if difference.where.endswith(":sequence"):
+            return False  # of parts of different names, which is written out in code
         if not _holds_scalars(difference.left):
             return len(orders.inversions) < self._settings.min_object_inversions
         return not self._has_baseline or len(orders.inversions) < self._settings.min_inversions
@@ -289,6 +291,16 @@ def _is_opaque_cookie(difference: Difference) -> bool:
         return False
     values = (difference.left, difference.right)
     return all(isinstance(value, str) and len(value) >= _MIN_OPAQUE_CHARS for value in values)
+
+
+def _is_own_origin(difference: Difference, own: Collection[str]) -> bool:
+    """Whether an address names the target that was asked on each side, or leaves that out."""
+    if not difference.where.endswith(".origin"):
+        return False
+    found = [str(each).partition("://") for each in (difference.left, difference.right) if each]
+    if len({scheme for scheme, _, _ in found}) > 1:
+        return False
+    return all(host in own or f"{host}:80" in own or f"{host}:443" in own for _, _, host in found)
 
 
 def _is_own_mark(difference: Difference) -> bool:

@@ -42,7 +42,7 @@ def is_json(where: str) -> bool:
     """Whether it is a place in a JSON document: a body, or a message of a conversation."""
     if where.startswith("body:$"):
         return True
-    return where.startswith(("message[", "body:page")) and ":$" in where
+    return where.startswith(("message[", "body:page", "body:part[")) and ":$" in where
 
 
 def is_text(where: str) -> bool:

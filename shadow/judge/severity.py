@@ -46,12 +46,34 @@ OF_CHANGE: dict[Change, Severity] = {
 _TELLING = frozenset({"close", "dns:rcode"})
 """How a conversation's answer went: as much as a status."""
 _TELLING_ELEMENTS = frozenset(
-    "a button form input option select table td textarea th tr".split()
+    ["a", "button", "form", "input", "option", "select", "table", "td", "textarea", "th", "tr"]
 )
 """Of a page: what users act with and read data from."""
 _TELLING_ATTRIBUTES = frozenset(
-    "accept action checked content disabled enctype formaction href max maxlength method min multiple name"
-    " pattern readonly required selected src step type value".split()
+    [
+        "accept",
+        "action",
+        "checked",
+        "content",
+        "disabled",
+        "enctype",
+        "formaction",
+        "href",
+        "max",
+        "maxlength",
+        "method",
+        "min",
+        "multiple",
+        "name",
+        "pattern",
+        "readonly",
+        "required",
+        "selected",
+        "src",
+        "step",
+        "type",
+        "value",
+    ]
 )
 """Of its elements: what they do, and with what. All others are looks."""
 _TAG = re.compile(r"[a-z0-9]+")
@@ -72,10 +94,13 @@ def severity_of(fault: str, differences: Iterable[Difference] = (), *, is_on_bot
 
 
 def of_difference(difference: Difference) -> Severity:
-    """Fields of the message head weigh less than the body; a status that changed its class weighs most."""
+    """Fields of the message head weigh less than the body; a status that changed its class weighs most, and
+    so does a redirect to another host."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
+        return Severity.HIGH
+    if difference.where == "header:location.origin":
         return Severity.HIGH
     found = OF_CHANGE[difference.change]
     if is_page(difference.where):
