@@ -9,7 +9,9 @@ from comparators._body import Content, decoded, unequal
 from comparators._contract import comparator
 from shadow.model import Change, Difference, Response
 
-_SAMPLE = re.compile(r"(?P<name>[A-Za-z_:][\w:]*+)\s*+(?:\{(?P<labels>[^}]*+)\})?\s++(?P<value>\S++)")
+_SAMPLE = re.compile(
+    r"(?P<name>[A-Za-z_:][\w:]*+)(?:\s*+\{(?P<labels>(?:[^\"}]|\"(?:[^\"\\]|\\.)*+\")*+)\})?\s++(?P<value>\S++)"
+)
 _LABEL = re.compile(r"(?P<name>[A-Za-z_]\w*+)\s*+=\s*+\"")
 _SUFFIXES = re.compile(r"_(?:bucket|count|created|sum|total|info)$")
 _MAX_LINES = 50_000
