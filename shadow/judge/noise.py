@@ -14,7 +14,7 @@ from math import comb
 import msgspec
 
 from shadow.errors import ConfigError
-from shadow.judge.places import is_within, name, template
+from shadow.judge.places import is_text, is_within, name, template
 from shadow.judge.roots import FORMS, words
 from shadow.judge.shapes import is_alike
 from shadow.model import Change, Difference
@@ -308,7 +308,7 @@ def _is_own_mark(difference: Difference) -> bool:
     own = name(difference.where).lower().replace("_", "-").removeprefix("http-")
     if own in _OWN_MARKS:
         return True
-    is_line = difference.where.startswith("body:line[") and difference.left is None
+    is_line = is_text(difference.where) and difference.left is None
     return is_line and any(mark in str(difference.right).lower() for mark in _OWN_MARKS)
 
 
