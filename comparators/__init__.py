@@ -19,8 +19,11 @@ from comparators.json_body import compared as compared_json
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
 from comparators.messages import close, messages
+from comparators.metrics_body import metrics_body
+from comparators.multipart_body import multipart_body
 from comparators.presence import presence
 from comparators.status import completeness, status
+from comparators.table_body import table_body
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
 from shadow.model import Change, Difference, Reply, Response, field
@@ -56,6 +59,9 @@ CATALOG: tuple[Comparator, ...] = (
     event_stream,
     xml_body,
     html_body,
+    table_body,
+    metrics_body,
+    multipart_body,
     form_body,
     grpc_body,
     text_body,
@@ -76,6 +82,9 @@ _OF_BODY = {
     Content.EVENTS: event_stream,
     Content.XML: xml_body,
     Content.HTML: html_body,
+    Content.TABLE: table_body,
+    Content.METRICS: metrics_body,
+    Content.MULTIPART: multipart_body,
     Content.FORM: form_body,
     Content.GRPC: grpc_body,
     Content.TEXT: text_body,

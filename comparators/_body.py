@@ -19,6 +19,9 @@ class Content(StrEnum):
     EVENTS = "event stream"
     XML = "xml"
     HTML = "html"
+    TABLE = "table"
+    METRICS = "metrics"
+    MULTIPART = "multipart"
     FORM = "form"
     GRPC = "grpc"
     TEXT = "text"
@@ -41,6 +44,9 @@ _BY_TYPE = {
     "application/yaml": Content.TEXT,
     "application/toml": Content.TEXT,
     "image/svg+xml": Content.XML,
+    "text/csv": Content.TABLE,
+    "text/tab-separated-values": Content.TABLE,
+    "application/openmetrics-text": Content.METRICS,
 }
 _MAX_SNIFFED_BYTES = 4096
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
@@ -80,6 +86,10 @@ def _kind(response: Response, body: bytes) -> Content:
     stated = media_type(response.headers).decode("latin-1")
     if kind := _BY_TYPE.get(stated):
         return kind
+    if stated == "text/plain" and _is_exposition(response):
+        return Content.METRICS
+    if stated.startswith("multipart/"):
+        return Content.MULTIPART
     if is_grpc(response.headers):
         return Content.GRPC
     if stated.endswith("+json"):
@@ -92,6 +102,11 @@ def _kind(response: Response, body: bytes) -> Content:
 def decoded(response: Response, body: bytes) -> str:
     """The text of a plain body, by the charset that its mark or its fields state; UTF-8 where none does."""
     return _decoded(_charset(response, body), body) or body.decode("utf-8", "backslashreplace")
+
+
+def _is_exposition(response: Response) -> bool:
+    """Whether the type says that metrics are exposed to Prometheus, of which each version has a number."""
+    return parameter(field(response.headers, b"content-type") or b"", b"version") is not None
 
 
 def _sniffed(response: Response, body: bytes, stated: str) -> Content:
@@ -107,7 +122,7 @@ def _sniffed(response: Response, body: bytes, stated: str) -> Content:
 def _is_text(response: Response, body: bytes, stated: str) -> bool:
     """Whether it reads as text: as UTF-8 or, where it is said to be text, in a charset that is stated."""
     head = body[:_MAX_SNIFFED_BYTES]
-    if head.translate(None, _CONTROL_BYTES) == head and _is_utf8(body):
+    if head.translate(None, _CONTROL_BYTES) == head and (stated.startswith("text/") or _is_utf8(body)):
         return True
     charset = _charset(response, body)
     if not charset or not stated.startswith(("text/", "application/")):

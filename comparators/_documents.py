@@ -14,6 +14,8 @@ _MAX_DEPTH = 100
 _MAX_BYTES = 4 << 20
 _MAX_TAGS = 60_000
 """Larger documents are compared as lines: trees of them cost seconds."""
+_MAX_PREFIXES = 20
+"""Of an element whose children are looked at as they are written: each is, with all these."""
 _PRESERVE = "{http://www.w3.org/XML/1998/namespace}space"
 
 
@@ -87,7 +89,8 @@ def _both(left: Any, right: Any, depth: int, *, is_kept: bool) -> tuple[Node, No
     ours, theirs = list(left), list(right)
     if depth >= _MAX_DEPTH or is_kept is not _is_kept(right, is_kept=is_kept):
         return _node(left, depth, is_kept=is_kept), _node(right, depth, is_kept=is_kept)
-    head, tail = common_ends(AsWritten(ours), AsWritten(theirs))
+    is_short = len(left.nsmap) <= _MAX_PREFIXES
+    head, tail = common_ends(AsWritten(ours), AsWritten(theirs)) if is_short else (0, 0)
     mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
     alike = [*ours[:head], *ours[len(ours) - tail :]]
     nodes: list[Node | None] = [_child(each, depth, is_kept=is_kept) for each in alike]
