@@ -42,7 +42,8 @@ def repro(
     from shadow.run.repro import Repro, Standing
     from shadow.sinks.results import finding_called, findings_in, summary_in
 
-    finding = finding_called(word, findings_in(folder), folder)
+    findings = findings_in(folder)
+    finding = finding_called(word, findings, folder)
     recipe = recipe_of(finding)
     if isinstance(recipe, str):
         click.echo(f"cannot tell: {recipe}; run again", err=True)
@@ -54,7 +55,8 @@ def repro(
     settings = settings_from(config_file, missing | given)
     if not settings.candidate:
         raise click.UsageError("missing --candidate URL: the folder does not say where its run sent")
-    outcome = run_replay(Repro(settings, folder, finding, recipe).run(times))
+    ids = {one for each in findings for one in (each.id, *each.also)}
+    outcome = run_replay(Repro(settings, folder, finding, recipe, ids).run(times))
     if as_json:
         click.echo(json.dumps(outcome.as_json(finding)))
     else:
@@ -70,7 +72,7 @@ def _lines(finding: "Finding", retold: "Retold") -> list[str]:
     trial = retold.trial
     rows = [("finding", f"{finding.id} {finding.severity} {finding.fault}"), ("", finding.title)]
     if finding.mutator:
-        rows.append(("edit", f"{finding.mutator}: {'; '.join(finding.edits)}"))
+        rows.append(("edit", f"{finding.mutator}: {'; '.join(dict.fromkeys(finding.edits))}"))
     if trial is not None:
         rows += [("sent to", trial.endpoint)] if trial.endpoint != finding.endpoint else []
         for name, now, then in (

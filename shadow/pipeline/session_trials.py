@@ -45,6 +45,8 @@ from shadow.wire.http1 import serialise_request
 
 _RACE_SHARE = 3
 """A race must be lost again in one of so many runs."""
+NOT_AGAIN = "not seen again: "
+"""Begins the reason of what failed once."""
 type Past = Sequence[Exchange]
 
 
@@ -154,7 +156,7 @@ class SessionTrials:
         if judgement.verdict is Verdict.FAILED:
             times = await self._confirm(mutator, script, past, judgement, endpoint)
         if times is None and judgement.verdict is Verdict.FAILED:
-            why = f"not seen again: {judgement.why}"
+            why = NOT_AGAIN + judgement.why
             judgement = msgspec.structs.replace(judgement, verdict=Verdict.UNDECIDED, why=why)
         trial = self._trial(mutator, script, past, at, judgement, answers)
         self._hear(Judged(trial))
