@@ -17,14 +17,18 @@ from comparators.form_body import form_body
 from comparators.grpc_body import grpc_body
 from comparators.grpc_web_body import grpc_web_body
 from comparators.headers import headers, is_free
+from comparators.html_body import html_body
 from comparators.json_body import compared as compared_json
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
 from comparators.messages import close, messages
+from comparators.metrics_body import metrics_body
+from comparators.multipart_body import multipart_body
 from comparators.packed_body import packed_body
 from comparators.presence import presence
 from comparators.protobuf_body import protobuf_body
 from comparators.status import completeness, is_reason_free, reason, status
+from comparators.table_body import table_body
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
 from shadow.content.coding import Fault
@@ -62,6 +66,10 @@ CATALOG: tuple[Comparator, ...] = (
     json_lines,
     event_stream,
     xml_body,
+    html_body,
+    table_body,
+    metrics_body,
+    multipart_body,
     form_body,
     grpc_body,
     grpc_web_body,
@@ -84,6 +92,10 @@ _OF_BODY = {
     Content.JSON_LINES: json_lines,
     Content.EVENTS: event_stream,
     Content.XML: xml_body,
+    Content.HTML: html_body,
+    Content.TABLE: table_body,
+    Content.METRICS: metrics_body,
+    Content.MULTIPART: multipart_body,
     Content.FORM: form_body,
     Content.GRPC: grpc_body,
     Content.GRPC_WEB: grpc_web_body,

@@ -1,5 +1,6 @@
 """Set-Cookie lines compared by cookie name and attribute."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
@@ -10,6 +11,10 @@ from shadow.model import Change, Difference
 type Cookie = dict[str, str]
 """Attributes by lower-case name; the cookie's own value stands under ``""``."""
 
+_ENDS = frozenset({"expires", "max-age"})
+"""Two ways to say how long a cookie lasts."""
+_LONG_AGO = re.compile(r"(?:19\d\d|200\d)|^(?:0|-1)?$|[- ](?:7\d|0\d) \d\d:")
+"""Dates that services write to have a cookie deleted."""
 _FLAGS = frozenset({"secure", "httponly", "partitioned"})
 """Attributes whose value, if any, means nothing (RFC 6265 §5.2.5)."""
 _ESCAPED = ("%7B", "%5B", "%7b", "%5b")
@@ -32,6 +37,12 @@ def compared(
 
 
 def _attributes(place: str, left: Cookie, right: Cookie, dates: tuple[str, str]) -> Iterator[Difference]:
+    ends, end = _lifetime(left, dates[0]), _lifetime(right, dates[1])
+    if ends != end:
+        yield Difference(f"{place}.lifetime", Change.VALUE, ends, end)
+    if ends != end or ends == "deleted" or left.keys() & _ENDS != right.keys() & _ENDS:
+        kept = _ENDS & left.keys() & right.keys() if ends == end == "kept" else frozenset()
+        left, right = _less(left, _ENDS - kept), _less(right, _ENDS - kept)
     for name, value in left.items():
         where = f"{place}.{name}" if name else place
         if name not in right:
@@ -41,6 +52,20 @@ def _attributes(place: str, left: Cookie, right: Cookie, dates: tuple[str, str])
     for name, value in right.items():
         if name not in left:
             yield Difference(f"{place}.{name}", Change.ADDED, None, value or name)
+
+
+def _lifetime(cookie: Cookie, date: str) -> str:
+    """What becomes of the cookie: Max-Age goes before Expires (RFC 6265 §5.3)."""
+    if (age := cookie.get("max-age")) is not None and age.lstrip("-").isdigit():
+        return "deleted" if age.startswith("-") or not age.strip("0") else "kept"
+    if "expires" not in cookie:
+        return "session"
+    is_past = _LONG_AGO.search(cookie["expires"]) or _lifetimes.lifetime(cookie["expires"], date) == 0
+    return "deleted" if is_past else "kept"
+
+
+def _less(cookie: Cookie, names: frozenset[str]) -> Cookie:
+    return {name: value for name, value in cookie.items() if name not in names}
 
 
 def _changed(where: str, name: str, values: tuple[str, str], dates: tuple[str, str]) -> Iterator[Difference]:

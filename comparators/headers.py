@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from comparators import _cookies, _directives, _lifetimes, _tree
+from comparators import _addresses, _cookies, _directives, _lifetimes, _tree
 from comparators._bounded import bounded_pair
 from comparators._contract import comparator
 from comparators._header_names import (
@@ -108,6 +108,8 @@ def _field(
         return
     if name == b"set-cookie":
         yield from _cookies.compared(where, left, right, beside.dates)
+    elif name in _addresses.FIELDS:
+        yield from _addresses.compared(name, where, _joined(left), _joined(right))
     elif name in SETS:
         yield from _sets(where, _tokens(name, left), _tokens(name, right))
     elif name.endswith(b"-bin"):
@@ -132,7 +134,7 @@ def _text(name: bytes, where: str, left: str, right: str, beside: Beside) -> Ite
     elif name in LIMITS:
         yield from _directives.compared(where, _directives.limits(left), _directives.limits(right))
     elif separator := DIRECTIVES.get(name):
-        parts = (_directives.named(each, separator) for each in (left, right))
+        parts = (_addresses.filename(_directives.named(each, separator)) for each in (left, right))
         yield from _directives.compared(where, *parts)
     else:
         yield from _tree.texts(left, right, where)
