@@ -5,10 +5,14 @@ from email.utils import parsedate_to_datetime
 _ROUGHLY = 0.02
 _STEP_SECONDS = 5.0
 """Lifetimes this close are one: the moment is taken by another clock than the Date, a little before it."""
+_GONE = ("0", "-1")
+"""Read as a moment in the past (RFC 9111 §5.3)."""
 
 
 def lifetime(expires: str, date: str) -> float | None:
     """Seconds from `date` to `expires`, 0.0 for what is gone; None where either is no date."""
+    if expires.strip() in _GONE:
+        return 0.0
     end, start = _seconds(expires), _seconds(date)
     return None if end is None or start is None else max(0.0, end - start)
 
