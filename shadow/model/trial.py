@@ -162,6 +162,15 @@ class Minimised(msgspec.Struct, frozen=True):
     """Whether the finding was told before, of the larger form: then this is no new sighting of it."""
 
 
+class Earlier(msgspec.Struct, frozen=True):
+    """That a place differed before, when it was not enough to be told."""
+
+    where: str
+    """Without positions."""
+    exchange: int
+    endpoint: str
+
+
 class Trial(msgspec.Struct, frozen=True):
     """One thing sent to the shadow environment, and its judgement."""
 
@@ -186,6 +195,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Whether it was sent over HTTP/2; `sent` has the request in the form of HTTP/1.1 all the same."""
     minimised: Minimised | None = None
     """What it was made of, where it is smaller than what first failed."""
+    earlier: tuple[Earlier, ...] = ()
+    """Exchanges that had shown the same, untold."""
 
     @property
     def label(self) -> str | None:

@@ -44,7 +44,7 @@ class Conclusions:
         if via == HTTP2:
             trial = msgspec.structs.replace(trial, is_http2=True)
         if confirmed is not None:
-            trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
+            trial = msgspec.structs.replace(trial, judgement=confirmed.judgement, earlier=confirmed.earlier)
         elif trial.judgement.verdict is Verdict.FAILED:
             doubtful = msgspec.structs.replace(
                 trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"

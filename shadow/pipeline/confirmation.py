@@ -1,15 +1,20 @@
 """A suspicion is sent again before anyone hears of it; what does not show every time is not reported."""
 
+import re
+
 import msgspec
 
-from shadow.judge import aftermath, is_at_least, is_breakage, template
+from shadow.judge import aftermath, classify, is_at_least, is_breakage, template
 from shadow.model import (
+    AnswerClass,
     Change,
     Difference,
+    Earlier,
     Judgement,
     NoReply,
     Outcome,
     Parcel,
+    Reply,
     Severity,
     Silence,
     Verdict,
@@ -27,6 +32,11 @@ _MAX_REFUTED = 3
 _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
+_NUMBERS = re.compile(r"\d+")
+_COUNTED = frozenset({401, 403, 407, 423, 429})
+"""Refusals that services may count, and lock out who has too many of them."""
+_MAX_SEEN = 1000
+
 
 class Confirmed(msgspec.Struct, frozen=True):
     """A suspicion that showed again, every time."""
@@ -34,6 +44,8 @@ class Confirmed(msgspec.Struct, frozen=True):
     judgement: Judgement
     times: str
     """``"3/3"``"""
+    earlier: tuple[Earlier, ...] = ()
+    """Where it had shown before, which was too little to tell of it then."""
 
 
 _UNWELL_MAX = 3
@@ -73,20 +85,32 @@ class Confirmation:
         self._severities: dict[_Key, Severity] = {}
         """Of confirmed mutants that the live release fails with too, once the dice fall otherwise."""
         self._refuted: dict[_Key, int] = {}
-        self._seen: dict[_Key, int] = {}
+        self._seen: dict[_Key, list[Earlier]] = {}
+        """Of writes that are not sent again: where each place was seen to differ, at whatever endpoint."""
+        self._lasting_places: set[_Key] = set()
+        """Places that differed each time at some endpoint."""
 
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
+        is_refused = _is_refused(case, first)
         if self._judging.is_drifted:
-            rest = _beyond_drift(case, rest)
-        if case.is_write and not self._may_write:
+            beyond = _beyond_drift(case, rest)
+            rest = tuple(
+                each
+                for each in rest
+                if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
+            )
+        earlier: tuple[Earlier, ...] = ()
+        if case.is_write and not self._may_write and not is_refused:
             seen = [each for each in rest if self._is_seen_enough(case, each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
-            times = self._as_often_as_seen(case, lasting)
+            times = self._as_often_as_seen(lasting)
+            earlier = self._before(lasting)
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
             times = self.all_times
+            self._lasting_places.update(map(_place, lasting))
             for each in rest:
                 if each not in lasting:
                     self._refute(_place_key(case, each))
@@ -95,9 +119,8 @@ class Confirmation:
         if not known and not lasting:
             return None
         left = (*known, *lasting)
-        return Confirmed(
-            msgspec.structs.replace(judgement, differences=left), self._confirmed[_place_key(case, left[0])]
-        )
+        told = msgspec.structs.replace(judgement, differences=left)
+        return Confirmed(told, self._confirmed[_place_key(case, left[0])], earlier)
 
     async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
         """The judgement with how often it showed again; None when it did not every time."""
@@ -178,7 +201,7 @@ class Confirmation:
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
         lasting = suspected
-        is_retold = case.is_write or (self._judging.is_drifted and self._may_write)
+        is_retold = self._may_write and (case.is_write or self._judging.is_drifted)
         for attempt in range(self._times):
             if is_retold:
                 answers = await self._retold(case)
@@ -227,18 +250,52 @@ class Confirmation:
 
     def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
-        key = _place_key(case, difference)
-        self._seen[key] = self._seen.get(key, 0) + 1
+        seen = self._seen.setdefault(_place(difference), [])
+        if len(seen) < _MAX_SEEN:
+            seen.append(Earlier(template(difference.where), case.exchange.index, case.endpoint))
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
-        return is_lasting_kind or self._seen[key] > 1
+        return is_lasting_kind or len(seen) > 1 or self._is_known_elsewhere(difference)
 
-    def _as_often_as_seen(self, case: Case, differences: tuple[Difference, ...]) -> str:
+    def _is_known_elsewhere(self, difference: Difference) -> bool:
+        """Whether the same place differed each time at another endpoint: a part that several share."""
+        return difference.where != "status" and _place(difference) in self._lasting_places
+
+    def _as_often_as_seen(self, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""
-        seen = max((self._seen[_place_key(case, each)] for each in differences), default=0)
+        seen = max((len(self._seen[_place(each)]) for each in differences), default=0)
         return f"{seen}/{seen}"
+
+    def _before(self, differences: tuple[Difference, ...]) -> tuple[Earlier, ...]:
+        """Where writes showed `differences` before, save now."""
+        return tuple(before for each in differences for before in self._seen[_place(each)][:-1])
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _is_refused(case: Case, answers: Answers) -> bool:
+    """Whether everybody refused the request, so that it left nothing behind and may be sent again. Where it
+    was for who asked, services count how often that happens."""
+    given = [answers.candidate, answers.baseline]
+    if case.exchange.response is not None:
+        given.append(Reply(case.exchange.response))
+    return all(
+        each is None
+        or (
+            isinstance(each, Reply)
+            and classify(each) is AnswerClass.REJECTED
+            and each.response.status not in _COUNTED
+        )
+        for each in given
+    )
+
+
+def _is_reworded(difference: Difference) -> bool:
+    """Whether a text has other words, whatever its numbers: of a refusal, no state does that."""
+    left, right = difference.left, difference.right
+    if difference.change is not Change.VALUE or not isinstance(left, str) or not isinstance(right, str):
+        return False
+    return _NUMBERS.sub("", left) != _NUMBERS.sub("", right)
 
 
 def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
