@@ -18,6 +18,7 @@ import msgspec
 
 from bench.detect_traffic import record
 from bench.detect_trial import Conditions, Result, tried
+from bench.detect_truth import PLACES
 from shadow.demo.vmctl import parse_bugs
 
 _NEEDED = {"P": 1.0, "M": 0.95, "S": 0.9, "R": 1.0}
@@ -90,9 +91,7 @@ def total(results: Sequence[Result]) -> str:
         of_kind = [each for each in results if each.kind == kind]
         detected = sum(each.is_detected for each in of_kind)
         missed = ", ".join(each.bug for each in of_kind if not each.is_detected)
-        lines.append(
-            f"{kind} ({words}): {detected} of {len(of_kind)}{f', missed {missed}' if missed else ''}"
-        )
+        lines.append(f"{kind} ({words}): {detected} of {len(of_kind)}{f', missed {missed}' if missed else ''}")
     false = sum(len(each.others) for each in results if each.bug == "none")
     return "\n".join((*lines, f"false findings without a bug: {false}"))
 
