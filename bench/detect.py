@@ -1,9 +1,9 @@
 """Which bugs of the reference service are detected, each alone, and with how many mutants.
 
-``python -m bench.detect [--bugs B01,B07|all|none] [--mutants-budget 20000] [--seed N] [--jobs N] [--json FILE]``
+``python -m bench.detect [--bugs B01,B07|all|none] [--mutants-budget N] [--seed N] [--jobs N] [--json FILE]``
 
-Each run replays one recording of the stable release, of several principals, to a candidate with one bug and to
-the stable release as baseline; the run without any bug says what is found falsely. The tool is given the
+Each run replays one recording of the stable release, of several principals, to a candidate with one bug and
+to the stable release as baseline; the run without any bug says what is found falsely. The tool is given the
 configuration that `shadow demo config` prints, and nothing else. Exits with 1 where the goal is missed.
 """
 
@@ -16,16 +16,15 @@ from pathlib import Path
 
 import msgspec
 
-from bench.detect_traffic import record
+from bench.detect_traffic import recorded
 from bench.detect_trial import Conditions, Result, tried
-from bench.detect_truth import PLACES
 from shadow.demo.vmctl import parse_bugs
 
 _NEEDED = {"P": 1.0, "M": 0.95, "S": 0.9, "R": 1.0}
 _KINDS = {"P": "plain traffic", "M": "a mutant", "S": "a sequence", "R": "a race"}
 
 
-async def main(arguments: Sequence[str]) -> int:
+def main(arguments: Sequence[str]) -> int:
     given = _parser().parse_args(arguments)
     conditions = Conditions(
         seed=given.seed,
@@ -36,13 +35,16 @@ async def main(arguments: Sequence[str]) -> int:
     )
     with tempfile.TemporaryDirectory(prefix="shadow-detect-") as folder:
         recording = Path(folder) / "stable.jsonl"
-        exchanges = await record(recording, seed=conditions.seed, sessions=conditions.sessions)
-        print(f"{exchanges} exchanges in {conditions.sessions} sessions, seed {conditions.seed}", flush=True)
-        results = await measured(sorted(parse_bugs(given.bugs, "candidate")), recording, conditions, given)
+        lines = asyncio.run(recorded(seed=conditions.seed, sessions=conditions.sessions))
+        recording.write_bytes(b"".join(lines))
+        said = f"{len(lines)} exchanges in {conditions.sessions} sessions, seed {conditions.seed}"
+        print(said, flush=True)
+        bugs = sorted(parse_bugs(given.bugs, "candidate"))
+        results = asyncio.run(measured(bugs, recording, conditions, given))
     print(table(results))
     print(total(results))
     if given.json:
-        document = {"conditions": conditions, "exchanges": exchanges, "results": results}
+        document = {"conditions": conditions, "exchanges": len(lines), "results": results}
         Path(given.json).write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1))
     return 0 if is_goal_met(results) else 1
 
@@ -91,7 +93,9 @@ def total(results: Sequence[Result]) -> str:
         of_kind = [each for each in results if each.kind == kind]
         detected = sum(each.is_detected for each in of_kind)
         missed = ", ".join(each.bug for each in of_kind if not each.is_detected)
-        lines.append(f"{kind} ({words}): {detected} of {len(of_kind)}{f', missed {missed}' if missed else ''}")
+        lines.append(
+            f"{kind} ({words}): {detected} of {len(of_kind)}{f', missed {missed}' if missed else ''}"
+        )
     false = sum(len(each.others) for each in results if each.bug == "none")
     return "\n".join((*lines, f"false findings without a bug: {false}"))
 
@@ -121,4 +125,4 @@ def _parser() -> argparse.ArgumentParser:
 
 
 if __name__ == "__main__":
-    sys.exit(asyncio.run(main(sys.argv[1:])))
+    sys.exit(main(sys.argv[1:]))

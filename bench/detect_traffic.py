@@ -1,7 +1,6 @@
 """Traffic of the reference service's stable release, recorded as a tap sees it."""
 
 import asyncio
-from pathlib import Path
 
 from bench.detect_service import running_service
 from shadow.demo.traffic import drive
@@ -28,9 +27,8 @@ class Recorder:
         """How long requests were held up is of no interest here."""
 
 
-async def record(path: Path, *, seed: int, sessions: int) -> int:
-    """Write what `sessions` sessions of several principals say to the stable release, as JSON lines; how many
-    exchanges that is.
+async def recorded(*, seed: int, sessions: int) -> list[bytes]:
+    """What `sessions` sessions of several principals say to the stable release, a JSON line an exchange.
 
     Raises RuntimeError where the stable release did not answer as its users expect.
     """
@@ -54,5 +52,4 @@ async def record(path: Path, *, seed: int, sessions: int) -> int:
     if summary.unexpected or recorder.skipped:
         raise RuntimeError(f"the recording is no good: {summary.unexpected}, {recorder.skipped} unread")
     recorder.exchanges.sort(key=lambda each: each.index)
-    path.write_bytes(b"".join(map(encode, recorder.exchanges)))
-    return len(recorder.exchanges)
+    return [encode(each) for each in recorder.exchanges]

@@ -6,7 +6,7 @@ import signal
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +82,23 @@ async def _replayed(
     config.write_text(shadow_config(conditions.seed), encoding="utf-8")
     began = time.monotonic()
     process = await shadow(
-        *("replay", str(recording), "--config", str(config), "--candidate", candidate, "--baseline", baseline),
-        *("--mutants", str(conditions.mutants_per_exchange), "--allow-writes", "--seed", str(conditions.seed)),
+        *(
+            "replay",
+            str(recording),
+            "--config",
+            str(config),
+            "--candidate",
+            candidate,
+            "--baseline",
+            baseline,
+        ),
+        *(
+            "--mutants",
+            str(conditions.mutants_per_exchange),
+            "--allow-writes",
+            "--seed",
+            str(conditions.seed),
+        ),
         *("--loops", "0", "--duration", _ENOUGH, "--out", str(out), "--metrics", metrics, "--quiet"),
         stdout=asyncio.subprocess.DEVNULL,
     )
@@ -129,14 +144,14 @@ def judged(bug: str, found: list[Line], known: frozenset[str], mutants: int, sec
     others = tuple(str(each["title"]) for each in found if each not in fitting)
     kind = "" if place is None else place.kind
     by = _by(fitting[0]) if fitting else ""
-    return Result(bug, kind, bool(fitting), mutants, round(seconds, 1), by, tuple(each["id"] for each in found), others)
+    return Result(
+        bug, kind, bool(fitting), mutants, round(seconds, 1), by, tuple(each["id"] for each in found), others
+    )
 
 
 def told(place: Place, finding: Line, known: frozenset[str]) -> bool:
     """Whether the finding tells of the bug at `place`."""
-    return finding["id"] not in known and place.fits(
-        finding["endpoints"], finding["fault"], finding["where"]
-    )
+    return finding["id"] not in known and place.fits(finding["endpoints"], finding["fault"], finding["where"])
 
 
 def findings(out: Path) -> list[Line]:
@@ -176,5 +191,3 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-

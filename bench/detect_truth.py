@@ -1,4 +1,4 @@
-"""Where each bug of the reference service can show: what a finding must name for the bug to count as detected.
+"""Where each bug of the reference service can show: what a finding must name to count as its detection.
 
 For the benchmark alone, which knows what it put in. The tool is told nothing of it.
 """
@@ -52,7 +52,7 @@ class Place(msgspec.Struct, frozen=True):
 
 PLACES: dict[str, Place] = {
     "B01": Place("M", _SIGNED, _ACCEPTED),
-    "B02": Place("M", _BODIES, _ACCEPTED),
+    "B02": Place("M", _SIGNED, _ACCEPTED),
     "B03": Place("M", _BODIES, _ACCEPTED),
     "B04": Place("M", _SIGNED, _ACCEPTED),
     "B05": Place("M", _SIGNED, _ACCEPTED),
@@ -98,7 +98,7 @@ PLACES: dict[str, Place] = {
     "B45": Place("P", _SHOWN, where=("body:*tags*",)),
     "B46": Place("P", _SHOWN, where=("body:*name",)),
     "B47": Place("M", _LIST, ("slow", "hang", "unhealthy", "regression")),
-    "B48": Place("M", _ANY, ("memory", "unhealthy", "slow", "hang")),
+    "B48": Place("M", _ANY, ("growth",)),
     "B49": Place("M", ("PATCH /v1/instances/{id}",), ("left-trace",)),
     "B50": Place("M", ("PATCH /v1/instances/{id}", "DELETE /v1/instances/{id}")),
     "B51": Place("M", _SIGNED),

@@ -21,6 +21,7 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_loops, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.gauges import GaugeSettings
 from shadow.pipeline.probes import ProbeSettings
 from shadow.pipeline.pulse import HealthSettings
 from shadow.pipeline.reshowing import MinimiseSettings
@@ -140,6 +141,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How candidate and baseline are put back; left out where they are not."""
     probe: tuple[ProbeSettings, ...] = ()
     """Requests whose answers tell the state."""
+    gauges: GaugeSettings = GaugeSettings()
+    """What the targets tell of themselves, such as the memory they hold, and must not grow."""
     minimise: MinimiseSettings = MinimiseSettings()
     """How much may be spent on making findings smaller."""
     schema: SchemaSettings = SchemaSettings()

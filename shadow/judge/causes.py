@@ -35,14 +35,6 @@ class Record(msgspec.Struct):
             _keep(self.mutators, trial.mutator, MAX_ENDPOINTS)
         for place in cause.where:
             _keep(self.where, place, MAX_PLACES)
-        for before in trial.earlier:
-            if before.where in cause.where and before.exchange not in self.exchanges:
-                self.count += 1
-                _keep(self.exchanges, before.exchange, MAX_EXCHANGES)
-                _keep(self.endpoints, before.endpoint, MAX_ENDPOINTS)
-        for each in ids:
-            if each != self.cause.id:
-                _keep(self.also, each, MAX_PLACES)
 
 
 class Sighting(msgspec.Struct, frozen=True):

@@ -79,6 +79,12 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     A mutant that both releases accept, with other answers, shows the roots that an original would have shown.
     """
     differences = trial.judgement.differences
+    if trial.judgement.fault == "growth":  # one store that is never emptied, whoever fills it
+        return (
+            _cause(
+                ("growth", *(each.where for each in differences)), "rises with every request", differences
+            ),
+        )
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
         return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
@@ -131,8 +137,8 @@ def _disagreement_key(trial: Trial) -> tuple[str, ...] | None:
     fault = trial.judgement.fault
     if trial.level is not Level.FRAMING or fault not in _DISAGREEMENTS:
         return None
-    if trial.answer is None or trial.baseline is None:
-        return None
+    if trial.answer is None or trial.baseline is None or _is_unauthenticated(trial.baseline):
+        return None  # what is refused for its credentials was read well
     return (fault, trial.mutator or "", classify(trial.answer).value, classify(trial.baseline).value)
 
 

@@ -162,13 +162,34 @@ class Minimised(msgspec.Struct, frozen=True):
     """Whether the finding was told before, of the larger form: then this is no new sighting of it."""
 
 
-class Earlier(msgspec.Struct, frozen=True):
-    """That a place differed before, when it was not enough to be told."""
+class SentStep(msgspec.Struct, frozen=True):
+    """One step of a script, in the recorded words."""
 
-    where: str
-    """Without positions."""
     exchange: int
-    endpoint: str
+    """Index of the recorded exchange that it stems from."""
+    text: bytes
+    """The request in the form of HTTP/1.1."""
+    is_judged: bool = False
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What a failed trial was made of, for it to be made again. Exchanges are named by their index."""
+
+    before: tuple[int, ...] = ()
+    """What its session had asked before; of a script all that its session asked."""
+    others: tuple[int, ...] = ()
+    """Exchanges of other sessions that steps of a script stem from."""
+    owner: str = ""
+    """The configured identity whose request it is; empty where none is recognised."""
+    plain: bytes = b""
+    """The unedited request as the candidate got it, in the form of HTTP/1.1."""
+    less: dict[str, Any] | None = None
+    """What was left out of the request, as `Less` writes it; None for nothing."""
+    kept: tuple[int, ...] = ()
+    """Positions of the steps of a script that were not left out; empty for all."""
+    steps: tuple[SentStep, ...] = ()
+    is_burst: bool = False
+    """Whether the judged steps leave at one moment."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -195,8 +216,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Whether it was sent over HTTP/2; `sent` has the request in the form of HTTP/1.1 all the same."""
     minimised: Minimised | None = None
     """What it was made of, where it is smaller than what first failed."""
-    earlier: tuple[Earlier, ...] = ()
-    """Exchanges that had shown the same, untold."""
+    origin: Origin | None = None
+    """None where it did not fail."""
 
     @property
     def label(self) -> str | None:

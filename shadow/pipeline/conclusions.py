@@ -44,7 +44,7 @@ class Conclusions:
         if via == HTTP2:
             trial = msgspec.structs.replace(trial, is_http2=True)
         if confirmed is not None:
-            trial = msgspec.structs.replace(trial, judgement=confirmed.judgement, earlier=confirmed.earlier)
+            trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
         elif trial.judgement.verdict is Verdict.FAILED:
             doubtful = msgspec.structs.replace(
                 trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
@@ -54,6 +54,10 @@ class Conclusions:
         self._hear(Judged(trial))
         if confirmed is not None:
             self._report(trial, confirmed.times, ready)
+
+    def report_late(self, trial: Trial, ready: Ready, confirmed: Confirmed, via: str) -> None:
+        """Report what a trial showed whose verdict was told before that could be known."""
+        self._report(msgspec.structs.replace(trial, is_http2=via == HTTP2), confirmed.times, ready)
 
     async def conclude_new(self, suspect: Suspect, confirmed: Confirmed) -> None:
         """Tell a mutant that was confirmed: several edits as the fewest of them that matter, which takes a

@@ -9,7 +9,6 @@ from shadow.model import (
     AnswerClass,
     Change,
     Difference,
-    Earlier,
     Judgement,
     NoReply,
     Outcome,
@@ -28,14 +27,16 @@ from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
 _MAX_REFUTED = 3
-"""A suspicion that was refuted so often is not tried again: it is noise of a kind that nobody knows yet."""
+"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind that nobody knows yet."""
+_RETRIES = (10, 30, 100, 300)
+"""Of an original's suspicion: at these further sightings it is tried all the same, as another cause may show
+in the same place."""
 _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
 _NUMBERS = re.compile(r"\d+")
 _COUNTED = frozenset({401, 403, 407, 423, 429})
 """Refusals that services may count, and lock out who has too many of them."""
-_MAX_SEEN = 1000
 
 
 class Confirmed(msgspec.Struct, frozen=True):
@@ -44,8 +45,8 @@ class Confirmed(msgspec.Struct, frozen=True):
     judgement: Judgement
     times: str
     """``"3/3"``"""
-    earlier: tuple[Earlier, ...] = ()
-    """Where it had shown before, which was too little to tell of it then."""
+    fresh: tuple[Difference, ...] = ()
+    """Of an original's: what was never confirmed at its endpoint before."""
 
 
 _UNWELL_MAX = 3
@@ -85,8 +86,10 @@ class Confirmation:
         self._severities: dict[_Key, Severity] = {}
         """Of confirmed mutants that the live release fails with too, once the dice fall otherwise."""
         self._refuted: dict[_Key, int] = {}
-        self._seen: dict[_Key, list[Earlier]] = {}
-        """Of writes that are not sent again: where each place was seen to differ, at whatever endpoint."""
+        self._passed_over: dict[_Key, int] = {}
+        """How often what had been refuted so often was seen again."""
+        self._seen: dict[_Key, int] = {}
+        """How often writes that are not sent again showed a place to differ, at whatever endpoint."""
         self._lasting_places: set[_Key] = set()
         """Places that differed each time at some endpoint."""
 
@@ -101,12 +104,10 @@ class Confirmation:
                 for each in rest
                 if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
             )
-        earlier: tuple[Earlier, ...] = ()
         if case.is_write and not self._may_write and not is_refused:
             seen = [each for each in rest if self._is_seen_enough(case, each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(lasting)
-            earlier = self._before(lasting)
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
             times = self.all_times
@@ -119,8 +120,35 @@ class Confirmation:
         if not known and not lasting:
             return None
         left = (*known, *lasting)
-        told = msgspec.structs.replace(judgement, differences=left)
-        return Confirmed(told, self._confirmed[_place_key(case, left[0])], earlier)
+        return Confirmed(
+            msgspec.structs.replace(judgement, differences=left),
+            self._confirmed[_place_key(case, left[0])],
+            lasting,
+        )
+
+    def looked_back(
+        self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
+    ) -> Confirmed | None:
+        """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
+        if self._judging.is_drifted:
+            return None
+        places = {_place(each) for each in fresh}
+        found = tuple(
+            each
+            for each in judgement.differences
+            if _place(each) in places
+            and (_place_key(case, each) in self._confirmed or each.where != "status")
+        )
+        if not found:
+            return None
+        seen = self._as_often_as_seen(tuple(each for each in found if _place(each) in self._seen))
+        times = self._confirmed.get(_place_key(case, found[0]), seen)
+        return Confirmed(msgspec.structs.replace(judgement, differences=found), times)
+
+    async def repeat(self, case: Case, first: Answers, via: str, attempt: int) -> None:
+        """Send an original that reads once more, to learn what changes by itself."""
+        answers = await self._original_again(case, via, attempt, Parcel.REPEAT)
+        self._judging.learn_repeat(case, first, answers)
 
     async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
         """The judgement with how often it showed again; None when it did not every time."""
@@ -218,14 +246,14 @@ class Confirmation:
         script, told = case.retelling()
         return (await self._scripts.run(script, told, parcel=Parcel.CONFIRMATION))[-1]
 
-    async def _original_again(self, case: Case, via: str, attempt: int) -> Answers:
-        salt = f"{case.exchange.index}:again:{attempt}"
+    async def _original_again(
+        self, case: Case, via: str, attempt: int, parcel: Parcel = Parcel.CONFIRMATION
+    ) -> Answers:
+        salt = f"{case.exchange.index}:{'again' if parcel is Parcel.CONFIRMATION else 'repeat'}:{attempt}"
         answers = Pair[Outcome](_UNASKED, None)
         for again in range(_UNWELL_MAX):
             readies = self._environment.prepare(case.exchange, case.session, f"{salt}{'+' * again}")
-            answers = await self._environment.send(
-                readies, via=via, parcel=Parcel.CONFIRMATION, session=case.session
-            )
+            answers = await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
             if not is_doubtful(answers):
                 break
         return answers
@@ -244,17 +272,22 @@ class Confirmation:
             key = _place_key(case, each)
             if key in self._confirmed:
                 known.append(each)
-            elif self._refuted.get(key, 0) < _MAX_REFUTED:
+            elif self._is_worth_trying(key):
                 rest.append(each)
         return tuple(known), tuple(rest)
 
+    def _is_worth_trying(self, key: _Key) -> bool:
+        if self._refuted.get(key, 0) < _MAX_REFUTED:
+            return True
+        self._passed_over[key] = self._passed_over.get(key, 0) + 1
+        return self._passed_over[key] in _RETRIES
+
     def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
-        seen = self._seen.setdefault(_place(difference), [])
-        if len(seen) < _MAX_SEEN:
-            seen.append(Earlier(template(difference.where), case.exchange.index, case.endpoint))
+        place = _place(difference)
+        self._seen[place] = self._seen.get(place, 0) + 1
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
-        return is_lasting_kind or len(seen) > 1 or self._is_known_elsewhere(difference)
+        return is_lasting_kind or self._seen[place] > 1 or self._is_known_elsewhere(difference)
 
     def _is_known_elsewhere(self, difference: Difference) -> bool:
         """Whether the same place differed each time at another endpoint: a part that several share."""
@@ -262,12 +295,8 @@ class Confirmation:
 
     def _as_often_as_seen(self, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""
-        seen = max((len(self._seen[_place(each)]) for each in differences), default=0)
+        seen = max((self._seen[_place(each)] for each in differences), default=0)
         return f"{seen}/{seen}"
-
-    def _before(self, differences: tuple[Difference, ...]) -> tuple[Earlier, ...]:
-        """Where writes showed `differences` before, save now."""
-        return tuple(before for each in differences for before in self._seen[_place(each)][:-1])
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
@@ -330,4 +359,7 @@ def _place(difference: Difference) -> tuple[str, Change]:
 
 
 def _place_key(case: Case, difference: Difference) -> _Key:
+    """A status is what it became: a refuted 503 says nothing of a 404."""
+    if difference.where == "status":
+        return (case.endpoint, *_place(difference), difference.left, difference.right)
     return (case.endpoint, *_place(difference))

@@ -58,6 +58,7 @@ class Reporting:
                 is_exact=first.ready is not None and first.ready.wire is None and not _is_talk(first.ready),
                 origin=self._origin,
                 shell=self._shell(first.ready),
+                wire=first.ready.wire if first.ready else None,
             )
             before = self._earlier.get(made.id)
             if before is not None:

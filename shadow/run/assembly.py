@@ -23,6 +23,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import GaugeSettings, watched
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -128,12 +129,13 @@ def assemble(
     place: Place | None = None,
     spending: Spending | None = None,
     acceptance: Acceptance | None = None,
+    schedulers: Schedulers | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
     `earlier` are findings of an earlier process of the same run, by id; they may be filled in later.
     `spending` is what all processes of the run have sent, where there are several; `acceptance` knows which
-    findings were accepted.
+    findings were accepted; `schedulers` deal in the place of those that the settings choose.
 
     Raises ConfigError for settings that cannot be used together.
     """
@@ -175,7 +177,8 @@ def assemble(
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier, acceptance=acceptance)
     limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
     mutators = chosen_by(settings, _failures("mutator", hear))
-    schedulers = schedulers_of(mutators, settings.seed, Budget(limits, hear=hear, spending=spending))
+    if schedulers is None:
+        schedulers = schedulers_of(mutators, settings.seed, Budget(limits, hear=hear, spending=spending))
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -279,6 +282,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
         blame=blame,
+        gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -372,6 +376,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
 def _is_attending(parts: _Parts) -> bool:
     """Whether a target that is unwell is waited for, which has a limit of its own."""
     return any(each.vigil is not None and each.vigil.is_attending for each in parts.environment.links)
+
+
+def _gauges(settings: Settings, parts: _Parts) -> tuple[GaugeSettings, Gate] | None:
+    """What is watched; nothing in a worker, which does not know what others send."""
+    found = watched(settings.gauges)
+    return None if found is None or parts.order is not None else (found, parts.gate)
 
 
 def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:

@@ -144,14 +144,7 @@ async def execute(
         acceptance=acceptance,
     )
     try:
-        await assembly.guard.check()
-        downs = await _unreachable(assembly.guard, assembly.targets)
-        if downs and not run_settings.is_live:
-            raise TargetError(downs[0][1])
-        await _require_http2(settings, assembly)
-        troubles = [] if downs else await _logged_in(assembly)
-        if troubles and not run_settings.is_live:
-            raise TargetError(troubles[0])
+        downs = await check_targets(settings, assembly, is_live=run_settings.is_live)
         with _opened(settings, run_settings, run, key, sinks, acceptance) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
@@ -185,6 +178,20 @@ async def execute(
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
         await assembly.environment.close()
+
+
+async def check_targets(settings: Settings, assembly: Assembly, *, is_live: bool) -> list[tuple[str, str]]:
+    """Name and reason of each target that takes no connection. Raises UnsafeError for one that may not be
+    used, and TargetError for one that cannot be, unless a tap waits for it."""
+    await assembly.guard.check()
+    downs = await _unreachable(assembly.guard, assembly.targets)
+    if downs and not is_live:
+        raise TargetError(downs[0][1])
+    await _require_http2(settings, assembly)
+    troubles = [] if downs else await _logged_in(assembly)
+    if troubles and not is_live:
+        raise TargetError(troubles[0])
+    return downs
 
 
 def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run: str) -> Controls:
@@ -274,7 +281,9 @@ def _opened(
     def summary() -> dict[str, object]:
         seconds = round(time.time() - started_at, 3)
         of_known = None if known is None else known.summary()
-        return ledger.summary(run, settings.seed, started_at, seconds, unwritten(), of_known)
+        return ledger.summary(
+            run, settings.seed, started_at, seconds, unwritten(), of_known, urls_of(settings)
+        )
 
     with ExitStack() as stack:
         folder: Folder = claim(Path(settings.out), run_settings.run)
@@ -303,6 +312,12 @@ def _opened(
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger
+
+
+def urls_of(settings: Settings) -> dict[str, str]:
+    """The URLs of the targets and of the live service, by role, where they are given."""
+    urls = {"live": settings.live, "candidate": settings.candidate, "baseline": settings.baseline}
+    return {role: url for role, url in urls.items() if url}
 
 
 async def _logged_in(assembly: Assembly) -> list[str]:

@@ -127,13 +127,15 @@ class Ledger:
         seconds: float,
         unwritten: Mapping[str, int] | None = None,
         known: Mapping[str, Any] | None = None,
+        targets: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
         """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has, `known`
-        what came of the findings that were accepted."""
+        what came of the findings that were accepted, `targets` the URLs by role."""
         fates = dict(self.fates)
         return {
             "run": run,
             "seed": seed,
+            "targets": dict(targets or {}),
             "started_at": started_at,
             "seconds": seconds,
             "ledger": {"captured": sum(fates.values())}
