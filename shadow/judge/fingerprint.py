@@ -26,7 +26,8 @@ from shadow.model import (
 )
 from shadow.wire.grpc_status import call_message, call_status, status_name
 
-_BREAKAGES = frozenset({"F100", "hang", "crash"})
+BREAKAGES = frozenset({"F100", "hang", "crash"})
+"""No answer of a sound service, whatever was asked in whatever state."""
 _LET_IN = frozenset(
     {"F206", "auth-bypass", "framing", "illegal-transition", "mutation-regression", "validation"}
 )
@@ -94,7 +95,7 @@ def signature(outcome: Outcome | None) -> str:
 
 def _original_key(trial: Trial, root: Root) -> tuple[str, ...]:
     """A broken answer belongs to its endpoint; all else is one cause wherever it shows."""
-    if trial.judgement.fault in _BREAKAGES and root.key[0] == "status":
+    if trial.judgement.fault in BREAKAGES and root.key[0] == "status":
         return ("original", trial.judgement.fault, trial.endpoint, signature(trial.answer))
     return ("original", *root.key)
 
@@ -113,7 +114,7 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     """Many mutators run into one crash, so a breakage is known by where it happens and what is answered."""
     fault = trial.judgement.fault
     places = sorted({template(each.where) for each in trial.judgement.differences})
-    if fault in _BREAKAGES:
+    if fault in BREAKAGES:
         scope = trial.level.value if trial.level in READ_FOR_ALL else trial.endpoint
         return (fault, scope, signature(trial.answer))
     if _is_let_in(trial):
