@@ -23,7 +23,10 @@ from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
 _MAX_REFUTED = 3
-"""A suspicion that was refuted so often is not tried again: it is noise of a kind that nobody knows yet."""
+"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind that nobody knows yet."""
+_RETRIES = (10, 30, 100, 300)
+"""Of an original's suspicion: at these further sightings it is tried all the same, as another cause may show
+in the same place."""
 _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
@@ -34,6 +37,8 @@ class Confirmed(msgspec.Struct, frozen=True):
     judgement: Judgement
     times: str
     """``"3/3"``"""
+    fresh: tuple[Difference, ...] = ()
+    """Of an original's: what was never confirmed at its endpoint before."""
 
 
 _UNWELL_MAX = 3
@@ -73,6 +78,8 @@ class Confirmation:
         self._severities: dict[_Key, Severity] = {}
         """Of confirmed mutants that the live release fails with too, once the dice fall otherwise."""
         self._refuted: dict[_Key, int] = {}
+        self._passed_over: dict[_Key, int] = {}
+        """How often what had been refuted so often was seen again."""
         self._seen: dict[_Key, int] = {}
 
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
@@ -96,8 +103,28 @@ class Confirmation:
             return None
         left = (*known, *lasting)
         return Confirmed(
-            msgspec.structs.replace(judgement, differences=left), self._confirmed[_place_key(case, left[0])]
+            msgspec.structs.replace(judgement, differences=left),
+            self._confirmed[_place_key(case, left[0])],
+            lasting,
         )
+
+    def looked_back(
+        self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
+    ) -> Confirmed | None:
+        """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
+        if self._judging.is_drifted:
+            return None
+        keys = {_place_key(case, each) for each in fresh}
+        found = tuple(each for each in judgement.differences if _place_key(case, each) in keys)
+        if not found:
+            return None
+        judgement = msgspec.structs.replace(judgement, differences=found)
+        return Confirmed(judgement, self._confirmed[_place_key(case, found[0])])
+
+    async def repeat(self, case: Case, first: Answers, via: str, attempt: int) -> None:
+        """Send an original that reads once more, to learn what changes by itself."""
+        answers = await self._original_again(case, via, attempt, Parcel.REPEAT)
+        self._judging.learn_repeat(case, first, answers)
 
     async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
         """The judgement with how often it showed again; None when it did not every time."""
@@ -195,14 +222,14 @@ class Confirmation:
         script, told = case.retelling()
         return (await self._scripts.run(script, told, parcel=Parcel.CONFIRMATION))[-1]
 
-    async def _original_again(self, case: Case, via: str, attempt: int) -> Answers:
-        salt = f"{case.exchange.index}:again:{attempt}"
+    async def _original_again(
+        self, case: Case, via: str, attempt: int, parcel: Parcel = Parcel.CONFIRMATION
+    ) -> Answers:
+        salt = f"{case.exchange.index}:{'again' if parcel is Parcel.CONFIRMATION else 'repeat'}:{attempt}"
         answers = Pair[Outcome](_UNASKED, None)
         for again in range(_UNWELL_MAX):
             readies = self._environment.prepare(case.exchange, case.session, f"{salt}{'+' * again}")
-            answers = await self._environment.send(
-                readies, via=via, parcel=Parcel.CONFIRMATION, session=case.session
-            )
+            answers = await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
             if not is_doubtful(answers):
                 break
         return answers
@@ -221,9 +248,15 @@ class Confirmation:
             key = _place_key(case, each)
             if key in self._confirmed:
                 known.append(each)
-            elif self._refuted.get(key, 0) < _MAX_REFUTED:
+            elif self._is_worth_trying(key):
                 rest.append(each)
         return tuple(known), tuple(rest)
+
+    def _is_worth_trying(self, key: _Key) -> bool:
+        if self._refuted.get(key, 0) < _MAX_REFUTED:
+            return True
+        self._passed_over[key] = self._passed_over.get(key, 0) + 1
+        return self._passed_over[key] in _RETRIES
 
     def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
@@ -273,4 +306,7 @@ def _place(difference: Difference) -> tuple[str, Change]:
 
 
 def _place_key(case: Case, difference: Difference) -> _Key:
+    """A status is what it became: a refuted 503 says nothing of a 404."""
+    if difference.where == "status":
+        return (case.endpoint, *_place(difference), difference.left, difference.right)
     return (case.endpoint, *_place(difference))

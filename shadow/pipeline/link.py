@@ -242,12 +242,7 @@ class Link:
 
     async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
         sending = self._sending(ready, session)
-        if self._may_write(ready):
-            async with self._gate.passes():
-                outcome, doubtful = await self._watched(
-                    ready, self._carry(sending, via, parcel, ready.retell)
-                )
-        else:
+        async with self._gate.passes(is_write=self._may_write(ready)):
             outcome, doubtful = await self._watched(ready, self._carry(sending, via, parcel, ready.retell))
         outcome = self._noted(outcome, parcel)
         if doubtful is None or self.vigil is None:
@@ -311,10 +306,7 @@ class Link:
                 msgspec.structs.replace(each, after_seconds=after)
                 for each, after in zip(sendings, offsets, strict=True)
             ]
-        if any(map(self._may_write, readies)):
-            async with self._gate.passes():
-                outcomes, doubtful = await self._watched_together(readies, transport.send_together(sendings))
-        else:
+        async with self._gate.passes(is_write=any(map(self._may_write, readies))):
             outcomes, doubtful = await self._watched_together(readies, transport.send_together(sendings))
         outcomes = [self._noted(outcome, parcel) for outcome in outcomes]
         for at, passage in doubtful.items():

@@ -34,6 +34,8 @@ from shadow.pipeline.conclusions import Conclusions
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import Gauges, GaugeSettings
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -43,11 +45,15 @@ from shadow.pipeline.questions import Questions
 from shadow.pipeline.ready import Ready
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
+from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.standing import why_dropped
-from shadow.pipeline.telling import mutant_trial, wire_bytes
+from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
+
+_MAX_REPEATS = 4
+"""Of one original, to learn from them."""
 
 
 class Later(msgspec.Struct, frozen=True):
@@ -70,7 +76,7 @@ class Later(msgspec.Struct, frozen=True):
 class Trials:
     """Conducts the trials of single exchanges."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a run
         self,
         environment: Environment,
         scheduler: Scheduler[Mutator],
@@ -85,9 +91,12 @@ class Trials:
         traces: Traces | None = None,
         minimising: Minimising | None = None,
         blame: Blame | None = None,
+        gauges: tuple[GaugeSettings, Gate] | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
-        found is told as it was found; without `blame` nobody looks for who made a target unwell."""
+        found is told as it was found; without `blame` nobody looks for who made a target unwell; without
+        `gauges` nobody watches what the targets tell of themselves.
+        """
         self._blame = blame
         self._traces = traces
         self._environment = environment
@@ -101,6 +110,19 @@ class Trials:
         self._conclusions = Conclusions(minimising, learn=self._dealing.learn, hear=hear, report=report)
         self._aftercare = Aftercare(environment, confirmation, self._conclusions, seed=settings.seed)
         self._questions = Questions(environment, judging, times=confirmation.times)
+        self._gauges: Gauges | None = None
+        if gauges is not None:
+            watched, gate = gauges
+            self._gauges = Gauges(
+                environment,
+                gate,
+                self._conclusions,
+                watched,
+                times=confirmation.times,
+                seed=settings.seed,
+                hear=hear,
+            )
+        self._retrospect = Retrospect()
 
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
@@ -158,9 +180,15 @@ class Trials:
                 await self._try_late(case, mutant, answers, via, watch)
         if not case.is_write:
             await self._aftercare.look(case, answers, via)
-        await self._look_back()
+        await self._blame_the_past()
+        await self._look_at_gauges(case, answers, via)
         is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
+
+    async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
+        if self._gauges is not None:
+            self._gauges.note(case, None, answers, answers, via)
+            await self._gauges.look()
 
     async def retell(self, exchange: Exchange, session: str, past: Sequence[Exchange]) -> None:
         """Send what the `session` of `exchange` had asked before it, as a fresh environment has not heard
@@ -186,7 +214,7 @@ class Trials:
             await self._try_late(case, mutant, control, later.via)
         if not case.is_write:
             await self._aftercare.look(case, control, later.via)
-        await self._look_back()
+        await self._blame_the_past()
         await self._conclusions.minimise(case.exchange.index)
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
@@ -254,7 +282,7 @@ class Trials:
             answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         return originals, answers
 
-    async def _look_back(self) -> None:
+    async def _blame_the_past(self) -> None:
         """Where a target was unwell and nobody of those under way was to blame: who was, of those before."""
         found = None if self._blame is None else await self._blame.look_back()
         if found is None:
@@ -332,6 +360,7 @@ class Trials:
             )
             return
         self._judging.learn(case, answers)
+        await self._repeat(case, answers, via)
         judgement = self._judging.original(case, answers)
         has_left = self._judging.note_drift(case, answers, judgement.differences)
         confirmed = None
@@ -343,6 +372,27 @@ class Trials:
             self._judging.drifting.leave(case.session)
         trial = self._original_trial(case, originals, answers, judgement)
         self._conclusions.conclude(trial, originals.candidate, confirmed, via)
+        if confirmed is not None and confirmed.fresh:
+            self._tell_of_the_past(case.endpoint, confirmed.fresh)
+        told = confirmed.judgement.differences if confirmed is not None else ()
+        if len(told) < len(self._judging.apart(case, answers)):
+            self._retrospect.keep(Past(case, originals, answers, via))
+
+    async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
+        """Ask again what reads, while that teaches: whether what differs is new in each answer."""
+        attempt = 0
+        while not case.is_write and attempt < _MAX_REPEATS and self._judging.wants_repeat(case, answers):
+            await self._confirmation.repeat(case, answers, via, attempt)
+            attempt += 1
+
+    def _tell_of_the_past(self, endpoint: str, fresh: tuple[Difference, ...]) -> None:
+        """Tell of the originals that showed what is known to be wrong only now."""
+        for past in self._retrospect.of(endpoint):
+            judgement = self._judging.original(past.case, past.answers)
+            confirmed = self._confirmation.looked_back(past.case, judgement, fresh)
+            if confirmed is not None:
+                trial = self._original_trial(past.case, past.originals, past.answers, confirmed.judgement)
+                self._conclusions.report_late(trial, past.originals.candidate, confirmed, past.via)
 
     async def _try_late(
         self, case: Case, mutant: Mutant, original: Answers, via: str, watch: Watch | None = None
@@ -416,6 +466,8 @@ class Trials:
         elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
         self._aftercare.note(case, mutant, answer)
+        if self._gauges is not None:
+            self._gauges.note(case, mutant, control, answer, via)
         if confirmed is None or known is not None:
             self._conclusions.conclude(trial, mutant.readies.candidate, confirmed, via)
         else:
@@ -470,6 +522,7 @@ class Trials:
             sent=wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
+            origin=origin_of(case, originals.candidate) if judgement.verdict is Verdict.FAILED else None,
         )
 
 

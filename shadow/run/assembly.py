@@ -9,6 +9,7 @@ import comparators
 from shadow.config import Settings
 from shadow.config.schemas import load_schema
 from shadow.judge import Noise
+from shadow.judge.accepted import Acceptance
 from shadow.judge.drifting import DriftLimits
 from shadow.model import Event, Finding, PluginFailed, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
@@ -23,6 +24,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import GaugeSettings, watched
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -127,11 +129,14 @@ def assemble(
     earlier: Mapping[str, Finding] | None = None,
     place: Place | None = None,
     spending: Spending | None = None,
+    acceptance: Acceptance | None = None,
+    schedulers: Schedulers | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
     `earlier` are findings of an earlier process of the same run, by id; they may be filled in later.
-    `spending` is what all processes of the run have sent, where there are several.
+    `spending` is what all processes of the run have sent, where there are several; `acceptance` knows which
+    findings were accepted; `schedulers` deal in the place of those that the settings choose.
 
     Raises ConfigError for settings that cannot be used together.
     """
@@ -171,10 +176,11 @@ def assemble(
     limits = DriftLimits(settings.judge.drift_limit, settings.judge.drift_samples)
     judging = Judging(noise, links[0].correlation.same, compare, limits)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
-    reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
+    reporting = Reporting(origin=origin, hear=hear, earlier=earlier, acceptance=acceptance)
     budget = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
     mutators = chosen_by(settings, _failures("mutator", hear))
-    schedulers = schedulers_of(mutators, settings.seed, Budget(budget, hear=hear, spending=spending))
+    if schedulers is None:
+        schedulers = schedulers_of(mutators, settings.seed, Budget(budget, hear=hear, spending=spending))
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -279,6 +285,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
         blame=blame,
+        gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -372,6 +379,12 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
 def _is_attending(parts: _Parts) -> bool:
     """Whether a target that is unwell is waited for, which has a limit of its own."""
     return any(each.vigil is not None and each.vigil.is_attending for each in parts.environment.links)
+
+
+def _gauges(settings: Settings, parts: _Parts) -> tuple[GaugeSettings, Gate] | None:
+    """What is watched; nothing in a worker, which does not know what others send."""
+    found = watched(settings.gauges)
+    return None if found is None or parts.order is not None else (found, parts.gate)
 
 
 def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:

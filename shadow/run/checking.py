@@ -1,9 +1,11 @@
 """What is wrong with settings, found before a run begins."""
 
 import os
+from datetime import date
 
 import comparators
 from shadow.config import Settings, secret_values
+from shadow.config.known import load_known
 from shadow.config.schemas import load_schema
 from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
@@ -35,6 +37,7 @@ def check(settings: Settings) -> None:
     _check_identities(settings)
     check_patterns(settings)
     load_schema(settings.schema)
+    load_known(settings.known, date.min)
     comparators.load_plugins()
     Rules(settings.correlation)
     configured_reset(settings)
