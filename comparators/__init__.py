@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint
 from itertools import islice
 
-from comparators._body import Content, content
+from comparators._body import Content, read
 from comparators._contract import Comparator, comparator
 from comparators._conversation import TalkComparator, talk_comparator
 from comparators._plugins import Compare, comparing, members_of
@@ -14,11 +14,16 @@ from comparators.event_stream import event_stream
 from comparators.form_body import form_body
 from comparators.grpc_body import grpc_body
 from comparators.headers import NOT_COMPARED, headers
+from comparators.html_body import html_body
+from comparators.json_body import compared as compared_json
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
 from comparators.messages import close, messages
+from comparators.metrics_body import metrics_body
+from comparators.multipart_body import multipart_body
 from comparators.presence import presence
 from comparators.status import completeness, status
+from comparators.table_body import table_body
 from comparators.text_body import text_body
 from comparators.xml_body import xml_body
 from shadow.model import Change, Difference, Reply, Response, field
@@ -53,6 +58,10 @@ CATALOG: tuple[Comparator, ...] = (
     json_lines,
     event_stream,
     xml_body,
+    html_body,
+    table_body,
+    metrics_body,
+    multipart_body,
     form_body,
     grpc_body,
     text_body,
@@ -72,6 +81,10 @@ _OF_BODY = {
     Content.JSON_LINES: json_lines,
     Content.EVENTS: event_stream,
     Content.XML: xml_body,
+    Content.HTML: html_body,
+    Content.TABLE: table_body,
+    Content.METRICS: metrics_body,
+    Content.MULTIPART: multipart_body,
     Content.FORM: form_body,
     Content.GRPC: grpc_body,
     Content.TEXT: text_body,
@@ -130,9 +143,12 @@ def compare_talks(control: Reply, other: Reply) -> tuple[Difference, ...]:
 
 
 def _of_body(control: Response, other: Response) -> Iterator[Difference]:
-    kind = content(control)
-    if kind is not content(other):
+    (kind, left), (its, right) = read(control), read(other)
+    if kind is not its:
         yield from presence(control, other)
+    elif kind is Content.JSON:  # the most frequent kind: read once
+        if left != right:
+            yield from compared_json(left, right)
     elif member := _OF_BODY.get(kind):
         yield from member(control, other)
 

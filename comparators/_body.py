@@ -1,11 +1,12 @@
 """Which kind of content a response carries, and its bytes with content codings undone."""
 
+import re
 from enum import StrEnum
 
 import orjson
 
-from shadow.content.entity import media_type, undone
-from shadow.model import Response
+from shadow.content.entity import media_type, parameter, undone
+from shadow.model import Response, field
 from shadow.wire.grpc import is_grpc
 
 
@@ -17,6 +18,10 @@ class Content(StrEnum):
     JSON_LINES = "json lines"
     EVENTS = "event stream"
     XML = "xml"
+    HTML = "html"
+    TABLE = "table"
+    METRICS = "metrics"
+    MULTIPART = "multipart"
     FORM = "form"
     GRPC = "grpc"
     TEXT = "text"
@@ -39,8 +44,15 @@ _BY_TYPE = {
     "application/yaml": Content.TEXT,
     "application/toml": Content.TEXT,
     "image/svg+xml": Content.XML,
+    "text/csv": Content.TABLE,
+    "text/tab-separated-values": Content.TABLE,
+    "application/openmetrics-text": Content.METRICS,
 }
 _MAX_SNIFFED_BYTES = 4096
+_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
+_PAGE = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,500}-->\s*)?<(?:!doctype\s+html|html)\b")
+_META = re.compile(rb"""(?i)<meta\s[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{1,40})""")
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
@@ -50,6 +62,12 @@ def unequal(control: Response, other: Response, wanted: Content) -> tuple[bytes,
     if left == right or _kind(control, left) is not wanted or _kind(other, right) is not wanted:
         return None
     return left, right
+
+
+def read(response: Response) -> tuple[Content, bytes]:
+    """The kind of content of `response`, and its plain body."""
+    body = plain(response)
+    return _kind(response, body), body
 
 
 def content(response: Response) -> Content:
@@ -68,22 +86,70 @@ def _kind(response: Response, body: bytes) -> Content:
     stated = media_type(response.headers).decode("latin-1")
     if kind := _BY_TYPE.get(stated):
         return kind
+    if stated == "text/plain" and _is_exposition(response):
+        return Content.METRICS
+    if stated.startswith("multipart/"):
+        return Content.MULTIPART
     if is_grpc(response.headers):
         return Content.GRPC
     if stated.endswith("+json"):
         return Content.JSON
     if stated.endswith("+xml"):
         return Content.XML
-    return _sniffed(body)
+    return _sniffed(response, body, stated)
 
 
-def _sniffed(body: bytes) -> Content:
+def decoded(response: Response, body: bytes) -> str:
+    """The text of a plain body, by the charset that its mark or its fields state; UTF-8 where none does."""
+    return _decoded(_charset(response, body), body) or body.decode("utf-8", "backslashreplace")
+
+
+def _is_exposition(response: Response) -> bool:
+    """Whether the type says that metrics are exposed to Prometheus, of which each version has a number."""
+    return parameter(field(response.headers, b"content-type") or b"", b"version") is not None
+
+
+def _sniffed(response: Response, body: bytes, stated: str) -> Content:
     if body.lstrip()[:1] in (b"{", b"[") and _is_json(body):
         return Content.JSON
-    head = body[:_MAX_SNIFFED_BYTES]
-    if head.translate(None, _CONTROL_BYTES) != head:
+    if not _is_text(response, body, stated):
         return Content.BINARY
-    return Content.TEXT if _is_utf8(body) else Content.BINARY
+    if stated == "text/html" or (not stated and _PAGE.match(body)):
+        return Content.HTML
+    return Content.TEXT
+
+
+def _is_text(response: Response, body: bytes, stated: str) -> bool:
+    """Whether it reads as text: as UTF-8 or, where it is said to be text, in a charset that is stated."""
+    head = body[:_MAX_SNIFFED_BYTES]
+    if head.translate(None, _CONTROL_BYTES) == head and (stated.startswith("text/") or _is_utf8(body)):
+        return True
+    charset = _charset(response, body)
+    if not charset or not stated.startswith(("text/", "application/")):
+        return False
+    text = _decoded(charset, body)
+    return text is not None and not _CONTROLS.search(text[:_MAX_SNIFFED_BYTES])
+
+
+def _charset(response: Response, body: bytes) -> str:
+    """The charset of a text: its own mark goes before the field (Encoding Standard §6); "" where unknown."""
+    for mark, name in _MARKS:
+        if body.startswith(mark):
+            return name
+    stated = parameter(field(response.headers, b"content-type") or b"", b"charset")
+    if not stated and (found := _META.search(body[:1024])):
+        stated = found[1]
+    name = (stated or b"").decode("latin-1").strip().lower()
+    return "cp1252" if name in ("iso-8859-1", "latin1", "latin-1", "us-ascii", "ascii") else name
+
+
+def _decoded(charset: str, body: bytes) -> str | None:
+    """None where `charset` is none of text, or these bytes are not in it."""
+    try:
+        text = body.decode(charset or "utf-8-sig", "backslashreplace" if charset == "cp1252" else "strict")
+    except (LookupError, ValueError):
+        return None
+    return text.removeprefix("\ufeff")
 
 
 def _is_json(body: bytes) -> bool:

@@ -1,5 +1,6 @@
 """Set-Cookie lines compared by cookie name and attribute."""
 
+import re
 from collections.abc import Iterator
 
 from comparators._bounded import bounded_pair
@@ -7,6 +8,11 @@ from shadow.model import Change, Difference
 
 type Cookie = dict[str, str]
 """Attributes by lower-case name; the cookie's own value stands under ``""``."""
+
+_ENDS = frozenset({"expires", "max-age"})
+"""Two ways to say how long a cookie lasts."""
+_LONG_AGO = re.compile(r"(?:19\d\d|200\d)|^(?:0|-1)?$|[- ](?:7\d|0\d) \d\d:")
+"""Dates that services write to have a cookie deleted."""
 
 
 def compared(where: str, left: list[bytes], right: list[bytes]) -> Iterator[Difference]:
@@ -24,6 +30,12 @@ def compared(where: str, left: list[bytes], right: list[bytes]) -> Iterator[Diff
 
 
 def _attributes(place: str, left: Cookie, right: Cookie) -> Iterator[Difference]:
+    ends, end = _lifetime(left), _lifetime(right)
+    if ends != end:
+        yield Difference(f"{place}.lifetime", Change.VALUE, ends, end)
+    if ends != end or ends == "deleted" or left.keys() & _ENDS != right.keys() & _ENDS:
+        kept = _ENDS & left.keys() & right.keys() if ends == end == "kept" else frozenset()
+        left, right = _less(left, _ENDS - kept), _less(right, _ENDS - kept)
     for name, value in left.items():
         where = f"{place}.{name}" if name else place
         if name not in right:
@@ -33,6 +45,19 @@ def _attributes(place: str, left: Cookie, right: Cookie) -> Iterator[Difference]
     for name, value in right.items():
         if name not in left:
             yield Difference(f"{place}.{name}", Change.ADDED, None, value or name)
+
+
+def _lifetime(cookie: Cookie) -> str:
+    """What becomes of the cookie: Max-Age goes before Expires (RFC 6265 §5.3)."""
+    if (age := cookie.get("max-age")) is not None and age.lstrip("-").isdigit():
+        return "deleted" if age.startswith("-") or not age.strip("0") else "kept"
+    if "expires" not in cookie:
+        return "session"
+    return "deleted" if _LONG_AGO.search(cookie["expires"]) else "kept"
+
+
+def _less(cookie: Cookie, names: frozenset[str]) -> Cookie:
+    return {name: value for name, value in cookie.items() if name not in names}
 
 
 def _cookies(lines: list[bytes]) -> dict[str, Cookie]:
@@ -47,7 +72,9 @@ def _cookies(lines: list[bytes]) -> dict[str, Cookie]:
             lower = key.strip().lower()
             if lower:
                 cookie[lower] = (
-                    setting.strip().lower() if lower in ("samesite", "domain") else setting.strip()
+                    setting.strip().lower().removeprefix(".")
+                    if lower in ("samesite", "domain")
+                    else setting.strip()
                 )
         found[name.strip()] = cookie
     return found

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from comparators import _cookies
+from comparators import _addresses, _cookies
 from comparators._bounded import bounded_pair
 from comparators._contract import comparator
 from shadow.model import Change, Difference, Headers, Response, without_field
@@ -102,6 +102,8 @@ def _field(name: bytes, where: str, left: list[bytes], right: list[bytes]) -> It
         yield from _cookies.compared(where, left, right)
     elif name == b"etag":
         yield from _etag(where, _joined(left), _joined(right))
+    elif name in _addresses.FIELDS:
+        yield from _addresses.compared(name, where, _joined(left), _joined(right))
     elif name in SETS:
         yield from _sets(where, _tokens(name, left), _tokens(name, right))
     elif separator := DIRECTIVES.get(name):
@@ -138,7 +140,7 @@ def _sets(where: str, left: set[str], right: set[str]) -> Iterator[Difference]:
 
 
 def _directives(where: str, left: str, right: str, separator: str) -> Iterator[Difference]:
-    ours, theirs = _named(left, separator), _named(right, separator)
+    ours, theirs = (_addresses.filename(_named(each, separator)) for each in (left, right))
     for name, value in ours.items():
         if name not in theirs:
             yield Difference(_place(where, name), Change.MISSING, value or name, None)

@@ -21,7 +21,9 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_loops, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.gauges import GaugeSettings
 from shadow.pipeline.probes import ProbeSettings
+from shadow.pipeline.pulse import HealthSettings
 from shadow.pipeline.reshowing import MinimiseSettings
 from shadow.replay import SafeModeSettings
 from shadow.replay.conditions_reading import ConditionTable
@@ -139,10 +141,15 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How candidate and baseline are put back; left out where they are not."""
     probe: tuple[ProbeSettings, ...] = ()
     """Requests whose answers tell the state."""
+    gauges: GaugeSettings = GaugeSettings()
+    """What the targets tell of themselves, such as the memory they hold, and must not grow."""
     minimise: MinimiseSettings = MinimiseSettings()
     """How much may be spent on making findings smaller."""
     schema: SchemaSettings = SchemaSettings()
     """What documents say that the service takes."""
+
+    health: HealthSettings = HealthSettings()
+    """What is done about a target that is unwell as a whole."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -79,6 +79,12 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     A mutant that both releases accept, with other answers, shows the roots that an original would have shown.
     """
     differences = trial.judgement.differences
+    if trial.judgement.fault == "growth":  # one store that is never emptied, whoever fills it
+        return (
+            _cause(
+                ("growth", *(each.where for each in differences)), "rises with every request", differences
+            ),
+        )
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
         return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)

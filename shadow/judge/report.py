@@ -41,6 +41,7 @@ TITLES: dict[str, str] = {
     "field-injection": "line of the request became a field of the answer",
     "file-disclosure": "content of a file of the system in the answer",
     "framing": "malformed framing accepted",
+    "growth": "what the service keeps grows with every request",
     "hang": "no answer in time",
     "illegal-transition": "illegal step accepted",
     "invalid-json": "answer is stated to be JSON and is not",
@@ -211,7 +212,7 @@ def _place(where: str) -> str:
 
 def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     why = trial.judgement.why
-    if trial.kind is Kind.REGRESSION and cause.differences:
+    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault != "growth":
         first = cause.differences[0]
         why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
         if isinstance(trial.baseline, Reply):

@@ -134,7 +134,7 @@ def error_object(where: str) -> str:
 def _type_words(difference: Difference) -> str:
     if difference.where == "header:etag":
         return "strong to weak" if str(difference.right).startswith("W/") else "weak to strong"
-    if is_json(difference.where):
+    if is_json(difference.where) and not difference.where.endswith(":namespace"):
         return f"{_kind(difference.left)} to {_kind(difference.right)}"
     return f"{difference.left} to {difference.right}"
 

@@ -37,6 +37,8 @@ class Silence(StrEnum):
     """The transport cannot say this request, or a safety rule held it back."""
     CUT = "cut"
     """A network condition of our own kept the request or its answer from arriving whole."""
+    UNWELL = "unwell"
+    """The target as a whole was unwell meanwhile, which need not be this request's fault."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -85,7 +87,8 @@ class AnswerClass(StrEnum):
     HUNG = "hung"
     """No answer within the time limit."""
     DOWN = "down"
-    """No connection, never sent, or cut by us on the way: says nothing about the request."""
+    """No connection, never sent, cut by us on the way, or a target that was unwell: says nothing about the
+    request."""
 
 
 class Change(StrEnum):

@@ -10,7 +10,9 @@ from shadow.config.schemas import load_schema
 from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise
+from shadow.model import Outcome
 from shadow.pipeline.probes import Probes
+from shadow.pipeline.pulse import Pulse
 from shadow.replay import Guard
 from shadow.replay.rules import Rules
 from shadow.run.admin import admin_settings
@@ -41,7 +43,12 @@ def check(settings: Settings) -> None:
     configured_reset(settings)
     check_together(settings)
     Probes.of(settings.probe, settings.identities)
+    Pulse(settings.health, _never_asked)
     admin_settings(settings, os.environ)
+
+
+async def _never_asked(*_: object) -> Outcome:
+    raise AssertionError
 
 
 def check_together(settings: Settings) -> None:

@@ -172,7 +172,8 @@ async def execute(
         if crew is not None and crew.is_lost:
             return EXIT_KILLED
         if assembly.pipeline.failure:
-            raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
+            pipeline = assembly.pipeline
+            raise TargetError(f"{pipeline.failure}; see [{pipeline.table}] in the configuration")
         is_up = not assembly.environment.down if crew is None else crew.is_up
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
