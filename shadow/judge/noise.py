@@ -5,7 +5,7 @@ addresses). Learned: places whose scalar value, or array order, drifted between 
 Nothing that is learned ever forgives a missing or added field, a changed type or an array's length.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 from typing import Any
 
