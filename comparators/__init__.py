@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.metadata import EntryPoint
 from itertools import islice
 
-from comparators._body import Content, content
+from comparators._body import Content, read
 from comparators._contract import Comparator, comparator
 from comparators._conversation import TalkComparator, talk_comparator
 from comparators._plugins import Compare, comparing, members_of
@@ -15,6 +15,7 @@ from comparators.form_body import form_body
 from comparators.grpc_body import grpc_body
 from comparators.headers import NOT_COMPARED, headers
 from comparators.html_body import html_body
+from comparators.json_body import compared as compared_json
 from comparators.json_body import json_body
 from comparators.json_lines import json_lines
 from comparators.messages import close, messages
@@ -142,9 +143,12 @@ def compare_talks(control: Reply, other: Reply) -> tuple[Difference, ...]:
 
 
 def _of_body(control: Response, other: Response) -> Iterator[Difference]:
-    kind = content(control)
-    if kind is not content(other):
+    (kind, left), (its, right) = read(control), read(other)
+    if kind is not its:
         yield from presence(control, other)
+    elif kind is Content.JSON:  # the most frequent kind: read once
+        if left != right:
+            yield from compared_json(left, right)
     elif member := _OF_BODY.get(kind):
         yield from member(control, other)
 

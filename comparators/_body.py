@@ -64,6 +64,12 @@ def unequal(control: Response, other: Response, wanted: Content) -> tuple[bytes,
     return left, right
 
 
+def read(response: Response) -> tuple[Content, bytes]:
+    """The kind of content of `response`, and its plain body."""
+    body = plain(response)
+    return _kind(response, body), body
+
+
 def content(response: Response) -> Content:
     """The kind of content of `response`: by the stated media type, else by its looks."""
     return _kind(response, plain(response)) if response.body else Content.EMPTY

@@ -4,7 +4,7 @@ import re
 
 _INDEX = re.compile(r"\[\d+\]")
 _ENTRY = re.compile(r"\.?\{[^}]*\}")
-_KEY = re.compile(r"""\.([^.\[\]{}]+)|\["((?:[^"\\]|\\.)*)"\]""")
+_KEY = re.compile(r"""\.([^.\[\]{}<]+)|\["((?:[^"\\]|\\.)*)"\]""")
 _ID = re.compile(
     r"[0-9]+"
     r"|[0-9a-fA-F]{8}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{4}-?[0-9a-fA-F]{12}"
@@ -18,7 +18,9 @@ _MIN_ID_DIGITS = 5
 _LAST_NAME = re.compile(r"""(?:\.|\[")?([^.\[\]{}":]+)"?\]?(?:\[\d*\])*$""")
 _QUOTED_END = re.compile(r"""\["((?:[^"\\]|\\.)*)"\]$""")
 """A member whose name may hold anything, dots and brackets too."""
-_TRAILING_INDEXES = re.compile(r"(\[\d*\])+$")
+_ENTRY_END = re.compile(r"\.?\{[^}]*\}$")
+_TRAILING = re.compile(r"(?:\[\d*\]|<[a-z0-9]+>)+$")
+"""Positions in arrays, and what a text was read as: ``<json>``."""
 
 
 _PAGE_STEP = re.compile(r"[\[#]([^\]]+)")
@@ -39,8 +41,9 @@ def template(where: str) -> str:
 
 
 def is_json(where: str) -> bool:
-    """Whether it is a place in a JSON document: a body, or a message of a conversation."""
-    if where.startswith("body:$"):
+    """Whether it is a place in a JSON document: a body, a message of a conversation, JSON within a page, or
+    what a text that was read as such holds (``header:x-user<json>.id``)."""
+    if where.startswith("body:$") or ">." in where:
         return True
     return where.startswith(("message[", "body:page", "body:part[")) and ":$" in where
 
@@ -63,7 +66,7 @@ def is_within(where: str, outer: str) -> bool:
         return True
     if outer == "body":
         return where.startswith("body:")
-    return where.startswith(outer) and where[len(outer)] in ".[{:@"
+    return where.startswith(outer) and where[len(outer)] in ".[{:@<"
 
 
 def name(where: str) -> str:
@@ -76,18 +79,21 @@ def name(where: str) -> str:
     tail = where.rpartition(".")[2].removeprefix("@")
     if tail.isidentifier():
         return tail
-    if quoted := _QUOTED_END.search(_TRAILING_INDEXES.sub("", where)):
+    bare = _TRAILING.sub("", where)
+    if quoted := _QUOTED_END.search(bare):
         return quoted[1]
-    found = _LAST_NAME.search(where)
+    if bare.endswith("}"):
+        return ""
+    found = _LAST_NAME.search(bare)
     return found[1] if found else ""
 
 
 def parent(where: str) -> str:
     """The place of the object or field that holds `where`; `where` itself at the top."""
-    bare = _TRAILING_INDEXES.sub("", where)
-    if quoted := _QUOTED_END.search(bare):
-        return bare[: quoted.start()]
-    cut = max(bare.rfind("."), bare.rfind('["'), bare.rfind("{"))
+    bare = _TRAILING.sub("", where)
+    if found := _QUOTED_END.search(bare) or _ENTRY_END.search(bare):
+        return bare[: found.start()]
+    cut = max(bare.rfind("."), bare.rfind('["'), bare.rfind("}") + 1)
     return bare[:cut] if cut > 0 else where
 
 

@@ -66,6 +66,18 @@ def words(difference: Difference) -> str:
     return "value"
 
 
+def relative(where: str) -> str:
+    """The place within the innermost item of a list, so that it is one alone and listed."""
+    pattern = template(where)
+    if name(parent(pattern)).lower() in _ERROR_OBJECTS:
+        pattern = parent(pattern)
+    if not is_json(pattern):
+        return pattern
+    part, _, path = pattern.partition(":")
+    _, found, within = path.rpartition("[].")
+    return f"{part}:{within}" if found else f"{part}:{path.removeprefix('$.')}"
+
+
 def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
     of_body = [each for each in differences if each.where in ("body", "body:syntax", "body:end")]
@@ -107,19 +119,7 @@ def _key(difference: Difference) -> tuple[str, ...]:
         return (found[1], "members")
     is_said = what == "letter case" or difference.where in _SAID
     detail = what if is_said else difference.change.value
-    return (_relative(difference.where), detail)
-
-
-def _relative(where: str) -> str:
-    """The place within the innermost item of a list, so that it is one alone and listed."""
-    pattern = template(where)
-    if name(parent(pattern)).lower() in _ERROR_OBJECTS:
-        pattern = parent(pattern)
-    if not is_json(pattern):
-        return pattern
-    part, _, path = pattern.partition(":")
-    _, found, within = path.rpartition("[].")
-    return f"{part}:{within}" if found else f"{part}:{path.removeprefix('$.')}"
+    return (relative(difference.where), detail)
 
 
 def error_object(where: str) -> str:

@@ -21,6 +21,7 @@ OF_FAULT: dict[str, Severity] = {
     "field-injection": Severity.HIGH,
     "file-disclosure": Severity.HIGH,
     "framing": Severity.MEDIUM,
+    "growth": Severity.HIGH,
     "hang": Severity.HIGH,
     "illegal-transition": Severity.HIGH,
     "invalid-json": Severity.MEDIUM,

@@ -37,6 +37,8 @@ class Silence(StrEnum):
     """The transport cannot say this request, or a safety rule held it back."""
     CUT = "cut"
     """A network condition of our own kept the request or its answer from arriving whole."""
+    UNWELL = "unwell"
+    """The target as a whole was unwell meanwhile, which need not be this request's fault."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -85,7 +87,8 @@ class AnswerClass(StrEnum):
     HUNG = "hung"
     """No answer within the time limit."""
     DOWN = "down"
-    """No connection, never sent, or cut by us on the way: says nothing about the request."""
+    """No connection, never sent, cut by us on the way, or a target that was unwell: says nothing about the
+    request."""
 
 
 class Change(StrEnum):
@@ -159,6 +162,36 @@ class Minimised(msgspec.Struct, frozen=True):
     """Whether the finding was told before, of the larger form: then this is no new sighting of it."""
 
 
+class SentStep(msgspec.Struct, frozen=True):
+    """One step of a script, in the recorded words."""
+
+    exchange: int
+    """Index of the recorded exchange that it stems from."""
+    text: bytes
+    """The request in the form of HTTP/1.1."""
+    is_judged: bool = False
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What a failed trial was made of, for it to be made again. Exchanges are named by their index."""
+
+    before: tuple[int, ...] = ()
+    """What its session had asked before; of a script all that its session asked."""
+    others: tuple[int, ...] = ()
+    """Exchanges of other sessions that steps of a script stem from."""
+    owner: str = ""
+    """The configured identity whose request it is; empty where none is recognised."""
+    plain: bytes = b""
+    """The unedited request as the candidate got it, in the form of HTTP/1.1."""
+    less: dict[str, Any] | None = None
+    """What was left out of the request, as `Less` writes it; None for nothing."""
+    kept: tuple[int, ...] = ()
+    """Positions of the steps of a script that were not left out; empty for all."""
+    steps: tuple[SentStep, ...] = ()
+    is_burst: bool = False
+    """Whether the judged steps leave at one moment."""
+
+
 class Trial(msgspec.Struct, frozen=True):
     """One thing sent to the shadow environment, and its judgement."""
 
@@ -183,6 +216,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Whether it was sent over HTTP/2; `sent` has the request in the form of HTTP/1.1 all the same."""
     minimised: Minimised | None = None
     """What it was made of, where it is smaller than what first failed."""
+    origin: Origin | None = None
+    """None where it did not fail."""
 
     @property
     def label(self) -> str | None:

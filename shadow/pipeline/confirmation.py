@@ -3,16 +3,30 @@
 import msgspec
 
 from shadow.judge import aftermath, is_at_least, is_breakage, template
-from shadow.model import Change, Difference, Judgement, Parcel, Severity, Verdict
+from shadow.model import (
+    Change,
+    Difference,
+    Judgement,
+    NoReply,
+    Outcome,
+    Parcel,
+    Severity,
+    Silence,
+    Verdict,
+)
+from shadow.pipeline.blame import Blame, is_doubtful
 from shadow.pipeline.case import Case, Mutant
-from shadow.pipeline.environment import Answers, Environment
+from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.other_dice import OtherDice
 from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
 _MAX_REFUTED = 3
-"""A suspicion that was refuted so often is not tried again: it is noise of a kind that nobody knows yet."""
+"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind that nobody knows yet."""
+_RETRIES = (10, 30, 100, 300)
+"""Of an original's suspicion: at these further sightings it is tried all the same, as another cause may show
+in the same place."""
 _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
@@ -23,7 +37,15 @@ class Confirmed(msgspec.Struct, frozen=True):
     judgement: Judgement
     times: str
     """``"3/3"``"""
+    fresh: tuple[Difference, ...] = ()
+    """Of an original's: what was never confirmed at its endpoint before."""
 
+
+_UNWELL_MAX = 3
+"""So often an original is sent once more because a target was unwell meanwhile."""
+_UNASKED = NoReply(Silence.UNSENT)
+_OF_HARM = frozenset({"crash", "hang"})
+"""Faults that others may suffer from while one does the harm."""
 
 type _Key = tuple[object, ...]
 
@@ -39,7 +61,10 @@ class Confirmation:
         *,
         times: int,
         may_write: bool,
+        blame: Blame | None = None,
     ) -> None:
+        """`blame` gives suspects the targets to themselves; without it nobody does."""
+        self._blame = blame
         self._environment = environment
         self._scripts = scripts
         self._resending = Resending(environment, scripts)
@@ -53,6 +78,8 @@ class Confirmation:
         self._severities: dict[_Key, Severity] = {}
         """Of confirmed mutants that the live release fails with too, once the dice fall otherwise."""
         self._refuted: dict[_Key, int] = {}
+        self._passed_over: dict[_Key, int] = {}
+        """How often what had been refuted so often was seen again."""
         self._seen: dict[_Key, int] = {}
 
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
@@ -76,8 +103,28 @@ class Confirmation:
             return None
         left = (*known, *lasting)
         return Confirmed(
-            msgspec.structs.replace(judgement, differences=left), self._confirmed[_place_key(case, left[0])]
+            msgspec.structs.replace(judgement, differences=left),
+            self._confirmed[_place_key(case, left[0])],
+            lasting,
         )
+
+    def looked_back(
+        self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
+    ) -> Confirmed | None:
+        """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
+        if self._judging.is_drifted:
+            return None
+        keys = {_place_key(case, each) for each in fresh}
+        found = tuple(each for each in judgement.differences if _place_key(case, each) in keys)
+        if not found:
+            return None
+        judgement = msgspec.structs.replace(judgement, differences=found)
+        return Confirmed(judgement, self._confirmed[_place_key(case, found[0])])
+
+    async def repeat(self, case: Case, first: Answers, via: str, attempt: int) -> None:
+        """Send an original that reads once more, to learn what changes by itself."""
+        answers = await self._original_again(case, via, attempt, Parcel.REPEAT)
+        self._judging.learn_repeat(case, first, answers)
 
     async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
         """The judgement with how often it showed again; None when it did not every time."""
@@ -86,13 +133,11 @@ class Confirmation:
             return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
         if self._refuted.get(key, 0) >= _MAX_REFUTED:
             return None
-        for attempt in range(self._times):
-            control, answer = await self._again(case, mutant, via, attempt)
-            again = self._judging.mutant(case, mutant, control, answer)
-            if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
-                self._refute(key)
-                return None
-            judgement = again
+        shown = await self._every_time(case, mutant, judgement, via)
+        if shown is None:
+            self._refute(key)
+            return None
+        judgement = shown
         weighed = await self._other_dice.weighed(case, mutant, judgement, via)
         if weighed is None:
             self._refute(key)
@@ -101,6 +146,29 @@ class Confirmation:
             self._severities[key] = weighed.severity
         self._confirmed[key], self._worst[key] = self.all_times, judgement.severity
         return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
+
+    async def _every_time(
+        self, case: Case, mutant: Mutant, judgement: Judgement, via: str
+    ) -> Judgement | None:
+        """The judgement as last seen, where it shows each time; None where not. What may be another's fault
+        is tried alone."""
+        if self._blame is None or judgement.fault not in _OF_HARM:
+            return await self._each_time(case, mutant, judgement, via)
+        async with self._blame.alone():
+            return await self._each_time(case, mutant, judgement, via, is_alone=True)
+
+    async def _each_time(
+        self, case: Case, mutant: Mutant, judgement: Judgement, via: str, *, is_alone: bool = False
+    ) -> Judgement | None:
+        for attempt in range(self._times):
+            if is_alone and self._blame is not None and not await self._blame.recovers():
+                return None
+            control, answer = await self._again(case, mutant, via, attempt)
+            again = self._judging.mutant(case, mutant, control, answer)
+            if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
+                return None
+            judgement = again
+        return judgement
 
     def _as_weighed(self, key: _Key, judgement: Judgement) -> Judgement:
         """`judgement` with what is known of the live release."""
@@ -154,12 +222,17 @@ class Confirmation:
         script, told = case.retelling()
         return (await self._scripts.run(script, told, parcel=Parcel.CONFIRMATION))[-1]
 
-    async def _original_again(self, case: Case, via: str, attempt: int) -> Answers:
-        salt = f"{case.exchange.index}:again:{attempt}"
-        readies = self._environment.prepare(case.exchange, case.session, salt)
-        return await self._environment.send(
-            readies, via=via, parcel=Parcel.CONFIRMATION, session=case.session
-        )
+    async def _original_again(
+        self, case: Case, via: str, attempt: int, parcel: Parcel = Parcel.CONFIRMATION
+    ) -> Answers:
+        salt = f"{case.exchange.index}:{'again' if parcel is Parcel.CONFIRMATION else 'repeat'}:{attempt}"
+        answers = Pair[Outcome](_UNASKED, None)
+        for again in range(_UNWELL_MAX):
+            readies = self._environment.prepare(case.exchange, case.session, f"{salt}{'+' * again}")
+            answers = await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
+            if not is_doubtful(answers):
+                break
+        return answers
 
     async def _again(self, case: Case, mutant: Mutant, via: str, attempt: int) -> tuple[Answers, Answers]:
         """Control and mutant once more; those that write at the end of their session, told anew."""
@@ -175,9 +248,15 @@ class Confirmation:
             key = _place_key(case, each)
             if key in self._confirmed:
                 known.append(each)
-            elif self._refuted.get(key, 0) < _MAX_REFUTED:
+            elif self._is_worth_trying(key):
                 rest.append(each)
         return tuple(known), tuple(rest)
+
+    def _is_worth_trying(self, key: _Key) -> bool:
+        if self._refuted.get(key, 0) < _MAX_REFUTED:
+            return True
+        self._passed_over[key] = self._passed_over.get(key, 0) + 1
+        return self._passed_over[key] in _RETRIES
 
     def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
@@ -227,4 +306,7 @@ def _place(difference: Difference) -> tuple[str, Change]:
 
 
 def _place_key(case: Case, difference: Difference) -> _Key:
+    """A status is what it became: a refuted 503 says nothing of a 404."""
+    if difference.where == "status":
+        return (case.endpoint, *_place(difference), difference.left, difference.right)
     return (case.endpoint, *_place(difference))

@@ -18,6 +18,7 @@ from shadow.judge.regression import Same
 from shadow.model import AnswerClass, Difference, Ending, Expect, Judgement, Outcome, Reply, Response
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
+from shadow.pipeline.recorded_twice import RecordedTwice
 
 
 class Judging:
@@ -33,6 +34,7 @@ class Judging:
         self._same = same
         self._compare_anew = compare
         self._compare = _Remembering(compare)
+        self._recorded_twice = RecordedTwice()
         self.is_drifted = False
         """Whether candidate and baseline (or live) hold different state: only one took a request that
         writes."""
@@ -57,6 +59,9 @@ class Judging:
             self._learn_from_baseline(case, answers)
             return
         self._count(live, answers)
+        before = self._recorded_twice.before(case.exchange.request, live)
+        if before is not None:
+            self.noise.observe(case.endpoint, self._compare_anew(before, live), Witness.LIVE_REPEAT)
         for outcome, witness in (
             (answers.baseline, Witness.LIVE_RELEASE),
             (answers.candidate, Witness.CANDIDATE),
@@ -90,14 +95,33 @@ class Judging:
             if isinstance(one, Reply) and isinstance(other, Reply):
                 self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
+    def wants_repeat(self, case: Case, answers: Answers) -> bool:
+        """Whether sending the original once more would teach what is noise."""
+        differences = self.apart(case, answers)
+        return bool(differences) and self.noise.wants_repeat(case.endpoint, differences)
+
+    def apart(self, case: Case, answers: Answers) -> tuple[Difference, ...]:
+        """Where the candidate differs from live, or from the baseline where live is unseen; noise too."""
+        live = case.exchange.response
+        if live is None and isinstance(answers.baseline, Reply):
+            live = answers.baseline.response
+        if live is None or not isinstance(answers.candidate, Reply):
+            return ()
+        return self._compare(live, answers.candidate.response)
+
     def original(self, case: Case, answers: Answers) -> Judgement:
         """The original's verdict, by the live answer, the baseline's and the candidate's."""
 
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
+        def insists(difference: Difference) -> bool:
+            return self.noise.insists(case.endpoint, difference.where)
+
         witnesses = Witnesses(case.exchange.response, answers.candidate, answers.baseline)
-        return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
+        return judge_original(
+            witnesses, compare=self._compare, forgives=forgives, same=self._same, insists=insists
+        )
 
     def mutant(
         self,

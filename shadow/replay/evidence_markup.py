@@ -14,10 +14,7 @@ _NAME = re.compile(rb"""(?i:(?<![\w:.-])name)\s*+=\s*+["']([^"']*)""")
 
 def markup(live: bytes, shadow: bytes, asked: Asked) -> Iterator[Evidence]:
     """Evidence in two texts: named fields wherever they stand, then tag by tag while those are the same."""
-    theirs = _named_fields(shadow)
-    for name, attributes in _named_fields(live).items():
-        if attributes != theirs.get(name, attributes):
-            yield from _attributes(name[0], attributes, theirs[name], asked)
+    yield from form_fields(live, shadow, asked)
     for mine, its in zip_longest(_TAG.finditer(live), _TAG.finditer(shadow)):
         if mine is None or its is None or mine[1] != its[1]:
             return
@@ -30,6 +27,14 @@ def markup(live: bytes, shadow: bytes, asked: Asked) -> Iterator[Evidence]:
                 kind, is_id = kind_of_key(key), is_id_key(key)
                 kind = kind or (asked.kind if is_id else "")
                 yield from named(one, other, kind, f"html:{key}", is_id=is_id)
+
+
+def form_fields(live: bytes, shadow: bytes, asked: Asked) -> Iterator[Evidence]:
+    """Evidence in named fields, wherever in two pages they stand."""
+    theirs = _named_fields(shadow)
+    for name, attributes in _named_fields(live).items():
+        if attributes != theirs.get(name, attributes):
+            yield from _attributes(name[0], attributes, theirs[name], asked)
 
 
 def attributes_of(raw: bytes) -> dict[str, str]:

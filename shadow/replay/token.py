@@ -30,6 +30,8 @@ _NOT_MADE_UP = re.compile(
 _PREFIX = re.compile(r"(?:[A-Za-z]+[-_:.|])+(?=.)")
 _WORD = re.compile(r"[A-Z]?[a-z]{6,}|[A-Z]{7,}|[a-z]{7,}")
 _UNSPEAKABLE = re.compile(r"(?i:[b-df-hj-np-tv-xz]{4})")
+_BASE64 = re.compile(r"[A-Za-z0-9_-]+")
+_LOW_TO_HIGH = re.compile(r"[a-z][A-Z]")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _RUN = re.compile(r"[A-Za-z]+|[0-9]+")
 _ID_SUFFIX = re.compile(
@@ -97,6 +99,15 @@ def are_drawn(one: str, other: str) -> bool:
     """Whether two texts of letters alone are as long and look drawn by lot, as no two words do."""
     fits = len(one) == len(other) and one.isalpha() and other.isalpha() and one.isascii() and other.isascii()
     return fits and any(_UNSPEAKABLE.search(each) is not None for each in (one, other))
+
+
+def are_base64(one: str, other: str) -> bool:
+    """Whether two texts are as long and may be base64 of bytes drawn by lot, digits or none: in one of them
+    letters of both cases stand as no name of several words has them."""
+    fits = 10 <= len(one) == len(other) <= _CACHED_CHARS_MAX
+    if not fits or not all(_BASE64.fullmatch(each) for each in (one, other)):
+        return False
+    return any(_UNSPEAKABLE.search(each) and _LOW_TO_HIGH.search(each) for each in (one, other))
 
 
 @lru_cache(maxsize=4096)

@@ -10,6 +10,7 @@ from shadow.model import (
     ConditionMet,
     Event,
     Fate,
+    Finding,
     Found,
     HeldBack,
     Judged,
@@ -42,6 +43,9 @@ class Ledger:
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
         self.findings = dict.fromkeys(Severity, 0)
+        """Without those that were accepted."""
+        self.known_findings = dict.fromkeys(Severity, 0)
+        """Those that were accepted."""
         self.reasons: dict[str, int] = {}
         """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.plugins: dict[str, int] = {}
@@ -58,7 +62,8 @@ class Ledger:
         self.conditions: dict[str, dict[str, list[int]]] = {}
         """Requests and bytes that network conditions of ours met, by target and ``"up latency"``. Replaced as
         a whole, as all that grows here."""
-        self._severities: dict[str, Severity] = {}
+        self._places: dict[str, tuple[dict[Severity, int], Severity]] = {}
+        """Where each finding is counted, by its id."""
 
     @property
     def captured(self) -> int:
@@ -76,7 +81,7 @@ class Ledger:
             case Judged():
                 self.verdicts[event.trial.judgement.verdict] += 1
             case Found():
-                self._found(event.finding.id, severity_of(event.finding.severity))
+                self._found(event.finding)
             case Broke() | PluginFailed():
                 self._count_failure(event)
             case Tally():
@@ -121,12 +126,16 @@ class Ledger:
         started_at: float,
         seconds: float,
         unwritten: Mapping[str, int] | None = None,
+        known: Mapping[str, Any] | None = None,
+        targets: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has."""
+        """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has, `known`
+        what came of the findings that were accepted, `targets` the URLs by role."""
         fates = dict(self.fates)
         return {
             "run": run,
             "seed": seed,
+            "targets": dict(targets or {}),
             "started_at": started_at,
             "seconds": seconds,
             "ledger": {"captured": sum(fates.values())}
@@ -134,6 +143,7 @@ class Ledger:
             "sent": {f"{parcel.value}s": count for parcel, count in self.sent.items()},
             "trials": {verdict.value: count for verdict, count in self.verdicts.items()},
             "findings": {severity.value: self.findings[severity] for severity in reversed(Severity)},
+            "known": {} if known is None else dict(known),
             "late": self.late.summary(),
             "state": self.state,
             "states": list(self.states),
@@ -174,15 +184,15 @@ class Ledger:
         kept = self.states if len(self.states) < _STATES_MAX else self.states[: _STATES_MAX // 2]
         self.states = (*kept, change)
 
-    def _found(self, finding: str, severity: Severity) -> None:
+    def _found(self, finding: Finding) -> None:
         """A finding heard again counts once, under its latest severity."""
-        before = self._severities.get(finding)
-        if before is severity:
-            return
+        counts = self.findings if finding.known is None else self.known_findings
+        severity = severity_of(finding.severity)
+        before = self._places.get(finding.id)
         if before is not None:
-            self.findings[before] -= 1
-        self.findings[severity] += 1
-        self._severities[finding] = severity
+            before[0][before[1]] -= 1
+        counts[severity] += 1
+        self._places[finding.id] = counts, severity
 
 
 def _conditions(met: dict[str, dict[str, list[int]]]) -> dict[str, Any]:

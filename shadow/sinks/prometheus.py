@@ -82,7 +82,8 @@ class Metrics:
         self._held_back = counter("mutants_held_back", "Mutants that a budget kept from being made", "budget")
         self._resets = counter("resets", "How often the shadow environment was put back")
         self._broken = counter("broken_exchanges", "Exchanges lost to a bug in Shadow")
-        self._findings = gauge("findings", "Distinct causes found", "severity")
+        self._findings = gauge("findings", "Distinct causes found, without accepted ones", "severity")
+        self._known = gauge("known_findings", "Distinct causes found that were accepted", "severity")
         self._reply = histogram("reply", "Time to the whole answer", REPLY_BOUNDS_SECONDS, "target", "kind")
         self._queue = gauge("queue_items", "Fill of a bounded queue", "queue")
         self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
@@ -105,12 +106,13 @@ class Metrics:
         self._change("normal")
         for severity in Severity:
             self._findings.labels(severity.value).set(0)
+            self._known.labels(severity.value).set(0)
         self._endpoint, self._mutator = _Words(MAX_ENDPOINTS), _Words(MAX_MUTATORS)
         self._tap_name, self._queue_name, self._kind, self._fault = (_Words(_MAX_WORDS) for _ in range(4))
         self._fate_series: dict[tuple[str, Fate], Counter] = {}
         self._trial_series: dict[tuple[str, ...], Counter] = {}
         self._reply_series: dict[tuple[str, Parcel], tuple[Counter, Histogram]] = {}
-        self._seen: dict[str, tuple[Severity, int]] = {}
+        self._seen: dict[str, tuple[Severity, int, Gauge]] = {}
 
     def hear(self, event: Event) -> None:  # noqa: C901, PLR0912  # a case for each event
         match event:
@@ -213,22 +215,25 @@ class Metrics:
         series.inc(count)
 
     def _found(self, finding: Finding) -> None:
+        """What was accepted is no divergence that anyone wants to be woken for."""
         severity = severity_of(finding.severity)
-        before, counted = self._seen.get(finding.id, (None, 0))
-        labels = (
-            self._endpoint(finding.endpoint),
-            self._kind(finding.kind),
-            severity.value,
-            self._fault(finding.fault),
-        )
-        self._divergences.labels(*labels).inc(
-            max(1, finding.count - counted), {"finding": clean(finding.id)[:_MAX_EXEMPLAR_CHARACTERS]}
-        )
-        self._seen[finding.id] = (severity, max(finding.count, counted + 1))
-        if before is not severity:
-            self._findings.labels(severity.value).inc()
-            if before is not None:
-                self._findings.labels(before.value).dec()
+        before, counted, gauge_before = self._seen.get(finding.id, (None, 0, None))
+        gauge = self._findings if finding.known is None else self._known
+        if finding.known is None:
+            labels = (
+                self._endpoint(finding.endpoint),
+                self._kind(finding.kind),
+                severity.value,
+                self._fault(finding.fault),
+            )
+            self._divergences.labels(*labels).inc(
+                max(1, finding.count - counted), {"finding": clean(finding.id)[:_MAX_EXEMPLAR_CHARACTERS]}
+            )
+        self._seen[finding.id] = (severity, max(finding.count, counted + 1), gauge)
+        if (before, gauge_before) != (severity, gauge):
+            gauge.labels(severity.value).inc()
+            if before is not None and gauge_before is not None:
+                gauge_before.labels(before.value).dec()
 
 
 class _TapSeconds(Collector):
