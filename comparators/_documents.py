@@ -45,7 +45,7 @@ class Node(msgspec.Struct, frozen=True):
 
 
 def documents(left: bytes, right: bytes) -> tuple[Node | None, Node | None]:
-    """The roots of two XML documents, None for one that is none that is well-formed, and for both where one has
+    """The roots of two XML documents, None for one that is not well-formed, and for both where one has
     more attributes than can be read.
 
     Entities that a document itself declares are not put in, nothing is fetched, and what is nested too deep

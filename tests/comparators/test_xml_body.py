@@ -21,8 +21,10 @@ SOAP = (
 )
 DAV = (
     '<D:multistatus xmlns:D="DAV:">{}</D:multistatus>',
-    "<D:response><D:href>{}</D:href><D:propstat><D:prop><D:getetag>{}</D:getetag></D:prop>"
-    "<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>",
+    (
+        "<D:response><D:href>{}</D:href><D:propstat><D:prop><D:getetag>{}</D:getetag></D:prop>"
+        "<D:status>HTTP/1.1 200 OK</D:status></D:propstat></D:response>"
+    ),
 )
 FEED = (
     '<feed xmlns="http://www.w3.org/2005/Atom"><title>News</title><updated>{}</updated>'
