@@ -155,6 +155,8 @@ def _sniffed(response: Response, body: bytes, stated: str) -> Content:
 def _is_text(response: Response, body: bytes, stated: str) -> bool:
     """Whether it reads as text: as UTF-8 or, where it is said to be text, in a charset that is stated."""
     head = body[:_MAX_SNIFFED_BYTES]
+    if head.startswith(b"%PDF-"):
+        return False  # of which little but the pages need be text
     if head.translate(None, _CONTROL_BYTES) == head and (stated.startswith("text/") or _is_utf8(body)):
         return True
     charset = _charset(response, body)

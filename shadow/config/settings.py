@@ -12,6 +12,7 @@ from shadow.config.tables import (
     AtLeastOne,
     CompareSettings,
     Count,
+    JudgeSettings,
     NoiseSettings,
     Patterns,
     SafetySettings,
@@ -153,6 +154,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     health: HealthSettings = HealthSettings()
     """What is done about a target that is unwell as a whole."""
+
+    judge: JudgeSettings = JudgeSettings()
+    """When answers tell nothing."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -81,3 +81,14 @@ class CompareSettings(Struct, frozen=True, forbid_unknown_fields=True):
     float_tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
     """How far two fractions may lie apart, as a share of the larger: ``1e-6`` for sums in single precision.
     Numbers of two decimals or fewer, as money has them, are always compared exactly."""
+
+
+class JudgeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """When answers tell nothing, as `[judge]`."""
+
+    drift_limit: Share = 0.5
+    """Of an endpoint's latest originals: where more are answered with another class of status, or with other
+    resources, than by the baseline (by live, without one), its mutants are undecided. 1 for never. A change
+    that shows every time, or was told as a regression, does not count."""
+    drift_samples: AtLeastOne = 10
+    """Originals of an endpoint before that is concluded."""
