@@ -11,6 +11,7 @@ from shadow.config.identities import IdentitySettings
 from shadow.config.tables import (
     AtLeastOne,
     Count,
+    JudgeSettings,
     NoiseSettings,
     Patterns,
     SafetySettings,
@@ -141,6 +142,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How much may be spent on making findings smaller."""
     schema: SchemaSettings = SchemaSettings()
     """What documents say that the service takes."""
+
+    judge: JudgeSettings = JudgeSettings()
+    """What answers amount to."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -7,7 +7,7 @@ import msgspec
 import orjson
 
 from shadow.content.entity import undone
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, told_by
 from shadow.judge.places import template
 from shadow.judge.roots import Root, roots
 from shadow.judge.shapes import masked
@@ -20,7 +20,6 @@ from shadow.model import (
     Level,
     NoReply,
     Outcome,
-    Response,
     Silence,
     Trial,
 )
@@ -89,7 +88,8 @@ def signature(outcome: Outcome | None) -> str:
         message = call_message(response).decode("utf-8", "backslashreplace")
         return f"{status_name(code)} {_text_signature(message) if code else ''}"
     body = undone(response).body
-    return f"{response.status} {_body_signature(response, body)}"
+    is_error = response.status >= 400 or bool(told_by(outcome))
+    return f"{response.status} {_body_signature(body) if is_error else ''}"
 
 
 def _original_key(trial: Trial, root: Root) -> tuple[str, ...]:
@@ -161,9 +161,7 @@ def _cause(key: tuple[str, ...], what: str, differences: tuple[Difference, ...])
     )
 
 
-def _body_signature(response: Response, body: bytes) -> str:
-    if not response.status >= 400:
-        return ""
+def _body_signature(body: bytes) -> str:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,4 +1,4 @@
-"""What an answer's body gives away: stack traces, database errors, refusals under a 200, broken JSON."""
+"""What an answer's body gives away: stack traces, database errors, broken JSON."""
 
 import re
 
@@ -7,15 +7,12 @@ import orjson
 from shadow.content import json
 from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
-from shadow.model import Headers, Response
-from shadow.model.remembering import by_headers
+from shadow.model import Response
 from shadow.wire.grpc_status import call_message, is_call
 
 _SCANNED_BYTES = 256 * 1024
 _PARTIAL = 206
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
-"""A GraphQL answer holds nothing besides (specification §7.1)."""
 # every repetition is bounded: the candidate's bodies may be built to make a pattern backtrack
 _LEAKS: dict[str, re.Pattern[bytes]] = {
     "a stack trace": re.compile(
@@ -52,29 +49,6 @@ def is_invalid_json(answer: Response, control: Response | None) -> bool:
     return control is None or not _is_broken_json(control)
 
 
-def is_error_in_200(answer: Response) -> bool:
-    """Whether a successful status carries a refusal: GraphQL errors without data, or a JSON-RPC error."""
-    if b'"error' not in answer.body and not _is_coded(answer.headers):
-        return False
-    body = _scanned(answer)
-    if not (b'"errors"' in body or (b'"error"' in body and b'"jsonrpc"' in body)):
-        return False
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    if not isinstance(value, dict):
-        return False
-    if value.get("jsonrpc") == "2.0" and isinstance(value.get("error"), dict):
-        return True
-    return (
-        isinstance(value.get("errors"), list)
-        and bool(value["errors"])
-        and not value.get("data")
-        and value.keys() <= _GRAPHQL_MEMBERS
-    )
-
-
 def _is_broken_json(response: Response) -> bool:
     kind = media_type(response.headers)
     if not (kind == b"application/json" or kind.endswith(b"+json")) or not response.is_complete:
@@ -97,11 +71,6 @@ def _is_json(body: bytes) -> bool:
         else:
             return True
     return is_deep and (len(body) > json.MAX_BYTES or json.parse(body) is not None)
-
-
-@by_headers
-def _is_coded(headers: Headers) -> bool:
-    return any(name.lower() == b"content-encoding" for name, _ in headers)
 
 
 def _scanned(response: Response) -> bytes:

@@ -5,7 +5,7 @@ from typing import Any
 
 from shadow.content.entity import undone
 from shadow.judge.causes import Sighting
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, told_by
 from shadow.judge.fingerprint import Cause
 from shadow.judge.reproduce import curl
 from shadow.judge.retelling import readable
@@ -107,8 +107,10 @@ def message(outcome: Outcome | None) -> dict[str, Any] | None:
         return {"class": classify(outcome).value} | readable(outcome)
     response = outcome.response
     body = undone(response).body
+    told = told_by(outcome)
     shown: dict[str, Any] = {
         "class": classify(outcome).value,
+        **({"class_by": told} if told else {}),
         "status": response.status,
         "headers": [[str(name, "latin-1"), str(value, "latin-1")] for name, value in response.headers],
         "body_bytes": len(response.body),
@@ -168,6 +170,8 @@ def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     if trial.kind is Kind.REGRESSION and cause.differences:
         first = cause.differences[0]
         why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
+        if first.where == "status" and trial.answer is not None and (told := told_by(trial.answer)):
+            why += f", as {told}"
         if isinstance(trial.baseline, Reply):
             why += (
                 "; the baseline agrees with live"

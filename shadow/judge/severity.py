@@ -41,6 +41,8 @@ OF_CHANGE: dict[Change, Severity] = {
     Change.ORDER: Severity.MEDIUM,
     Change.ADDED: Severity.LOW,
 }
+REFUSED = " refused"
+"""Ends a status, as a difference shows it, that would be a success, were it not for what the body says."""
 _TELLING = frozenset({"close", "dns:rcode"})
 """How a conversation's answer went: as much as a status."""
 _RANKS = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
@@ -74,6 +76,8 @@ def is_breakage(status: object) -> bool:
     """Whether a status, as a difference shows it, is none that a sound service answers; silence is one."""
     if (found := class_of_name(status)) is not None:
         return found in (AnswerClass.BROKEN, AnswerClass.HUNG)
+    if isinstance(status, str) and status.endswith(REFUSED):
+        return False
     return not isinstance(status, int) or status >= 500
 
 

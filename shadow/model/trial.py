@@ -39,6 +39,31 @@ class Silence(StrEnum):
     """A network condition of our own kept the request or its answer from arriving whole."""
 
 
+class AnswerClass(StrEnum):
+    """Outcomes that count as the same. Two different rejections agree."""
+
+    SUCCESS = "success"
+    """2xx, 101; unless the body says otherwise."""
+    REDIRECT = "redirect"
+    """3xx; unless it leads to a login."""
+    REJECTED = "rejected"
+    """Any 4xx, 501, 505, a silent close or reset of a connection, and a 2xx whose body is a refusal."""
+    BROKEN = "broken"
+    """Any other 5xx, or bytes that are no HTTP."""
+    HUNG = "hung"
+    """No answer within the time limit."""
+    DOWN = "down"
+    """No connection, never sent, or cut by us on the way: says nothing about the request."""
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What an answer amounts to by more than itself: settings, what was learned, what another answer was."""
+
+    answer_class: AnswerClass
+    why: str
+    """In words: ``"the body says code=40012"``."""
+
+
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """An answer."""
 
@@ -56,6 +81,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """How the peer's side of a conversation ended while we still listened; None where we left first."""
     remarks: tuple[str, ...] = ()
     """What was not as recorded on our side of a conversation: what was sent unprompted, or not at all."""
+    reading: Reading | None = None
+    """What it amounts to where that is known better than by itself."""
 
 
 class NoReply(msgspec.Struct, frozen=True, gc=False):
@@ -69,23 +96,6 @@ class NoReply(msgspec.Struct, frozen=True, gc=False):
 
 
 type Outcome = Reply | NoReply
-
-
-class AnswerClass(StrEnum):
-    """Outcomes that count as the same. Two different rejections agree."""
-
-    SUCCESS = "success"
-    """2xx, 101."""
-    REDIRECT = "redirect"
-    """3xx."""
-    REJECTED = "rejected"
-    """Any 4xx, 501, 505, and a silent close or reset of a connection."""
-    BROKEN = "broken"
-    """Any other 5xx, or bytes that are no HTTP."""
-    HUNG = "hung"
-    """No answer within the time limit."""
-    DOWN = "down"
-    """No connection, never sent, or cut by us on the way: says nothing about the request."""
 
 
 class Change(StrEnum):

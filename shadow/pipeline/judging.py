@@ -14,18 +14,33 @@ from shadow.judge import (
     judge_original,
     template,
 )
+from shadow.judge.oracle import STRICT_LEVELS
+from shadow.judge.readings import Readings
 from shadow.judge.regression import Same
-from shadow.model import AnswerClass, Difference, Ending, Expect, Judgement, Outcome, Reply, Response
+from shadow.model import (
+    AnswerClass,
+    Difference,
+    Ending,
+    Exchange,
+    Expect,
+    Judgement,
+    Outcome,
+    Reply,
+    Response,
+)
 from shadow.pipeline.case import Case, Mutant
-from shadow.pipeline.environment import Answers
+from shadow.pipeline.environment import Answers, Pair
 
 
 class Judging:
     """One for a run. `same` tells whether a candidate's value stands for a live one."""
 
-    def __init__(self, noise: Noise, same: Same, compare: Compare = compare) -> None:
-        """`compare` lists the differences of two answers."""
+    def __init__(
+        self, noise: Noise, same: Same, compare: Compare = compare, readings: Readings | None = None
+    ) -> None:
+        """`compare` lists the differences of two answers; `readings` tells what answers amount to."""
         self.noise = noise
+        self.readings = readings or Readings()
         self.refused_count = 0
         """Originals that the live service took and every target refused."""
         self.taken_count = 0
@@ -37,46 +52,68 @@ class Judging:
         """Whether candidate and baseline (or live) hold different state: only one took a request that
         writes."""
 
-    def note_write(self, answers: Answers, *, live: Response | None = None) -> None:
+    def live(self, exchange: Exchange) -> Reply | None:
+        """The live answer, with what it is read as; None where none was seen."""
+        if exchange.response is None:
+            return None
+        read = self.readings.read(exchange.request, Reply(exchange.response))
+        return read if isinstance(read, Reply) else None
+
+    def hear(self, exchange: Exchange) -> None:
+        """Learn from an exchange, before anything is sent for it, how the service says that all went well."""
+        if exchange.response is not None:
+            self.readings.hear(exchange.response)
+
+    def held(self, control: Answers, answer: Answers) -> Answers:
+        """`answer`, with what it amounts to, held against the answers to the unedited request."""
+        ours = self.readings.against(control.candidate, answer.candidate)
+        theirs = answer.baseline
+        if theirs is not None:
+            theirs = self.readings.against(control.baseline, theirs)
+        is_same = ours is answer.candidate and theirs is answer.baseline
+        return answer if is_same else Pair(ours, theirs)
+
+    def note_write(self, answers: Answers, *, live: Reply | None = None) -> None:
         """Take notice of what became of a request that writes: one that only one side took makes their
         states differ.
 
         Without a baseline the candidate is held against `live`.
         """
-        other = answers.baseline
-        if other is None and live is not None:
-            other = Reply(live)
+        other = answers.baseline or live
         if other is not None:
             ours, theirs = classify(answers.candidate), classify(other)
             self.is_drifted |= (ours is AnswerClass.SUCCESS) != (theirs is AnswerClass.SUCCESS)
 
     def learn(self, case: Case, answers: Answers) -> None:
         """Take in what the original's answers show of noise."""
-        live = case.exchange.response
+        live = self.live(case.exchange)
         if live is None:
             self._learn_from_baseline(case, answers)
             return
         self._count(live, answers)
+        if isinstance(answers.baseline, Reply):
+            self.readings.hear(answers.baseline.response)
         for outcome, witness in (
             (answers.baseline, Witness.LIVE_RELEASE),
             (answers.candidate, Witness.CANDIDATE),
         ):
-            if isinstance(outcome, Reply):
-                self.noise.observe(case.endpoint, self._compare(live, outcome.response), witness)
+            if isinstance(outcome, Reply) and _is_comparable(live, outcome):
+                self.noise.observe(case.endpoint, self._compare(live.response, outcome.response), witness)
 
     def _learn_from_baseline(self, case: Case, answers: Answers) -> None:
         """The baseline stands for the live service where no answer of that was seen."""
-        if isinstance(answers.baseline, Reply) and isinstance(answers.candidate, Reply):
-            differences = self._compare(answers.baseline.response, answers.candidate.response)
+        ours, theirs = answers.candidate, answers.baseline
+        if isinstance(theirs, Reply) and isinstance(ours, Reply) and _is_comparable(theirs, ours):
+            differences = self._compare(theirs.response, ours.response)
             self.noise.observe(case.endpoint, differences, Witness.CANDIDATE)
 
     def count_refusal(self, case: Case, answers: Answers) -> None:
         """Take in that nobody took what live did, where the answers tell nothing else."""
-        if case.exchange.response is not None:
-            self._count(case.exchange.response, answers)
+        if (live := self.live(case.exchange)) is not None:
+            self._count(live, answers)
 
-    def _count(self, live: Response, answers: Answers) -> None:
-        if classify(Reply(live)) is AnswerClass.SUCCESS:
+    def _count(self, live: Reply, answers: Answers) -> None:
+        if classify(live) is AnswerClass.SUCCESS:
             self.taken_count += 1
             outcomes = [each for each in (answers.candidate, answers.baseline) if each is not None]
             self.refused_count += all(classify(each) is AnswerClass.REJECTED for each in outcomes)
@@ -87,7 +124,7 @@ class Judging:
             (first.baseline, second.baseline, Witness.LIVE_RELEASE),
             (first.candidate, second.candidate, Witness.CANDIDATE_REPEAT),
         ):
-            if isinstance(one, Reply) and isinstance(other, Reply):
+            if isinstance(one, Reply) and isinstance(other, Reply) and _is_comparable(one, other):
                 self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
     def original(self, case: Case, answers: Answers) -> Judgement:
@@ -96,7 +133,7 @@ class Judging:
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
-        witnesses = Witnesses(case.exchange.response, answers.candidate, answers.baseline)
+        witnesses = Witnesses(self.live(case.exchange), answers.candidate, answers.baseline)
         return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
 
     def mutant(
@@ -112,6 +149,9 @@ class Judging:
         `trace` is what it left behind, as confirmed.
         """
         mutator = mutant.mutator
+        answer = self.held(control, answer)
+        if mutator.expect is Expect.REJECT and mutator.level in STRICT_LEVELS:
+            self.readings.hear_pair(control.baseline, answer.baseline)
         is_same = mutator.expect is Expect.SAME
         evidence = Evidence(
             mutator.expect,
@@ -154,6 +194,11 @@ class Judging:
         if not isinstance(one, Reply) or not isinstance(other, Reply):
             return ()
         return self._compare_anew(one.response, other.response)
+
+
+def _is_comparable(one: Reply, other: Reply) -> bool:
+    """Whether what differs may be noise: the one is no refusal where the other is an answer."""
+    return one.response.status != other.response.status or classify(one) is classify(other)
 
 
 def _further_answers(mutant: Mutant, answer: Answers) -> tuple[int, int] | None:

@@ -5,6 +5,7 @@ from itertools import count
 
 import msgspec
 
+from shadow.judge.readings import Readings
 from shadow.model import (
     CONVERSATIONS,
     Event,
@@ -61,9 +62,12 @@ class Link:
         http2_refusal: Refusal = never_refuses,
         gate: Gate | None = None,
         logins: Logins | None = None,
+        readings: Readings | None = None,
     ) -> None:
         """`gate` is that of all targets' writes; None where nobody ever holds it. `logins` holds the
-        credentials of identities that have some of their own here."""
+        credentials of identities that have some of their own here. `readings` tells what answers amount to.
+        """
+        self._readings = readings or Readings()
         self.logins = logins
         self._gate = gate or Gate()
         self.target = target
@@ -238,7 +242,7 @@ class Link:
                 outcome = await self._carry(sending, via, parcel, ready.retell)
         else:
             outcome = await self._carry(sending, via, parcel, ready.retell)
-        return self._noted(outcome, parcel)
+        return self._noted(self._readings.read(ready.request, outcome), parcel)
 
     async def http2_refusal(self) -> str:
         """Why the target does not take HTTP/2; empty where it does, or where that is not known by now."""
@@ -276,7 +280,10 @@ class Link:
                 outcomes = await transport.send_together(sendings)
         else:
             outcomes = await transport.send_together(sendings)
-        return [self._noted(outcome, parcel) for outcome in outcomes]
+        return [
+            self._noted(self._readings.read(ready.request, outcome), parcel)
+            for ready, outcome in zip(readies, outcomes, strict=True)
+        ]
 
     def _sending(self, ready: Ready, session: str) -> Sending:
         return Sending(
@@ -309,7 +316,7 @@ class Link:
             return NoReply(Silence.UNSENT, f"a target of {self.target.scheme}:// cannot be asked over HTTP")
         await self.standing.unpaused()
         made = self.own(request).request
-        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
+        return self._readings.read(made, await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE)))
 
     async def _carry(
         self, sending: Sending, via: str, parcel: Parcel, retell: Retell | None = None
@@ -336,7 +343,7 @@ class Link:
         if ready.protocol in _BARE:
             sending = msgspec.structs.replace(sending, protocol=ready.protocol, messages=ready.messages)
         await self.standing.unpaused()
-        outcome = await self._transports[CALM].send(sending)
+        outcome = self._readings.read(ready.request, await self._transports[CALM].send(sending))
         self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome
 

@@ -109,6 +109,7 @@ class Trials:
         the request whoever asks. All others follow the original. What takes long by itself is given back,
         for `conduct_slow`.
         """
+        self._judging.hear(case.exchange)
         originals = self._environment.prepare(case.exchange, case.session)
         way = await self._way(case.exchange, originals)
         if way.refusal:
@@ -140,10 +141,11 @@ class Trials:
         self._aftercare.cuts.note(case.session, answers)
         await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
-            self._judging.note_write(answers, live=case.exchange.response)
+            self._judging.note_write(answers, live=self._judging.live(case.exchange))
         for mutant, answer in early_answers:
             trace = traces.get(mutant.mutator.name, ())
-            await self._judge_mutant(case, mutant, _control(case, answer, answers), answer, via, trace)
+            control = _control(self._judging.live(case.exchange), answer, answers)
+            await self._judge_mutant(case, mutant, control, answer, via, trace)
         if watch is not None:
             watch.is_stale = True
         for mutant in mutants:
@@ -325,6 +327,7 @@ class Trials:
     ) -> None:
         """`trace` is what the mutant left behind, as confirmed."""
         self._hear_refusals(case, mutant, answer)
+        answer = self._judging.held(control, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
         trial = mutant_trial(case, mutant, control, answer, judgement)
         known = self._conclusions.known(mutant, trial)
@@ -376,16 +379,15 @@ class Trials:
         )
 
 
-def _control(case: Case, early: Answers, original: Answers) -> Answers:
+def _control(live: Reply | None, early: Answers, original: Answers) -> Answers:
     """What a mutant that went before its original is held against.
 
     One that was accepted has done already what the original asks for, which may be refused a second time:
     then the live answer tells what the original would have got.
     """
-    live = case.exchange.response
     if live is None or _succeeded(original.candidate) or not _succeeded(early.candidate):
         return original
-    return Pair(Reply(live), Reply(live) if original.baseline is not None else None)
+    return Pair(live, live if original.baseline is not None else None)
 
 
 def _succeeded(outcome: Outcome) -> bool:

@@ -9,6 +9,7 @@ import comparators
 from shadow.config import Settings
 from shadow.config.schemas import load_schema
 from shadow.judge import Noise
+from shadow.judge.readings import Readings
 from shadow.model import Event, Finding, PluginFailed, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.begun import Begun
@@ -53,6 +54,7 @@ from shadow.run.configured import (
     noise_settings,
     scope_of,
     secret_search,
+    success_rules,
     targets_of,
 )
 from shadow.run.linking import link
@@ -142,6 +144,7 @@ def assemble(
     governor = Governor(
         settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
     )
+    readings = Readings(success_rules(settings), learns=settings.judge.learn)
     links = [
         link(
             settings,
@@ -153,6 +156,7 @@ def assemble(
             hear=hear,
             gate=gate,
             resumed=governor.resumed,
+            readings=readings,
         )
         for target in targets
     ]
@@ -160,7 +164,7 @@ def assemble(
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(noise_settings(settings, targets, is_live=is_live))
     compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
-    judging = Judging(noise, links[0].correlation.same, compare)
+    judging = Judging(noise, links[0].correlation.same, compare, readings)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
     limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
+from shadow.judge.readings import Readings
 from shadow.model import Event, Match, Signs
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
@@ -47,6 +48,7 @@ def link(
     hear: Callable[[Event], None],
     gate: Gate | None = None,
     resumed: Callable[[], Awaitable[None]] | None = None,
+    readings: Readings | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
@@ -82,6 +84,7 @@ def link(
         http2_refusal=http2.refusal if isinstance(http2, Http2Transport) else never_refuses,
         gate=gate,
         logins=logins,
+        readings=readings,
     )
 
 
