@@ -1,6 +1,8 @@
 """What an outcome amounts to: outcomes of one class count as the same."""
 
-from shadow.judge.denials import denial
+import re
+
+from shadow.judge.denials import denial, envelope
 from shadow.judge.grpc import class_of_code
 from shadow.judge.said import class_of_dns, class_of_websocket, words_of
 from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Reply, Silence
@@ -22,6 +24,13 @@ _REFUSING = frozenset(
     | {"COMPRESSION_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED"}
 )
 """Error codes that blame the request (RFC 9113 §7)."""
+_UNAUTHORIZED = 401
+_OF_CREDENTIALS = re.compile(
+    r"(?i)\b401\b|unauthori[sz]ed|unauthenticated|invalid_auth|not_authed|login|log in|sign in"
+    r"|asks for a password"
+    r"|\b(?:token|session|credentials?|authori[sz]ation)\b[^.]{0,30}\b(?:expired|invalid|missing|required)"
+    r"|\b(?:expired|invalid|missing|bad|no)\b[^.]{0,20}\b(?:token|session|credentials?|authori[sz]ation)"
+)
 _REJECTING_5XX = frozenset({501, 505})
 
 
@@ -54,6 +63,20 @@ def _class_of_reply(outcome: Reply) -> AnswerClass:
 def class_of(outcome: Outcome | None) -> AnswerClass | None:
     """`classify`, for what may not be known."""
     return None if outcome is None else classify(outcome)
+
+
+def asks_for_credentials(outcome: Outcome | None) -> bool:
+    """Whether a request was refused for lack of good credentials: a 401, or what says the same in a body or
+    by leading to a login."""
+    if not isinstance(outcome, Reply):
+        return False
+    if outcome.response.status == _UNAUTHORIZED:
+        return True
+    told = told_by(outcome)
+    if not told or classify(outcome) is not AnswerClass.REJECTED:
+        return False
+    found = envelope(outcome.response)
+    return _OF_CREDENTIALS.search(f"{told} {found.complaint if found is not None else ''}"[:600]) is not None
 
 
 def is_cut(outcome: Outcome | None) -> bool:

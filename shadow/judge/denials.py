@@ -73,6 +73,17 @@ def envelope(response: Response) -> Envelope | None:
     return None if body is None or body[:64].lstrip()[:1] not in (b"{", b"[") else _envelope(body)
 
 
+def parsed(response: Response) -> object:
+    """An answer's JSON as Python has it; None of any other, or of what is too long to be a refusal."""
+    body = _short(response)
+    if body is None or body[:64].lstrip()[:1] not in (b"{", b"["):
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
+
+
 def has_login_form(response: Response) -> bool:
     """Whether the answer is a page that asks for a password."""
     if b"html" not in media_type(response.headers):

@@ -38,6 +38,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """How many answers of (candidate, baseline) followed the mutant's; None where nobody listened on."""
     same_answer_is_one: bool = False
     """For ONCE: copies carry one idempotency key, so equal answers tell of one effect."""
+    is_read: bool = False
+    """Whether the request only reads, so that an answer without anything in it gave nothing."""
     sign: Sign | None = None
     """What shows, in the answer alone, that the edit was obeyed as code."""
 

@@ -10,6 +10,7 @@ from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, sta
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
 from shadow.judge.places import template
+from shadow.judge.turning import shows_nothing
 from shadow.model import (
     AnswerClass,
     Difference,
@@ -81,6 +82,8 @@ def _reject(evidence: Evidence) -> Judgement:
         return passed(f"{answer.value}, as it must not be accepted")
     if control is not AnswerClass.SUCCESS:
         return undecided(f"the unedited request is {control.value}, so acceptance says nothing")
+    if evidence.is_read and _shows_nothing(evidence):
+        return passed("accepted, yet nothing of what the unedited request gets was shown")
     is_on_both = class_of(evidence.baseline_answer) is AnswerClass.SUCCESS
     if is_on_both and not (evidence.is_stated and evidence.level in STRICT_LEVELS):
         return passed("accepted, as the live release accepts it")
@@ -90,6 +93,16 @@ def _reject(evidence: Evidence) -> Judgement:
     if fault == "validation" and evidence.baseline_answer is None:
         return replace(found, severity=Severity.LOW)  # being lenient may be meant, and nothing says otherwise
     return found
+
+
+def _shows_nothing(evidence: Evidence) -> bool:
+    """Whether whoever may see nothing was shown nothing, in place of a refusal."""
+    answer, control = evidence.answer, evidence.control
+    if evidence.level not in (Level.AUTH, Level.PERMISSION):
+        return False
+    if not isinstance(answer, Reply) or not isinstance(control, Reply):
+        return False
+    return shows_nothing(control.response, answer.response)
 
 
 def _traced(evidence: Evidence) -> Judgement | None:

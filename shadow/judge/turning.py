@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from shadow.judge.denials import envelope, has_login_form
+from shadow.judge.denials import envelope, has_login_form, parsed
 from shadow.judge.envelope import Envelope, Said, Sort
 from shadow.model import Response
 
@@ -65,3 +65,27 @@ def _is_turn(fine: Said, poor: Said, *, has_lost: bool, complains: bool, is_ack:
         case ((Sort.WORD | Sort.CODE), Sort.WORD):
             return has_lost and complains
     return False
+
+
+def shows_nothing(good: Response, answer: Response) -> bool:
+    """Whether `answer`, a success, holds nothing of what `good` holds: no body, or its lists without items.
+
+    So some services answer those who may see nothing, in place of a refusal.
+    """
+    if not good.body or good.body == answer.body:
+        return False
+    if not answer.body.strip():
+        return True
+    full, empty = (_lists(each) for each in (good, answer))
+    if full is None or empty is None:
+        return answer.body.strip() in (b"null", b"{}", b"[]")
+    return any(full.values()) and not any(empty.values()) and full.keys() == empty.keys()
+
+
+def _lists(response: Response) -> dict[str, int] | None:
+    """The lengths of the lists that a document is, or holds at its top; None of no JSON, or without lists."""
+    tree = parsed(response)
+    found = {"$": tree} if isinstance(tree, list) else tree if isinstance(tree, dict) else {}
+    held = {key: len(each) for key, each in found.items() if isinstance(each, list)}
+    is_of_lists = all(isinstance(each, list | int | float | bool | None) for each in found.values())
+    return held if held and is_of_lists else None

@@ -166,6 +166,7 @@ class Judging:
             else None,
             across=() if mutant.is_elsewhere else self._across(case, control, answer),
             trace=trace,
+            is_read=not case.is_write,
             is_stated=mutator.is_stated and mutant.readies.candidate.is_stated,
             sign=mutant.readies.candidate.sign,
             further_answers=_further_answers(mutant, answer),
