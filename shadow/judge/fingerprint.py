@@ -127,7 +127,7 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
 def _other_key(trial: Trial) -> tuple[str, ...]:
     fault = trial.judgement.fault
     match fault:
-        case "F209":
+        case "F209" | "inner-detail" | "secret-leak":
             return (fault, trial.judgement.why)
         case "left-trace":
             return (fault, "" if trial.level is Level.AUTH else trial.endpoint)

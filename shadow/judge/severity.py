@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from shadow.judge.grpc import class_of_name
+from shadow.judge.leak_shapes import Leak
 from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
@@ -22,11 +23,13 @@ OF_FAULT: dict[str, Severity] = {
     "hang": Severity.HIGH,
     "illegal-transition": Severity.HIGH,
     "invalid-json": Severity.MEDIUM,
+    "inner-detail": Severity.MEDIUM,
     "left-trace": Severity.HIGH,
     "metamorphic": Severity.MEDIUM,
     "mutation-regression": Severity.MEDIUM,
     "nosql-injection": Severity.HIGH,
     "race": Severity.HIGH,
+    "secret-leak": Severity.HIGH,
     "slow": Severity.MEDIUM,
     "unhealthy": Severity.HIGH,
     "validation": Severity.MEDIUM,
@@ -43,6 +46,7 @@ OF_CHANGE: dict[Change, Severity] = {
 }
 REFUSED = " refused"
 """Ends a status, as a difference shows it, that would be a success, were it not for what the body says."""
+_MINOR_LEAKS = frozenset({Leak.SOURCE, Leak.ADDRESS})
 _TELLING = frozenset({"close", "dns:rcode"})
 """How a conversation's answer went: as much as a status."""
 _RANKS = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
@@ -65,6 +69,8 @@ def of_difference(difference: Difference) -> Severity:
     """Fields of the message head weigh less than the body; a status that changed its class weighs most."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    if difference.where.startswith("leak:"):
+        return Severity.MEDIUM if difference.where.removeprefix("leak:") in _MINOR_LEAKS else Severity.HIGH
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
         return Severity.HIGH
     found = OF_CHANGE[difference.change]

@@ -14,6 +14,8 @@ from shadow.judge import (
     judge_original,
     template,
 )
+from shadow.judge.leak_shapes import Leak
+from shadow.judge.leaking import difference_of, leak_between, with_leak
 from shadow.judge.oracle import STRICT_LEVELS
 from shadow.judge.readings import Readings
 from shadow.judge.regression import Same
@@ -27,18 +29,28 @@ from shadow.model import (
     Outcome,
     Reply,
     Response,
+    Verdict,
 )
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Pair
+from shadow.pipeline.ready import Ready
+from shadow.pipeline.tenants import Foreign, Tenants
 
 
 class Judging:
     """One for a run. `same` tells whether a candidate's value stands for a live one."""
 
     def __init__(
-        self, noise: Noise, same: Same, compare: Compare = compare, readings: Readings | None = None
+        self,
+        noise: Noise,
+        same: Same,
+        compare: Compare = compare,
+        readings: Readings | None = None,
+        tenants: Tenants | None = None,
     ) -> None:
-        """`compare` lists the differences of two answers; `readings` tells what answers amount to."""
+        """`compare` lists the differences of two answers; `readings` tells what answers amount to, `tenants`
+        whose things are whose."""
+        self.tenants = tenants or Tenants()
         self.noise = noise
         self.readings = readings or Readings()
         self.refused_count = 0
@@ -63,6 +75,7 @@ class Judging:
         """Learn from an exchange, before anything is sent for it, how the service says that all went well."""
         if exchange.response is not None:
             self.readings.hear(exchange.response)
+            self.tenants.learn(exchange.request, exchange.response, teaches=True)
 
     def held(self, control: Answers, answer: Answers) -> Answers:
         """`answer`, with what it amounts to, held against the answers to the unedited request."""
@@ -134,7 +147,24 @@ class Judging:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
         witnesses = Witnesses(self.live(case.exchange), answers.candidate, answers.baseline)
-        return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
+        judgement = judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
+        return self._with_leak(case, answers, judgement)
+
+    def _with_leak(self, case: Case, answers: Answers, judgement: Judgement) -> Judgement:
+        """`judgement` of an original, with what the candidate's answer shows that is meant for no one, or for
+        another."""
+        live = self.live(case.exchange)
+        if judgement.verdict is Verdict.UNDECIDED:
+            return judgement
+        expected = live.response if live is not None else None
+        leaked = leak_between(expected, answers.baseline, answers.candidate, case.exchange.request)
+        if leaked is None:
+            others = self.tenants.foreign(case.exchange.request, answers.candidate, live, answers.baseline)
+            leaked = None if others is None else (Leak.OTHERS, str(others), others.text)
+        difference = difference_of(leaked)
+        if difference is None or self.noise.forgives(case.endpoint, difference):
+            return judgement
+        return with_leak(judgement, leaked, difference)
 
     def mutant(
         self,
@@ -153,6 +183,7 @@ class Judging:
         if mutator.expect is Expect.REJECT and mutator.level in STRICT_LEVELS:
             self.readings.hear_pair(control.baseline, answer.baseline)
         is_same = mutator.expect is Expect.SAME
+        others = self._others(case, mutant.readies.candidate, control.candidate, answer.candidate)
         evidence = Evidence(
             mutator.expect,
             mutator.level,
@@ -167,11 +198,23 @@ class Judging:
             across=() if mutant.is_elsewhere else self._across(case, control, answer),
             trace=trace,
             is_read=not case.is_write,
+            request=mutant.readies.candidate.request,
+            others="" if others is None else str(others),
+            others_on_both=self._others(case, mutant.readies.baseline, control.baseline, answer.baseline)
+            is not None,
             is_stated=mutator.is_stated and mutant.readies.candidate.is_stated,
             sign=mutant.readies.candidate.sign,
             further_answers=_further_answers(mutant, answer),
         )
         return judge(evidence)
+
+    def _others(
+        self, case: Case, ready: Ready | None, control: Outcome | None, answer: Outcome | None
+    ) -> Foreign | None:
+        """What of another's a target's answer to a mutant shows, that it does not show unedited."""
+        if ready is None or answer is None:
+            return None
+        return self.tenants.foreign(ready.request, answer, control, self.live(case.exchange))
 
     def between(self, endpoint: str, one: Outcome | None, other: Outcome | None) -> tuple[Difference, ...]:
         """The differences of two answers of an endpoint that are no noise; none where either is missing."""

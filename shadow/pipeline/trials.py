@@ -234,18 +234,18 @@ class Trials:
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
         """Remember the exchange as each target saw it, for the mutants of others."""
-        if not self._settings.mutants:
-            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),
             ("baseline", originals.baseline, answers.baseline),
         ):
             if ready is not None and isinstance(outcome, Reply):
+                self._judging.tenants.learn(ready.request, outcome.response, teaches=name == "baseline")
                 seen[name] = msgspec.structs.replace(
                     case.exchange, request=ready.request, response=outcome.response
                 )
-        self._knowledge.learn(case.exchange, seen)
+        if self._settings.mutants:
+            self._knowledge.learn(case.exchange, seen)
 
     def _settle(self, case: Case, turn: Turn, answers: Answers) -> bool:
         """Tell the exchange's fate; False when the candidate was not reached."""

@@ -10,7 +10,7 @@ from shadow.config import Settings
 from shadow.config.schemas import load_schema
 from shadow.judge import Noise
 from shadow.judge.readings import Readings
-from shadow.model import Event, Finding, PluginFailed, Signs
+from shadow.model import Event, Finding, Identity, PluginFailed, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.begun import Begun
 from shadow.pipeline.budget import Budget, BudgetSettings
@@ -40,6 +40,7 @@ from shadow.pipeline.sessions import Sessions
 from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks
+from shadow.pipeline.tenants import Tenants
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.pipeline.ways import Ways
@@ -164,7 +165,14 @@ def assemble(
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(noise_settings(settings, targets, is_live=is_live))
     compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
-    judging = Judging(noise, links[0].correlation.same, compare, readings)
+    known = settings.identities
+
+    def identities() -> tuple[Identity, ...]:
+        here = (who for each in links if each.logins is not None for who in each.logins.identities())
+        return (*known, *here)
+
+    tenants = Tenants(identities, signer)
+    judging = Judging(noise, links[0].correlation.same, compare, readings, tenants)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
     limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
