@@ -149,11 +149,11 @@ def _read(tree: dict[str, Any], place: str) -> Envelope:
         name, at = _plain(key), f"{place}.{key}"
         held = tuple(_of_head(value, at)) if name in HEADS and isinstance(value, dict) else ()
         said += held
-        words += (_words(value.get(each)) for each in value if _plain(each) in COMPLAINTS) if held else ()
+        words += (_words(value.get(each)) for each in value if _is_complaint(_plain(each))) if held else ()
         sort = _sort_of(name, value)
         if sort is not None:
             said.append(Said(at, name, sort, value))
-        if name in COMPLAINTS:
+        if _is_complaint(name):
             words.append(_words(value))
         elif sort is None and not held and name not in ASIDE and not _is_empty(value):
             payload.add(key)
@@ -166,14 +166,27 @@ def _read(tree: dict[str, Any], place: str) -> Envelope:
 
 def _of_head(head: dict[str, Any], place: str) -> Iterator[Said]:
     """What an inner object says, where it is about how it went and nothing else."""
-    names = {_plain(key) for key in list(head)[:_MAX_MEMBERS]}
-    if len(head) > _MAX_MEMBERS or not names <= _SORTS.keys() | COMPLAINTS | ASIDE:
+    if len(head) > _MAX_MEMBERS:
+        return
+    names = {key: _plain(key) for key in head}
+    if not all(
+        each in _SORTS or each in ASIDE or _is_complaint(each) or _is_code(each) for each in names.values()
+    ):
         return
     for key, value in head.items():
-        name = _plain(key)
-        sort = _sort_of(name, value)
+        name = names[key]
+        sort = _sort_of(name, value) or (_sort_of("code", value) if _is_code(name) else None)
         if sort is not None and sort is not Sort.ALARM:
             yield Said(f"{place}.{key}", name, sort, value)
+
+
+def _is_complaint(name: str) -> bool:
+    return name in COMPLAINTS or name.endswith(("msg", "message"))
+
+
+def _is_code(name: str) -> bool:
+    """Whether it may be a code, where it stands among what says how it went."""
+    return name.endswith(("code", "cd"))
 
 
 def _sort_of(name: str, value: Any) -> Sort | None:

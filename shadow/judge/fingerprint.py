@@ -129,6 +129,8 @@ def _other_key(trial: Trial) -> tuple[str, ...]:
     match fault:
         case "F209" | "inner-detail" | "secret-leak":
             return (fault, trial.judgement.why)
+        case "F206" if trial.judgement.why.startswith("the answer shows"):
+            return (fault, "shown", trial.endpoint)
         case "left-trace":
             return (fault, "" if trial.level is Level.AUTH else trial.endpoint)
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:

@@ -304,7 +304,7 @@ _KINDS = {
     b"PRIVATE KEY": (Leak.KEY, rb"-----BEGIN [A-Z0-9 ]{0,32}PRIVATE KEY[A-Z ]{0,16}-----"),
 }
 """Of the shapes that redaction knows, those that are bounded otherwise here; it may mask what never ends."""
-_LEFT = frozenset({b"earer", b"EARER", b"://"})
+_LEFT = frozenset({b"earer", b"EARER", b"://", b"$2", b"$argon2", b"$6$", b"$5$", b"pbkdf2"})
 _SECRETS = (
     *(Shape(leak, (literal,), re.compile(pattern)) for literal, (leak, pattern) in _KINDS.items()),
     *(
