@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.judge.denials import envelope
+from shadow.judge.denials import denial, envelope
 from shadow.judge.envelope import Envelope, Said
 from shadow.judge.turning import turned
 from shadow.model import Response
@@ -26,15 +26,17 @@ class Convention(msgspec.Struct, frozen=True):
     fine: frozenset[str]
     """Its values where it went well, as text."""
 
-    def refuses(self, envelope: Envelope) -> Said | None:
+    def refuses(self, envelope: Envelope) -> str:
         """What of an answer says, by this convention, that the request was refused.
 
         An answer that gives what was asked for is none, whatever the member holds: it may be a state.
         """
         said = envelope.at(self.place)
         if said is None or said.text in self.fine or envelope.payload:
-            return None
-        return said if envelope.complaint or envelope.has_room else None
+            return ""
+        if not envelope.complaint and not envelope.has_room:
+            return ""
+        return f"the body says {said}, and {' or '.join(sorted(self.fine))} of successes"
 
 
 class _Member:
@@ -87,14 +89,14 @@ class Conventions:
         if member is not None and not member.is_state:
             self._known[convention.place] = convention
 
-    def refusal(self, response: Response) -> Said | None:
-        """What in an answer says, by what was learned, that the request was refused."""
-        if not self._known or not 200 <= response.status < 300:
-            return None
+    def refusal(self, response: Response) -> str:
+        """What in an answer says, by what was learned and not by itself, that the request was refused."""
+        if not self._known or not 200 <= response.status < 300 or denial(response):
+            return ""
         found = envelope(response)
         if found is None:
-            return None
-        return next((said for each in self._known.values() if (said := each.refuses(found))), None)
+            return ""
+        return next((why for each in self._known.values() if (why := each.refuses(found))), "")
 
     def _see(self, said: Said, found: Envelope) -> None:
         member = self._member(said.place)

@@ -23,8 +23,8 @@ class Readings:
         if not isinstance(outcome, Reply) or outcome.protocol in CONVERSATIONS:
             return outcome
         reading = self._rules.reading(request, outcome.response) if self._has_rules else None
-        if reading is None and (said := self.conventions.refusal(outcome.response)) is not None:
-            reading = Reading(AnswerClass.REJECTED, f"the body says {said}, as it does where all is refused")
+        if reading is None and (why := self.conventions.refusal(outcome.response)):
+            reading = Reading(AnswerClass.REJECTED, why)
         return outcome if reading == outcome.reading else replace(outcome, reading=reading)
 
     def against(self, control: Outcome | None, answer: Outcome) -> Outcome:

@@ -96,6 +96,10 @@ class Trials:
         self._aftercare = Aftercare(environment, confirmation, self._conclusions, seed=settings.seed)
         self._questions = Questions(environment, judging, times=confirmation.times)
 
+    def hear(self, exchange: Exchange) -> None:
+        """Learn from an exchange that is in scope, as early as may be: later ones tell of earlier ones."""
+        self._judging.hear(exchange)
+
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
         for link in self._environment.links:
@@ -109,7 +113,6 @@ class Trials:
         the request whoever asks. All others follow the original. What takes long by itself is given back,
         for `conduct_slow`.
         """
-        self._judging.hear(case.exchange)
         originals = self._environment.prepare(case.exchange, case.session)
         way = await self._way(case.exchange, originals)
         if way.refusal:
