@@ -91,7 +91,7 @@ class SuccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class JudgeSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """What answers amount to, as `[judge]`, where their status does not tell."""
+    """What answers amount to where their status does not tell, and when they tell nothing, as `[judge]`."""
 
     learn: bool = True
     """Whether it is learned from the live release's answers which member of a body says how it went."""
@@ -99,3 +99,9 @@ class JudgeSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Answers that are successes. Where one is about an endpoint, what none of them fits is a refusal."""
     rejected: tuple[SuccessSettings, ...] = ()
     """Answers that are refusals, whatever their status; they go before `success`."""
+    drift_limit: Share = 0.5
+    """Of an endpoint's latest originals: where more are answered with another class of status, or with other
+    resources, than by the baseline (by live, without one), its mutants are undecided. 1 for never. A change
+    that shows every time, or was told as a regression, does not count."""
+    drift_samples: AtLeastOne = 10
+    """Originals of an endpoint before that is concluded."""

@@ -6,6 +6,7 @@ from shadow.judge.classes import is_cut
 from shadow.judge.severity import severity_of
 from shadow.model import (
     Difference,
+    Doubt,
     Expect,
     Judgement,
     Level,
@@ -81,8 +82,8 @@ def passed(why: str) -> Judgement:
     return Judgement(Verdict.PASSED, why)
 
 
-def undecided(why: str) -> Judgement:
-    return Judgement(Verdict.UNDECIDED, why)
+def undecided(why: str, doubt: Doubt = Doubt.OTHER) -> Judgement:
+    return Judgement(Verdict.UNDECIDED, why, doubt=doubt)
 
 
 def failed(

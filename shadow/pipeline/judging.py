@@ -14,6 +14,9 @@ from shadow.judge import (
     judge_original,
     template,
 )
+from shadow.judge.drifting import Drifting, DriftLimits
+from shadow.judge.evidence import undecided
+from shadow.judge.fingerprint import BREAKAGES
 from shadow.judge.leak_shapes import Leak
 from shadow.judge.leaking import difference_of, leak_between, with_leak
 from shadow.judge.oracle import STRICT_LEVELS
@@ -22,6 +25,7 @@ from shadow.judge.regression import Same
 from shadow.model import (
     AnswerClass,
     Difference,
+    Doubt,
     Ending,
     Exchange,
     Expect,
@@ -34,6 +38,7 @@ from shadow.model import (
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Pair
 from shadow.pipeline.ready import Ready
+from shadow.pipeline.recorded_twice import RecordedTwice
 from shadow.pipeline.tenants import Foreign, Tenants
 
 
@@ -45,11 +50,14 @@ class Judging:
         noise: Noise,
         same: Same,
         compare: Compare = compare,
+        limits: DriftLimits | None = None,
+        *,
         readings: Readings | None = None,
         tenants: Tenants | None = None,
     ) -> None:
-        """`compare` lists the differences of two answers; `readings` tells what answers amount to, `tenants`
-        whose things are whose."""
+        """`compare` lists the differences of two answers; `limits` say when an endpoint has drifted;
+        `readings` tells what answers amount to, `tenants` whose things are whose."""
+        self.drifting = Drifting(limits)
         self.tenants = tenants or Tenants()
         self.noise = noise
         self.readings = readings or Readings()
@@ -60,6 +68,7 @@ class Judging:
         self._same = same
         self._compare_anew = compare
         self._compare = _Remembering(compare)
+        self._recorded_twice = RecordedTwice()
         self.is_drifted = False
         """Whether candidate and baseline (or live) hold different state: only one took a request that
         writes."""
@@ -97,6 +106,28 @@ class Judging:
             ours, theirs = classify(answers.candidate), classify(other)
             self.is_drifted |= (ours is AnswerClass.SUCCESS) != (theirs is AnswerClass.SUCCESS)
 
+    def note_drift(self, case: Case, answers: Answers, differences: tuple[Difference, ...]) -> bool:
+        """Take notice of how far the original was answered as by the baseline, or by live without one;
+        whether even the classes of the answers differ. `differences` are the candidate's own."""
+        other = answers.baseline or self.live(case.exchange)
+        return other is not None and self.drifting.note(case.endpoint, answers.candidate, other, differences)
+
+    def settled(self, judgement: Judgement, endpoint: str, session: str = "") -> Judgement:
+        """A mutant's judgement, UNDECIDED where the state that it met is not what the traffic tells of.
+
+        A server error, a crash or a hang needs no state to be one: its own control, in the same state, had
+        none.
+        """
+        if judgement.verdict is not Verdict.FAILED or judgement.fault in BREAKAGES:
+            return judgement
+        if self.drifting.is_adrift(endpoint):
+            share = self.drifting.share(endpoint)
+            why = f"{share:.0%} of the latest originals of the endpoint are answered otherwise"
+            return undecided(why, Doubt.DRIFT)
+        if session and self.drifting.has_left(session):
+            return undecided("an earlier request of its session was answered otherwise", Doubt.SESSION)
+        return judgement
+
     def learn(self, case: Case, answers: Answers) -> None:
         """Take in what the original's answers show of noise."""
         live = self.live(case.exchange)
@@ -106,6 +137,9 @@ class Judging:
         self._count(live, answers)
         if isinstance(answers.baseline, Reply):
             self.readings.hear(answers.baseline.response)
+        before = self._recorded_twice.before(case.exchange.request, live.response)
+        if before is not None and _is_comparable(Reply(before), live):
+            self.noise.observe(case.endpoint, self._compare_anew(before, live.response), Witness.LIVE_REPEAT)
         for outcome, witness in (
             (answers.baseline, Witness.LIVE_RELEASE),
             (answers.candidate, Witness.CANDIDATE),
@@ -140,14 +174,33 @@ class Judging:
             if isinstance(one, Reply) and isinstance(other, Reply) and _is_comparable(one, other):
                 self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
+    def wants_repeat(self, case: Case, answers: Answers) -> bool:
+        """Whether sending the original once more would teach what is noise."""
+        differences = self.apart(case, answers)
+        return bool(differences) and self.noise.wants_repeat(case.endpoint, differences)
+
+    def apart(self, case: Case, answers: Answers) -> tuple[Difference, ...]:
+        """Where the candidate differs from live, or from the baseline where live is unseen; noise too."""
+        live = case.exchange.response
+        if live is None and isinstance(answers.baseline, Reply):
+            live = answers.baseline.response
+        if live is None or not isinstance(answers.candidate, Reply):
+            return ()
+        return self._compare(live, answers.candidate.response)
+
     def original(self, case: Case, answers: Answers) -> Judgement:
         """The original's verdict, by the live answer, the baseline's and the candidate's."""
 
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
+        def insists(difference: Difference) -> bool:
+            return self.noise.insists(case.endpoint, difference.where)
+
         witnesses = Witnesses(self.live(case.exchange), answers.candidate, answers.baseline)
-        judgement = judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
+        judgement = judge_original(
+            witnesses, compare=self._compare, forgives=forgives, same=self._same, insists=insists
+        )
         return self._with_leak(case, answers, judgement)
 
     def _with_leak(self, case: Case, answers: Answers, judgement: Judgement) -> Judgement:
