@@ -3,8 +3,10 @@
 import re
 from enum import StrEnum
 
+import msgspec
 import orjson
 
+from shadow.content.coding import Fault
 from shadow.content.entity import media_type, parameter, undone
 from shadow.model import Response, field
 from shadow.wire.grpc import is_grpc
@@ -19,8 +21,14 @@ class Content(StrEnum):
     EVENTS = "event stream"
     XML = "xml"
     HTML = "html"
+    TABLE = "table"
+    METRICS = "metrics"
+    MULTIPART = "multipart"
     FORM = "form"
     GRPC = "grpc"
+    GRPC_WEB = "grpc-web"
+    PROTOBUF = "protobuf"
+    PACKED = "packed"
     TEXT = "text"
     BINARY = "binary"
 
@@ -32,6 +40,18 @@ _BY_TYPE = {
     "application/ndjson": Content.JSON_LINES,
     "application/jsonl": Content.JSON_LINES,
     "application/json-seq": Content.JSON_LINES,
+    "application/jsonlines": Content.JSON_LINES,
+    "application/x-jsonlines": Content.JSON_LINES,
+    "application/json-lines": Content.JSON_LINES,
+    "application/stream+json": Content.JSON_LINES,
+    "application/geo+json-seq": Content.JSON_LINES,
+    "application/x-protobuf": Content.PROTOBUF,
+    "application/protobuf": Content.PROTOBUF,
+    "application/vnd.google.protobuf": Content.PROTOBUF,
+    "application/msgpack": Content.PACKED,
+    "application/x-msgpack": Content.PACKED,
+    "application/vnd.msgpack": Content.PACKED,
+    "application/cbor": Content.PACKED,
     "text/event-stream": Content.EVENTS,
     "application/xml": Content.XML,
     "text/xml": Content.XML,
@@ -41,7 +61,19 @@ _BY_TYPE = {
     "application/yaml": Content.TEXT,
     "application/toml": Content.TEXT,
     "image/svg+xml": Content.XML,
+    "text/csv": Content.TABLE,
+    "text/tab-separated-values": Content.TABLE,
+    "application/openmetrics-text": Content.METRICS,
 }
+_BY_SUFFIX = {
+    "json": Content.JSON,
+    "xml": Content.XML,
+    "cbor": Content.PACKED,
+    "msgpack": Content.PACKED,
+    "protobuf": Content.PROTOBUF,
+    "proto": Content.PROTOBUF,
+}
+"""What follows the last ``+`` of a media type (RFC 6839)."""
 _MAX_SNIFFED_BYTES = 4096
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _PAGE = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,500}-->\s*)?<(?:!doctype\s+html|html)\b")
@@ -62,10 +94,19 @@ def unequal(control: Response, other: Response, wanted: Content) -> tuple[bytes,
     return left, right
 
 
-def read(response: Response) -> tuple[Content, bytes]:
+class Read(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a body before it is compared."""
+
+    kind: Content
+    body: bytes
+    """Its content codings undone as far as that works."""
+    fault: Fault | None
+
+
+def read(response: Response) -> Read:
     """The kind of content of `response`, and its plain body."""
-    body = plain(response)
-    return _kind(response, body), body
+    found = undone(response)
+    return Read(_kind(response, found.body), found.body, found.fault)
 
 
 def content(response: Response) -> Content:
@@ -84,18 +125,25 @@ def _kind(response: Response, body: bytes) -> Content:
     stated = media_type(response.headers).decode("latin-1")
     if kind := _BY_TYPE.get(stated):
         return kind
+    if stated == "text/plain" and _is_exposition(response):
+        return Content.METRICS
+    if stated.startswith("multipart/"):
+        return Content.MULTIPART
     if is_grpc(response.headers):
         return Content.GRPC
-    if stated.endswith("+json"):
-        return Content.JSON
-    if stated.endswith("+xml"):
-        return Content.XML
-    return _sniffed(response, body, stated)
+    if stated.startswith("application/grpc-web"):
+        return Content.GRPC_WEB
+    return _BY_SUFFIX.get(stated.rpartition("+")[2]) or _sniffed(response, body, stated)
 
 
 def decoded(response: Response, body: bytes) -> str:
     """The text of a plain body, by the charset that its mark or its fields state; UTF-8 where none does."""
     return _decoded(_charset(response, body), body) or body.decode("utf-8", "backslashreplace")
+
+
+def _is_exposition(response: Response) -> bool:
+    """Whether the type says that metrics are exposed to Prometheus, of which each version has a number."""
+    return parameter(field(response.headers, b"content-type") or b"", b"version") is not None
 
 
 def _sniffed(response: Response, body: bytes, stated: str) -> Content:
@@ -113,7 +161,9 @@ def _sniffed(response: Response, body: bytes, stated: str) -> Content:
 def _is_text(response: Response, body: bytes, stated: str) -> bool:
     """Whether it reads as text: as UTF-8 or, where it is said to be text, in a charset that is stated."""
     head = body[:_MAX_SNIFFED_BYTES]
-    if head.translate(None, _CONTROL_BYTES) == head and _is_utf8(body):
+    if head.startswith(b"%PDF-"):
+        return False  # of which little but the pages need be text
+    if head.translate(None, _CONTROL_BYTES) == head and (stated.startswith("text/") or _is_utf8(body)):
         return True
     charset = _charset(response, body)
     if not charset or not stated.startswith(("text/", "application/")):

@@ -45,6 +45,7 @@ class Element:
         self.kids = kids
         """Elements, and texts between them without white space that is layout."""
         self.size = 1
+        self.sig: int
         marks = []
         for kid in kids:
             if isinstance(kid, str):

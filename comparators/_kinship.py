@@ -119,10 +119,7 @@ def _match(left: Sequence[Kid], right: Sequence[Kid], found: Kin) -> None:
     taken = {id(kid) for pair in named for kid in pair}
     ours = [kid for kid in ours if id(kid) not in taken or isinstance(kid, str)]
     theirs = [kid for kid in theirs if id(kid) not in taken or isinstance(kid, str)]
-    if len(ours) * len(theirs) > _MAX_CELLS:
-        pairs = _by_label(ours, theirs)
-    else:
-        pairs = _by_likeness(ours, theirs)
+    pairs = _by_label(ours, theirs) if len(ours) * len(theirs) > _MAX_CELLS else _by_likeness(ours, theirs)
     found.both += ((ours[mine], theirs[other]) for mine, other in pairs)
     left_out, right_out = {mine for mine, _ in pairs}, {other for _, other in pairs}
     found.missing += (kid for at, kid in enumerate(ours) if at not in left_out)

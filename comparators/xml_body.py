@@ -1,6 +1,5 @@
 """XML by its elements."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from operator import ne
 from typing import Any
@@ -11,12 +10,11 @@ from comparators._body import Content, unequal
 from comparators._bounded import bounded, bounded_pair
 from comparators._contract import comparator
 from comparators._documents import Node, documents, is_large, local, plain
+from comparators._places import member
 from comparators.text_body import compared as compared_text
 from shadow.model import Change, Difference, Response
 
 _MAX_NAMES = 40
-_MAX_KEY_CHARS = 80
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
 @comparator
@@ -39,10 +37,10 @@ def xml_body(control: Response, other: Response) -> Iterator[Difference]:
     elif ours is None or theirs is None:
         yield Difference("body", Change.TYPE, _kind(ours), _kind(theirs))
     elif ours.name != theirs.name:
-        yield Difference(_member("body:$", ours.name), Change.MISSING, bounded(plain(ours)), None)
-        yield Difference(_member("body:$", theirs.name), Change.ADDED, None, bounded(plain(theirs)))
+        yield Difference(member("body:$", ours.name), Change.MISSING, bounded(plain(ours)), None)
+        yield Difference(member("body:$", theirs.name), Change.ADDED, None, bounded(plain(theirs)))
     else:
-        yield from _elements(ours, theirs, _member("body:$", ours.name), ("", ""))
+        yield from _elements(ours, theirs, member("body:$", ours.name), ("", ""))
 
 
 def _elements(left: Node, right: Node, where: str, spaces: tuple[str, str]) -> Iterator[Difference]:
@@ -65,14 +63,14 @@ def _elements(left: Node, right: Node, where: str, spaces: tuple[str, str]) -> I
 def _attributes(left: Node, right: Node, where: str) -> Iterator[Difference]:
     ours, theirs = left.attributes, right.attributes
     for name, value in ours.items():
-        place = f"{where}.@{local(name)[:_MAX_KEY_CHARS]}"
+        place = member(where, f"@{local(name)}")
         if name not in theirs:
             yield Difference(place, Change.MISSING, bounded(value), None)
         elif theirs[name] != value:
             yield Difference(place, Change.VALUE, *bounded_pair(value, theirs[name]))
     for name, value in theirs.items():
         if name not in ours:
-            yield Difference(f"{where}.@{local(name)[:_MAX_KEY_CHARS]}", Change.ADDED, None, bounded(value))
+            yield Difference(member(where, f"@{local(name)}"), Change.ADDED, None, bounded(value))
 
 
 def _children(left: Node, right: Node, where: str, spaces: tuple[str, str]) -> Iterator[Difference]:
@@ -81,7 +79,7 @@ def _children(left: Node, right: Node, where: str, spaces: tuple[str, str]) -> I
     partners: dict[int, int] = {}
     for name in {**ours, **theirs}:
         mine, its = ours.get(name, []), theirs.get(name, [])
-        place = _member(where, name)
+        place = member(where, name)
         if len(mine) == len(its) == 1:
             partners[id(mine[0])] = id(its[0])
             yield from _elements(mine[0], its[0], place, spaces)
@@ -97,9 +95,9 @@ def _repeated(
     if mine and its and len(mine) != len(its):
         yield Difference(where, Change.LENGTH, len(mine), len(its))
     if len(mine) == len(its) and sum(map(ne, mine, its)) <= 1:  # nothing can have moved
-        for at, (one, other) in enumerate(zip(mine, its, strict=True)):
-            partners[id(one)] = id(other)
-            yield from _elements(one, other, f"{where}[{at}]", spaces)
+        for at, (node, partner) in enumerate(zip(mine, its, strict=True)):
+            partners[id(node)] = id(partner)
+            yield from _elements(node, partner, f"{where}[{at}]", spaces)
         return
     ours, theirs = [plain(each) for each in mine], [plain(each) for each in its]
     pairs = aligned(ours, theirs, _tree.canonical)
@@ -156,11 +154,6 @@ def _orders(left: list[Any], right: list[Any], pairs: Pairs) -> tuple[Any, Any]:
         bounded(order(left, (ours for ours, _ in shown), pairs.named_by)),
         bounded(order(right, partners, pairs.named_by)),
     )
-
-
-def _member(where: str, name: str) -> str:
-    name = name[:_MAX_KEY_CHARS]
-    return f"{where}.{name}" if _PLAIN.fullmatch(name) else f'{where}["{name}"]'
 
 
 def _kind(parsed: Node | None) -> str:

@@ -11,6 +11,7 @@ from shadow.config.identities import IdentitySettings
 from shadow.config.tables import (
     AtLeastOne,
     Count,
+    JudgeSettings,
     NoiseSettings,
     Patterns,
     SafetySettings,
@@ -150,6 +151,9 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
 
     health: HealthSettings = HealthSettings()
     """What is done about a target that is unwell as a whole."""
+
+    judge: JudgeSettings = JudgeSettings()
+    """When answers tell nothing."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -28,7 +28,8 @@ from shadow.model import (
 )
 from shadow.wire.grpc_status import call_message, call_status, status_name
 
-_BREAKAGES = frozenset({"F100", "hang", "crash"})
+BREAKAGES = frozenset({"F100", "hang", "crash"})
+"""No answer of a sound service, whatever was asked in whatever state."""
 _LET_IN = frozenset(
     {"F206", "auth-bypass", "framing", "illegal-transition", "mutation-regression", "validation"}
 )
@@ -122,7 +123,7 @@ def refusal(response: Response) -> str:
 def _original_key(trial: Trial, root: Root) -> tuple[str, ...]:
     """A broken answer belongs to its endpoint, whoever met it; all else is one cause wherever it shows. An
     error is written by one piece of code. A refusal is known by what it says."""
-    if trial.judgement.fault in _BREAKAGES and root.key[0] == "status":
+    if trial.judgement.fault in BREAKAGES and root.key[0] == "status":
         return (trial.judgement.fault, trial.endpoint, signature(trial.answer))
     places = {relative(error_object(each.where)) for each in root.differences}
     if places != {""} and len(places) == 1:
@@ -146,7 +147,7 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     """Many mutators run into one crash, so a breakage is known by where it happens and what is answered."""
     fault = trial.judgement.fault
     places = sorted({template(each.where) for each in trial.judgement.differences})
-    if fault in _BREAKAGES:
+    if fault in BREAKAGES:
         scope = trial.level.value if trial.level in READ_FOR_ALL else trial.endpoint
         return (fault, scope, signature(trial.answer))
     if _is_let_in(trial):

@@ -45,7 +45,7 @@ def is_json(where: str) -> bool:
     what a text that was read as such holds (``header:x-user<json>.id``)."""
     if where.startswith("body:$") or ">." in where:
         return True
-    return where.startswith(("message[", "body:page")) and ":$" in where
+    return where.startswith(("message[", "body:page", "body:part[")) and ":$" in where
 
 
 def is_text(where: str) -> bool:

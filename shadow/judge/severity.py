@@ -95,10 +95,15 @@ def severity_of(fault: str, differences: Iterable[Difference] = (), *, is_on_bot
 
 
 def of_difference(difference: Difference) -> Severity:
-    """Fields of the message head weigh less than the body; a status that changed its class weighs most."""
+    """Fields of the message head weigh less than the body; a status that changed its class weighs most, and
+    so does a redirect to another host."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    if difference.where == "reason":
+        return Severity.LOW
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
+        return Severity.HIGH
+    if difference.where == "header:location.origin":
         return Severity.HIGH
     found = OF_CHANGE[difference.change]
     if is_page(difference.where):

@@ -138,6 +138,26 @@ class Kind(StrEnum):
     NETWORK = "network"
 
 
+class Doubt(StrEnum):
+    """Why a trial is undecided: a closed set, as it is counted."""
+
+    CONTROL = "control"
+    """The unedited request was no success, or requests were throttled."""
+    CUT = "cut"
+    """A network condition of ours cut an answer short."""
+    DRIFT = "drift"
+    """Too many originals of the endpoint are answered otherwise than by live, or the baseline."""
+    SESSION = "session"
+    """An earlier request of the session was."""
+    UNREACHED = "unreached"
+    """The target was not there, or nothing was sent."""
+    UNSEEN = "not_seen_again"
+    """It failed, and did not fail again."""
+    UNWELL = "unwell"
+    """The target as a whole was unwell."""
+    OTHER = "other"
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """A verdict with its reason."""
 
@@ -149,6 +169,8 @@ class Judgement(msgspec.Struct, frozen=True):
     """A WFC code such as ``"F100"`` or one of our own names, where the verdict is FAILED."""
     severity: Severity = Severity.LOW
     differences: tuple[Difference, ...] = ()
+    doubt: Doubt = Doubt.OTHER
+    """Where the verdict is UNDECIDED."""
 
 
 class Minimised(msgspec.Struct, frozen=True):

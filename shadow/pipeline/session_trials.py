@@ -10,6 +10,7 @@ from shadow.judge import Evidence, classify, is_cut, judge
 from shadow.judge.evidence import failed
 from shadow.model import (
     AnswerClass,
+    Doubt,
     Event,
     Exchange,
     Expect,
@@ -45,6 +46,8 @@ from shadow.wire.http1 import serialise_request
 
 _RACE_SHARE = 3
 """A race must be lost again in one of so many runs."""
+NOT_AGAIN = "not seen again: "
+"""Begins the reason of what failed once."""
 type Past = Sequence[Exchange]
 
 
@@ -151,11 +154,14 @@ class SessionTrials:
         at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
         times = None
         endpoint = self._endpoints.name(script.steps[at].request)
+        judgement = self._judging.settled(judgement, endpoint)
         if judgement.verdict is Verdict.FAILED:
             times = await self._confirm(mutator, script, past, judgement, endpoint)
         if times is None and judgement.verdict is Verdict.FAILED:
-            why = f"not seen again: {judgement.why}"
-            judgement = msgspec.structs.replace(judgement, verdict=Verdict.UNDECIDED, why=why)
+            why = NOT_AGAIN + judgement.why
+            judgement = msgspec.structs.replace(
+                judgement, verdict=Verdict.UNDECIDED, why=why, doubt=Doubt.UNSEEN
+            )
         trial = self._trial(mutator, script, past, at, judgement, answers)
         self._hear(Judged(trial))
         if times is not None:

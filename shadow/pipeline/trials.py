@@ -11,6 +11,7 @@ from shadow.model import (
     AnswerClass,
     Change,
     Difference,
+    Doubt,
     Event,
     Exchange,
     Expect,
@@ -75,7 +76,7 @@ class Later(msgspec.Struct, frozen=True):
 class Trials:
     """Conducts the trials of single exchanges."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a run
         self,
         environment: Environment,
         scheduler: Scheduler[Mutator],
@@ -144,8 +145,7 @@ class Trials:
             self._hear(Settled(case.exchange.tap, Fate.FILTERED, 1, way.refusal, case.exchange))
             return None
         mutants = self._dealing.mutants(case, originals.candidate, via=way.via)
-        if self._blame is not None:
-            mutants = [each for each in mutants if not self._blame.is_guilty(case, each)]
+        mutants = [each for each in mutants if self._blame is None or not self._blame.is_guilty(case, each)]
         via = way.via or self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
@@ -157,7 +157,7 @@ class Trials:
         originals, answers = await self._send_original(case, originals, via)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
-        self._note(case, answers)
+        self._note(case, answers, via)
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
@@ -276,15 +276,36 @@ class Trials:
             judgement = msgspec.structs.replace(judgement, differences=(place,))
             trial = self._original_trial(case, originals, answers, judgement)
             self._conclusions.conclude(trial, originals.candidate, Confirmed(judgement, times), via)
-        elif not case.is_write and self._blame.lost is None:
+        self._blame.suspect(case, None, via)
+        if not case.is_write and self._blame.lost is None:
             originals = self._environment.prepare(case.exchange, case.session, f"{case.exchange.index}:anew")
             answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         return originals, answers
 
     async def _blame_the_past(self) -> None:
         """Where a target was unwell and nobody of those under way was to blame: who was, of those before."""
-        for sent, anew in await self._blame.look_back() if self._blame is not None else ():
-            self._convict(sent.case, sent.mutant, anew, sent.via)
+        found = None if self._blame is None else await self._blame.look_back()
+        if found is None:
+            return
+        last = found.done[-1]
+        if len(found.done) == 1 and last.mutant is not None:
+            nothing = Pair[Outcome](NoReply(Silence.UNWELL), None)
+            self._convict(
+                last.case, last.mutant, Anew(nothing, nothing, found.judgement, found.times), last.via
+            )
+            return
+        trial = Trial(
+            last.case.exchange.index,
+            last.case.endpoint,
+            Kind.SEQUENCE,
+            None,
+            found.judgement,
+            edits=tuple(each.label for each in found.done),
+            expect=Expect.SURVIVE,
+            seed=self._settings.seed,
+        )
+        ready = self._environment.prepare(last.case.exchange, last.case.session).candidate
+        self._conclusions.conclude(trial, ready, Confirmed(found.judgement, found.times), last.via)
 
     def _convict(self, case: Case, mutant: Mutant, anew: Anew, via: str) -> None:
         """Tell of a mutant that made the candidate unwell each time it had that to itself."""
@@ -293,10 +314,10 @@ class Trials:
         confirmed = Confirmed(anew.judgement, anew.times)
         self._conclusions.conclude(trial, mutant.readies.candidate, confirmed, via)
 
-    def _note(self, case: Case, answers: Answers) -> None:
+    def _note(self, case: Case, answers: Answers, via: str) -> None:
         """Tell the governor how the shadow environment does."""
         if self._blame is not None:
-            self._blame.learn(case, answers)
+            self._blame.learn(case, answers, via)
         for name, outcome in (("candidate", answers.candidate), ("baseline", answers.baseline)):
             if outcome is not None:
                 self._governor.note(name, case.endpoint, outcome, case.exchange.response)
@@ -341,9 +362,14 @@ class Trials:
         self._judging.learn(case, answers)
         await self._repeat(case, answers, via)
         judgement = self._judging.original(case, answers)
+        has_left = self._judging.note_drift(case, answers, judgement.differences)
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
+        if confirmed is not None:
+            self._judging.drifting.explain(case.endpoint, confirmed.judgement.differences)
+        if has_left and (case.is_write or confirmed is None):
+            self._judging.drifting.leave(case.session)
         trial = self._original_trial(case, originals, answers, judgement)
         self._conclusions.conclude(trial, originals.candidate, confirmed, via)
         if confirmed is not None and confirmed.fresh:
@@ -432,6 +458,7 @@ class Trials:
             self._blame.note(case, mutant, via)
         self._hear_refusals(case, mutant, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
+        judgement = self._judging.settled(judgement, case.endpoint, case.session)
         trial = mutant_trial(case, mutant, control, answer, judgement)
         known = self._conclusions.known(mutant, trial)
         confirmed = await self._questions.answered(case, mutant, control, answer, via)
@@ -471,7 +498,7 @@ class Trials:
             return None
         if anew is None:
             nothing = Pair[Outcome](NoReply(Silence.UNWELL), None)
-            judgement = Judgement(Verdict.UNDECIDED, "a target was unwell meanwhile")
+            judgement = Judgement(Verdict.UNDECIDED, "a target was unwell meanwhile", doubt=Doubt.UNWELL)
             trial = mutant_trial(case, mutant, nothing, nothing, judgement)
             self._conclusions.conclude(trial, mutant.readies.candidate, None, via)
         return anew

@@ -10,6 +10,7 @@ from shadow.config import Settings
 from shadow.config.schemas import load_schema
 from shadow.judge import Noise
 from shadow.judge.accepted import Acceptance
+from shadow.judge.drifting import DriftLimits
 from shadow.model import Event, Finding, PluginFailed, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.begun import Begun
@@ -172,13 +173,14 @@ def assemble(
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(noise_settings(settings, targets, is_live=is_live))
     compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
-    judging = Judging(noise, links[0].correlation.same, compare)
+    limits = DriftLimits(settings.judge.drift_limit, settings.judge.drift_samples)
+    judging = Judging(noise, links[0].correlation.same, compare, limits)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier, acceptance=acceptance)
-    limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
+    budget = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
     mutators = chosen_by(settings, _failures("mutator", hear))
     if schedulers is None:
-        schedulers = schedulers_of(mutators, settings.seed, Budget(limits, hear=hear, spending=spending))
+        schedulers = schedulers_of(mutators, settings.seed, Budget(budget, hear=hear, spending=spending))
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -250,6 +252,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         parts.gate,
         parts.calm,
         times=settings.confirmations,
+        hear=parts.hear,
     )
     confirmation = Confirmation(
         parts.environment,

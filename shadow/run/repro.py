@@ -15,6 +15,7 @@ from shadow.config.tables import ScopeSettings, SessionSettings
 from shadow.content.redaction import Redactor, is_talk_masked, redact_finding
 from shadow.errors import ConfigError, SinkError
 from shadow.judge import causes_of, message
+from shadow.judge.classes import class_of, status_text
 from shadow.judge.recipe import Recipe
 from shadow.model import (
     CONVERSATIONS,
@@ -36,14 +37,14 @@ from shadow.model import (
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.remaking import Once, may_be_told_alone, remade, remade_session, remade_talk
 from shadow.pipeline.reshowing import MinimiseSettings
+from shadow.pipeline.session_trials import NOT_AGAIN
 from shadow.pipeline.source import Recorded
 from shadow.replay import Pace, Pacer
 from shadow.run.assembly import assemble
 from shadow.run.catalogue import Chosen, Schedulers, chosen_by
 from shadow.run.configured import configured_redactor, configured_signer, targets_of
 from shadow.run.execution import check_targets
-from shadow.sinks.results import lines_of
-from shadow.taps.jsonl import decode
+from shadow.run.reproductions import exchanges_named
 
 _SESSION = "repro"
 """The session of the finding's own exchanges; others keep theirs."""
@@ -105,10 +106,16 @@ class Outcome(msgspec.Struct, frozen=True):
 class Repro:
     """Sends one finding again. `folder` is the output folder of its run."""
 
-    def __init__(self, settings: Settings, folder: Path, finding: Finding, recipe: Recipe) -> None:
-        """Raises ConfigError where the run's mutator is not to be had any more, SinkError where its exchange
-        is not in the folder."""
-        is_race = finding.kind == Kind.RACE
+    def __init__(
+        self, settings: Settings, folder: Path, finding: Finding, recipe: Recipe, told: Iterable[str] = ()
+    ) -> None:
+        """`told` are the ids of all that the run found: what else shows is told only where it is new.
+
+        Raises ConfigError where the run's mutator is not to be had any more, SinkError where its exchange is
+        not in the folder.
+        """
+        self._is_race = finding.kind == Kind.RACE
+        self._told_before = frozenset(told)
         self._settings = msgspec.structs.replace(
             settings,
             seed=recipe.seed,
@@ -118,7 +125,7 @@ class Repro:
             no_mutators=(),
             mutants_per_endpoint=0,
             mutants_per_minute=0,
-            confirmations=settings.confirmations if is_race else 1,
+            confirmations=settings.confirmations if self._is_race else 1,
             workers=1,
             concurrency=1,
             loops=1,
@@ -145,7 +152,7 @@ class Repro:
         told: list[Told] = []
         for _ in range(times):
             told.append(await self._once())
-            if told[-1].standing is Standing.UNKNOWN:
+            if told[-1].standing is Standing.UNKNOWN and not self._is_race:
                 break
         seen = [each for each in told if each.standing is Standing.THERE]
         unknown = next((each for each in told if each.standing is Standing.UNKNOWN), None)
@@ -193,7 +200,11 @@ class Repro:
         if finding.kind in (Kind.REGRESSION, Kind.MUTANT, Kind.NETWORK):
             mine = [each for each in mine if each.exchange == self._recipe.exchange]
         same = [each for each in heard.findings.values() if ids & {each.id, *each.also}]
-        others = tuple(each for each in heard.findings.values() if each not in same)
+        others = tuple(
+            each
+            for each in heard.findings.values()
+            if each not in same and self._told_before.isdisjoint({each.id, *each.also})
+        )
         shown = next((each for each in mine if ids & {cause.id for cause in causes_of_failed(each)}), None)
         if same:
             trial = shown or heard.first(same[0])
@@ -204,10 +215,15 @@ class Repro:
         if not mine:
             return Told(Standing.UNKNOWN, self._why_unsent(heard), None, others)
         latest = mine[-1]
+        if self._is_race and latest.judgement.why.startswith(NOT_AGAIN):
+            why = latest.judgement.why.removeprefix(NOT_AGAIN)
+            return Told(Standing.THERE, f"{why}; a race is not lost every time", latest, others)
         if latest.judgement.verdict is Verdict.UNDECIDED:
             return Told(Standing.UNKNOWN, latest.judgement.why, latest, others)
         if not self._settings.baseline and not may_be_told_alone(finding):
             return Told(Standing.UNKNOWN, "only a --baseline can tell: it was told by comparing", latest)
+        if doubt := _doubt(finding, latest):
+            return Told(Standing.UNKNOWN, doubt, latest, others)
         what = "the answer is as it should be" if finding.mutator is None else latest.judgement.why
         return Told(Standing.GONE, what, latest, others)
 
@@ -319,6 +335,22 @@ def causes_of_failed(trial: Trial) -> tuple[Any, ...]:
     return causes_of(trial) if trial.judgement.verdict is Verdict.FAILED else ()
 
 
+def _doubt(finding: Finding, trial: Trial) -> str:
+    """Why a trial that passed does not show that the finding is gone: what it builds on is not there. Else
+    empty."""
+    is_plain = finding.mutator is None
+    now, then = (trial.baseline, finding.baseline) if is_plain else (trial.control, finding.control)
+    if now is None or then is None or "class" not in then:
+        return ""
+    found = class_of(now)
+    if found is None or found.value == then["class"]:
+        return ""
+    who = "the baseline's answer" if is_plain else "the unedited request"
+    return (
+        f"{who} is {found.value} ({status_text(now)}) and was {then['class']}: what it builds on is missing"
+    )
+
+
 def _is_alike(found: Finding, finding: Finding) -> bool:
     """Whether what showed is the finding in another form: the same fault by the same mutator, at the same
     endpoint."""
@@ -345,15 +377,10 @@ def _exchanges_of(folder: Path, finding: Finding, recipe: Recipe) -> list[Exchan
     """The exchanges that are to be sent: the finding's own in one session, in their order. Raises SinkError
     where its own is not in the folder."""
     own = {*recipe.before, recipe.exchange}
-    wanted = own | set(recipe.others)
-    found: dict[int, Exchange] = {}
-    for line in lines_of(folder, "exchanges.jsonl"):
-        exchange = decode(line)
-        if isinstance(exchange, Exchange) and exchange.index in wanted:
-            session = _SESSION if exchange.index in own else exchange.session
-            found[exchange.index] = msgspec.structs.replace(exchange, session=session)
-            if len(found) == len(wanted):
-                break
+    found = {
+        at: msgspec.structs.replace(each, session=_SESSION) if at in own else each
+        for at, each in exchanges_named(folder, recipe).items()
+    }
     if recipe.exchange not in found:
         raise SinkError(
             f"exchange {recipe.exchange} of finding {finding.id} is not in"
