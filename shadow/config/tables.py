@@ -75,6 +75,14 @@ class SchemaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The path before all paths of an OpenAPI document; empty for what its servers say."""
 
 
+class CompareSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How answers are compared, as `[compare]`."""
+
+    float_tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    """How far two fractions may lie apart, as a share of the larger: ``1e-6`` for sums in single precision.
+    Numbers of two decimals or fewer, as money has them, are always compared exactly."""
+
+
 class SuccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """Answers that are meant, as `[[judge.success]]` or `[[judge.rejected]]`; all that is given must hold."""
 

@@ -97,7 +97,7 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
             continue
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
             continue
-        is_scalar = not isinstance(each.left, list) and not isinstance(each.right, list)
+        is_scalar = not isinstance(each.left, list | dict) and not isinstance(each.right, list | dict)
         if (
             each.change is Change.VALUE
             and is_scalar

@@ -106,6 +106,7 @@ def noise_settings(settings: Settings, targets: list[Target], *, is_live: bool) 
         ignore=settings.noise.ignore,
         own=tuple(each.authority for each in (*live, *targets)),
         window_seconds=settings.noise.clock_drift_seconds if is_live else None,
+        float_tolerance=settings.compare.float_tolerance,
     )
 
 
