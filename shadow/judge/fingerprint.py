@@ -125,6 +125,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     if _is_let_in(trial):
         scope = "" if trial.level is Level.AUTH else trial.endpoint
         return ("let in", scope, signature(trial.baseline))
+    if places == ["surplus"]:  # whichever way the method was changed
+        return (fault, *places)
     if fault in _EVERYWHERE:
         return (fault, _edit(trial), *places)
     return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)

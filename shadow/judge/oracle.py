@@ -12,6 +12,7 @@ from shadow.judge.obeyed import obeyed
 from shadow.judge.places import template
 from shadow.model import (
     AnswerClass,
+    Change,
     Difference,
     Expect,
     Judgement,
@@ -40,6 +41,7 @@ _IN_REQUEST = re.compile(r"body:\$(?:\[\])?\.errors\[\]\.locations\b")
 """Where GraphQL says at what line and column of the query an error arose: another spelling moves it."""
 _DENIED = frozenset({401, 403})
 _ABSENT = frozenset({404, 410})
+_SWITCHED = 101
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -50,7 +52,7 @@ def judge(evidence: Evidence) -> Judgement:
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:
         return undecided("the mutant was not sent or found no server")
     own = obeyed(evidence) or POLICY[evidence.expect](evidence)
-    for rule in (_traced, leaked, slowed, _disagrees):
+    for rule in (_traced, leaked, slowed, _spilled, _disagrees):
         if own.verdict is Verdict.FAILED:
             break
         own = rule(evidence) or own
@@ -99,6 +101,26 @@ def _traced(evidence: Evidence) -> Judgement | None:
     places = ", ".join(sorted({template(each.where) for each in evidence.trace})[:3])
     why = f"rejected with {status_text(evidence.answer)}, yet the state changed at {places}"
     return failed("left-trace", why, Expect.REJECT, evidence.trace)
+
+
+def _spilled(evidence: Evidence) -> Judgement | None:
+    """Whatever was expected: nothing follows the end of an answer, such as a body that answers HEAD, for it
+    would be taken for the next answer. Of malformed framing that is judged by what both releases make of it.
+    """
+    if evidence.level in WIRE_LEVELS or not _surplus(evidence.answer) or _surplus(evidence.control):
+        return None
+    if evidence.baseline_answer is not None and _surplus(evidence.baseline_answer):
+        return None
+    count = len(_surplus(evidence.answer))
+    place = Difference("surplus", Change.ADDED, None, f"{count} bytes after the answer")
+    return failed("framing", f"{count} bytes follow the end of the answer", Expect.SURVIVE, (place,))
+
+
+def _surplus(outcome: Outcome) -> bytes:
+    """After a switch of protocols what follows is the other protocol's."""
+    if not isinstance(outcome, Reply) or outcome.response.status == _SWITCHED:
+        return b""
+    return outcome.surplus
 
 
 def _same(evidence: Evidence) -> Judgement:

@@ -59,7 +59,7 @@ class Confirmation:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
         if self._judging.is_drifted:
-            rest = _beyond_drift(case, rest)
+            rest = beyond_drift(case, rest)
         if case.is_write and not self._may_write:
             seen = [each for each in rest if self._is_seen_enough(case, each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
@@ -78,6 +78,10 @@ class Confirmation:
         return Confirmed(
             msgspec.structs.replace(judgement, differences=left), self._confirmed[_place_key(case, left[0])]
         )
+
+    def unknown(self, case: Case, judgement: Judgement) -> tuple[Difference, ...]:
+        """Of a failed original's differences those that were neither confirmed nor refuted too often."""
+        return self._split(case, judgement)[1]
 
     async def mutant(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
         """The judgement with how often it showed again; None when it did not every time."""
@@ -136,8 +140,24 @@ class Confirmation:
         self, case: Case, first: Answers, suspected: tuple[Difference, ...], via: str
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
-        lasting = suspected
         is_retold = case.is_write or (self._judging.is_drifted and self._may_write)
+        lasting = await self._lasting_so(case, first, suspected, via, is_retold=is_retold)
+        if not lasting and not is_retold and self._may_write and case.follows_write:
+            # it may only be there for a moment: an effect that comes late, or that is undone
+            lasting = await self._lasting_so(case, first, suspected, via, is_retold=True)
+        return lasting
+
+    async def _lasting_so(
+        self,
+        case: Case,
+        first: Answers,
+        suspected: tuple[Difference, ...],
+        via: str,
+        *,
+        is_retold: bool,
+    ) -> tuple[Difference, ...]:
+        """`is_retold` says that its session is told anew each time, else it is asked alone."""
+        lasting = suspected
         for attempt in range(self._times):
             if is_retold:
                 answers = await self._retold(case)
@@ -202,7 +222,7 @@ def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
     )
 
 
-def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+def beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """Those that no drift of state explains. What explains a status explains all that comes with it."""
     if any(each.where == "status" and _may_be_drift(case, each) for each in differences):
         return ()
