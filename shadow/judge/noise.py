@@ -7,16 +7,17 @@ Nothing that is learned ever forgives a missing or added field, a changed type o
 
 from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
-from fnmatch import fnmatchcase
-from itertools import pairwise
-from math import comb
+from typing import Any
 
 import msgspec
 
-from shadow.errors import ConfigError
-from shadow.judge.places import is_within, name, template
+from shadow.judge.chosen_places import ChosenPlaces
+from shadow.judge.drift import MIN_DRIFT, Looks, Tally, drifts_more, fisher, totals
+from shadow.judge.lengths import Lengths
+from shadow.judge.orders import Orders, holds_scalars
+from shadow.judge.places import is_text, name, template
 from shadow.judge.roots import FORMS, words
-from shadow.judge.shapes import is_alike
+from shadow.judge.shapes import is_alike, is_fixed_in_length
 from shadow.model import Change, Difference
 
 
@@ -25,6 +26,8 @@ class Witness(StrEnum):
 
     LIVE_RELEASE = "live release"
     """Baseline against live, or against its own repeat: what differs here is noise."""
+    LIVE_REPEAT = "live repeat"
+    """Live against live, where one request was recorded twice: what never differs here is no noise."""
     CANDIDATE_REPEAT = "candidate repeat"
     """Candidate against its own repeat: counts as noise only where no baseline is known."""
     CANDIDATE = "candidate"
@@ -36,6 +39,8 @@ class NoiseSettings(msgspec.Struct, frozen=True):
 
     ignore: tuple[str, ...] = ()
     """Places that never count, as ``"body:$.items[].seen_at"`` or ``"header:x-node"``; ``*`` is any text."""
+    pin: tuple[str, ...] = ()
+    """Places, written likewise, that are never forgiven, whatever kind of value they hold."""
     own: tuple[str, ...] = ()
     """Addresses of live, candidate and baseline, as ``host:port``."""
     window_seconds: float | None = None
@@ -43,14 +48,16 @@ class NoiseSettings(msgspec.Struct, frozen=True):
     significance: float = 0.01
     """How unlikely chance must be before a drifting place counts as a regression nevertheless.
 
-    Shared out over an endpoint's drifting places: many raise no more false alarms than one.
+    Of an endpoint's places that count so, at most this share is expected to be false, over the whole run.
     """
     half_life_comparisons: int = 500
     """After so many comparisons of an endpoint an observation counts half."""
     min_inversions: int = 5
-    """Different pairs of an array of scalars that the candidate alone turns round, before that counts."""
+    """For arrays of scalars: bits, by which it is unlikely that the live release keeps their order by chance,
+    before another order of the candidate's counts. Two strings in hash order are one bit."""
     min_object_inversions: int = 3
-    """The same for arrays of objects; one pair may have been created at the same moment."""
+    """For arrays of objects: different pairs that the candidate alone turns round; one pair may have been
+    created at the same moment."""
     max_places: int = 20_000
     """Places remembered; beyond, new ones are not learned."""
 
@@ -62,49 +69,11 @@ class Forgiven(msgspec.Struct, frozen=True):
     where: str
     why: str
     count: int
-
-
-class _Tally:
-    """Decaying counts of one endpoint: comparisons, and values that differed by pattern of place."""
-
-    __slots__ = ("compared", "differed")
-
-    def __init__(self) -> None:
-        self.compared = 0.0
-        self.differed: dict[str, float] = {}
-
-    def add_equal(self, count: int, keep: float) -> None:
-        """Count comparisons without any difference."""
-        kept = keep**count
-        self.compared = self.compared * kept + (1 - kept) / (1 - keep)
-        for place in self.differed:
-            self.differed[place] *= kept
-
-    def add(self, places: Collection[str], keep: float, room: int) -> int:
-        """Count one comparison; the number of places that are new."""
-        before = len(self.differed)
-        self.compared = self.compared * keep + 1
-        for place in self.differed:
-            self.differed[place] *= keep
-        for place in places:
-            if place in self.differed or len(self.differed) - before < room:
-                self.differed[place] = self.differed.get(place, 0.0) + 1
-        return len(self.differed) - before
-
-    def seen(self, place: str) -> float:
-        return self.differed.get(place, 0.0)
-
-
-class _Orders:
-    """How arrays of one name were reordered, over all endpoints: what is a set is one everywhere."""
-
-    __slots__ = ("has_none", "inversions")
-
-    def __init__(self) -> None:
-        self.has_none: set[Witness] = set()
-        """Who gave the same elements in another order."""
-        self.inversions: set[int] = set()
-        """Hashes of neighbours that the candidate has the other way round than live."""
+    left: Any = None
+    """Of the first that was forgiven: the value that was expected, and the candidate's."""
+    right: Any = None
+    evidence: dict[str, tuple[int, int]] = {}
+    """By witness: how often the place differed, in how many comparisons of the endpoint; both fade."""
 
 
 class Noise:
@@ -112,15 +81,18 @@ class Noise:
 
     def __init__(self, settings: NoiseSettings | None = None) -> None:
         self._settings = settings or NoiseSettings()
-        self._tallies: dict[tuple[str, Witness], _Tally] = {}
-        self._orders: dict[str, _Orders] = {}
-        self._forgiven: dict[tuple[str, str, str], int] = {}
+        self._tallies: dict[tuple[str, Witness], Tally] = {}
+        self._looks = Looks()
+        self._orders: dict[str, Orders] = {}
+        self._lengths = Lengths()
+        self._forgiven: dict[tuple[str, str, str], tuple[int, Difference]] = {}
         self._keep = 0.5 ** (1 / self._settings.half_life_comparisons)
         self._places = 0
         self._has_baseline = False
         self.on_observed: Callable[[str, tuple[Difference, ...], Witness], None] | None = None
         """Told of what was learned here, for others to `take_over`."""
-        self._ignored = tuple(_pattern(text) for text in self._settings.ignore)
+        self._ignored = ChosenPlaces(self._settings.ignore, "ignore")
+        self._pinned = ChosenPlaces(self._settings.pin, "pin")
 
     def observe(self, endpoint: str, differences: Iterable[Difference], witness: Witness) -> None:
         """Learn from one comparison, be there differences or not; these come unfiltered.
@@ -128,46 +100,22 @@ class Noise:
         Answers of different status tell nothing of noise and are passed over.
         """
         differences = tuple(differences)
-        if not differences:
-            if self.on_observed is not None:
-                self.on_observed(endpoint, (), witness)
-            self._has_baseline |= witness is Witness.LIVE_RELEASE
-            self._tally(endpoint, witness).add((), self._keep, 0)
-            return
         if any(each.where == "status" for each in differences):
             return
         if self.on_observed is not None:
             self.on_observed(endpoint, differences, witness)
-        self._learn(endpoint, differences, witness)
+        self.take_over(endpoint, differences, witness)
 
     def take_over(
         self, endpoint: str, differences: tuple[Difference, ...], witness: Witness, *, count: int = 1
     ) -> None:
         """Learn from `count` comparisons that another process made; several had no differences."""
+        self._has_baseline |= witness is Witness.LIVE_RELEASE
         if differences:
             self._learn(endpoint, differences, witness)
             return
-        self._has_baseline |= witness is Witness.LIVE_RELEASE
-        self._tally(endpoint, witness).add_equal(count, self._keep)
-
-    def _learn(self, endpoint: str, differences: tuple[Difference, ...], witness: Witness) -> None:
-        self._has_baseline |= witness is Witness.LIVE_RELEASE
-        drifted = {
-            template(each.where)
-            for each in differences
-            if each.change is Change.VALUE and not self._is_volatile(each, None) and words(each) not in FORMS
-        }
-        room = self._settings.max_places - self._places
-        self._places += self._tally(endpoint, witness).add(drifted, self._keep, room)
-        for each in differences:
-            if each.change is Change.ORDER:
-                self._observe_order(each, witness)
-
-    def _tally(self, endpoint: str, witness: Witness) -> _Tally:
-        tally = self._tallies.get((endpoint, witness))
-        if tally is None:
-            tally = self._tallies[endpoint, witness] = _Tally()
-        return tally
+        for scope in (endpoint, _EVERYWHERE):
+            self._tally(scope, witness).add_equal(count, self._keep)
 
     def forgives(self, endpoint: str, difference: Difference, *, window_seconds: float | None = None) -> bool:
         """Whether `difference` is noise. `window_seconds` stands in for the settings' where it is given."""
@@ -176,7 +124,8 @@ class Noise:
             return False
         key = (endpoint, template(difference.where), why)
         if key in self._forgiven or len(self._forgiven) < self._settings.max_places:
-            self._forgiven[key] = self._forgiven.get(key, 0) + 1
+            count, first = self._forgiven.get(key, (0, difference))
+            self._forgiven[key] = (count + 1, first)
         return True
 
     def without(
@@ -187,28 +136,113 @@ class Noise:
             each for each in differences if not self.forgives(endpoint, each, window_seconds=window_seconds)
         )
 
+    def insists(self, endpoint: str, where: str) -> bool:
+        """Whether what differs in this place counts, even if it looks like an id that was given anew."""
+        return self._pinned.holds(endpoint, where) or self._became_random(endpoint, template(where))
+
+    def wants_repeat(self, endpoint: str, differences: Iterable[Difference]) -> bool:
+        """Whether asking once more would teach: a value of a volatile kind differs at the candidate, while at
+        the live release the place never changed, so that it may have become random.
+
+        `differences` are the candidate's from live.
+        """
+        if not self._has_baseline:
+            return False
+        asked = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
+        if asked is not None and asked.total >= _REPEATS:
+            return False
+        steady = [
+            each
+            for each in differences
+            if each.change is Change.VALUE and not self._was_volatile(endpoint, template(each.where))
+        ]
+        return any(self._is_volatile(each, None) for each in steady if each.where != "status")
+
     def forgiven(self) -> tuple[Forgiven, ...]:
         """Everything that was not counted, most frequent first."""
-        found = (Forgiven(*key, count) for key, count in self._forgiven.items())
+        found = (
+            Forgiven(*key, count, first.left, first.right, self._evidence(*key[:2]))
+            for key, (count, first) in self._forgiven.items()
+        )
         return tuple(sorted(found, key=lambda each: (-each.count, each.endpoint, each.where)))
+
+    # what is learned
+
+    def _learn(self, endpoint: str, differences: tuple[Difference, ...], witness: Witness) -> None:
+        drifted, kinds = set(), set()
+        for each in differences:
+            if each.change is Change.ORDER:
+                self._observe_order(each, witness)
+            if each.change is not Change.VALUE:
+                continue
+            place = template(each.where)
+            if self._is_volatile(each, None):
+                kinds.add(place)
+                self._learn_length(endpoint, place, each, witness)
+            elif words(each) not in FORMS:
+                drifted.add(place)
+        room = self._settings.max_places - self._places
+        self._places += self._tally(endpoint, witness).add(drifted, kinds, self._keep, room)
+        fields = {each for each in drifted if _is_shared(each)}
+        room = self._settings.max_places - self._places
+        self._places += self._tally(_EVERYWHERE, witness).add(fields, (), self._keep, room)
+
+    def _learn_length(self, endpoint: str, place: str, difference: Difference, witness: Witness) -> None:
+        left, right = difference.left, difference.right
+        if witness is not Witness.CANDIDATE_REPEAT and isinstance(left, str):
+            self._lengths.add(endpoint, place, left)
+        if witness in (Witness.LIVE_RELEASE, Witness.LIVE_REPEAT) and isinstance(right, str):
+            self._lengths.add(endpoint, place, right)
+
+    def _observe_order(self, difference: Difference, witness: Witness) -> None:
+        orders = self._orders.get(name(difference.where))
+        if orders is None:
+            if len(self._orders) >= self._settings.max_places:
+                return
+            orders = self._orders[name(difference.where)] = Orders()
+        if witness is Witness.CANDIDATE:
+            orders.add(difference, max(self._settings.min_inversions, self._settings.min_object_inversions))
+        else:
+            orders.teachers.add(witness)
+
+    def _tally(self, endpoint: str, witness: Witness) -> Tally:
+        tally = self._tallies.get((endpoint, witness))
+        if tally is None:
+            tally = self._tallies[endpoint, witness] = Tally()
+        return tally
+
+    # what follows
 
     def _reason(self, endpoint: str, difference: Difference, window_seconds: float | None) -> str | None:
         where = template(difference.where)
         if _is_own_mark(difference):
             return "what Shadow itself sent"
-        if any(_matches(where, pattern) for pattern in self._ignored):
+        if self._ignored.holds(endpoint, where):
             return "ignored by the settings"
+        if self._pinned.holds(endpoint, where):
+            return None
         if difference.change is Change.VALUE and difference.where != "status":
-            if self._is_volatile(difference, window_seconds):
-                return "volatile kind of value"
-            if words(difference) not in FORMS and self._is_drifting(endpoint, where):
-                return "drifts at the live release"
+            return self._reason_of_value(endpoint, where, difference, window_seconds)
         if difference.change is Change.ORDER and self._is_unordered(difference):
             return "array without order"
         return None
 
+    def _reason_of_value(
+        self, endpoint: str, place: str, difference: Difference, window_seconds: float | None
+    ) -> str | None:
+        if self._is_volatile(difference, window_seconds):
+            is_usual = self._is_usual_length(endpoint, place, difference)
+            return "volatile kind of value" if is_usual and not self._became_random(endpoint, place) else None
+        if words(difference) in FORMS:
+            return None
+        if self._is_drifting(endpoint, place):
+            return "drifts at the live release" if self._has_baseline else "drifts at the candidate"
+        if _is_shared(place) and self._is_drifting_everywhere(endpoint, place):
+            return "drifts at other endpoints"
+        return None
+
     def _is_volatile(self, difference: Difference, window_seconds: float | None) -> bool:
-        if _is_opaque_cookie(difference):
+        if _is_opaque_cookie(difference) or _is_own_origin(difference, self._settings.own):
             return True
         window = self._settings.window_seconds if window_seconds is None else window_seconds
         return is_alike(
@@ -219,68 +253,115 @@ class Noise:
             own=self._settings.own,
         )
 
+    def _is_usual_length(self, endpoint: str, place: str, difference: Difference) -> bool:
+        left, right = difference.left, difference.right
+        if not isinstance(left, str) or not isinstance(right, str) or len(left) == len(right):
+            return True
+        if not is_fixed_in_length(left, name(place), has_baseline=self._has_baseline):
+            return True
+        return self._lengths.is_usual(endpoint, place, right)
+
+    def _became_random(self, endpoint: str, place: str) -> bool:
+        """Whether the place never changed at the live release, but does with each answer of the candidate."""
+        repeats = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
+        if not self._has_baseline or repeats is None or repeats.kinds.get(place, 0.0) < _MIN_RANDOM:
+            return False
+        changed, compared = totals(self._of_live(endpoint), place)
+        if changed >= MIN_DRIFT:
+            return False
+        chance = fisher(repeats.kinds[place], repeats.compared, 0, compared)
+        return chance < self._settings.significance
+
+    def _was_volatile(self, endpoint: str, place: str) -> bool:
+        return totals(self._of_live(endpoint), place)[0] >= MIN_DRIFT
+
+    def _of_live(self, endpoint: str) -> tuple[Tally | None, ...]:
+        witnesses = (Witness.LIVE_RELEASE, Witness.LIVE_REPEAT)
+        return tuple(self._tallies.get((endpoint, each)) for each in witnesses)
+
     def _is_drifting(self, endpoint: str, place: str) -> bool:
         """Whether the place drifts at the live release, and hardly more often at the candidate."""
-        witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
-        noise = self._tallies.get((endpoint, witness))
-        if noise is None or noise.seen(place) < _MIN_DRIFT:
+        if not self._has_baseline:
+            return self._is_drifting_alone(endpoint, place)
+        noise = self._tallies.get((endpoint, Witness.LIVE_RELEASE))
+        if noise is None or noise.seen(place) < MIN_DRIFT:
             return False
         suspect = self._tallies.get((endpoint, Witness.CANDIDATE))
-        if suspect is None or not self._has_baseline:
-            return (
-                True  # a candidate that differs from live at any rate is no news without a second live answer
-            )
-        places = sum(1 for drifted in noise.differed.values() if drifted >= _MIN_DRIFT)
-        chance = _fisher(suspect.seen(place), suspect.compared, noise.seen(place), noise.compared)
-        return chance >= self._settings.significance / places
+        if suspect is None:
+            return True
 
-    def _observe_order(self, difference: Difference, witness: Witness) -> None:
-        orders = self._orders.get(name(difference.where))
-        if orders is None:
-            if len(self._orders) >= self._settings.max_places:
-                return
-            orders = self._orders[name(difference.where)] = _Orders()
-        if witness is not Witness.CANDIDATE:
-            orders.has_none.add(witness)
-        elif len(orders.inversions) < self._settings.min_inversions:
-            orders.inversions.update(_inversions(difference))
+        def test(significance: float) -> bool:
+            return drifts_more(suspect, noise, place, significance)
+
+        return not self._looks.at(endpoint, place, suspect.total, test, self._settings.significance)
+
+    def _is_drifting_alone(self, endpoint: str, place: str) -> bool:
+        """Whether the candidate's repeats drift, and nothing that was recorded shows that live did not.
+
+        How often the candidate differs from live is no news without a second live answer.
+        """
+        repeats = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
+        if repeats is None or repeats.seen(place) < MIN_DRIFT:
+            return False
+        live = self._tallies.get((endpoint, Witness.LIVE_REPEAT))
+        if live is None or live.seen(place) >= MIN_DRIFT:
+            return True
+        chance = fisher(repeats.seen(place), repeats.compared, 0, live.compared)
+        return chance >= self._settings.significance
+
+    def _is_drifting_everywhere(self, endpoint: str, place: str) -> bool:
+        """Whether a header field drifts at other endpoints, while little is known of this one: what one piece
+        of code writes for all of them changes at all of them."""
+        witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        here = self._tallies.get((endpoint, witness))
+        if here is not None and here.compared >= _MUCH_KNOWN:
+            return False
+        known = self._tallies.get((_EVERYWHERE, witness))
+        if known is None or known.seen(place) < max(MIN_DRIFT, _MIN_SHARE * known.compared):
+            return False
+        return self._has_baseline or not self._is_steady(place)
+
+    def _is_steady(self, place: str) -> bool:
+        live = self._tallies.get((_EVERYWHERE, Witness.LIVE_REPEAT))
+        return live is not None and live.compared >= _MUCH_KNOWN and live.seen(place) < MIN_DRIFT
 
     def _is_unordered(self, difference: Difference) -> bool:
         """Whether the array is a set: the live release shows it or, for scalars, nothing shows otherwise."""
-        orders = self._orders.get(name(difference.where)) or _Orders()
+        orders = self._orders.get(name(difference.where)) or Orders()
         judge = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
-        if judge in orders.has_none:
+        if judge in orders.teachers or Witness.LIVE_REPEAT in orders.teachers:
             return True
-        if not _holds_scalars(difference.left):
+        if difference.where.endswith(":sequence"):
+            return False  # of parts of different names, which is written out in code
+        if not holds_scalars(difference.left):
             return len(orders.inversions) < self._settings.min_object_inversions
-        return not self._has_baseline or len(orders.inversions) < self._settings.min_inversions
+        return not self._has_baseline or not orders.is_list_of_scalars(self._settings.min_inversions)
+
+    def _evidence(self, endpoint: str, place: str) -> dict[str, tuple[int, int]]:
+        found = {}
+        for witness in Witness:
+            tally = self._tallies.get((endpoint, witness))
+            if tally is not None:
+                seen = tally.seen(place) + tally.kinds.get(place, 0.0)
+                found[witness.value] = (round(seen), round(tally.compared))
+        return found
 
 
-_MIN_DRIFT = 0.25
-"""An observation counts until it has decayed to this: two half-lives."""
+_EVERYWHERE = ""
+"""In place of an endpoint: header fields at all of them."""
+_REPEATS = 4
+"""So many repeats tell what became random from what never changed, at the significance there is."""
+_MIN_RANDOM = 2.0
+_MUCH_KNOWN = 20.0
+"""Comparisons after which an endpoint speaks for itself."""
+_MIN_SHARE = 0.2
+"""Of comparisons: a field that drifts less often at other endpoints need not do so at this one."""
 _OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
-_MAX_FISHER = 100
-_WHOLE_PARTS = ("status", "surplus", "messages", "close")
-_PARTS = ("body", "header", "trailer", "message[]", "dns", *_WHOLE_PARTS)
 
 
-def _pattern(text: str) -> str:
-    """`text` as a pattern of places. One that would silence a whole kind of finding is refused."""
-    pattern = (f"body:{text}" if text.startswith("$") else text).replace("[*]", "[]")
-    part, colon, rest = pattern.partition(":")
-    is_broad = not rest.strip("*?$.[]{}") if colon else part not in _WHOLE_PARTS
-    if part not in _PARTS or is_broad:
-        raise ConfigError(
-            f"ignore = {text!r} is no place or covers too much;"
-            " name one such as 'header:x-node' or 'body:$.items[].seen_at'"
-        )
-    return pattern.lower() if part in ("header", "trailer") else pattern
-
-
-def _matches(where: str, pattern: str) -> bool:
-    """The place itself, or one below it. Brackets are literal, as ``[]`` stands for array positions."""
-    return is_within(where, pattern) or ("*" in pattern and fnmatchcase(where, pattern.replace("[", "[[]")))
+def _is_shared(place: str) -> bool:
+    return place.startswith(("header:", "trailer:")) and not place.startswith("header:set-cookie")
 
 
 def _is_opaque_cookie(difference: Difference) -> bool:
@@ -291,35 +372,20 @@ def _is_opaque_cookie(difference: Difference) -> bool:
     return all(isinstance(value, str) and len(value) >= _MIN_OPAQUE_CHARS for value in values)
 
 
+def _is_own_origin(difference: Difference, own: Collection[str]) -> bool:
+    """Whether an address names the target that was asked on each side, or leaves that out."""
+    if not difference.where.endswith(".origin"):
+        return False
+    found = [str(each).partition("://") for each in (difference.left, difference.right) if each]
+    if len({scheme for scheme, _, _ in found}) > 1:
+        return False
+    return all(host in own or f"{host}:80" in own or f"{host}:443" in own for _, _, host in found)
+
+
 def _is_own_mark(difference: Difference) -> bool:
     """Whether the answer repeats the fields with which everything that is sent is marked."""
     own = name(difference.where).lower().replace("_", "-").removeprefix("http-")
     if own in _OWN_MARKS:
         return True
-    is_line = difference.where.startswith("body:line[") and difference.left is None
+    is_line = is_text(difference.where) and difference.left is None
     return is_line and any(mark in str(difference.right).lower() for mark in _OWN_MARKS)
-
-
-def _holds_scalars(value: object) -> bool:
-    return isinstance(value, list | str) and not any(isinstance(item, dict | list) for item in value)
-
-
-def _inversions(difference: Difference) -> set[int]:
-    """Neighbours on the left that stand the other way round on the right."""
-    if not isinstance(difference.left, list) or not isinstance(difference.right, list):
-        return {hash(repr(difference.left))}
-    places = {repr(item): at for at, item in enumerate(difference.right)}
-    labels = [repr(item) for item in difference.left if repr(item) in places]
-    return {hash(frozenset(pair)) for pair in pairwise(labels) if places[pair[0]] > places[pair[1]]}
-
-
-def _fisher(hits: float, tries: float, noise_hits: float, noise_tries: float) -> float:
-    """Fisher's exact test, one-sided: the chance of so many hits or more if both sides drift alike."""
-    scale = min(1.0, _MAX_FISHER / max(tries, noise_tries, 1.0))
-    ours, all_ours = round(hits * scale), max(1, round(tries * scale))
-    theirs, all_theirs = max(1, round(noise_hits * scale)), max(1, round(noise_tries * scale))
-    ours, theirs = min(ours, all_ours), min(theirs, all_theirs)
-    total = ours + theirs
-    ways = comb(all_ours + all_theirs, total)
-    most = min(total, all_ours)
-    return sum(comb(all_ours, k) * comb(all_theirs, total - k) for k in range(ours, most + 1)) / ways

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from shadow.judge.classes import classify, is_cut, status_text
+from shadow.judge.evidence import undecided
 from shadow.judge.places import is_within, name, template
 from shadow.judge.said import words_of
 from shadow.judge.severity import severity_of
@@ -16,6 +17,7 @@ from shadow.model import (
     AnswerClass,
     Change,
     Difference,
+    Doubt,
     Judgement,
     NoReply,
     Outcome,
@@ -73,10 +75,19 @@ class Witnesses(msgspec.Struct, frozen=True):
         return Reply(self.live) if isinstance(self.live, Response) else self.live
 
 
+type Insists = Callable[[Difference], bool]
+"""Whether a difference counts even where one value may stand for the other."""
+
+
+def _never(difference: Difference) -> bool:  # noqa: ARG001
+    return False
+
+
 def _not_compared(expected: Reply, other: Reply) -> tuple[Difference, ...]:  # noqa: ARG001
     return ()
 
 
+type _StandsFor = Callable[[Difference], bool]
 type _Between = Callable[[Outcome, Outcome], tuple[Difference, ...]]
 
 
@@ -87,15 +98,23 @@ def judge_original(
     forgives: Forgives,
     same: Same,
     compare_talks: CompareTalks = _not_compared,
+    insists: Insists = _never,
 ) -> Judgement:
     """FAILED with the differences that are the candidate's own; UNDECIDED where it could not be asked."""
     if is_cut(witnesses.candidate) or is_cut(witnesses.baseline):
-        return Judgement(Verdict.UNDECIDED, "a network condition of ours cut the answer short")
+        return undecided("a network condition of ours cut the answer short", Doubt.CUT)
     if classify(witnesses.candidate) is AnswerClass.DOWN:
-        return Judgement(Verdict.UNDECIDED, "the candidate was not reached")
+        return undecided("the candidate was not reached", Doubt.UNREACHED)
     if witnesses.live is None and (witnesses.baseline is None or classify(witnesses.baseline) in _AT_FAULT):
         return Judgement(Verdict.UNDECIDED, "no live answer was seen, and no good one of a baseline")
-    found = regressions(witnesses, compare=compare, forgives=forgives, same=same, compare_talks=compare_talks)
+    found = regressions(
+        witnesses,
+        compare=compare,
+        forgives=forgives,
+        same=same,
+        compare_talks=compare_talks,
+        insists=insists,
+    )
     if not found:
         return Judgement(Verdict.PASSED)
     fault = _fault(witnesses, found)
@@ -111,6 +130,7 @@ def regressions(
     forgives: Forgives,
     same: Same,
     compare_talks: CompareTalks = _not_compared,
+    insists: Insists = _never,
 ) -> tuple[Difference, ...]:
     """Differences that only the candidate shows; a changed status first, if there is one.
 
@@ -122,25 +142,26 @@ def regressions(
     def between(expected: Outcome, other: Outcome) -> tuple[Difference, ...]:
         return _between(expected, other, compare, compare_talks)
 
+    def stands_for(difference: Difference) -> bool:
+        return _stands_for(difference, same) and not insists(difference)
+
     baseline = witnesses.baseline
     if baseline is None or classify(baseline) is AnswerClass.DOWN:
-        found = _against_live(witnesses, between, forgives, same)
+        found = _against_live(witnesses, between, forgives, stands_for)
     else:
-        found = _against_baseline(witnesses, baseline, between, forgives, same)
+        found = _against_baseline(witnesses, baseline, between, forgives, stands_for)
     return tuple(sorted(found, key=lambda each: each.where not in _TELLING))
 
 
 def _against_live(
-    witnesses: Witnesses, between: _Between, forgives: Forgives, same: Same
+    witnesses: Witnesses, between: _Between, forgives: Forgives, stands_for: _StandsFor
 ) -> list[Difference]:
     live = witnesses.live_reply
     if live is None:
         return []
     differences = between(live, witnesses.candidate)
     return [
-        each
-        for each in differences
-        if not (_may_be_the_captures(each) or _stands_for(each, same) or forgives(each))
+        each for each in differences if not (_may_be_the_captures(each) or stands_for(each) or forgives(each))
     ]
 
 
@@ -150,7 +171,7 @@ def _may_be_the_captures(difference: Difference) -> bool:
 
 
 def _against_baseline(
-    witnesses: Witnesses, baseline: Outcome, between: _Between, forgives: Forgives, same: Same
+    witnesses: Witnesses, baseline: Outcome, between: _Between, forgives: Forgives, stands_for: _StandsFor
 ) -> list[Difference]:
     apart = [
         each
@@ -159,10 +180,10 @@ def _against_baseline(
     ]
     live = witnesses.live_reply
     if live is None:
-        return [each for each in apart if not _stands_for(each, same)]
+        return [each for each in apart if not stands_for(each)]
     if not apart:
         return []
-    unequal = [each for each in between(live, baseline) if not _stands_for(each, same)]
+    unequal = [each for each in between(live, baseline) if not stands_for(each)]
     drift = [each for each in unequal if not forgives(each)]
     drift_in_time = [each for each in unequal if not forgives(each, window_seconds=NEAR_SECONDS)]
     from_live = between(live, witnesses.candidate)
@@ -171,7 +192,7 @@ def _against_baseline(
     found = []
     for each in apart:
         seen = exact.get((each.where, each.change))
-        if template(each.where) not in places or (seen is not None and _stands_for(seen, same)):
+        if template(each.where) not in places or (seen is not None and stands_for(seen)):
             continue
         is_shifted_in_time = forgives(each)
         if not _is_drift(each, drift_in_time if is_shifted_in_time else drift):

@@ -50,6 +50,11 @@ _IN_TEXT = re.compile(
     r"|(?P<token>(?<![0-9A-Za-z])[0-9A-Za-z]{20,}={0,2})"
 )
 
+_NANOID = re.compile(r"[0-9A-Za-z_-]{16,64}")
+_MIN_NANOID_MIXES = 5
+_LONG_NAMES = re.compile(r".*(token|csrf|xsrf|nonce|session|(trace|span|request|correlation)[-_]?id).*")
+_HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MADE_UP = re.compile(r"[0-9A-Za-z_-]+")
 _MIN_MADE_UP_CHARS, _MIN_MIXES = 6, 3
 _STAMPS = frozenset({"iso", "http", "written"})
@@ -95,7 +100,7 @@ def token_shape(text: str) -> str | None:
             return f"{_DIGITS.sub('0', found['prefix'])}{_alphabet(random)}:{len(random)}"
     if _BASE64.fullmatch(text) and (_turns(text) >= 3 or text.startswith("eyJ") or text.endswith("=")):
         return "base64"
-    return None
+    return f"nanoid:{len(text)}" if _is_nanoid(text) else None
 
 
 def is_alike(left: Any, right: Any, name: str, *, window_seconds: float | None, own: Collection[str]) -> bool:
@@ -116,6 +121,18 @@ def is_alike(left: Any, right: Any, name: str, *, window_seconds: float | None, 
         return False
     is_id = isinstance(left, int) and isinstance(right, int) and _ID_NAMES.fullmatch(name)
     return bool(is_id or _VOLATILE_NAMES.fullmatch(name.lower()))
+
+
+def is_fixed_in_length(text: str, name: str, *, has_baseline: bool) -> bool:
+    """Whether tokens like this one, called `name`, should keep their length: what is signed or encoded varies
+    with what is in it, and what another release hashes otherwise is opaque all the same.
+
+    Without a baseline only such are sure that name what they are and are of hexadecimal digits alone, or mixed
+    as what is random is.
+    """
+    if not _LONG_NAMES.fullmatch(name.lower()) or text.startswith("eyJ") or "." in text or ":" in text:
+        return False
+    return has_baseline or bool(_HEX.fullmatch(text)) or _is_nanoid(text)
 
 
 def is_address(name: str, text: str) -> bool:
@@ -183,6 +200,8 @@ def _are_alike_tokens(left: str, right: str) -> bool:
         return True
     if _are_signed(left, right):
         return True
+    if len(left) == len(right) and (_is_nanoid(left) or _is_nanoid(right)):
+        return bool(_NANOID.fullmatch(left) and _NANOID.fullmatch(right))
     one, other = _TOKEN.fullmatch(left), _TOKEN.fullmatch(right)
     if one is None or other is None or (ours is None and theirs is None):
         return False
@@ -242,6 +261,13 @@ def _from_iso(found: re.Match[str]) -> Moment:
     colon = ":" if ":" in zone else ""
     form = f"iso:{found['join']}:{found['point'] or ''}{thirds}:{offset}{colon}"
     return Moment(datetime.fromisoformat(text).timestamp(), form)
+
+
+def _is_nanoid(text: str) -> bool:
+    """Letters of both cases and more, mixed throughout as only chance mixes them, also with ``_`` and ``-``."""
+    if not _NANOID.fullmatch(text) or text.upper() == text or text.lower() == text:
+        return False
+    return _mixes(text) * 3 >= len(text) and _mixes(text) >= _MIN_NANOID_MIXES
 
 
 def _looks_random(text: str) -> bool:

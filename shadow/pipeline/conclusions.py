@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.model import Event, Judged, Trial, Verdict
+from shadow.model import Doubt, Event, Judged, Trial, Verdict
 from shadow.pipeline.case import Mutant
 from shadow.pipeline.confirmation import Confirmed
 from shadow.pipeline.minimising import Minimising
@@ -47,13 +47,20 @@ class Conclusions:
             trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
         elif trial.judgement.verdict is Verdict.FAILED:
             doubtful = msgspec.structs.replace(
-                trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
+                trial.judgement,
+                verdict=Verdict.UNDECIDED,
+                why=f"not seen again: {trial.judgement.why}",
+                doubt=Doubt.UNSEEN,
             )
             trial = msgspec.structs.replace(trial, judgement=doubtful)
         self._learn(trial)
         self._hear(Judged(trial))
         if confirmed is not None:
             self._report(trial, confirmed.times, ready)
+
+    def report_late(self, trial: Trial, ready: Ready, confirmed: Confirmed, via: str) -> None:
+        """Report what a trial showed whose verdict was told before that could be known."""
+        self._report(msgspec.structs.replace(trial, is_http2=via == HTTP2), confirmed.times, ready)
 
     async def conclude_new(self, suspect: Suspect, confirmed: Confirmed) -> None:
         """Tell a mutant that was confirmed: several edits as the fewest of them that matter, which takes a

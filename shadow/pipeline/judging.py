@@ -14,17 +14,35 @@ from shadow.judge import (
     judge_original,
     template,
 )
+from shadow.judge.drifting import Drifting, DriftLimits
+from shadow.judge.evidence import undecided
+from shadow.judge.fingerprint import BREAKAGES
 from shadow.judge.regression import Same
-from shadow.model import AnswerClass, Difference, Ending, Expect, Judgement, Outcome, Reply, Response
+from shadow.model import (
+    AnswerClass,
+    Difference,
+    Doubt,
+    Ending,
+    Expect,
+    Judgement,
+    Outcome,
+    Reply,
+    Response,
+    Verdict,
+)
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
+from shadow.pipeline.recorded_twice import RecordedTwice
 
 
 class Judging:
     """One for a run. `same` tells whether a candidate's value stands for a live one."""
 
-    def __init__(self, noise: Noise, same: Same, compare: Compare = compare) -> None:
-        """`compare` lists the differences of two answers."""
+    def __init__(
+        self, noise: Noise, same: Same, compare: Compare = compare, limits: DriftLimits | None = None
+    ) -> None:
+        """`compare` lists the differences of two answers; `limits` say when an endpoint has drifted."""
+        self.drifting = Drifting(limits)
         self.noise = noise
         self.refused_count = 0
         """Originals that the live service took and every target refused."""
@@ -33,6 +51,7 @@ class Judging:
         self._same = same
         self._compare_anew = compare
         self._compare = _Remembering(compare)
+        self._recorded_twice = RecordedTwice()
         self.is_drifted = False
         """Whether candidate and baseline (or live) hold different state: only one took a request that
         writes."""
@@ -50,6 +69,29 @@ class Judging:
             ours, theirs = classify(answers.candidate), classify(other)
             self.is_drifted |= (ours is AnswerClass.SUCCESS) != (theirs is AnswerClass.SUCCESS)
 
+    def note_drift(self, case: Case, answers: Answers, differences: tuple[Difference, ...]) -> bool:
+        """Take notice of how far the original was answered as by the baseline, or by live without one;
+        whether even the classes of the answers differ. `differences` are the candidate's own."""
+        live = case.exchange.response
+        other = answers.baseline or (None if live is None else Reply(live))
+        return other is not None and self.drifting.note(case.endpoint, answers.candidate, other, differences)
+
+    def settled(self, judgement: Judgement, endpoint: str, session: str = "") -> Judgement:
+        """A mutant's judgement, UNDECIDED where the state that it met is not what the traffic tells of.
+
+        A server error, a crash or a hang needs no state to be one: its own control, in the same state, had
+        none.
+        """
+        if judgement.verdict is not Verdict.FAILED or judgement.fault in BREAKAGES:
+            return judgement
+        if self.drifting.is_adrift(endpoint):
+            share = self.drifting.share(endpoint)
+            why = f"{share:.0%} of the latest originals of the endpoint are answered otherwise"
+            return undecided(why, Doubt.DRIFT)
+        if session and self.drifting.has_left(session):
+            return undecided("an earlier request of its session was answered otherwise", Doubt.SESSION)
+        return judgement
+
     def learn(self, case: Case, answers: Answers) -> None:
         """Take in what the original's answers show of noise."""
         live = case.exchange.response
@@ -57,6 +99,9 @@ class Judging:
             self._learn_from_baseline(case, answers)
             return
         self._count(live, answers)
+        before = self._recorded_twice.before(case.exchange.request, live)
+        if before is not None:
+            self.noise.observe(case.endpoint, self._compare_anew(before, live), Witness.LIVE_REPEAT)
         for outcome, witness in (
             (answers.baseline, Witness.LIVE_RELEASE),
             (answers.candidate, Witness.CANDIDATE),
@@ -90,14 +135,33 @@ class Judging:
             if isinstance(one, Reply) and isinstance(other, Reply):
                 self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
+    def wants_repeat(self, case: Case, answers: Answers) -> bool:
+        """Whether sending the original once more would teach what is noise."""
+        differences = self.apart(case, answers)
+        return bool(differences) and self.noise.wants_repeat(case.endpoint, differences)
+
+    def apart(self, case: Case, answers: Answers) -> tuple[Difference, ...]:
+        """Where the candidate differs from live, or from the baseline where live is unseen; noise too."""
+        live = case.exchange.response
+        if live is None and isinstance(answers.baseline, Reply):
+            live = answers.baseline.response
+        if live is None or not isinstance(answers.candidate, Reply):
+            return ()
+        return self._compare(live, answers.candidate.response)
+
     def original(self, case: Case, answers: Answers) -> Judgement:
         """The original's verdict, by the live answer, the baseline's and the candidate's."""
 
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
+        def insists(difference: Difference) -> bool:
+            return self.noise.insists(case.endpoint, difference.where)
+
         witnesses = Witnesses(case.exchange.response, answers.candidate, answers.baseline)
-        return judge_original(witnesses, compare=self._compare, forgives=forgives, same=self._same)
+        return judge_original(
+            witnesses, compare=self._compare, forgives=forgives, same=self._same, insists=insists
+        )
 
     def mutant(
         self,
