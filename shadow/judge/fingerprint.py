@@ -154,6 +154,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     if _is_let_in(trial):
         is_for_all = trial.level is Level.AUTH or _is_unauthenticated(trial.baseline)
         return ("let in", "" if is_for_all else trial.endpoint, signature(trial.baseline))
+    if places == ["surplus"]:  # whichever way the method was changed
+        return (fault, *places)
     if fault in _EVERYWHERE:
         return (fault, _edit(trial), *places)
     return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)

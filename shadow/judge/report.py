@@ -204,6 +204,8 @@ def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
             return f"{TITLES[fault]} on {on}: {cause.what}"
         return f"{_place(place)}: {cause.what} ({on})"
     by = f" ({trial.mutator})" if trial.mutator else ""
+    if cause.where == ("surplus",):
+        return f"bytes after the end of the answer on {on}{by}"
     return f"{TITLES.get(fault, fault)} on {on}{by}"
 
 

@@ -46,6 +46,7 @@ from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.tenants import Tenants
+from shadow.pipeline.told_anew import ToldAnew
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.pipeline.ways import Ways
@@ -317,6 +318,16 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             parts.begun,
             times=settings.confirmations,
             is_held_up=lambda: _is_held_up(parts),
+        ),
+        told_anew=ToldAnew(
+            scripts,
+            parts.judging,
+            confirmation,
+            endpoints,
+            parts.gate,
+            seed=settings.seed,
+            hear=parts.hear,
+            report=parts.report,
         ),
     )
     talk_endpoints = TalkEndpoints(endpoints)
