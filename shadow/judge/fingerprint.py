@@ -89,6 +89,8 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
         return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
+    if trial.judgement.fault == "slow":  # of the endpoint, whether mutants show it or not
+        return (_cause(("slow", trial.endpoint), "slower", differences),)
     found = roots(differences)
     return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
 

@@ -24,6 +24,8 @@ from shadow.model import (
     Wire,
 )
 
+_SAYS_ALL = frozenset({"growth", "slow"})
+"""Faults whose reason tells more than the place does."""
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
 
@@ -35,6 +37,7 @@ TITLES: dict[str, str] = {
     "F204": "what may not be seen is told to be there",
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
+    "amplified": "answer many times longer than usual",
     "auth-bypass": "bad credentials or signature accepted",
     "code-injection": "text run as code",
     "crash": "connection dropped, or what came is not the protocol",
@@ -187,6 +190,8 @@ def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
     on = trial.endpoint + (f" and {endpoints - 1} more" if endpoints > 1 else "")
     if trial.kind is Kind.REGRESSION and cause.differences:
         place = cause.where[0]
+        if fault == "slow":
+            return f"slower than the live release on {on}"
         if fault in ("hang", "crash", "F100") and place == "status":
             return f"{TITLES[fault]} on {on}: {cause.what}"
         return f"{_place(place)}: {cause.what} ({on})"
@@ -212,7 +217,7 @@ def _place(where: str) -> str:
 
 def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     why = trial.judgement.why
-    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault != "growth":
+    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault not in _SAYS_ALL:
         first = cause.differences[0]
         why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
         if isinstance(trial.baseline, Reply):

@@ -17,6 +17,7 @@ from shadow.judge import (
 from shadow.judge.drifting import Drifting, DriftLimits
 from shadow.judge.evidence import undecided
 from shadow.judge.fingerprint import BREAKAGES
+from shadow.judge.latency import Latencies
 from shadow.judge.regression import Same
 from shadow.model import (
     AnswerClass,
@@ -43,6 +44,7 @@ class Judging:
     ) -> None:
         """`compare` lists the differences of two answers; `limits` say when an endpoint has drifted."""
         self.drifting = Drifting(limits)
+        self.latencies = Latencies()
         self.noise = noise
         self.refused_count = 0
         """Originals that the live service took and every target refused."""
@@ -193,6 +195,7 @@ class Judging:
             is_stated=mutator.is_stated and mutant.readies.candidate.is_stated,
             sign=mutant.readies.candidate.sign,
             further_answers=_further_answers(mutant, answer),
+            usual_seconds=self.latencies.usual(case.endpoint),
         )
         return judge(evidence)
 
