@@ -41,7 +41,7 @@ _DISAGREEMENTS = frozenset({"framing", "mutation-regression"})
 shows, as one piece of code reads it for all endpoints, and refusals quote what they refuse."""
 _OF_ENDPOINT = frozenset(
     {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
-    | {"invalid-json", "race", "slow", "unhealthy"}
+    | {"amplified", "invalid-json", "race", "slow", "unhealthy"}
 )
 """Faults of what an endpoint does with a text, or of all of it: many mutators find one of them. What an
 endpoint does not keep apart, all mutators that send at one moment may show."""
