@@ -14,9 +14,15 @@ _MAX_DEPTH = 100
 _MAX_BYTES = 4 << 20
 _MAX_TAGS = 60_000
 """Larger documents are compared as lines: trees of them cost seconds."""
+_MAX_ATTRIBUTES = 1000
+"""Of one element: lxml looks through all of them for each, so twenty thousand take seconds."""
 _MAX_PREFIXES = 20
 """Of an element whose children are looked at as they are written: each is, with all these."""
 _PRESERVE = "{http://www.w3.org/XML/1998/namespace}space"
+
+
+class _TooManyAttributesError(Exception):
+    """An element has more attributes than can be read."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -39,15 +45,19 @@ class Node(msgspec.Struct, frozen=True):
 
 
 def documents(left: bytes, right: bytes) -> tuple[Node | None, Node | None]:
-    """The roots of two XML documents, None for one that is none that is well-formed.
+    """The roots of two XML documents, None for one that is not well-formed, and for both where one has
+    more attributes than can be read.
 
     Entities that a document itself declares are not put in, nothing is fetched, and what is nested too deep
     or too large is refused by the parser. What both have alike at their ends is read once.
     """
     ours, theirs = _root(left), _root(right)
-    if ours is not None and theirs is not None and ours.tag == theirs.tag:
-        return _both(ours, theirs, 0, is_kept=False)
-    found = [None if each is None else _node(each, 0, is_kept=False) for each in (ours, theirs)]
+    try:
+        if ours is not None and theirs is not None and ours.tag == theirs.tag:
+            return _both(ours, theirs, 0, is_kept=False)
+        found = [None if each is None else _node(each, 0, is_kept=False) for each in (ours, theirs)]
+    except _TooManyAttributesError:
+        return None, None
     return found[0], found[1]
 
 
@@ -146,6 +156,8 @@ def _of_kids(found: Any, children: Sequence[Node | None], *, is_kept: bool) -> N
 
 
 def _attributes(found: Any) -> dict[str, str]:
+    if len(found.attrib) > _MAX_ATTRIBUTES:
+        raise _TooManyAttributesError
     prefixes = found.nsmap if any(":" in value for value in found.attrib.values()) else {}
     return {name: _value(name, value, prefixes) for name, value in found.attrib.items()}
 

@@ -25,6 +25,7 @@ _PAGING = re.compile(
 )
 """Members beside a list that tell how much of it there is: they follow its length."""
 _ERROR_OBJECTS = frozenset({"detail", "details", "error", "errors", "fault", "problem"})
+_OF_WHOLE_BODY = ("body", "body:coding", "body:syntax", "body:end")
 _MAX_ROUNDING_DIGITS = 10
 
 
@@ -80,7 +81,7 @@ def relative(where: str) -> str:
 
 def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
-    of_body = [each for each in differences if each.where in ("body", "body:syntax", "body:end")]
+    of_body = [each for each in differences if each.where in _OF_WHOLE_BODY]
     arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
     beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
     lengths = {

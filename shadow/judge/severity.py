@@ -100,6 +100,8 @@ def of_difference(difference: Difference) -> Severity:
     so does a redirect to another host."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    if difference.where == "reason":
+        return Severity.LOW
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
         return Severity.HIGH
     if difference.where == "header:location.origin":

@@ -384,10 +384,11 @@ class Trials:
         trial = self._original_trial(case, originals, answers, judgement)
         self._conclusions.conclude(trial, originals.candidate, confirmed, via)
         if confirmed is not None and confirmed.fresh:
-            self._tell_of_the_past(case.endpoint, confirmed.fresh)
+            self._tell_of_the_past(case, confirmed.fresh)
         told = confirmed.judgement.differences if confirmed is not None else ()
         if len(told) < len(self._judging.apart(case, answers)):
-            self._retrospect.keep(Past(case, originals, answers, via))
+            origin = origin_of(case, originals.candidate)
+            self._retrospect.keep(Past(case, originals, answers, via, origin))
 
     async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
         """Ask again what reads, while that teaches: whether what differs is new in each answer."""
@@ -396,13 +397,18 @@ class Trials:
             await self._confirmation.repeat(case, answers, via, attempt)
             attempt += 1
 
-    def _tell_of_the_past(self, endpoint: str, fresh: tuple[Difference, ...]) -> None:
-        """Tell of the originals that showed what is known to be wrong only now."""
-        for past in self._retrospect.of(endpoint):
+    def _tell_of_the_past(self, case: Case, fresh: tuple[Difference, ...]) -> None:
+        """Tell of the originals that showed what is known to be wrong only now: those of the endpoint, and of
+        writes, which are not sent again, those that showed it elsewhere."""
+        of_endpoint = self._retrospect.of(case.endpoint)
+        elsewhere = self._retrospect.writes() if case.is_write else ()
+        for past in (*of_endpoint, *(each for each in elsewhere if each.case.endpoint != case.endpoint)):
             judgement = self._judging.original(past.case, past.answers)
             confirmed = self._confirmation.looked_back(past.case, judgement, fresh)
             if confirmed is not None:
-                trial = self._original_trial(past.case, past.originals, past.answers, confirmed.judgement)
+                trial = self._original_trial(
+                    past.case, past.originals, past.answers, confirmed.judgement, past
+                )
                 self._conclusions.report_late(trial, past.originals.candidate, confirmed, past.via)
 
     async def _try_late(
@@ -527,8 +533,16 @@ class Trials:
                 self._knowledge.hear(case.endpoint, ready.request, outcome.response)
 
     def _original_trial(
-        self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
+        self,
+        case: Case,
+        originals: Pair[Ready],
+        answers: Answers,
+        judgement: Judgement,
+        past: Past | None = None,
     ) -> Trial:
+        origin = None
+        if judgement.verdict is Verdict.FAILED:
+            origin = past.origin if past is not None else origin_of(case, originals.candidate)
         return Trial(
             case.exchange.index,
             case.endpoint,
@@ -540,7 +554,7 @@ class Trials:
             sent=wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
-            origin=origin_of(case, originals.candidate) if judgement.verdict is Verdict.FAILED else None,
+            origin=origin,
         )
 
 

@@ -44,8 +44,8 @@ def may_tell(live: Response, shadow: Response) -> bool:
 def gather(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:
     """All evidence in two answers to one request, each pair once per place.
 
-    Where one succeeded and the other did not, nothing is to be learned, and of two errors only what the client
-    is to send back: cookies, and the fields of a form that is shown again.
+    Where one succeeded and the other did not, nothing is to be learned, and of two errors only what the
+    client is to send back: cookies, and the fields of a form that is shown again.
     """
     if live.status // 100 != shadow.status // 100 or live.status < 200:
         return

@@ -280,6 +280,7 @@ def _table(findings: list[Finding], terminal: Terminal) -> Table:
             "" if finding.endpoint in finding.title else finding.endpoint,
             places,
             f"by {finding.mutator}" if finding.mutator else "",
+            finding.id,
         ]
         table.add_row(
             Text(shown(finding.severity, 8), _STYLES[severity_of(finding.severity)]),
