@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from shadow.judge.breakage import WIRE_LEVELS, broke, class_at, leaked, slowed
+from shadow.judge.breakage import WIRE_LEVELS, amplified, broke, class_at, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, is_unwell, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
@@ -55,7 +55,7 @@ def judge(evidence: Evidence) -> Judgement:
         doubt = Doubt.UNWELL if is_unwell(evidence.answer) else Doubt.UNREACHED
         return undecided("the mutant was not sent or found no server", doubt)
     own = obeyed(evidence) or POLICY[evidence.expect](evidence)
-    for rule in (_traced, leaked, slowed, _spilled, _disagrees):
+    for rule in (_traced, leaked, slowed, amplified, _spilled, _disagrees):
         if own.verdict is Verdict.FAILED:
             break
         own = rule(evidence) or own

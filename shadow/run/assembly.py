@@ -42,6 +42,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.slowness import Slowness
 from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks
@@ -298,6 +299,14 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
         blame=blame,
+        slowness=Slowness(
+            parts.environment,
+            Resending(parts.environment, scripts),
+            parts.judging,
+            blame,
+            times=settings.confirmations,
+            may_write=settings.mutates_writes,
+        ),
         gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
