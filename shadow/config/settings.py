@@ -156,7 +156,7 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """What is done about a target that is unwell as a whole."""
 
     judge: JudgeSettings = JudgeSettings()
-    """When answers tell nothing."""
+    """What answers amount to, and when they tell nothing."""
 
     @property
     def mutates_writes(self) -> bool:
