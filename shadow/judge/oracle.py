@@ -5,11 +5,12 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from shadow.judge.breakage import WIRE_LEVELS, broke, class_at, leaked, slowed
+from shadow.judge.breakage import WIRE_LEVELS, amplified, broke, class_at, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, is_unwell, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
 from shadow.judge.places import template
+from shadow.judge.turning import shows_nothing
 from shadow.model import (
     AnswerClass,
     Change,
@@ -54,7 +55,7 @@ def judge(evidence: Evidence) -> Judgement:
         doubt = Doubt.UNWELL if is_unwell(evidence.answer) else Doubt.UNREACHED
         return undecided("the mutant was not sent or found no server", doubt)
     own = obeyed(evidence) or POLICY[evidence.expect](evidence)
-    for rule in (_traced, leaked, slowed, _spilled, _disagrees):
+    for rule in (_traced, leaked, slowed, amplified, _spilled, _disagrees):
         if own.verdict is Verdict.FAILED:
             break
         own = rule(evidence) or own
@@ -87,6 +88,8 @@ def _reject(evidence: Evidence) -> Judgement:
         return undecided(
             f"the unedited request is {control.value}, so acceptance says nothing", Doubt.CONTROL
         )
+    if evidence.is_read and _shows_nothing(evidence):
+        return passed("accepted, yet nothing of what the unedited request gets was shown")
     is_on_both = class_of(evidence.baseline_answer) is AnswerClass.SUCCESS
     if is_on_both and not (evidence.is_stated and evidence.level in STRICT_LEVELS):
         return passed("accepted, as the live release accepts it")
@@ -96,6 +99,16 @@ def _reject(evidence: Evidence) -> Judgement:
     if fault == "validation" and evidence.baseline_answer is None:
         return replace(found, severity=Severity.LOW)  # being lenient may be meant, and nothing says otherwise
     return found
+
+
+def _shows_nothing(evidence: Evidence) -> bool:
+    """Whether whoever may see nothing was shown nothing, in place of a refusal."""
+    answer, control = evidence.answer, evidence.control
+    if evidence.level not in (Level.AUTH, Level.PERMISSION):
+        return False
+    if not isinstance(answer, Reply) or not isinstance(control, Reply):
+        return False
+    return shows_nothing(control.response, answer.response)
 
 
 def _traced(evidence: Evidence) -> Judgement | None:

@@ -321,8 +321,9 @@ class SessionTrials:
         if control is None:
             if live is None:
                 return Judgement(Verdict.UNDECIDED, "no live answer was seen")
-            witness: Outcome = Reply(live)
+            witness: Outcome = self._judging.live(past[origin]) or Reply(live)
             control = msgspec.structs.replace(answer, candidate=witness, baseline=witness)
+        answer = self._judging.held(control, answer)
         endpoint = self._endpoints.name(script.steps[at].request)
         is_same = mutator.expect is Expect.SAME and earlier is not None
         has_order = mutator.level is not Level.RACE  # who came first differs from target to target
