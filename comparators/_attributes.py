@@ -68,7 +68,9 @@ _KINDS = "css js mjs png jpe?g gif svg webp avif ico woff2? ttf eot map webmanif
 _ASSET = re.compile(rf"(?P<stem>[^?#\s]*)\.(?P<kind>{_KINDS})(?:\?(?P<query>[^#\s]*))?", re.IGNORECASE)
 _STAMP_NAMES = "_|[a-z]?v|ver|version|rev|revision|t|ts|time|timestamp|hash|h|cb|cachebuster|build|c|m"
 _STAMP = re.compile(rf"(?:(?:{_STAMP_NAMES})=[^&]*|[0-9A-Fa-f]{{4,64}}|\d+(?:\.\d+)*)", re.IGNORECASE)
-_HASHED = re.compile(r"(?<=[.-])(?=[0-9A-Za-z_]*\d)(?=[0-9_]*[A-Za-z])[0-9A-Za-z_]{8,64}(?=\.|$)")
+_HASHED = re.compile(
+    r"(?<=[.-])(?:[0-9a-f]{8,64}|(?=[0-9A-Za-z_]*\d)(?=[0-9_]*[A-Za-z])[0-9A-Za-z_]{8,64})(?=\.|$)"
+)
 
 
 def attributes(tag: str, found: Mapping[str, str]) -> dict[str, str]:
