@@ -1,20 +1,24 @@
 """`shadow repro`: a finding sent again, to see whether it is still there."""
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shadow.cli._options import settings_from
+from shadow.errors import SinkError
 
 if TYPE_CHECKING:
+    from shadow.judge.recipe import Recipe
     from shadow.model import Finding, Outcome
     from shadow.run.repro import Outcome as Retold
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _EXIT_GONE, _EXIT_THERE, _EXIT_UNKNOWN = 0, 1, 4
 _MAX_TEXT = 160
+_FORMS = ("curl", "raw", "har", "pytest")
 
 
 @click.command()
@@ -29,13 +33,26 @@ _MAX_TEXT = 160
     "--allow-writes/--no-allow-writes", default=None, help="Whether mutants of writing methods are sent."
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--as", "form", type=click.Choice(_FORMS), help="Send nothing: write it in this form.")
+@click.option("-o", "output", type=_FILE, metavar="FILE", help="With --as: write there.")
 def repro(
-    folder: Path, word: str, config_file: Path | None, *, times: int, as_json: bool, **options: Any
+    folder: Path,
+    word: str,
+    config_file: Path | None,
+    *,
+    times: int,
+    as_json: bool,
+    form: str | None,
+    output: Path | None,
+    **options: Any,
 ) -> int:
     """Send a finding of the run in DIR again, the smallest form of it, and see what comes.
 
     FINDING is an id, or as much of its beginning as only one has. Credentials are redacted in DIR, so they
     come from --config. Exit codes: 0 it is gone, 1 it is still there, 4 that cannot be told.
+
+    --as gives it for others to send: curl (a command line), raw (its bytes), har (with its answers), pytest
+    (a file that fails while it is there, and needs the standard library alone).
     """
     from shadow.judge.recipe import recipe_of
     from shadow.run.loop import run_replay
@@ -55,6 +72,8 @@ def repro(
     settings = settings_from(config_file, missing | given)
     if not settings.candidate:
         raise click.UsageError("missing --candidate URL: the folder does not say where its run sent")
+    if form is not None:
+        return _write(form, folder, finding, recipe, settings.candidate, output)
     ids = {one for each in findings for one in (each.id, *each.also)}
     outcome = run_replay(Repro(settings, folder, finding, recipe, ids).run(times))
     if as_json:
@@ -64,6 +83,26 @@ def repro(
             click.echo(line)
     codes = {Standing.GONE: _EXIT_GONE, Standing.THERE: _EXIT_THERE, Standing.UNKNOWN: _EXIT_UNKNOWN}
     return codes[outcome.standing]
+
+
+def _write(
+    form: str, folder: Path, finding: "Finding", recipe: "Recipe", origin: str, output: Path | None
+) -> int:
+    """Write the finding in a form that others can send."""
+    from shadow.run.reproductions import exchanges_named, reproduction
+
+    made, why = reproduction(form, finding, recipe, exchanges_named(folder, recipe), origin)
+    if why:
+        click.echo(f"shadow: finding {finding.id} cannot be told as {form}: {why}", err=True)
+        return _EXIT_UNKNOWN
+    if output is None:
+        sys.stdout.buffer.write(made)
+        return 0
+    try:
+        output.write_bytes(made)
+    except OSError as error:
+        raise SinkError(f"cannot write {str(output)!r}: {error.strerror}") from error
+    return 0
 
 
 def _lines(finding: "Finding", retold: "Retold") -> list[str]:

@@ -3,8 +3,9 @@
 from shadow.judge.classes import BAD, classify, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, undecided
 from shadow.judge.grpc import is_library_refusal
+from shadow.judge.leak_shapes import FAULTS, Leak
 from shadow.judge.leaks import is_invalid_json, leak
-from shadow.model import AnswerClass, Expect, Judgement, Level, NoReply, Outcome, Reply
+from shadow.model import AnswerClass, Doubt, Expect, Judgement, Level, NoReply, Outcome, Reply
 
 WIRE_LEVELS = frozenset({Level.FRAMING, Level.NETWORK})
 """Mutants that may rightly be met with silence: the server waits for the rest, or closes."""
@@ -28,7 +29,8 @@ def broke(evidence: Evidence) -> Judgement | None:
     answer, control = class_at(evidence.level, evidence.answer), classify(evidence.control)
     theirs = None if evidence.baseline_answer is None else class_at(evidence.level, evidence.baseline_answer)
     if control in BAD or control is AnswerClass.DOWN:
-        return undecided(f"the unedited request is {control.value}") if answer in BAD else None
+        why = f"the unedited request is {control.value}"
+        return undecided(why, Doubt.CONTROL) if answer in BAD else None
     fault = _breakage(evidence, answer)
     if fault is None:
         return None
@@ -55,9 +57,14 @@ def leaked(evidence: Evidence) -> Judgement | None:
         return None
     control = evidence.control.response if isinstance(evidence.control, Reply) else None
     theirs = evidence.baseline_answer.response if isinstance(evidence.baseline_answer, Reply) else None
-    if what := leak(evidence.answer.response, control):
-        is_on_both = theirs is not None and leak(theirs, control) == what
-        return failed("F209", f"the answer shows {what}", Expect.SURVIVE, is_on_both=is_on_both)
+    if shown := leak(evidence.answer.response, control, request=evidence.request):
+        other = leak(theirs, control, request=evidence.request) if theirs is not None else None
+        is_on_both = other is not None and other.leak is shown.leak
+        why = f"the answer shows {shown.leak}"
+        return failed(FAULTS[shown.leak], why, Expect.SURVIVE, is_on_both=is_on_both)
+    if evidence.others:
+        why = f"the answer shows {evidence.others}, to one who is not meant to see it"
+        return failed(FAULTS[Leak.OTHERS], why, Expect.SURVIVE, is_on_both=evidence.others_on_both)
     if is_invalid_json(evidence.answer.response, control):
         is_on_both = theirs is not None and is_invalid_json(theirs, control)
         why = "the answer is stated to be JSON and is not"

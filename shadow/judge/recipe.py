@@ -12,7 +12,7 @@ from shadow.judge.minimise import Less, less_of
 from shadow.model import Ending, Finding, Headers, Request, Wire
 from shadow.wire.http1 import RequestReader
 
-_TOKEN = re.compile(rb"[A-Za-z0-9_.~<>:*+/=-]+")
+_TOKEN = re.compile(rb"[A-Za-z0-9_.~<>:*+=-]+")
 """A value, or a mask in its place, as a whole."""
 _MIN_TOKEN_BYTES = 4
 """Shorter ones may stand elsewhere by chance."""

@@ -10,6 +10,7 @@ from shadow.judge import Evidence, classify, is_cut, judge
 from shadow.judge.evidence import failed
 from shadow.model import (
     AnswerClass,
+    Doubt,
     Event,
     Exchange,
     Expect,
@@ -153,11 +154,14 @@ class SessionTrials:
         at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
         times = None
         endpoint = self._endpoints.name(script.steps[at].request)
+        judgement = self._judging.settled(judgement, endpoint)
         if judgement.verdict is Verdict.FAILED:
             times = await self._confirm(mutator, script, past, judgement, endpoint)
         if times is None and judgement.verdict is Verdict.FAILED:
             why = NOT_AGAIN + judgement.why
-            judgement = msgspec.structs.replace(judgement, verdict=Verdict.UNDECIDED, why=why)
+            judgement = msgspec.structs.replace(
+                judgement, verdict=Verdict.UNDECIDED, why=why, doubt=Doubt.UNSEEN
+            )
         trial = self._trial(mutator, script, past, at, judgement, answers)
         self._hear(Judged(trial))
         if times is not None:
@@ -312,8 +316,9 @@ class SessionTrials:
         if control is None:
             if live is None:
                 return Judgement(Verdict.UNDECIDED, "no live answer was seen")
-            witness: Outcome = Reply(live)
+            witness: Outcome = self._judging.live(past[origin]) or Reply(live)
             control = msgspec.structs.replace(answer, candidate=witness, baseline=witness)
+        answer = self._judging.held(control, answer)
         endpoint = self._endpoints.name(script.steps[at].request)
         is_same = mutator.expect is Expect.SAME and earlier is not None
         has_order = mutator.level is not Level.RACE  # who came first differs from target to target

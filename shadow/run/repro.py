@@ -44,8 +44,7 @@ from shadow.run.assembly import assemble
 from shadow.run.catalogue import Chosen, Schedulers, chosen_by
 from shadow.run.configured import configured_redactor, configured_signer, targets_of
 from shadow.run.execution import check_targets
-from shadow.sinks.results import lines_of
-from shadow.taps.jsonl import decode
+from shadow.run.reproductions import exchanges_named
 
 _SESSION = "repro"
 """The session of the finding's own exchanges; others keep theirs."""
@@ -378,15 +377,10 @@ def _exchanges_of(folder: Path, finding: Finding, recipe: Recipe) -> list[Exchan
     """The exchanges that are to be sent: the finding's own in one session, in their order. Raises SinkError
     where its own is not in the folder."""
     own = {*recipe.before, recipe.exchange}
-    wanted = own | set(recipe.others)
-    found: dict[int, Exchange] = {}
-    for line in lines_of(folder, "exchanges.jsonl"):
-        exchange = decode(line)
-        if isinstance(exchange, Exchange) and exchange.index in wanted:
-            session = _SESSION if exchange.index in own else exchange.session
-            found[exchange.index] = msgspec.structs.replace(exchange, session=session)
-            if len(found) == len(wanted):
-                break
+    found = {
+        at: msgspec.structs.replace(each, session=_SESSION) if at in own else each
+        for at, each in exchanges_named(folder, recipe).items()
+    }
     if recipe.exchange not in found:
         raise SinkError(
             f"exchange {recipe.exchange} of finding {finding.id} is not in"
