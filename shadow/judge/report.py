@@ -25,6 +25,8 @@ from shadow.model import (
     Wire,
 )
 
+_SAYS_ALL = frozenset({"growth", "slow"})
+"""Faults whose reason tells more than the place does."""
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
 
@@ -36,6 +38,7 @@ TITLES: dict[str, str] = {
     "F204": "what may not be seen is told to be there",
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
+    "amplified": "answer many times longer than usual",
     "auth-bypass": "bad credentials or signature accepted",
     "code-injection": "text run as code",
     "crash": "connection dropped, or what came is not the protocol",
@@ -200,10 +203,14 @@ def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
         place = cause.where[0]
         if place.startswith(PLACE):
             return f"{place.removeprefix(PLACE)} in the answer ({on})"
+        if fault == "slow":
+            return f"slower than the live release on {on}"
         if fault in ("hang", "crash", "F100") and place == "status":
             return f"{TITLES[fault]} on {on}: {cause.what}"
         return f"{_place(place)}: {cause.what} ({on})"
     by = f" ({trial.mutator})" if trial.mutator else ""
+    if cause.where == ("surplus",):
+        return f"bytes after the end of the answer on {on}{by}"
     return f"{TITLES.get(fault, fault)} on {on}{by}"
 
 
@@ -225,7 +232,7 @@ def _place(where: str) -> str:
 
 def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     why = trial.judgement.why
-    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault != "growth":
+    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault not in _SAYS_ALL:
         first = cause.differences[0]
         if first.where.startswith(PLACE):
             return f"the candidate's answer shows {first.right}, live's does not"

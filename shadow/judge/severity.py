@@ -16,6 +16,7 @@ OF_FAULT: dict[str, Severity] = {
     "F204": Severity.LOW,
     "F206": Severity.HIGH,
     "F209": Severity.HIGH,
+    "amplified": Severity.MEDIUM,
     "auth-bypass": Severity.HIGH,
     "code-injection": Severity.HIGH,
     "crash": Severity.HIGH,

@@ -41,8 +41,7 @@ class Probe(Struct, frozen=True):
         """Whether a difference between two answers to it is one of state."""
         place = template(difference.where)
         return not any(
-            fnmatchcase(place, pattern.replace("[*]", "[]").replace("[", "[[]"))
-            or is_within(place, pattern)
+            fnmatchcase(place, pattern.replace("[*]", "[]").replace("[", "[[]")) or is_within(place, pattern)
             for pattern in self.ignore
         )
 

@@ -47,6 +47,7 @@ from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.slowness import Slow, Slowness
 from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
@@ -91,12 +92,14 @@ class Trials:
         traces: Traces | None = None,
         minimising: Minimising | None = None,
         blame: Blame | None = None,
+        slowness: Slowness | None = None,
         gauges: tuple[GaugeSettings, Gate] | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
         found is told as it was found; without `blame` nobody looks for who made a target unwell; without
         `gauges` nobody watches what the targets tell of themselves.
         """
+        self._slowness = slowness
         self._blame = blame
         self._traces = traces
         self._environment = environment
@@ -170,6 +173,7 @@ class Trials:
             doubt = "it is signed, by a key or in a way that is not known here"
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
+        await self._look_at_pace(case, originals, answers, via)
         self._aftercare.cuts.note(case.session, answers)
         await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
@@ -189,6 +193,13 @@ class Trials:
         await self._look_at_gauges(case, answers, via)
         is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
+
+    async def _look_at_pace(self, case: Case, originals: Pair[Ready], answers: Answers, via: str) -> None:
+        """Tell where the candidate has become slower than the baseline."""
+        slow = None if self._slowness is None else await self._slowness.look(case, answers, via)
+        if (confirmed := _as_confirmed(slow)) is not None:
+            trial = self._original_trial(case, originals, answers, confirmed.judgement)
+            self._conclusions.conclude(trial, originals.candidate, confirmed, via)
 
     async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
         if self._gauges is not None:
@@ -476,7 +487,9 @@ class Trials:
         elif known is not None:
             trial, confirmed = known[0], Confirmed(judgement, known[1])
         elif judgement.verdict is Verdict.FAILED:
-            confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
+            confirmed = await self._confirm(case, mutant, judgement, via)
+        elif self._slowness is not None:
+            confirmed = _as_confirmed(await self._slowness.longer(case, mutant, control, answer, via))
         self._aftercare.note(case, mutant, answer)
         if self._gauges is not None:
             self._gauges.note(case, mutant, control, answer, via)
@@ -488,6 +501,11 @@ class Trials:
         await self._aftercare.look_after_cut(
             case, mutant.mutator.name, mutant.readies.candidate, answer.candidate
         )
+
+    async def _confirm(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
+        if judgement.fault == "slow" and self._slowness is not None:
+            return _as_confirmed(await self._slowness.mutant(case, mutant, judgement, via))
+        return await self._confirmation.mutant(case, mutant, judgement, via)
 
     async def _tried_alone(self, case: Case, mutant: Mutant, via: str) -> Anew | None:
         """What came of a mutant that suffered with a target, sent once more; None where all was told of it
@@ -544,6 +562,10 @@ class Trials:
             has_live=case.exchange.response is not None,
             origin=origin,
         )
+
+
+def _as_confirmed(slow: Slow | None) -> Confirmed | None:
+    return None if slow is None else Confirmed(slow.judgement, slow.times)
 
 
 def _control(live: Reply | None, early: Answers, original: Answers) -> Answers:

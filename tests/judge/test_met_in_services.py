@@ -120,8 +120,12 @@ def told(live: Response, candidate: Response, baseline: Response | None = None) 
             id="a file named after the time",
         ),
         pytest.param(
-            json('{"Table": {"CreationDateTime": 1795418774.115313}, "CreatedTimestamp": "1795418775.191492"}'),
-            json('{"Table": {"CreationDateTime": 1795419850.884356}, "CreatedTimestamp": "1795419851.334244"}'),
+            json(
+                '{"Table": {"CreationDateTime": 1795418774.115313}, "CreatedTimestamp": "1795418775.191492"}'
+            ),
+            json(
+                '{"Table": {"CreationDateTime": 1795419850.884356}, "CreatedTimestamp": "1795419851.334244"}'
+            ),
             id="seconds under a name of a time",
         ),
         pytest.param(
