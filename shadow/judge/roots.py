@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from shadow.judge.places import is_json, is_within, name, parent, template
+from shadow.judge.places import is_json, is_page, is_within, name, parent, template
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
@@ -83,7 +83,11 @@ def relative(where: str) -> str:
 def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
     of_body = [each for each in differences if each.where in _OF_WHOLE_BODY]
-    arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
+    arrays = [
+        each.where
+        for each in differences
+        if each.change in (Change.LENGTH, Change.ORDER) and not is_page(each.where)
+    ]
     beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
     lengths = {
         (parent(each.where), each.left, each.right) for each in differences if each.change is Change.LENGTH
