@@ -30,6 +30,7 @@ create table if not exists findings (
     json text not null  -- the whole finding, as a line of findings.jsonl
 ) without rowid;
 create index if not exists findings_by_severity on findings (severity, count desc);
+create index if not exists findings_by_endpoint on findings (endpoint);
 create index if not exists findings_by_fault on findings (fault, severity);
 create index if not exists findings_by_time on findings (last_at);
 create table if not exists endpoints (
