@@ -3,8 +3,10 @@
 import re
 from enum import StrEnum
 
+import msgspec
 import orjson
 
+from shadow.content.coding import Fault
 from shadow.content.entity import media_type, parameter, undone
 from shadow.model import Response, field
 from shadow.wire.grpc import is_grpc
@@ -24,6 +26,9 @@ class Content(StrEnum):
     MULTIPART = "multipart"
     FORM = "form"
     GRPC = "grpc"
+    GRPC_WEB = "grpc-web"
+    PROTOBUF = "protobuf"
+    PACKED = "packed"
     TEXT = "text"
     BINARY = "binary"
 
@@ -35,6 +40,18 @@ _BY_TYPE = {
     "application/ndjson": Content.JSON_LINES,
     "application/jsonl": Content.JSON_LINES,
     "application/json-seq": Content.JSON_LINES,
+    "application/jsonlines": Content.JSON_LINES,
+    "application/x-jsonlines": Content.JSON_LINES,
+    "application/json-lines": Content.JSON_LINES,
+    "application/stream+json": Content.JSON_LINES,
+    "application/geo+json-seq": Content.JSON_LINES,
+    "application/x-protobuf": Content.PROTOBUF,
+    "application/protobuf": Content.PROTOBUF,
+    "application/vnd.google.protobuf": Content.PROTOBUF,
+    "application/msgpack": Content.PACKED,
+    "application/x-msgpack": Content.PACKED,
+    "application/vnd.msgpack": Content.PACKED,
+    "application/cbor": Content.PACKED,
     "text/event-stream": Content.EVENTS,
     "application/xml": Content.XML,
     "text/xml": Content.XML,
@@ -48,9 +65,22 @@ _BY_TYPE = {
     "text/tab-separated-values": Content.TABLE,
     "application/openmetrics-text": Content.METRICS,
 }
+_BY_SUFFIX = {
+    "json": Content.JSON,
+    "xml": Content.XML,
+    "cbor": Content.PACKED,
+    "msgpack": Content.PACKED,
+    "protobuf": Content.PROTOBUF,
+    "proto": Content.PROTOBUF,
+}
+"""What follows the last ``+`` of a media type (RFC 6839)."""
 _MAX_SNIFFED_BYTES = 4096
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _PAGE = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,500}-->\s*)?<(?:!doctype\s+html|html)\b")
+_DOCUMENT = re.compile(
+    rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<\?xml\s[^>]{0,200}\?>\s*<(?!!|html\b)|<(?!html\b)[a-z][\w:.-]{0,100}\s+xmlns[=:])"
+)
+"""XML, whatever is said of it: frameworks call `text/html` what nobody gave a type."""
 _META = re.compile(rb"""(?i)<meta\s[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{1,40})""")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
@@ -64,10 +94,19 @@ def unequal(control: Response, other: Response, wanted: Content) -> tuple[bytes,
     return left, right
 
 
-def read(response: Response) -> tuple[Content, bytes]:
+class Read(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a body before it is compared."""
+
+    kind: Content
+    body: bytes
+    """Its content codings undone as far as that works."""
+    fault: Fault | None
+
+
+def read(response: Response) -> Read:
     """The kind of content of `response`, and its plain body."""
-    body = plain(response)
-    return _kind(response, body), body
+    found = undone(response)
+    return Read(_kind(response, found.body), found.body, found.fault)
 
 
 def content(response: Response) -> Content:
@@ -92,11 +131,9 @@ def _kind(response: Response, body: bytes) -> Content:
         return Content.MULTIPART
     if is_grpc(response.headers):
         return Content.GRPC
-    if stated.endswith("+json"):
-        return Content.JSON
-    if stated.endswith("+xml"):
-        return Content.XML
-    return _sniffed(response, body, stated)
+    if stated.startswith("application/grpc-web"):
+        return Content.GRPC_WEB
+    return _BY_SUFFIX.get(stated.rpartition("+")[2]) or _sniffed(response, body, stated)
 
 
 def decoded(response: Response, body: bytes) -> str:
@@ -114,6 +151,8 @@ def _sniffed(response: Response, body: bytes, stated: str) -> Content:
         return Content.JSON
     if not _is_text(response, body, stated):
         return Content.BINARY
+    if stated in ("text/html", "text/plain", "") and _DOCUMENT.match(body):
+        return Content.XML
     if stated == "text/html" or (not stated and _PAGE.match(body)):
         return Content.HTML
     return Content.TEXT
@@ -122,6 +161,8 @@ def _sniffed(response: Response, body: bytes, stated: str) -> Content:
 def _is_text(response: Response, body: bytes, stated: str) -> bool:
     """Whether it reads as text: as UTF-8 or, where it is said to be text, in a charset that is stated."""
     head = body[:_MAX_SNIFFED_BYTES]
+    if head.startswith(b"%PDF-"):
+        return False  # of which little but the pages need be text
     if head.translate(None, _CONTROL_BYTES) == head and (stated.startswith("text/") or _is_utf8(body)):
         return True
     charset = _charset(response, body)

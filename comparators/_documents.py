@@ -14,9 +14,15 @@ _MAX_DEPTH = 100
 _MAX_BYTES = 4 << 20
 _MAX_TAGS = 60_000
 """Larger documents are compared as lines: trees of them cost seconds."""
+_MAX_ATTRIBUTES = 1000
+"""Of one element: lxml looks through all of them for each, so twenty thousand take seconds."""
 _MAX_PREFIXES = 20
 """Of an element whose children are looked at as they are written: each is, with all these."""
 _PRESERVE = "{http://www.w3.org/XML/1998/namespace}space"
+
+
+class _TooManyAttributesError(Exception):
+    """An element has more attributes than can be read."""
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -28,6 +34,9 @@ class Node(msgspec.Struct, frozen=True):
     attributes: dict[str, str]
     kids: tuple["Node | str", ...]
     """Elements, and texts that are more than layout."""
+    source: tuple[Any, int, bool] | None = None
+    """Of one that stands alike in both documents, what it is read from once that is asked for; then it has
+    neither attributes nor kids."""
 
     @property
     def elements(self) -> list["Node"]:
@@ -39,15 +48,19 @@ class Node(msgspec.Struct, frozen=True):
 
 
 def documents(left: bytes, right: bytes) -> tuple[Node | None, Node | None]:
-    """The roots of two XML documents, None for one that is none that is well-formed.
+    """The roots of two XML documents, None for one that is not well-formed, and for both where one has
+    more attributes than can be read.
 
     Entities that a document itself declares are not put in, nothing is fetched, and what is nested too deep
     or too large is refused by the parser. What both have alike at their ends is read once.
     """
     ours, theirs = _root(left), _root(right)
-    if ours is not None and theirs is not None and ours.tag == theirs.tag:
-        return _both(ours, theirs, 0, is_kept=False)
-    found = [None if each is None else _node(each, 0, is_kept=False) for each in (ours, theirs)]
+    try:
+        if ours is not None and theirs is not None and ours.tag == theirs.tag:
+            return _both(ours, theirs, 0, is_kept=False)
+        found = [None if each is None else _node(each, 0, is_kept=False) for each in (ours, theirs)]
+    except _TooManyAttributesError:
+        return None, None
     return found[0], found[1]
 
 
@@ -68,6 +81,9 @@ def is_large(body: bytes) -> bool:
 def plain(node: Node) -> Any:
     """The element as nested objects, to be shown and to be matched with others of its name: its text alone
     for one that holds nothing else; else ``@attribute``, ``#text`` and elements by name."""
+    if node.source is not None:
+        found_in, depth, is_kept = node.source
+        node = _node(found_in, depth, is_kept=is_kept)
     if not node.attributes and not node.elements:
         return node.text
     found: dict[str, Any] = {f"@{local(name)}": value for name, value in node.attributes.items()}
@@ -93,7 +109,7 @@ def _both(left: Any, right: Any, depth: int, *, is_kept: bool) -> tuple[Node, No
     head, tail = common_ends(AsWritten(ours), AsWritten(theirs)) if is_short else (0, 0)
     mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
     alike = [*ours[:head], *ours[len(ours) - tail :]]
-    nodes: list[Node | None] = [_child(each, depth, is_kept=is_kept) for each in alike]
+    nodes = [_known(each, depth, is_kept=is_kept) for each in alike]
     first, last = nodes[:head], nodes[head:]
     if len(mine) == len(its) == 1 and mine[0].tag == its[0].tag and isinstance(mine[0].tag, str):
         one, other = _both(mine[0], its[0], depth + 1, is_kept=is_kept)
@@ -115,6 +131,13 @@ def _node(found: Any, depth: int, *, is_kept: bool) -> Node:
     is_kept = _is_kept(found, is_kept=is_kept)
     children = [_child(each, depth, is_kept=is_kept) for each in found] if depth < _MAX_DEPTH else []
     return _of_kids(found, children, is_kept=is_kept)
+
+
+def _known(found: Any, depth: int, *, is_kept: bool) -> Node | None:
+    if not isinstance(found.tag, str):
+        return None
+    namespace, _, name = found.tag.rpartition("}")
+    return Node(name, namespace[1:], {}, (), (found, depth + 1, is_kept))
 
 
 def _child(found: Any, depth: int, *, is_kept: bool) -> Node | None:
@@ -146,6 +169,8 @@ def _of_kids(found: Any, children: Sequence[Node | None], *, is_kept: bool) -> N
 
 
 def _attributes(found: Any) -> dict[str, str]:
+    if len(found.attrib) > _MAX_ATTRIBUTES:
+        raise _TooManyAttributesError
     prefixes = found.nsmap if any(":" in value for value in found.attrib.values()) else {}
     return {name: _value(name, value, prefixes) for name, value in found.attrib.items()}
 

@@ -1,15 +1,19 @@
 """A suspicion is sent again before anyone hears of it; what does not show every time is not reported."""
 
+import re
+
 import msgspec
 
-from shadow.judge import aftermath, is_at_least, is_breakage, template
+from shadow.judge import aftermath, classify, is_at_least, is_breakage, template
 from shadow.model import (
+    AnswerClass,
     Change,
     Difference,
     Judgement,
     NoReply,
     Outcome,
     Parcel,
+    Reply,
     Severity,
     Silence,
     Verdict,
@@ -29,6 +33,10 @@ _RETRIES = (10, 30, 100, 300)
 in the same place."""
 _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
+
+_NUMBERS = re.compile(r"\d+")
+_COUNTED = frozenset({401, 403, 407, 423, 429})
+"""Refusals that services may count, and lock out who has too many of them."""
 
 
 class Confirmed(msgspec.Struct, frozen=True):
@@ -81,19 +89,29 @@ class Confirmation:
         self._passed_over: dict[_Key, int] = {}
         """How often what had been refuted so often was seen again."""
         self._seen: dict[_Key, int] = {}
+        """How often writes that are not sent again showed a place to differ, at whatever endpoint."""
+        self._lasting_places: set[_Key] = set()
+        """Places that differed each time at some endpoint."""
 
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
+        is_refused = _is_refused(case, first)
         if self._judging.is_drifted:
-            rest = _beyond_drift(case, rest)
-        if case.is_write and not self._may_write:
-            seen = [each for each in rest if self._is_seen_enough(case, each)]
+            beyond = beyond_drift(case, rest)
+            rest = tuple(
+                each
+                for each in rest
+                if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
+            )
+        if case.is_write and not self._may_write and not is_refused:
+            seen = [each for each in rest if self._is_seen_enough(each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
-            times = self._as_often_as_seen(case, lasting)
+            times = self._as_often_as_seen(lasting)
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
             times = self.all_times
+            self._lasting_places.update(map(_place, lasting))
             for each in rest:
                 if each not in lasting:
                     self._refute(_place_key(case, each))
@@ -108,18 +126,28 @@ class Confirmation:
             lasting,
         )
 
+    def unknown(self, case: Case, judgement: Judgement) -> tuple[Difference, ...]:
+        """Of a failed original's differences those that were neither confirmed nor refuted too often."""
+        return self._split(case, judgement)[1]
+
     def looked_back(
         self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
     ) -> Confirmed | None:
         """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
         if self._judging.is_drifted:
             return None
-        keys = {_place_key(case, each) for each in fresh}
-        found = tuple(each for each in judgement.differences if _place_key(case, each) in keys)
+        places = {_place(each) for each in fresh}
+        found = tuple(
+            each
+            for each in judgement.differences
+            if _place(each) in places
+            and (_place_key(case, each) in self._confirmed or each.where != "status")
+        )
         if not found:
             return None
-        judgement = msgspec.structs.replace(judgement, differences=found)
-        return Confirmed(judgement, self._confirmed[_place_key(case, found[0])])
+        seen = self._as_often_as_seen(tuple(each for each in found if _place(each) in self._seen))
+        times = self._confirmed.get(_place_key(case, found[0]), seen)
+        return Confirmed(msgspec.structs.replace(judgement, differences=found), times)
 
     async def repeat(self, case: Case, first: Answers, via: str, attempt: int) -> None:
         """Send an original that reads once more, to learn what changes by itself."""
@@ -204,8 +232,24 @@ class Confirmation:
         self, case: Case, first: Answers, suspected: tuple[Difference, ...], via: str
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
+        is_retold = self._may_write and (case.is_write or self._judging.is_drifted)
+        lasting = await self._lasting_so(case, first, suspected, via, is_retold=is_retold)
+        if not lasting and not is_retold and self._may_write and case.follows_write:
+            # it may only be there for a moment: an effect that comes late, or that is undone
+            lasting = await self._lasting_so(case, first, suspected, via, is_retold=True)
+        return lasting
+
+    async def _lasting_so(
+        self,
+        case: Case,
+        first: Answers,
+        suspected: tuple[Difference, ...],
+        via: str,
+        *,
+        is_retold: bool,
+    ) -> tuple[Difference, ...]:
+        """`is_retold` says that its session is told anew each time, else it is asked alone."""
         lasting = suspected
-        is_retold = case.is_write or (self._judging.is_drifted and self._may_write)
         for attempt in range(self._times):
             if is_retold:
                 answers = await self._retold(case)
@@ -258,20 +302,49 @@ class Confirmation:
         self._passed_over[key] = self._passed_over.get(key, 0) + 1
         return self._passed_over[key] in _RETRIES
 
-    def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
+    def _is_seen_enough(self, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
-        key = _place_key(case, difference)
-        self._seen[key] = self._seen.get(key, 0) + 1
+        place = _place(difference)
+        self._seen[place] = self._seen.get(place, 0) + 1
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
-        return is_lasting_kind or self._seen[key] > 1
+        return is_lasting_kind or self._seen[place] > 1 or self._is_known_elsewhere(difference)
 
-    def _as_often_as_seen(self, case: Case, differences: tuple[Difference, ...]) -> str:
+    def _is_known_elsewhere(self, difference: Difference) -> bool:
+        """Whether the same place differed each time at another endpoint: a part that several share."""
+        return difference.where != "status" and _place(difference) in self._lasting_places
+
+    def _as_often_as_seen(self, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""
-        seen = max((self._seen[_place_key(case, each)] for each in differences), default=0)
+        seen = max((self._seen[_place(each)] for each in differences), default=0)
         return f"{seen}/{seen}"
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _is_refused(case: Case, answers: Answers) -> bool:
+    """Whether everybody refused the request, so that it left nothing behind and may be sent again. Where it
+    was for who asked, services count how often that happens."""
+    given = [answers.candidate, answers.baseline]
+    if case.exchange.response is not None:
+        given.append(Reply(case.exchange.response))
+    return all(
+        each is None
+        or (
+            isinstance(each, Reply)
+            and classify(each) is AnswerClass.REJECTED
+            and each.response.status not in _COUNTED
+        )
+        for each in given
+    )
+
+
+def _is_reworded(difference: Difference) -> bool:
+    """Whether a text has other words, whatever its numbers: of a refusal, no state does that."""
+    left, right = difference.left, difference.right
+    if difference.change is not Change.VALUE or not isinstance(left, str) or not isinstance(right, str):
+        return False
+    return _NUMBERS.sub("", left) != _NUMBERS.sub("", right)
 
 
 def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
@@ -281,7 +354,7 @@ def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
     )
 
 
-def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+def beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """Those that no drift of state explains. What explains a status explains all that comes with it."""
     if any(each.where == "status" and _may_be_drift(case, each) for each in differences):
         return ()

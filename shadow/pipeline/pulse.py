@@ -41,9 +41,6 @@ class HealthSettings(Struct, frozen=True, forbid_unknown_fields=True):
     by itself; the target's name follows as the last argument."""
     restart_seconds: Seconds = 5.0
     """So long it may come back by itself before that."""
-    gauge: str = ""
-    """``"GET /metrics process_resident_memory_bytes"``: a number, of Prometheus text or at a place of JSON,
-    that must not grow with each request."""
 
 
 class Pulse:

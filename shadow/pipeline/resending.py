@@ -65,6 +65,14 @@ class Resending:
             return await self._read(again, f"{salt}+")
         return control, answer
 
+    async def mutant(self, again: Again) -> None:
+        """Send the mutant and nothing else, but for the session that one of a write needs."""
+        if again.case.is_write:
+            await self.retold(again, again.edits)
+        elif (made := self.readies(again)) is not None:
+            session = again.case.session
+            await self._environment.send(made[0], via=again.via, parcel=again.parcel, session=session)
+
     async def _read(self, again: Again, salt: str) -> tuple[Answers, Answers]:
         case = again.case
         controls = self._environment.prepare(case.exchange, case.session, f"{salt}:control", again.plain)

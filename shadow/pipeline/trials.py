@@ -11,6 +11,7 @@ from shadow.model import (
     AnswerClass,
     Change,
     Difference,
+    Doubt,
     Event,
     Exchange,
     Expect,
@@ -46,6 +47,7 @@ from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.slowness import Slow, Slowness
 from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
@@ -75,7 +77,7 @@ class Later(msgspec.Struct, frozen=True):
 class Trials:
     """Conducts the trials of single exchanges."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a run
         self,
         environment: Environment,
         scheduler: Scheduler[Mutator],
@@ -90,12 +92,14 @@ class Trials:
         traces: Traces | None = None,
         minimising: Minimising | None = None,
         blame: Blame | None = None,
+        slowness: Slowness | None = None,
         gauges: tuple[GaugeSettings, Gate] | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
         found is told as it was found; without `blame` nobody looks for who made a target unwell; without
         `gauges` nobody watches what the targets tell of themselves.
         """
+        self._slowness = slowness
         self._blame = blame
         self._traces = traces
         self._environment = environment
@@ -123,6 +127,10 @@ class Trials:
             )
         self._retrospect = Retrospect()
 
+    def hear(self, exchange: Exchange) -> None:
+        """Learn from an exchange that is in scope, as early as may be: later ones tell of earlier ones."""
+        self._judging.hear(exchange)
+
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
         for link in self._environment.links:
@@ -144,8 +152,7 @@ class Trials:
             self._hear(Settled(case.exchange.tap, Fate.FILTERED, 1, way.refusal, case.exchange))
             return None
         mutants = self._dealing.mutants(case, originals.candidate, via=way.via)
-        if self._blame is not None:
-            mutants = [each for each in mutants if not self._blame.is_guilty(case, each)]
+        mutants = [each for each in mutants if self._blame is None or not self._blame.is_guilty(case, each)]
         via = way.via or self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
@@ -157,7 +164,7 @@ class Trials:
         originals, answers = await self._send_original(case, originals, via)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
-        self._note(case, answers)
+        self._note(case, answers, via)
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
@@ -166,13 +173,15 @@ class Trials:
             doubt = "it is signed, by a key or in a way that is not known here"
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
+        await self._look_at_pace(case, originals, answers, via)
         self._aftercare.cuts.note(case.session, answers)
         await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
-            self._judging.note_write(answers, live=case.exchange.response)
+            self._judging.note_write(answers, live=self._judging.live(case.exchange))
         for mutant, answer in early_answers:
             trace = traces.get(mutant.mutator.name, ())
-            await self._judge_mutant(case, mutant, _control(case, answer, answers), answer, via, trace)
+            control = _control(self._judging.live(case.exchange), answer, answers)
+            await self._judge_mutant(case, mutant, control, answer, via, trace)
         if watch is not None:
             watch.is_stale = True
         for mutant in mutants:
@@ -184,6 +193,13 @@ class Trials:
         await self._look_at_gauges(case, answers, via)
         is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
+
+    async def _look_at_pace(self, case: Case, originals: Pair[Ready], answers: Answers, via: str) -> None:
+        """Tell where the candidate has become slower than the baseline."""
+        slow = None if self._slowness is None else await self._slowness.look(case, answers, via)
+        if (confirmed := _as_confirmed(slow)) is not None:
+            trial = self._original_trial(case, originals, answers, confirmed.judgement)
+            self._conclusions.conclude(trial, originals.candidate, confirmed, via)
 
     async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
         if self._gauges is not None:
@@ -276,15 +292,36 @@ class Trials:
             judgement = msgspec.structs.replace(judgement, differences=(place,))
             trial = self._original_trial(case, originals, answers, judgement)
             self._conclusions.conclude(trial, originals.candidate, Confirmed(judgement, times), via)
-        elif not case.is_write and self._blame.lost is None:
+        self._blame.suspect(case, None, via)
+        if not case.is_write and self._blame.lost is None:
             originals = self._environment.prepare(case.exchange, case.session, f"{case.exchange.index}:anew")
             answers = await self._send(case, originals, via, Parcel.ORIGINAL)
         return originals, answers
 
     async def _blame_the_past(self) -> None:
         """Where a target was unwell and nobody of those under way was to blame: who was, of those before."""
-        for sent, anew in await self._blame.look_back() if self._blame is not None else ():
-            self._convict(sent.case, sent.mutant, anew, sent.via)
+        found = None if self._blame is None else await self._blame.look_back()
+        if found is None:
+            return
+        last = found.done[-1]
+        if len(found.done) == 1 and last.mutant is not None:
+            nothing = Pair[Outcome](NoReply(Silence.UNWELL), None)
+            self._convict(
+                last.case, last.mutant, Anew(nothing, nothing, found.judgement, found.times), last.via
+            )
+            return
+        trial = Trial(
+            last.case.exchange.index,
+            last.case.endpoint,
+            Kind.SEQUENCE,
+            None,
+            found.judgement,
+            edits=tuple(each.label for each in found.done),
+            expect=Expect.SURVIVE,
+            seed=self._settings.seed,
+        )
+        ready = self._environment.prepare(last.case.exchange, last.case.session).candidate
+        self._conclusions.conclude(trial, ready, Confirmed(found.judgement, found.times), last.via)
 
     def _convict(self, case: Case, mutant: Mutant, anew: Anew, via: str) -> None:
         """Tell of a mutant that made the candidate unwell each time it had that to itself."""
@@ -293,28 +330,28 @@ class Trials:
         confirmed = Confirmed(anew.judgement, anew.times)
         self._conclusions.conclude(trial, mutant.readies.candidate, confirmed, via)
 
-    def _note(self, case: Case, answers: Answers) -> None:
+    def _note(self, case: Case, answers: Answers, via: str) -> None:
         """Tell the governor how the shadow environment does."""
         if self._blame is not None:
-            self._blame.learn(case, answers)
+            self._blame.learn(case, answers, via)
         for name, outcome in (("candidate", answers.candidate), ("baseline", answers.baseline)):
             if outcome is not None:
                 self._governor.note(name, case.endpoint, outcome, case.exchange.response)
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
         """Remember the exchange as each target saw it, for the mutants of others."""
-        if not self._settings.mutants:
-            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),
             ("baseline", originals.baseline, answers.baseline),
         ):
             if ready is not None and isinstance(outcome, Reply):
+                self._judging.tenants.learn(ready.request, outcome.response, teaches=name == "baseline")
                 seen[name] = msgspec.structs.replace(
                     case.exchange, request=ready.request, response=outcome.response
                 )
-        self._knowledge.learn(case.exchange, seen)
+        if self._settings.mutants:
+            self._knowledge.learn(case.exchange, seen)
 
     def _settle(self, case: Case, turn: Turn, answers: Answers) -> bool:
         """Tell the exchange's fate; False when the candidate was not reached."""
@@ -341,16 +378,22 @@ class Trials:
         self._judging.learn(case, answers)
         await self._repeat(case, answers, via)
         judgement = self._judging.original(case, answers)
+        has_left = self._judging.note_drift(case, answers, judgement.differences)
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
+        if confirmed is not None:
+            self._judging.drifting.explain(case.endpoint, confirmed.judgement.differences)
+        if has_left and (case.is_write or confirmed is None):
+            self._judging.drifting.leave(case.session)
         trial = self._original_trial(case, originals, answers, judgement)
         self._conclusions.conclude(trial, originals.candidate, confirmed, via)
         if confirmed is not None and confirmed.fresh:
-            self._tell_of_the_past(case.endpoint, confirmed.fresh)
+            self._tell_of_the_past(case, confirmed.fresh)
         told = confirmed.judgement.differences if confirmed is not None else ()
         if len(told) < len(self._judging.apart(case, answers)):
-            self._retrospect.keep(Past(case, originals, answers, via))
+            origin = origin_of(case, originals.candidate)
+            self._retrospect.keep(Past(case, originals, answers, via, origin))
 
     async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
         """Ask again what reads, while that teaches: whether what differs is new in each answer."""
@@ -359,13 +402,18 @@ class Trials:
             await self._confirmation.repeat(case, answers, via, attempt)
             attempt += 1
 
-    def _tell_of_the_past(self, endpoint: str, fresh: tuple[Difference, ...]) -> None:
-        """Tell of the originals that showed what is known to be wrong only now."""
-        for past in self._retrospect.of(endpoint):
+    def _tell_of_the_past(self, case: Case, fresh: tuple[Difference, ...]) -> None:
+        """Tell of the originals that showed what is known to be wrong only now: those of the endpoint, and of
+        writes, which are not sent again, those that showed it elsewhere."""
+        of_endpoint = self._retrospect.of(case.endpoint)
+        elsewhere = self._retrospect.writes() if case.is_write else ()
+        for past in (*of_endpoint, *(each for each in elsewhere if each.case.endpoint != case.endpoint)):
             judgement = self._judging.original(past.case, past.answers)
             confirmed = self._confirmation.looked_back(past.case, judgement, fresh)
             if confirmed is not None:
-                trial = self._original_trial(past.case, past.originals, past.answers, confirmed.judgement)
+                trial = self._original_trial(
+                    past.case, past.originals, past.answers, confirmed.judgement, past
+                )
                 self._conclusions.report_late(trial, past.originals.candidate, confirmed, past.via)
 
     async def _try_late(
@@ -425,7 +473,9 @@ class Trials:
         elif self._blame is not None:
             self._blame.note(case, mutant, via)
         self._hear_refusals(case, mutant, answer)
+        answer = self._judging.held(control, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
+        judgement = self._judging.settled(judgement, case.endpoint, case.session)
         trial = mutant_trial(case, mutant, control, answer, judgement)
         known = self._conclusions.known(mutant, trial)
         confirmed = await self._questions.answered(case, mutant, control, answer, via)
@@ -437,7 +487,9 @@ class Trials:
         elif known is not None:
             trial, confirmed = known[0], Confirmed(judgement, known[1])
         elif judgement.verdict is Verdict.FAILED:
-            confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
+            confirmed = await self._confirm(case, mutant, judgement, via)
+        elif self._slowness is not None:
+            confirmed = _as_confirmed(await self._slowness.longer(case, mutant, control, answer, via))
         self._aftercare.note(case, mutant, answer)
         if self._gauges is not None:
             self._gauges.note(case, mutant, control, answer, via)
@@ -449,6 +501,11 @@ class Trials:
         await self._aftercare.look_after_cut(
             case, mutant.mutator.name, mutant.readies.candidate, answer.candidate
         )
+
+    async def _confirm(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
+        if judgement.fault == "slow" and self._slowness is not None:
+            return _as_confirmed(await self._slowness.mutant(case, mutant, judgement, via))
+        return await self._confirmation.mutant(case, mutant, judgement, via)
 
     async def _tried_alone(self, case: Case, mutant: Mutant, via: str) -> Anew | None:
         """What came of a mutant that suffered with a target, sent once more; None where all was told of it
@@ -465,7 +522,7 @@ class Trials:
             return None
         if anew is None:
             nothing = Pair[Outcome](NoReply(Silence.UNWELL), None)
-            judgement = Judgement(Verdict.UNDECIDED, "a target was unwell meanwhile")
+            judgement = Judgement(Verdict.UNDECIDED, "a target was unwell meanwhile", doubt=Doubt.UNWELL)
             trial = mutant_trial(case, mutant, nothing, nothing, judgement)
             self._conclusions.conclude(trial, mutant.readies.candidate, None, via)
         return anew
@@ -482,8 +539,16 @@ class Trials:
                 self._knowledge.hear(case.endpoint, ready.request, outcome.response)
 
     def _original_trial(
-        self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
+        self,
+        case: Case,
+        originals: Pair[Ready],
+        answers: Answers,
+        judgement: Judgement,
+        past: Past | None = None,
     ) -> Trial:
+        origin = None
+        if judgement.verdict is Verdict.FAILED:
+            origin = past.origin if past is not None else origin_of(case, originals.candidate)
         return Trial(
             case.exchange.index,
             case.endpoint,
@@ -495,20 +560,23 @@ class Trials:
             sent=wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
-            origin=origin_of(case, originals.candidate) if judgement.verdict is Verdict.FAILED else None,
+            origin=origin,
         )
 
 
-def _control(case: Case, early: Answers, original: Answers) -> Answers:
+def _as_confirmed(slow: Slow | None) -> Confirmed | None:
+    return None if slow is None else Confirmed(slow.judgement, slow.times)
+
+
+def _control(live: Reply | None, early: Answers, original: Answers) -> Answers:
     """What a mutant that went before its original is held against.
 
     One that was accepted has done already what the original asks for, which may be refused a second time:
     then the live answer tells what the original would have got.
     """
-    live = case.exchange.response
     if live is None or _succeeded(original.candidate) or not _succeeded(early.candidate):
         return original
-    return Pair(Reply(live), Reply(live) if original.baseline is not None else None)
+    return Pair(live, live if original.baseline is not None else None)
 
 
 def _succeeded(outcome: Outcome) -> bool:

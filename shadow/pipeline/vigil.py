@@ -95,6 +95,10 @@ class Vigil:
         self.on_lost: Callable[[Lost], None] = lambda _: None
         self.incidents = 0
         """How often the target was unwell."""
+        self.unwell_at = float("-inf")
+        """When what was under way then had begun, by the clock of the run."""
+        self.seen_at = float("-inf")
+        """When that was noticed."""
         self.is_attending = False
         """Whether it is waited for just now."""
         self._target = target
@@ -211,7 +215,6 @@ class Vigil:
             await asyncio.shield(self._over)
             return
         over = self._over = asyncio.get_running_loop().create_future()
-        self.incidents += 1
         began = self._clock()
         try:
             async with self._calm.holds():
@@ -226,6 +229,9 @@ class Vigil:
 
     async def _attend(self, passage: Passage, began: float) -> None:
         what = f"the {self._target} {passage.sign}"
+        self.incidents += 1
+        self.seen_at = passage.ended_at
+        self.unwell_at = min(each.began_at for each in (passage, *self._suspects(passage)))
         self._hear(StateChanged("held-up", f"{what}; nothing is sent until it is well"))
         if await self.recovers():
             took = self._clock() - began
@@ -241,7 +247,7 @@ class Vigil:
     def _give_up(self, passage: Passage, what: str) -> None:
         if self.lost is not None:
             return
-        suspects = sorted((passage, *self._suspects(passage)), key=lambda each: each.began_at)
+        suspects = sorted((passage, *self._suspects(passage)), key=_likelihood)
         shown = "; ".join(each.label for each in suspects[:_SHOWN])
         more = f" and {len(suspects) - _SHOWN} more" if len(suspects) > _SHOWN else ""
         seconds = self._settings.recovery_seconds
@@ -257,6 +263,14 @@ class Vigil:
         trouble = await restart(self._target)
         why = f"the {self._target} was started again{trouble and f', which failed: {trouble}'}"
         self._hear(StateChanged("restarted", why))
+
+
+def _likelihood(passage: Passage) -> tuple[bool, bool, float]:
+    """The likeliest first: edited, and said whole; of those that found no answer in time the first, behind
+    which others queue, and of dropped ones the last, as they are dropped once harm is done."""
+    is_hang = passage.sign == _SIGNS[Silence.TIMED_OUT]
+    began = passage.began_at if is_hang else -passage.began_at
+    return not passage.ready.what, passage.ready.wire is not None, began
 
 
 def _sign(ready: Ready, outcome: Outcome) -> str:

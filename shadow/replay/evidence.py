@@ -44,12 +44,12 @@ def may_tell(live: Response, shadow: Response) -> bool:
 def gather(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:
     """All evidence in two answers to one request, each pair once per place.
 
-    Where one succeeded and the other did not, nothing is to be learned, and of two errors only what the client
-    is to send back: cookies, and the fields of a form that is shown again.
+    Where one succeeded and the other did not, nothing is to be learned, and of two errors only what the
+    client is to send back: cookies, and the fields of a form that is shown again.
     """
     if live.status // 100 != shadow.status // 100 or live.status < 200:
         return
-    yield from _cookies(live, shadow)
+    yield from _cookies(live, shadow, asked)
     if live.status >= 400:
         yield from _forms(live, shadow, asked)
         return
@@ -58,10 +58,10 @@ def gather(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]
         yield from _bodies(live, shadow, asked)
 
 
-def _cookies(live: Response, shadow: Response) -> Iterator[Evidence]:
+def _cookies(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:
     theirs = dict(_set_cookies(shadow))
     for name, value in _set_cookies(live):
-        other = theirs.get(name)
+        other = theirs.get(asked.cookie_name(name))
         if other and value and other != value:
             yield Evidence(value, other, f"cookie:{name}", is_told=True, place=f"cookie:{name}")
             if is_token(value, has_id_key=True):

@@ -14,7 +14,7 @@ _ALPHABET = re.compile(r"[A-Za-z0-9._~+/=:%|@!$-]+", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _ID_KEY = re.compile(
     r"(?i:(?:.*[_.-])?(?:ids?|uuids?|guids?|tokens?|cursors?|sid|nonce|csrf|xsrf|secret|etag|handle))"
-    r"|.*[a-z0-9](?:Ids?|IDs?|Uuids?|UUIDs?|Guids?|Tokens?|Cursors?|Nonce|Secret|Etag)"
+    r"|.*[a-z0-9](?:Ids?|IDs?|Uuids?|UUIDs?|Guids?|Tokens?|Cursors?|Nonce|Secret|Etag|Handle)"
     r"|(?:.*[_.-])?(?:session|continuation|confirmation)(?:[_.-]?(?:key|code))?"
 )
 _NOT_MADE_UP = re.compile(
@@ -147,6 +147,8 @@ def _is_random(text: str, *, is_prefixed: bool) -> bool:
         return len(text) >= 8 or is_prefixed
     if _WORD.search(text) and len(text) < 32:
         return False
+    if not digits and text.isalpha() and (text.islower() or text.isupper()):
+        return len(text) >= 32 and _UNSPEAKABLE.search(text) is not None
     if not digits:
         upper = sum(map(str.isupper, text))
         return len(text) >= 20 and 5 <= upper <= len(text) - 5 and not _WORD.search(text)

@@ -302,6 +302,9 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in summary[name].items())
         for name in ("sent", "trials", "findings")
     ]
+    if doubts := summary.get("undecided"):
+        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in doubts.items())
+        lines.insert(3, f"undecided: {told}")
     lines += _known_lines(summary.get("known", {}))
     reasons = list(summary.get("filtered", {}).items())[:_MAX_REASONS]
     lines[1:1] = [f"filtered {count:,}: {why}" for why, count in reasons]

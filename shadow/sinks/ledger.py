@@ -8,6 +8,7 @@ from shadow.model import (
     RUN_STATES,
     Broke,
     ConditionMet,
+    Doubt,
     Event,
     Fate,
     Finding,
@@ -42,6 +43,8 @@ class Ledger:
         self.fates = dict.fromkeys(Fate, 0)
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
+        self.doubts = dict.fromkeys(Doubt, 0)
+        """Undecided trials by the reason."""
         self.findings = dict.fromkeys(Severity, 0)
         """Without those that were accepted."""
         self.known_findings = dict.fromkeys(Severity, 0)
@@ -79,7 +82,7 @@ class Ledger:
             case Sent() if not is_unsent(event):
                 self.sent[event.parcel] += 1
             case Judged():
-                self.verdicts[event.trial.judgement.verdict] += 1
+                self._judge(event)
             case Found():
                 self._found(event.finding)
             case Broke() | PluginFailed():
@@ -95,6 +98,12 @@ class Ledger:
             case StateChanged() if event.state in RUN_STATES:
                 self._change(event)
 
+    def _judge(self, event: Judged) -> None:
+        judgement = event.trial.judgement
+        self.verdicts[judgement.verdict] += 1
+        if judgement.verdict is Verdict.UNDECIDED:
+            self.doubts[judgement.doubt] += 1
+
     def resume(self, summary: dict[str, Any]) -> None:
         """Go on counting from where `summary`, of an earlier process of the same run, had come to.
 
@@ -106,6 +115,8 @@ class Ledger:
             self._count_reason(why, count)
         for verdict in self.verdicts:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
+        for doubt in self.doubts:
+            self.doubts[doubt] += summary.get("undecided", {}).get(doubt.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
         self.plugins = dict(summary.get("plugins", {}))
@@ -152,6 +163,7 @@ class Ledger:
             "filtered": dict(self.reasons),
             "plugins": dict(self.plugins),
             "held_back": dict(self.held_back),
+            "undecided": {doubt.value: count for doubt, count in self.doubts.items() if count},
         }
 
     def _count_failure(self, event: Broke | PluginFailed) -> None:
@@ -169,6 +181,8 @@ class Ledger:
             self.sent[Parcel(parcel)] += replies.sent
         for (*_, verdict), count in tally.trials.items():
             self.verdicts[Verdict(verdict)] += count
+        for doubt, count in tally.doubts.items():
+            self.doubts[Doubt(doubt)] += count
 
     def _meet(self, event: ConditionMet) -> None:
         name = f"{event.direction} {event.condition}"

@@ -39,6 +39,7 @@ from shadow.model import (
     TapTimed,
     TargetSeen,
     Trial,
+    Verdict,
     authority,
 )
 from shadow.sinks.ledger import is_unsent, severity_of
@@ -76,6 +77,7 @@ class Metrics:
         self._exchanges = counter("exchanges", "Captured exchanges by what became of them", "tap", "fate")
         self._sent = counter("sent", "Requests sent to a target", "target", "kind")
         self._trials = counter("trials", "Judged trials", "endpoint", "mutator", "expect", "verdict")
+        self._undecided = counter("undecided", "Trials that tell nothing, by the reason", "reason")
         self._divergences = counter(
             "divergences", "Occurrences of confirmed findings", "endpoint", "kind", "severity", "fault"
         )
@@ -181,6 +183,8 @@ class Metrics:
             seconds._sum.inc(replies.sum_seconds)  # noqa: SLF001
         for (endpoint, mutator, expect, verdict), count in tally.trials.items():
             self._count_trials(endpoint, mutator, expect, verdict, count=count)
+        for doubt, count in tally.doubts.items():
+            self._undecided.labels(doubt).inc(count)
 
     def _count_sent(self, event: Sent) -> None:
         if is_unsent(event):
@@ -202,6 +206,8 @@ class Metrics:
         expect = trial.expect or trial.judgement.expect
         verdict = trial.judgement.verdict.value
         self._count_trials(trial.endpoint, trial.label, expect.value if expect else "", verdict)
+        if trial.judgement.verdict is Verdict.UNDECIDED:
+            self._undecided.labels(trial.judgement.doubt.value).inc()
 
     def _count_trials(
         self, endpoint: str, mutator: str | None, expect: str, verdict: str, *, count: int = 1

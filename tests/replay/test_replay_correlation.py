@@ -81,7 +81,8 @@ def mappings(made: Correlation) -> set[tuple[str, str]]:
             {"x": "mQgjlxVciTrM"}, {"x": "yRiJUsQGfDWy"}, set(), id="base64 without a digit elsewhere"
         ),
         pytest.param(
-            {"plan_id": "SmallMachine"}, {"plan_id": "LargeMachine"}, {("SmallMachine", "LargeMachine")}, id="names of words"
+            {"plan_id": "SmallMachine"}, {"plan_id": "LargeMachine"}, {("SmallMachine", "LargeMachine")},
+            id="names of words",
         ),
         pytest.param({"size": 5}, {"size": 7}, set(), id="number under another key"),
         pytest.param({"paid": 5}, {"paid": 7}, set(), id="a word that ends in id"),
@@ -173,6 +174,11 @@ def test_token_of_a_form_that_an_error_shows_again_is_learned(
     ("live", "shadow"),
     [
         (b'<input name="csrf_token" value="abc123"/>', b'<input name="csrf_token" value="def456"/>'),
+        (b"<input type=hidden name=token value=abc123>", b"<input type=hidden name=token value=def456>"),
+        (
+            b"<r><Name>x</Name><NextToken>abc123</NextToken></r>",
+            b"<r><Max>2</Max><Name>x</Name><NextToken>def456</NextToken></r>",
+        ),
         (b"<meta name='csrf-token' content='abc123'>", b"<meta name='csrf-token' content='def456'>"),
         (b"<r><token>abc123</token></r>", b"<r><token>def456</token></r>"),
         (b'<a href="/x?token=abc123">y</a>', b'<a href="/x?token=def456">y</a>'),

@@ -136,6 +136,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "filtered": {},
         "plugins": {},
         "held_back": {"endpoint": 2, "minute": 0},
+        "undecided": {"other": 1},
     }
 
 
