@@ -101,7 +101,7 @@ def finding(
         edits=trial.edits,
         expect=expect.value,
         why=_why(trial, cause, record.mutators),
-        exchanges=tuple(sorted(record.exchanges)),
+        exchanges=record.indexes,
         count=record.count,
         control=message(trial.control),
         answer=message(trial.answer),
