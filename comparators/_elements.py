@@ -16,6 +16,7 @@ MAX_PAGE_BYTES = 1 << 20
 """Larger pages are compared as lines: trees of them cost seconds."""
 _MAX_ATTRIBUTES = 500
 """Of one tag: libxml2 looks through all earlier ones for each, so sixty thousand take a quarter minute."""
+_MAX_NEAR = 8
 _VERBATIM = frozenset({"pre", "textarea", "xmp", "listing"})
 CODE = frozenset({"script", "style"})
 _TRANSPARENT = frozenset({"tbody"})
@@ -122,6 +123,7 @@ def _both(left: Any, right: Any, *, is_verbatim: bool) -> tuple[Element, Element
     ours, theirs = _children(left), _children(right)
     head, tail = common_ends(AsWritten(ours), AsWritten(theirs))
     mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
+    ours, theirs, head, tail = _fewer(ours, theirs, head, tail)
     first = [_element(each, is_verbatim=is_verbatim, is_known=True) for each in ours[:head]]
     last = [_element(each, is_verbatim=is_verbatim, is_known=True) for each in ours[len(ours) - tail :]]
     if len(mine) == len(its) == 1:
@@ -134,6 +136,18 @@ def _both(left: Any, right: Any, *, is_verbatim: bool) -> tuple[Element, Element
         _parent(left, tag, ours, [*first, *middle, *last], is_verbatim=is_verbatim),
         _parent(right, tag, theirs, [*first, *its_middle, *last], is_verbatim=is_verbatim),
     )
+
+
+def _fewer(ours: list[Any], theirs: list[Any], head: int, tail: int) -> tuple[list[Any], list[Any], int, int]:
+    """Both without most of what stands alike at their ends; what names the rest is near, or at the start."""
+    if head > 2 * _MAX_NEAR:
+        cut = slice(_MAX_NEAR, head - _MAX_NEAR)
+        ours, theirs = [*ours[: cut.start], *ours[cut.stop :]], [*theirs[: cut.start], *theirs[cut.stop :]]
+        head = 2 * _MAX_NEAR
+    if tail > _MAX_NEAR:
+        left_out = tail - _MAX_NEAR
+        ours, theirs, tail = ours[:-left_out], theirs[:-left_out], _MAX_NEAR
+    return ours, theirs, head, tail
 
 
 class AsWritten(Sequence[bytes]):

@@ -50,6 +50,13 @@ def sig(kid: Kid) -> int:
 
 def likeness(one: Kid, other: Kid) -> float:
     """From 0 to 1, how much two children look like one that changed; 0 where they can be none."""
+    if (
+        isinstance(one, Element)
+        and isinstance(other, Element)
+        and one.tag == other.tag
+        and _share(one, other)
+    ):
+        return 1.0
     if isinstance(one, str) or isinstance(other, str):
         return 0.3 + 0.5 * _overlap(one, other) if isinstance(one, str) and isinstance(other, str) else 0.0
     overlap = _overlap(one, other)
@@ -181,6 +188,12 @@ def _by_likeness(ours: Sequence[Kid], theirs: Sequence[Kid]) -> list[tuple[int, 
         else:
             to += 1
     return pairs
+
+
+def _share(one: Element, other: Element) -> bool:
+    """Whether they are known to hold the same at their ends."""
+    known = {id(kid) for kid in one.kids if isinstance(kid, Element) and kid.source is not None}
+    return any(id(kid) in known for kid in other.kids) if known else False
 
 
 def _holds(outer: Element, inner: Element) -> bool:

@@ -3,6 +3,7 @@
 from shadow.judge.classes import BAD, classify, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, undecided
 from shadow.judge.grpc import is_library_refusal
+from shadow.judge.leak_shapes import FAULTS, Leak
 from shadow.judge.leaks import is_invalid_json, leak
 from shadow.model import AnswerClass, Doubt, Expect, Judgement, Level, NoReply, Outcome, Reply
 
@@ -65,9 +66,14 @@ def leaked(evidence: Evidence) -> Judgement | None:
         return None
     control = evidence.control.response if isinstance(evidence.control, Reply) else None
     theirs = evidence.baseline_answer.response if isinstance(evidence.baseline_answer, Reply) else None
-    if what := leak(evidence.answer.response, control):
-        is_on_both = theirs is not None and leak(theirs, control) == what
-        return failed("F209", f"the answer shows {what}", Expect.SURVIVE, is_on_both=is_on_both)
+    if shown := leak(evidence.answer.response, control, request=evidence.request):
+        other = leak(theirs, control, request=evidence.request) if theirs is not None else None
+        is_on_both = other is not None and other.leak is shown.leak
+        why = f"the answer shows {shown.leak}"
+        return failed(FAULTS[shown.leak], why, Expect.SURVIVE, is_on_both=is_on_both)
+    if evidence.others:
+        why = f"the answer shows {evidence.others}, to one who is not meant to see it"
+        return failed(FAULTS[Leak.OTHERS], why, Expect.SURVIVE, is_on_both=evidence.others_on_both)
     if is_invalid_json(evidence.answer.response, control):
         is_on_both = theirs is not None and is_invalid_json(theirs, control)
         why = "the answer is stated to be JSON and is not"

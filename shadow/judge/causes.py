@@ -35,6 +35,9 @@ class Record(msgspec.Struct):
             _keep(self.mutators, trial.mutator, MAX_ENDPOINTS)
         for place in cause.where:
             _keep(self.where, place, MAX_PLACES)
+        for each in ids:
+            if each != self.cause.id:
+                _keep(self.also, each, MAX_PLACES)
 
 
 class Sighting(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ import msgspec
 import orjson
 
 from shadow.content.entity import undone
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, told_by
 from shadow.judge.places import template
 from shadow.judge.roots import Root, error_object, relative, roots
 from shadow.judge.shapes import masked
@@ -107,7 +107,8 @@ def signature(outcome: Outcome | None) -> str:
         message = call_message(response).decode("utf-8", "backslashreplace")
         return f"{status_name(code)} {_text_signature(message) if code else ''}"
     body = undone(response).body
-    return f"{response.status} {_body_signature(response, body)}"
+    is_error = response.status >= 400 or bool(told_by(outcome))
+    return f"{response.status} {_body_signature(body) if is_error else ''}"
 
 
 def refusal(response: Response) -> str:
@@ -155,6 +156,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     if _is_let_in(trial):
         is_for_all = trial.level is Level.AUTH or _is_unauthenticated(trial.baseline)
         return ("let in", "" if is_for_all else trial.endpoint, signature(trial.baseline))
+    if places == ["surplus"]:  # whichever way the method was changed
+        return (fault, *places)
     if fault in _EVERYWHERE:
         return (fault, _edit(trial), *places)
     return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)
@@ -163,8 +166,10 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
 def _other_key(trial: Trial) -> tuple[str, ...]:
     fault = trial.judgement.fault
     match fault:
-        case "F209":
+        case "F209" | "inner-detail" | "secret-leak":
             return (fault, trial.judgement.why)
+        case "F206" if trial.judgement.why.startswith("the answer shows"):
+            return (fault, "shown", trial.endpoint)
         case "left-trace":
             return (fault, "" if trial.level is Level.AUTH else trial.endpoint)
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:
@@ -202,9 +207,7 @@ def _cause(key: tuple[str, ...], what: str, differences: tuple[Difference, ...])
     )
 
 
-def _body_signature(response: Response, body: bytes) -> str:
-    if not response.status >= 400:
-        return ""
+def _body_signature(body: bytes) -> str:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
 
 import msgspec
 
@@ -87,10 +88,16 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     lengths = {
         (parent(each.where), each.left, each.right) for each in differences if each.change is Change.LENGTH
     }
+    is_other_type = any(each.where == "header:content-type" for each in differences)
+    moved = next((each for each in differences if each.where == "header:location"), None)
     for each in differences:
+        if is_other_type and each.where.startswith("header:content-type["):
+            continue  # parameters are those of the type
+        if moved is not None and _repeats(each, moved):
+            continue
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
             continue
-        is_scalar = not isinstance(each.left, list) and not isinstance(each.right, list)
+        is_scalar = not isinstance(each.left, list | dict) and not isinstance(each.right, list | dict)
         if (
             each.change is Change.VALUE
             and is_scalar
@@ -101,6 +108,14 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
             continue
         if not any(_follows(each, array) for array in arrays):
             yield each
+
+
+def _repeats(difference: Difference, location: Difference) -> bool:
+    """Whether a page of a redirect says where it leads, as the field does."""
+    if not difference.where.startswith("body:") or difference.change is not Change.VALUE:
+        return False
+    ours, theirs = ((unquote(str(each)) for each in (one.left, one.right)) for one in (difference, location))
+    return all(said in full or full in said for said, full in zip(ours, theirs, strict=True) if len(said) > 1)
 
 
 def _follows(difference: Difference, array: str) -> bool:

@@ -98,14 +98,14 @@ class Confirmation:
         known, rest = self._split(case, judgement)
         is_refused = _is_refused(case, first)
         if self._judging.is_drifted:
-            beyond = _beyond_drift(case, rest)
+            beyond = beyond_drift(case, rest)
             rest = tuple(
                 each
                 for each in rest
                 if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
             )
         if case.is_write and not self._may_write and not is_refused:
-            seen = [each for each in rest if self._is_seen_enough(case, each)]
+            seen = [each for each in rest if self._is_seen_enough(each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(lasting)
         else:
@@ -125,6 +125,10 @@ class Confirmation:
             self._confirmed[_place_key(case, left[0])],
             lasting,
         )
+
+    def unknown(self, case: Case, judgement: Judgement) -> tuple[Difference, ...]:
+        """Of a failed original's differences those that were neither confirmed nor refuted too often."""
+        return self._split(case, judgement)[1]
 
     def looked_back(
         self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
@@ -228,8 +232,24 @@ class Confirmation:
         self, case: Case, first: Answers, suspected: tuple[Difference, ...], via: str
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
-        lasting = suspected
         is_retold = self._may_write and (case.is_write or self._judging.is_drifted)
+        lasting = await self._lasting_so(case, first, suspected, via, is_retold=is_retold)
+        if not lasting and not is_retold and self._may_write and case.follows_write:
+            # it may only be there for a moment: an effect that comes late, or that is undone
+            lasting = await self._lasting_so(case, first, suspected, via, is_retold=True)
+        return lasting
+
+    async def _lasting_so(
+        self,
+        case: Case,
+        first: Answers,
+        suspected: tuple[Difference, ...],
+        via: str,
+        *,
+        is_retold: bool,
+    ) -> tuple[Difference, ...]:
+        """`is_retold` says that its session is told anew each time, else it is asked alone."""
+        lasting = suspected
         for attempt in range(self._times):
             if is_retold:
                 answers = await self._retold(case)
@@ -282,7 +302,7 @@ class Confirmation:
         self._passed_over[key] = self._passed_over.get(key, 0) + 1
         return self._passed_over[key] in _RETRIES
 
-    def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
+    def _is_seen_enough(self, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
         place = _place(difference)
         self._seen[place] = self._seen.get(place, 0) + 1
@@ -334,7 +354,7 @@ def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
     )
 
 
-def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+def beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """Those that no drift of state explains. What explains a status explains all that comes with it."""
     if any(each.where == "status" and _may_be_drift(case, each) for each in differences):
         return ()

@@ -127,6 +127,10 @@ class Trials:
             )
         self._retrospect = Retrospect()
 
+    def hear(self, exchange: Exchange) -> None:
+        """Learn from an exchange that is in scope, as early as may be: later ones tell of earlier ones."""
+        self._judging.hear(exchange)
+
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
         for link in self._environment.links:
@@ -173,10 +177,11 @@ class Trials:
         self._aftercare.cuts.note(case.session, answers)
         await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
-            self._judging.note_write(answers, live=case.exchange.response)
+            self._judging.note_write(answers, live=self._judging.live(case.exchange))
         for mutant, answer in early_answers:
             trace = traces.get(mutant.mutator.name, ())
-            await self._judge_mutant(case, mutant, _control(case, answer, answers), answer, via, trace)
+            control = _control(self._judging.live(case.exchange), answer, answers)
+            await self._judge_mutant(case, mutant, control, answer, via, trace)
         if watch is not None:
             watch.is_stale = True
         for mutant in mutants:
@@ -335,18 +340,18 @@ class Trials:
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
         """Remember the exchange as each target saw it, for the mutants of others."""
-        if not self._settings.mutants:
-            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),
             ("baseline", originals.baseline, answers.baseline),
         ):
             if ready is not None and isinstance(outcome, Reply):
+                self._judging.tenants.learn(ready.request, outcome.response, teaches=name == "baseline")
                 seen[name] = msgspec.structs.replace(
                     case.exchange, request=ready.request, response=outcome.response
                 )
-        self._knowledge.learn(case.exchange, seen)
+        if self._settings.mutants:
+            self._knowledge.learn(case.exchange, seen)
 
     def _settle(self, case: Case, turn: Turn, answers: Answers) -> bool:
         """Tell the exchange's fate; False when the candidate was not reached."""
@@ -468,6 +473,7 @@ class Trials:
         elif self._blame is not None:
             self._blame.note(case, mutant, via)
         self._hear_refusals(case, mutant, answer)
+        answer = self._judging.held(control, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
         judgement = self._judging.settled(judgement, case.endpoint, case.session)
         trial = mutant_trial(case, mutant, control, answer, judgement)
@@ -562,16 +568,15 @@ def _as_confirmed(slow: Slow | None) -> Confirmed | None:
     return None if slow is None else Confirmed(slow.judgement, slow.times)
 
 
-def _control(case: Case, early: Answers, original: Answers) -> Answers:
+def _control(live: Reply | None, early: Answers, original: Answers) -> Answers:
     """What a mutant that went before its original is held against.
 
     One that was accepted has done already what the original asks for, which may be refused a second time:
     then the live answer tells what the original would have got.
     """
-    live = case.exchange.response
     if live is None or _succeeded(original.candidate) or not _succeeded(early.candidate):
         return original
-    return Pair(Reply(live), Reply(live) if original.baseline is not None else None)
+    return Pair(live, live if original.baseline is not None else None)
 
 
 def _succeeded(outcome: Outcome) -> bool:

@@ -247,9 +247,23 @@ def test_any_two_texts_can_be_compared_as_pages(left: str, right: str) -> None:
     assert (compare(one, other) == ()) == (compare(other, one) == ())
 
 
-PIECES = """<p>|</p>|<b>|<table>|<tr>|<td>|</table>|<script>|</script>|<!--|-->|<pre>|a| |<a href='|'>|<x y="|">
-|<title>|<textarea>|&|<svg>|<select>|{}""".split("|")
-tags = st.sampled_from(PIECES)
+PIECES = ["<p>", "</p>", "<b>", "<table>", "<tr>", "<td>", "</table>", "<script>", "</script>", "<!--", "-->"]
+TEXTS = [
+    "<pre>",
+    "a",
+    " ",
+    "\n",
+    "<a href='",
+    "'>",
+    '<x y="',
+    '">',
+    "<title>",
+    "<textarea>",
+    "&",
+    "<svg>",
+    "{}",
+]
+tags = st.sampled_from([*PIECES, *TEXTS])
 
 
 @settings(deadline=None)

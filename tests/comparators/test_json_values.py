@@ -250,6 +250,33 @@ def test_arrays_and_emptiness(left: Any, right: Any, expected: list[str]) -> Non
     assert told(left, right) == expected
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        pytest.param(
+            {"data": None, "errors": [{"message": "no", "path": ["a", 0], "extensions": {"code": "GONE"}}]},
+            {"data": None, "errors": [{"message": "no", "path": ["a", 0], "extensions": {"code": "LOST"}}]},
+            ["body:$.errors[0].extensions.code value"],
+            id="graphql",
+        ),
+        pytest.param(
+            {"included": [{"type": "a", "id": "1", "n": 1}, {"type": "b", "id": "1", "n": 2}]},
+            {"included": [{"type": "b", "id": "1", "n": 2}, {"type": "a", "id": "1", "n": 3}]},
+            ["body:$.included order", "body:$.included[0].n value"],
+            id="json:api",
+        ),
+        pytest.param(
+            {"items": [{"metadata": {"name": "a"}, "n": 1}, {"metadata": {"name": "b"}, "n": 1}]},
+            {"items": [{"metadata": {"name": "b"}, "n": 2}]},
+            ["body:$.items length", "body:$.items[1].n value", "body:$.items[0] missing"],
+            id="named by what they hold",
+        ),
+    ],
+)
+def test_known_kinds_of_documents(left: Any, right: Any, expected: list[str]) -> None:
+    assert told(left, right) == expected
+
+
 def test_large_values_keep_their_kind_where_they_are_shown() -> None:
     large = {f"k{number}": {"x": ["y" * 500] * 90} for number in range(60)}
     (came,) = compare(answer({}), answer({"a": large}))

@@ -20,6 +20,10 @@ def json(text: str, *more: tuple[bytes, bytes]) -> Response:
     return page(text, "application/json", *more)
 
 
+def cookie(name: str, value: str) -> Response:
+    return page("ok", "text/plain", (b"Set-Cookie", f"{name}={value}; Path=/".encode()))
+
+
 def told(live: Response, candidate: Response, baseline: Response | None = None) -> list[str]:
     """Places of the candidate's own differences, and how they changed."""
     noise = Noise(NoiseSettings(own=OWN))
@@ -99,6 +103,40 @@ def told(live: Response, candidate: Response, baseline: Response | None = None) 
             page("a,1\nb,2\n", "text/csv", (b"Content-Length", b"8"), (b"Date", b"x")),
             page("a,1\nb,2\n", "text/csv", (b"Transfer-Encoding", b"chunked"), (b"Date", b"y")),
             id="framing",
+        ),
+        pytest.param(
+            cookie("username-127-0-0-1-8000", "2|a"),
+            cookie("username-127-0-0-1-9001", "2|b"),
+            id="a cookie named after the port",
+        ),
+        pytest.param(
+            page('<a href="/login?next=http%3A%2F%2F127.0.0.1%3A8000%2Fadmin%2F">on</a>'),
+            page('<a href="/login?next=http%3A%2F%2F127.0.0.1%3A9001%2Fadmin%2F">on</a>'),
+            id="own address within an address",
+        ),
+        pytest.param(
+            page("a", "text/csv", (b"Content-Disposition", b"attachment;filename=T_2026-11-23_07-25-43.csv")),
+            page("a", "text/csv", (b"Content-Disposition", b"attachment;filename=T_2026-11-23_07-38-08.csv")),
+            id="a file named after the time",
+        ),
+        pytest.param(
+            json(
+                '{"Table": {"CreationDateTime": 1795418774.115313}, "CreatedTimestamp": "1795418775.191492"}'
+            ),
+            json(
+                '{"Table": {"CreationDateTime": 1795419850.884356}, "CreatedTimestamp": "1795419851.334244"}'
+            ),
+            id="seconds under a name of a time",
+        ),
+        pytest.param(
+            json('{"at": "2026-11-23T07:25:43Z"}', (b"x-amz-crc32", b"557445683")),
+            json('{"at": "2026-11-23T07:29:01Z"}', (b"x-amz-crc32", b"3104896524")),
+            id="a checksum of the body",
+        ),
+        pytest.param(
+            page('<R xmlns="urn:x"><Roles><Role><Id>AROA1B2C3D4E5F6G7H8I</Id></Role></Roles></R>'),
+            page('<R xmlns="urn:x"><Roles><Role><Id>AROA9Z8Y7X6W5V4U3T2S</Id></Role></Roles></R>'),
+            id="XML that is called a page",
         ),
     ],
 )

@@ -121,7 +121,7 @@ def test_an_outcome_falls_in_one_class(outcome: Outcome, expected: AnswerClass) 
         pytest.param(
             evidence(answer=reply(400, b'{"e":"sqlite3.OperationalError: near \\"x\\": syntax error"}')),
             "failed",
-            "F209",
+            "F200",
             id="sql error",
         ),
         pytest.param(
@@ -362,8 +362,8 @@ def test_a_leak_that_the_live_release_has_too_weighs_less() -> None:
     leaking = reply(400, b'{"error": "near \\"x\\": syntax error"}')
     alone = judge(evidence(answer=leaking, **both(NO)))
     shared = judge(evidence(answer=leaking, **both(leaking)))
-    assert (alone.fault, alone.severity) == ("F209", Severity.HIGH)
-    assert (shared.fault, shared.severity) == ("F209", Severity.MEDIUM)
+    assert (alone.fault, alone.severity) == ("F200", Severity.HIGH)
+    assert (shared.fault, shared.severity) == ("F200", Severity.MEDIUM)
 
 
 @pytest.mark.parametrize(
