@@ -25,13 +25,14 @@ from shadow.model import (
     Wire,
 )
 
-_SAYS_ALL = frozenset({"growth", "slow"})
+_SAYS_ALL = frozenset({"F103", "growth", "no-effect", "slow"})
 """Faults whose reason tells more than the place does."""
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
 
 TITLES: dict[str, str] = {
     "F100": "server error",
+    "F103": "what was deleted is still there",
     "F200": "text run as part of a database query",
     "F201": "markup of the request is part of the page",
     "F202": "address of the request was called",
@@ -53,6 +54,7 @@ TITLES: dict[str, str] = {
     "left-trace": "rejected request changed the state",
     "metamorphic": "answer changed by an edit without meaning",
     "mutation-regression": "answered otherwise than by the live release",
+    "no-effect": "accepted, and nothing was done",
     "nosql-injection": "operator run as part of a database query",
     "race": "not exactly one of simultaneous requests succeeded",
     "secret-leak": "secret in the answer",
@@ -101,7 +103,7 @@ def finding(
         edits=trial.edits,
         expect=expect.value,
         why=_why(trial, cause, record.mutators),
-        exchanges=tuple(sorted(record.exchanges)),
+        exchanges=record.indexes,
         count=record.count,
         control=message(trial.control),
         answer=message(trial.answer),
@@ -203,6 +205,8 @@ def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
         place = cause.where[0]
         if place.startswith(PLACE):
             return f"{place.removeprefix(PLACE)} in the answer ({on})"
+        if place == "state":
+            return f"{TITLES[fault]} on {on}"
         if fault == "slow":
             return f"slower than the live release on {on}"
         if fault in ("hang", "crash", "F100") and place == "status":

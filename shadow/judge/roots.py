@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from shadow.judge.places import is_json, is_within, name, parent, template
+from shadow.judge.places import is_json, is_page, is_within, name, parent, template
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
@@ -17,6 +17,8 @@ _SAID = frozenset({"close", "dns:rcode"})
 """Places of few values, each of which means something: both stand in the cause."""
 _PLACELESS = frozenset({"timestamp form", "unicode form"})
 """Written by one serialiser for all fields: wherever it shows, the cause is one."""
+_WRITTEN = re.compile(r"^body:.*:(sequence|namespace)$")
+"""How a document of XML is written, which one serialiser does for all elements too."""
 _LISTED = re.compile(r"(header:(?!set-cookie)[^\[]+)\[")
 """One member of a field that is a list: directives that came and went are one change of the field."""
 _PAGING = re.compile(
@@ -83,7 +85,11 @@ def relative(where: str) -> str:
 def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
     of_body = [each for each in differences if each.where in _OF_WHOLE_BODY]
-    arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
+    arrays = [
+        each.where
+        for each in differences
+        if each.change in (Change.LENGTH, Change.ORDER) and not is_page(each.where)
+    ]
     beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
     lengths = {
         (parent(each.where), each.left, each.right) for each in differences if each.change is Change.LENGTH
@@ -131,6 +137,8 @@ def _key(difference: Difference) -> tuple[str, ...]:
     what = words(difference)
     if what in _PLACELESS:
         return (what,)
+    if (written := _WRITTEN.search(difference.where)) is not None:
+        return (written[1],)
     if (found := _LISTED.match(difference.where)) is not None:
         return (found[1], "members")
     is_said = what == "letter case" or difference.where in _SAID

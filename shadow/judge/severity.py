@@ -10,6 +10,7 @@ from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
     "F100": Severity.HIGH,
+    "F103": Severity.HIGH,
     "F200": Severity.HIGH,
     "F201": Severity.HIGH,
     "F202": Severity.HIGH,
@@ -31,6 +32,7 @@ OF_FAULT: dict[str, Severity] = {
     "left-trace": Severity.HIGH,
     "metamorphic": Severity.MEDIUM,
     "mutation-regression": Severity.MEDIUM,
+    "no-effect": Severity.HIGH,
     "nosql-injection": Severity.HIGH,
     "race": Severity.HIGH,
     "secret-leak": Severity.HIGH,

@@ -35,6 +35,7 @@ _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
 _NUMBERS = re.compile(r"\d+")
+_REFUSED = 400
 _COUNTED = frozenset({401, 403, 407, 423, 429})
 """Refusals that services may count, and lock out who has too many of them."""
 
@@ -324,7 +325,8 @@ class Confirmation:
 
 def _is_refused(case: Case, answers: Answers) -> bool:
     """Whether everybody refused the request, so that it left nothing behind and may be sent again. Where it
-    was for who asked, services count how often that happens."""
+    was for who asked, services count how often that happens. What a body alone says is not enough for that.
+    """
     given = [answers.candidate, answers.baseline]
     if case.exchange.response is not None:
         given.append(Reply(case.exchange.response))
@@ -333,6 +335,7 @@ def _is_refused(case: Case, answers: Answers) -> bool:
         or (
             isinstance(each, Reply)
             and classify(each) is AnswerClass.REJECTED
+            and each.response.status >= _REFUSED
             and each.response.status not in _COUNTED
         )
         for each in given

@@ -228,3 +228,18 @@ def test_no_difference_is_too_odd_to_judge(seen: list[Difference], asked: Differ
         assert not noise.forgives(EP, asked)
     else:
         assert noise.forgives(EP, asked) in (True, False)
+
+
+def test_the_order_of_unlike_elements_is_told_until_the_live_release_shows_another() -> None:
+    noise = Noise()
+    turned = Difference("body:$.r:sequence", Change.ORDER, ["a", "b"], ["b", "a"])
+    assert noise.without("GET /x", [turned]) == (turned,)
+    noise.observe("GET /x", [turned], Witness.LIVE_RELEASE)
+    assert noise.without("GET /x", [turned]) == ()
+
+
+def test_an_echo_of_our_own_marks_in_a_page_is_no_difference() -> None:
+    echo = Difference("body:page.li", Change.ADDED, None, "<li>Shadow-Run: ab12")
+    assert Noise().without("GET /x", [echo]) == ()
+    other = Difference("body:page.li", Change.ADDED, None, "<li>Accept: ab12")
+    assert Noise().without("GET /x", [other]) == (other,)
