@@ -204,11 +204,19 @@ CAUSES: tuple[Cause, ...] = (
         put("placed_at", lambda v: v.replace("Z", "+00:00")),
         is_writing=True,
     ),
-    Cause("timestamp to number", STOCK, r"updated_at", put("updated_at", lambda _: 1732300000), is_writing=True),
-    Cause("constant date shifted", CONFIG, r"valid_from", put("valid_from", _later(365)), needs_baseline=True),
+    Cause(
+        "timestamp to number", STOCK, r"updated_at", put("updated_at", lambda _: 1732300000), is_writing=True
+    ),
+    Cause(
+        "constant date shifted", CONFIG, r"valid_from", put("valid_from", _later(365)), needs_baseline=True
+    ),
     Cause("sequence off", AUDIT, r"entries", put("entries[].seq", lambda v: v + 1)),
     Cause(
-        "present moment shifted", ITEMS, r"generated_at", put("generated_at", _later(-400)), needs_baseline=True
+        "present moment shifted",
+        ITEMS,
+        r"generated_at",
+        put("generated_at", _later(-400)),
+        needs_baseline=True,
     ),
     Cause("list one short", SEARCH, r"hits", put("hits", lambda v: v[:-1])),
     Cause("top list one short", COUNTRIES, r"body:\$", lambda a, _, __: a.body.pop()),
@@ -219,7 +227,9 @@ CAUSES: tuple[Cause, ...] = (
     Cause("status of refused", ORDER, r"status", status(422, 400), is_writing=True),
     Cause("status on some", SEARCH, r"status", status(200, 500, body={"error": "x"}, when=_in_twenty)),
     Cause("not found to null", ITEM, r"status", status(404, 200, body=None)),
-    Cause("directive changed", ITEM, r"cache-control", field("Cache-Control", lambda _: "private, max-age=6")),
+    Cause(
+        "directive changed", ITEM, r"cache-control", field("Cache-Control", lambda _: "private, max-age=6")
+    ),
     Cause("count header off", SEARCH, r"x-total-count", field("X-Total-Count", lambda _: "7")),
     Cause(
         "cookie attribute gone",
@@ -233,7 +243,9 @@ CAUSES: tuple[Cause, ...] = (
         r"set-cookie\[sid\]",
         field("Set-Cookie", lambda v: v.replace("Strict", "None")),
     ),
-    Cause("cookie gone", ME, r"set-cookie\[theme\]", field("Set-Cookie", lambda v: v if "sess" in v else None)),
+    Cause(
+        "cookie gone", ME, r"set-cookie\[theme\]", field("Set-Cookie", lambda v: v if "sess" in v else None)
+    ),
     Cause("etag weakened", ITEM, r"etag", field("ETag", lambda v: f"W/{v}")),
     Cause("etag gone", ITEM, r"etag", field("ETag", lambda _: None)),
     Cause("content type changed", CSV, r"content-type", kind("text/plain; charset=utf-8")),
@@ -257,7 +269,9 @@ CAUSES: tuple[Cause, ...] = (
     Cause("member twice", CONFIG, r"mode", raw(_twice)),
     Cause("redirect elsewhere", "GET /old", r"location", field("Location", lambda _: "/page/2")),
     Cause("redirect temporary", "GET /old", r"status", status(301, 302)),
-    Cause("redirect lacks a parameter", LOGIN, r"location", field("Location", lambda v: v.replace("openid", ""))),
+    Cause(
+        "redirect lacks a parameter", LOGIN, r"location", field("Location", lambda v: v.replace("openid", ""))
+    ),
     Cause("constant became random", CONFIG, r"build", anew("build", _hex(6)), needs_baseline=True),
     Cause("constant number random", CONFIG, r"limit", anew("limit", lambda d: d.randrange(999))),
     Cause("hash became random", STATS, r"commit", anew("commit", _hex(40)), needs_baseline=True),

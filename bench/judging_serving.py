@@ -97,7 +97,9 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
         return None
     first, *lines = head[:-4].split(b"\r\n")
     method, target, _ = first.split(b" ", 2)
-    headers: Headers = tuple((name, value.strip()) for name, _, value in (line.partition(b":") for line in lines))
+    headers: Headers = tuple(
+        (name, value.strip()) for name, _, value in (line.partition(b":") for line in lines)
+    )
     length = next((int(value) for name, value in headers if name.lower() == b"content-length"), 0)
     return Request(method, target, headers=headers, body=await reader.readexactly(length))
 

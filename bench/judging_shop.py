@@ -207,7 +207,9 @@ class Shop:
             "total": round(ask.body["quantity"] * 19.99, 2),
             "currency": "EUR",
             "placed_at": self.now(),
-            "lines": [{"line_id": str(self.uuid()), "sku": ask.body["sku"], "quantity": ask.body["quantity"]}],
+            "lines": [
+                {"line_id": str(self.uuid()), "sku": ask.body["sku"], "quantity": ask.body["quantity"]}
+            ],
             "discounts": [],
         }
         order["links"] = {"self": f"http://{self.host}/v1/orders/{order['id']}"}
@@ -320,7 +322,10 @@ class Shop:
     def _report(self, ask: Ask) -> Answer:  # noqa: ARG002
         plain = Random(5)
         rows = {
-            f"2024-{month:02d}-{day:02d}": {"sold": plain.randrange(99), "net": round(plain.uniform(1, 999), 2)}
+            f"2024-{month:02d}-{day:02d}": {
+                "sold": plain.randrange(99),
+                "net": round(plain.uniform(1, 999), 2),
+            }
             for month in range(1, 4)
             for day in range(1, 29)
         }

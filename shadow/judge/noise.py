@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from shadow.judge.chosen_places import ChosenPlaces
+from shadow.judge.counters import Counters
 from shadow.judge.drift import MIN_DRIFT, Looks, Tally, drifts_more, fisher, totals
 from shadow.judge.lengths import Lengths
 from shadow.judge.orders import Orders, holds_scalars
@@ -85,10 +86,12 @@ class Noise:
         self._looks = Looks()
         self._orders: dict[str, Orders] = {}
         self._lengths = Lengths()
+        self._counters = Counters()
         self._forgiven: dict[tuple[str, str, str], tuple[int, Difference]] = {}
         self._keep = 0.5 ** (1 / self._settings.half_life_comparisons)
         self._places = 0
-        self._has_baseline = False
+        self.has_baseline = False
+        """Whether a baseline has answered."""
         self.on_observed: Callable[[str, tuple[Difference, ...], Witness], None] | None = None
         """Told of what was learned here, for others to `take_over`."""
         self._ignored = ChosenPlaces(self._settings.ignore, "ignore")
@@ -110,7 +113,7 @@ class Noise:
         self, endpoint: str, differences: tuple[Difference, ...], witness: Witness, *, count: int = 1
     ) -> None:
         """Learn from `count` comparisons that another process made; several had no differences."""
-        self._has_baseline |= witness is Witness.LIVE_RELEASE
+        self.has_baseline |= witness is Witness.LIVE_RELEASE
         if differences:
             self._learn(endpoint, differences, witness)
             return
@@ -136,9 +139,21 @@ class Noise:
             each for each in differences if not self.forgives(endpoint, each, window_seconds=window_seconds)
         )
 
-    def insists(self, endpoint: str, where: str) -> bool:
-        """Whether what differs in this place counts, even if it looks like an id that was given anew."""
-        return self._pinned.holds(endpoint, where) or self._became_random(endpoint, template(where))
+    def insists(self, endpoint: str, difference: Difference) -> bool:
+        """Whether what differs here counts, even if it looks like an id that was given anew."""
+        place = template(difference.where)
+        return (
+            self._pinned.holds(endpoint, place)
+            or self._became_random(endpoint, place)
+            or not self._is_usual_length(endpoint, place, difference)
+        )
+
+    def is_counting(self, difference: Difference) -> bool:
+        """Whether this may be a number that each release counts up by itself, which further answers will
+        tell. A baseline tells at once."""
+        left, right = difference.left, difference.right
+        is_value = difference.change is Change.VALUE and not self.has_baseline
+        return is_value and self._counters.is_counting(name(difference.where), left, right)
 
     def wants_repeat(self, endpoint: str, differences: Iterable[Difference]) -> bool:
         """Whether asking once more would teach: a value of a volatile kind differs at the candidate, while at
@@ -146,7 +161,7 @@ class Noise:
 
         `differences` are the candidate's from live.
         """
-        if not self._has_baseline:
+        if not self.has_baseline:
             return False
         asked = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
         if asked is not None and asked.total >= _REPEATS:
@@ -181,6 +196,8 @@ class Noise:
                 self._learn_length(endpoint, place, each, witness)
             elif words(each) not in FORMS:
                 drifted.add(place)
+                if witness is Witness.CANDIDATE and endpoint.startswith(_MAKING):
+                    self._counters.add(name(each.where), each.left, each.right)
         room = self._settings.max_places - self._places
         self._places += self._tally(endpoint, witness).add(drifted, kinds, self._keep, room)
         fields = {each for each in drifted if _is_shared(each)}
@@ -236,10 +253,11 @@ class Noise:
         if words(difference) in FORMS:
             return None
         if self._is_drifting(endpoint, place):
-            return "drifts at the live release" if self._has_baseline else "drifts at the candidate"
+            return "drifts at the live release" if self.has_baseline else "drifts at the candidate"
         if _is_shared(place) and self._is_drifting_everywhere(endpoint, place):
             return "drifts at other endpoints"
-        return None
+        is_counted = self._counters.is_counter(name(place), difference.left, difference.right)
+        return "counted up" if is_counted and not self.has_baseline else None
 
     def _is_volatile(self, difference: Difference, window_seconds: float | None) -> bool:
         if _is_opaque_cookie(difference):
@@ -257,14 +275,14 @@ class Noise:
         left, right = difference.left, difference.right
         if not isinstance(left, str) or not isinstance(right, str) or len(left) == len(right):
             return True
-        if not is_fixed_in_length(left, name(place), has_baseline=self._has_baseline):
+        if not is_fixed_in_length(left, name(place), has_baseline=self.has_baseline):
             return True
         return self._lengths.is_usual(endpoint, place, right)
 
     def _became_random(self, endpoint: str, place: str) -> bool:
         """Whether the place never changed at the live release, but does with each answer of the candidate."""
         repeats = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
-        if not self._has_baseline or repeats is None or repeats.kinds.get(place, 0.0) < _MIN_RANDOM:
+        if not self.has_baseline or repeats is None or repeats.kinds.get(place, 0.0) < _MIN_RANDOM:
             return False
         changed, compared = totals(self._of_live(endpoint), place)
         if changed >= MIN_DRIFT:
@@ -281,7 +299,7 @@ class Noise:
 
     def _is_drifting(self, endpoint: str, place: str) -> bool:
         """Whether the place drifts at the live release, and hardly more often at the candidate."""
-        if not self._has_baseline:
+        if not self.has_baseline:
             return self._is_drifting_alone(endpoint, place)
         noise = self._tallies.get((endpoint, Witness.LIVE_RELEASE))
         if noise is None or noise.seen(place) < MIN_DRIFT:
@@ -312,14 +330,14 @@ class Noise:
     def _is_drifting_everywhere(self, endpoint: str, place: str) -> bool:
         """Whether a header field drifts at other endpoints, while little is known of this one: what one piece
         of code writes for all of them changes at all of them."""
-        witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        witness = Witness.LIVE_RELEASE if self.has_baseline else Witness.CANDIDATE_REPEAT
         here = self._tallies.get((endpoint, witness))
         if here is not None and here.compared >= _MUCH_KNOWN:
             return False
         known = self._tallies.get((_EVERYWHERE, witness))
         if known is None or known.seen(place) < max(MIN_DRIFT, _MIN_SHARE * known.compared):
             return False
-        return self._has_baseline or not self._is_steady(place)
+        return self.has_baseline or not self._is_steady(place)
 
     def _is_steady(self, place: str) -> bool:
         live = self._tallies.get((_EVERYWHERE, Witness.LIVE_REPEAT))
@@ -328,12 +346,12 @@ class Noise:
     def _is_unordered(self, difference: Difference) -> bool:
         """Whether the array is a set: the live release shows it or, for scalars, nothing shows otherwise."""
         orders = self._orders.get(name(difference.where)) or Orders()
-        judge = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        judge = Witness.LIVE_RELEASE if self.has_baseline else Witness.CANDIDATE_REPEAT
         if judge in orders.teachers or Witness.LIVE_REPEAT in orders.teachers:
             return True
         if not holds_scalars(difference.left):
             return len(orders.inversions) < self._settings.min_object_inversions
-        return not self._has_baseline or not orders.is_list_of_scalars(self._settings.min_inversions)
+        return not self.has_baseline or not orders.is_list_of_scalars(self._settings.min_inversions)
 
     def _evidence(self, endpoint: str, place: str) -> dict[str, tuple[int, int]]:
         found = {}
@@ -345,6 +363,7 @@ class Noise:
         return found
 
 
+_MAKING = ("POST ", "PUT ", "PATCH ")
 _EVERYWHERE = ""
 """In place of an endpoint: header fields at all of them."""
 _REPEATS = 4

@@ -159,9 +159,7 @@ def _against_live(
         return []
     differences = between(live, witnesses.candidate)
     return [
-        each
-        for each in differences
-        if not (_may_be_the_captures(each) or stands_for(each) or forgives(each))
+        each for each in differences if not (_may_be_the_captures(each) or stands_for(each) or forgives(each))
     ]
 
 

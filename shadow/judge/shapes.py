@@ -241,6 +241,8 @@ def _from_number(value: float) -> Moment | None:
 def _from_text(text: str) -> Moment | None:
     if found := _ISO.fullmatch(text):
         return _from_iso(found)
+    if _DAY.fullmatch(text):
+        return Moment(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp(), "day")
     if _BASIC.fullmatch(text):
         return Moment(datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp(), "basic")
     if found := _HTTP_DATE.fullmatch(text):

@@ -61,10 +61,13 @@ class Confirmation:
         self._passed_over: dict[_Key, int] = {}
         """How often what had been refuted so often was seen again."""
         self._seen: dict[_Key, int] = {}
+        self.held: dict[str, None] = {}
+        self._is_over = False
 
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
+        rest = tuple(each for each in rest if not self._is_held(case, each))
         if self._judging.is_drifted:
             rest = _beyond_drift(case, rest)
         if case.is_write and not self._may_write:
@@ -75,7 +78,7 @@ class Confirmation:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
             times = self.all_times
             for each in rest:
-                if each not in lasting:
+                if each not in lasting and not self._judging.noise.forgives(case.endpoint, each):
                     self._refute(_place_key(case, each))
         for each in lasting:
             self._confirmed[_place_key(case, each)] = times
@@ -88,7 +91,9 @@ class Confirmation:
             lasting,
         )
 
-    def looked_back(self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]) -> Confirmed | None:
+    def looked_back(
+        self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
+    ) -> Confirmed | None:
         """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
         if self._judging.is_drifted:
             return None
@@ -213,9 +218,25 @@ class Confirmation:
     def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
         key = _place_key(case, difference)
-        self._seen[key] = self._seen.get(key, 0) + 1
+        self._seen[key] = self._seen.get(key, 0) + (not self._is_over)
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
-        return is_lasting_kind or self._seen[key] > 1
+        if not is_lasting_kind and self._seen[key] == 1:
+            self.held[case.endpoint] = None
+        is_sure = self._is_over and self._judging.has_baseline
+        return is_lasting_kind or self._seen[key] > 1 or is_sure
+
+    def _is_held(self, case: Case, difference: Difference) -> bool:
+        """Whether it is better told once more was seen, or nothing more will be."""
+        if self._is_over or not self._judging.noise.is_counting(difference):
+            return False
+        self.held[case.endpoint] = None
+        return True
+
+    def end(self) -> tuple[str, ...]:
+        """Endpoints of which something was held back. Nothing is from now on: nothing more will be seen."""
+        self._is_over = True
+        held, self.held = tuple(self.held), {}
+        return held
 
     def _as_often_as_seen(self, case: Case, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""

@@ -95,6 +95,10 @@ class Judging:
             if isinstance(one, Reply) and isinstance(other, Reply):
                 self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
+    @property
+    def has_baseline(self) -> bool:
+        return self.noise.has_baseline
+
     def wants_repeat(self, case: Case, answers: Answers) -> bool:
         """Whether sending the original once more would teach what is noise."""
         differences = self.apart(case, answers)
@@ -116,7 +120,7 @@ class Judging:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
         def insists(difference: Difference) -> bool:
-            return self.noise.insists(case.endpoint, difference.where)
+            return self.noise.insists(case.endpoint, difference)
 
         witnesses = Witnesses(case.exchange.response, answers.candidate, answers.baseline)
         return judge_original(

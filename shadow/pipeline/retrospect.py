@@ -51,4 +51,3 @@ class Retrospect:
 
     def of(self, endpoint: str) -> tuple[Past, ...]:
         return tuple(self._past.get(endpoint, ()))
-

@@ -287,6 +287,17 @@ class Trials:
         if len(told) < len(self._judging.apart(case, answers)):
             self._retrospect.keep(Past(case, originals, answers, via))
 
+    async def end(self) -> None:
+        """Tell what was held back until more would be seen, as nothing more will be."""
+        for endpoint in self._confirmation.end():
+            for past in self._retrospect.of(endpoint):
+                judgement = self._judging.original(past.case, past.answers)
+                if judgement.verdict is not Verdict.FAILED:
+                    continue
+                confirmed = await self._confirmation.original(past.case, past.answers, judgement, past.via)
+                if confirmed is not None and confirmed.fresh:
+                    self._look_back(endpoint, confirmed.fresh)
+
     async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
         """Ask again what reads, while that teaches: whether what differs is new in each answer."""
         attempt = 0
