@@ -7,7 +7,6 @@ Nothing that is learned ever forgives a missing or added field, a changed type o
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
@@ -18,8 +17,8 @@ from shadow.judge.lengths import Lengths
 from shadow.judge.orders import Orders, holds_scalars
 from shadow.judge.places import name, template
 from shadow.judge.roots import FORMS, words
-from shadow.judge.shapes import is_alike, is_fixed_in_length
-from shadow.model import Change, Difference
+from shadow.judge.shapes import is_alike, is_fixed_in_length, moment
+from shadow.model import Change, Difference, Forgiven
 
 
 class Witness(StrEnum):
@@ -61,20 +60,6 @@ class NoiseSettings(msgspec.Struct, frozen=True):
     created at the same moment."""
     max_places: int = 20_000
     """Places remembered; beyond, new ones are not learned."""
-
-
-class Forgiven(msgspec.Struct, frozen=True):
-    """One place whose differences were not counted, and why."""
-
-    endpoint: str
-    where: str
-    why: str
-    count: int
-    left: Any = None
-    """Of the first that was forgiven: the value that was expected, and the candidate's."""
-    right: Any = None
-    evidence: dict[str, tuple[int, int]] = {}
-    """By witness: how often the place differed, in how many comparisons of the endpoint; both fade."""
 
 
 class Noise:
@@ -146,6 +131,7 @@ class Noise:
             self._pinned.holds(endpoint, place)
             or self._became_random(endpoint, place)
             or not self._is_usual_length(endpoint, place, difference)
+            or self._is_present(endpoint, place, difference)
         )
 
     def is_counting(self, difference: Difference) -> bool:
@@ -156,22 +142,29 @@ class Noise:
         return is_value and self._counters.is_counting(name(difference.where), left, right)
 
     def wants_repeat(self, endpoint: str, differences: Iterable[Difference]) -> bool:
-        """Whether asking once more would teach: a value of a volatile kind differs at the candidate, while at
-        the live release the place never changed, so that it may have become random.
+        """Whether asking once more would teach: a value differs that would be forgiven, while at the live
+        release the place never changed, so that it may have become random.
 
         `differences` are the candidate's from live.
         """
-        if not self.has_baseline:
-            return False
         asked = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
-        if asked is not None and asked.total >= _REPEATS:
+        if asked is not None and asked.total >= (_REPEATS if self.has_baseline else _LONE_REPEATS):
             return False
+        if not self.has_baseline:
+            return any(self._is_steady_alone(endpoint, each) for each in differences)
         steady = [
             each
             for each in differences
             if each.change is Change.VALUE and not self._was_volatile(endpoint, template(each.where))
         ]
         return any(self._is_volatile(each, None) for each in steady if each.where != "status")
+
+    def _is_steady_alone(self, endpoint: str, difference: Difference) -> bool:
+        """Whether the candidate's repeats drift where what was recorded several times did not."""
+        live = self._tallies.get((endpoint, Witness.LIVE_REPEAT))
+        place = template(difference.where)
+        is_steady = live is not None and live.compared >= _MIN_LONE and live.seen(place) < MIN_DRIFT
+        return is_steady and self._is_drifting_alone(endpoint, place)
 
     def forgiven(self) -> tuple[Forgiven, ...]:
         """Everything that was not counted, most frequent first."""
@@ -290,6 +283,13 @@ class Noise:
         chance = fisher(repeats.kinds[place], repeats.compared, 0, compared)
         return chance < self._settings.significance
 
+    def _is_present(self, endpoint: str, place: str, difference: Difference) -> bool:
+        """Whether the place told live's present time: another moment in almost all answers to one request."""
+        live = self._tallies.get((endpoint, Witness.LIVE_REPEAT))
+        if live is None or live.compared < _MIN_LONE or moment(difference.left, name(place)) is None:
+            return False
+        return live.kinds.get(place, 0.0) >= _PRESENT_SHARE * live.compared
+
     def _was_volatile(self, endpoint: str, place: str) -> bool:
         return totals(self._of_live(endpoint), place)[0] >= MIN_DRIFT
 
@@ -368,6 +368,11 @@ _EVERYWHERE = ""
 """In place of an endpoint: header fields at all of them."""
 _REPEATS = 4
 """So many repeats tell what became random from what never changed, at the significance there is."""
+_LONE_REPEATS = 8
+_MIN_LONE = 2.5
+"""Without a baseline: three answers that were recorded of one request, and eight of the candidate's."""
+_PRESENT_SHARE = 0.9
+"""Of answers to one request: two may be given in the same second."""
 _MIN_RANDOM = 2.0
 _MUCH_KNOWN = 20.0
 """Comparisons after which an endpoint speaks for itself."""

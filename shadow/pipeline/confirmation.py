@@ -12,7 +12,7 @@ from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
 _MAX_REFUTED = 3
-"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind that nobody knows yet."""
+"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind nobody knows yet."""
 _RETRIES = (10, 30, 100, 300)
 """Of an original's suspicion: at these further sightings it is tried all the same, as another cause may show
 in the same place."""
@@ -94,7 +94,7 @@ class Confirmation:
     def looked_back(
         self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
     ) -> Confirmed | None:
-        """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
+        """What an original that was not told shows of the `fresh` differences, which are confirmed now."""
         if self._judging.is_drifted:
             return None
         keys = {_place_key(case, each) for each in fresh}

@@ -46,8 +46,7 @@ from shadow.pipeline.telling import mutant_trial, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
-
-_MAX_REPEATS = 4
+_MAX_REPEATS = 8
 """Of one original, to learn from them."""
 
 

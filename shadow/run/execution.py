@@ -21,6 +21,7 @@ from shadow.model import (
     Event,
     Fate,
     Finding,
+    Forgave,
     Found,
     SecretTaken,
     Settled,
@@ -40,6 +41,7 @@ from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
 from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
+from shadow.sinks.forgiven import ForgivenPlaces
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
 from shadow.sinks.output import Output, OutputSettings
@@ -161,9 +163,8 @@ async def execute(
                 if url:
                     print(f"admin at {url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
                 await _run(crew or assembly.pipeline, source, controls.stop)
-            for link in assembly.environment.links if crew is None else ():
-                if (trace := link.correlation.trace) is not None:
-                    sinks.hear(trace.told(link.target.name))
+            if crew is None:
+                _tell_learned(assembly, sinks)
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
@@ -178,6 +179,14 @@ async def execute(
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
         await assembly.environment.close()
+
+
+def _tell_learned(assembly: Assembly, sinks: _Sinks) -> None:
+    """Tell which values correspond, where that is asked for, and what was taken for noise."""
+    for link in assembly.environment.links:
+        if (trace := link.correlation.trace) is not None:
+            sinks.hear(trace.told(link.target.name))
+    sinks.hear(Forgave(assembly.judging.noise.forgiven()))
 
 
 def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run: str) -> Controls:
@@ -260,7 +269,8 @@ def _opened(
 
     def summary() -> dict[str, object]:
         seconds = round(time.time() - started_at, 3)
-        return ledger.summary(run, settings.seed, started_at, seconds, unwritten())
+        told = ledger.summary(run, settings.seed, started_at, seconds, unwritten())
+        return told | {"has_baseline": bool(settings.baseline)}
 
     with ExitStack() as stack:
         folder: Folder = claim(Path(settings.out), run_settings.run)
@@ -280,7 +290,9 @@ def _opened(
         stack.callback(output.close)
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
-        sinks.all[:0] = [ledger, console, output, store]
+        forgiven = ForgivenPlaces(folder, redactor)
+        stack.callback(forgiven.close)
+        sinks.all[:0] = [ledger, console, output, store, forgiven]
         if settings.explain_correlation:
             explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
             stack.callback(explanation.close)
