@@ -112,7 +112,7 @@ class Noise:
             return False
         key = (endpoint, template(difference.where), why)
         if key in self._forgiven or len(self._forgiven) < self._settings.max_places:
-            count, first = self._forgiven.get(key, (0, difference))
+            count, first = self._forgiven.get(key) or (0, _example(difference))
             self._forgiven[key] = (count + 1, first)
         return True
 
@@ -380,6 +380,16 @@ _MIN_SHARE = 0.2
 """Of comparisons: a field that drifts less often at other endpoints need not do so at this one."""
 _OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
+_MAX_EXAMPLE_CHARS = 400
+
+
+def _example(difference: Difference) -> Difference:
+    """`difference` as it is kept, which may be long."""
+    left, right = (
+        each[:_MAX_EXAMPLE_CHARS] if isinstance(each, str) else each
+        for each in (difference.left, difference.right)
+    )
+    return msgspec.structs.replace(difference, left=left, right=right)
 
 
 def _is_shared(place: str) -> bool:
