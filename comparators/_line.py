@@ -50,6 +50,16 @@ def label(text: str, count: int = 2) -> str:
     return _named(_WORD.findall(text[:200])[:count])
 
 
+def words(text: str) -> list[str]:
+    """The words of `text`, without digits, in lower case."""
+    return _WORD.findall(text.lower())
+
+
+def last_words(text: str, count: int = 2) -> str:
+    """The last words of `text` as a name."""
+    return _named(_WORD.findall(text[-200:])[-count:])
+
+
 def _edits(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int, int, int]] | None:
     """Unequal stretches as (start, end, start, end)."""
     if len(ours) == len(theirs):

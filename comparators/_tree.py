@@ -1,7 +1,6 @@
 """Two parsed JSON values walked side by side; only where they differ is anything yielded."""
 
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,17 +8,18 @@ import orjson
 
 from comparators._alignment import Pairs, aligned, order
 from comparators._bounded import bounded, bounded_pair
+from comparators._inside import inside
+from comparators._keys import MAP_MIN_KEYS, member
+from comparators._numbers import are_one
 from comparators._renaming import renamed_ids
 from shadow.model import Change, Difference
 
-MAP_MIN_KEYS = 51
-"""An object with more members than this holds entries, not fields; its keys are written in braces."""
 _MAX_DEPTH = 200
 """Deeper values are compared as a whole: no service nests its fields so far."""
+_TEXT_DEPTH = 40
+"""What a text holds counts as so many levels, so that texts within texts are opened a few times at most."""
 _MAX_SHOWN = 40
 """Elements of a reordered array that are told."""
-_MAX_KEY_CHARS = 80
-_PLAIN_KEY = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 _KINDS = {
     dict: "object",
     list: "array",
@@ -47,6 +47,11 @@ def canonical(value: Any) -> bytes:
         return _canonical_slowly(value)
 
 
+def texts(left: str, right: str, where: str) -> Iterator[Difference]:
+    """The differences of two unequal texts: within what they hold, where that can be read."""
+    yield from _texts(left, right, where, 0)
+
+
 def _canonical_slowly(value: Any) -> bytes:
     """For integers over 64 bits, lone surrogates and extreme nesting, which orjson refuses."""
     try:
@@ -69,24 +74,33 @@ def _walk(left: Any, right: Any, where: str, depth: int, *, is_exact: bool) -> I
     elif kind == "array":
         yield from _arrays(left, right, where, depth, is_exact=is_exact)
     elif left != right:
-        yield from _scalars(left, right, where)
+        yield from _scalars(left, right, where, depth)
 
 
-def _scalars(left: Any, right: Any, where: str) -> Iterator[Difference]:
+def _scalars(left: Any, right: Any, where: str, depth: int) -> Iterator[Difference]:
     if isinstance(left, str):
-        yield Difference(where, Change.VALUE, *bounded_pair(left, right))
-    elif not (left != left and right != right):  # noqa: PLR0124 - NaN, the only value unequal to itself
+        yield from _texts(left, right, where, depth)
+    elif not are_one(left, right):
         yield Difference(where, Change.VALUE, bounded(left), bounded(right))
 
 
-def _orders(left: list[Any], right: list[Any], pairs: Pairs) -> tuple[Any, Any]:
+def _texts(left: str, right: str, where: str, depth: int) -> Iterator[Difference]:
+    held = inside(left, right) if depth + _TEXT_DEPTH <= _MAX_DEPTH else None
+    if held is None:
+        yield Difference(where, Change.VALUE, *bounded_pair(left, right))
+    else:
+        place = f"{where}<{held.kind}>"
+        yield from _walk(held.left, held.right, place, depth + _TEXT_DEPTH, is_exact=True)
+
+
+def _orders(left: list[Any], right: list[Any], pairs: Pairs) -> tuple[list[Any], list[Any]]:
     """The order of the elements that both arrays hold, from the first that moved on."""
     moved = next((at for at, (ours, theirs) in enumerate(pairs.both) if ours != theirs), 0)
     shown = pairs.both[moved : moved + _MAX_SHOWN]
     partners = sorted(theirs for _, theirs in shown)
     return (
-        bounded(order(left, (ours for ours, _ in shown), pairs.named_by)),
-        bounded(order(right, partners, pairs.named_by)),
+        [bounded(item) for item in order(left, (ours for ours, _ in shown), pairs.named_by)],
+        [bounded(item) for item in order(right, partners, pairs.named_by)],
     )
 
 
@@ -98,23 +112,16 @@ def _objects(
     for key, ours in left.items():
         partner = renamed.get(key, key)
         if partner not in right:
-            yield Difference(_member(where, key, is_map=is_map), Change.MISSING, bounded(ours), None)
+            yield Difference(member(where, key, is_map=is_map), Change.MISSING, bounded(ours), None)
             continue
         theirs = right[partner]
         if ours is not theirs and (is_exact or ours != theirs or type(ours) is not type(theirs)):
-            place = _member(where, key, is_map=is_map)
+            place = member(where, key, is_map=is_map)
             yield from _walk(ours, theirs, place, depth + 1, is_exact=is_exact)
     partners = set(renamed.values())
     for key, theirs in right.items():
         if key not in left and key not in partners:
-            yield Difference(_member(where, key, is_map=is_map), Change.ADDED, None, bounded(theirs))
-
-
-def _member(where: str, key: str, *, is_map: bool) -> str:
-    key = key[:_MAX_KEY_CHARS]
-    if is_map:
-        return f"{where}{{{key}}}"
-    return f"{where}.{key}" if _PLAIN_KEY.fullmatch(key) else f"{where}[{json.dumps(key)}]"
+            yield Difference(member(where, key, is_map=is_map), Change.ADDED, None, bounded(theirs))
 
 
 def _arrays(
@@ -126,7 +133,9 @@ def _arrays(
     if pairs.is_reordered:
         yield Difference(where, Change.ORDER, *_orders(left, right, pairs))
     for ours, theirs in pairs.both:
-        yield from _walk(left[ours], right[theirs], f"{where}[{ours}]", depth + 1, is_exact=is_exact)
+        one, other = left[ours], right[theirs]
+        if is_exact or one != other:
+            yield from _walk(one, other, f"{where}[{ours}]", depth + 1, is_exact=is_exact)
     for at in pairs.missing:
         yield Difference(f"{where}[{at}]", Change.MISSING, bounded(left[at]), None)
     for at in pairs.added:

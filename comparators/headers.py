@@ -1,75 +1,83 @@
 """Header and trailer fields: sets as sets, directives by name, volatile fields by their presence."""
 
-import re
+from base64 import b64decode
+from binascii import Error as Base64Error
 from collections.abc import Iterator
 
-from comparators import _cookies
+import msgspec
+
+from comparators import _addresses, _cookies, _directives, _lifetimes, _tree
 from comparators._bounded import bounded_pair
 from comparators._contract import comparator
-from shadow.model import Change, Difference, Headers, Response, without_field
+from comparators._header_names import (
+    CASE_SENSITIVE,
+    CHALLENGES,
+    DIGESTS,
+    DIRECTIVES,
+    LIMITS,
+    NOT_COMPARED,
+    OF_THE_SENDER,
+    POLICIES,
+    SETS,
+    is_volatile,
+)
+from comparators._protobuf import values_of
+from comparators._web_call import is_web
+from shadow.content.coding import codings
+from shadow.content.entity import content_encoding
+from shadow.model import Change, Difference, Headers, Response, field, without_field
 from shadow.wire.grpc_status import is_call
 
-NOT_COMPARED = frozenset(
-    b"connection content-length date keep-alive proxy-connection server shadow-run shadow-trial te trailer"
-    b" transfer-encoding upgrade grpc-accept-encoding grpc-encoding"
-    b" age alt-svc cdn-loop cf-cache-status cf-ray nel report-to via x-amz-cf-id x-amz-cf-pop x-cache"
-    b" x-cache-hits x-served-by x-timer".split()
-)
-"""Framing and hop-by-hop fields (RFC 9110 §7.6.1), those that say who answered when, and what caches add."""
+_ALGORITHM_CHARS = 20
+_CALL_DETAILS = b"grpc-status-details-bin"
 
-_NONCE = re.compile(rb"'nonce-[^']*'")
-"""New in every answer, as it must be (Content Security Policy Level 3 §2.3.1)."""
 
-VOLATILE = frozenset(
-    b"b3 ratelimit-remaining ratelimit-reset request-id retry-after sentry-trace server-timing traceparent"
-    b" tracestate uber-trace-id x-amz-id-2 x-amz-request-id x-amzn-requestid x-amzn-trace-id"
-    b" x-b3-parentspanid x-b3-sampled x-b3-spanid x-b3-traceid x-cloud-trace-context x-correlation-id"
-    b" x-datadog-parent-id x-datadog-trace-id x-envoy-upstream-service-time x-ms-request-id"
-    b" x-process-time x-rate-limit-remaining x-rate-limit-reset"
-    b" x-ratelimit-remaining x-ratelimit-reset x-request-id x-request-start x-response-time x-runtime"
-    b" x-trace-id".split()
-)
-"""Fields that differ from answer to answer by design: only their presence is compared."""
+class Beside(msgspec.Struct, frozen=True):
+    """What else of both answers a field is read with."""
 
-SETS = frozenset(
-    b"accept-ch accept-patch accept-post accept-ranges access-control-allow-headers"
-    b" access-control-allow-methods access-control-expose-headers allow content-language vary".split()
-)
-"""Comma-separated lists whose order means nothing."""
-_CASE_SENSITIVE = frozenset({b"allow", b"access-control-allow-methods"})
-
-DIRECTIVES = {
-    b"cache-control": ",",
-    b"surrogate-control": ",",
-    b"content-type": ";",
-    b"content-disposition": ";",
-    b"content-security-policy": ";",
-    b"permissions-policy": ",",
-    b"strict-transport-security": ";",
-    b"www-authenticate": ",",
-}
-"""Fields made of named parts, and what separates these; compared part by part."""
-
-_BARE_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+    dates: tuple[str, str]
+    """Their Date fields."""
+    is_same_body: bool
 
 
 @comparator
 def headers(control: Response, other: Response) -> Iterator[Difference]:
-    """Field names have no case, and fields of different names no order (RFC 9110 §5.1, §5.3)."""
-    if control.headers != other.headers:
-        yield from _compared("header", control.headers, other.headers)
-    if control.trailers != other.trailers:
-        yield from _compared("trailer", _trailers(control), _trailers(other))
+    """Field names have no case, and fields of different names no order (RFC 9110 §5.1, §5.3). Of fields that
+    are new in every answer (Date, Server, request ids, counters of limits) the presence counts.
+    """
+    if control.headers != other.headers or control.trailers != other.trailers:
+        beside = Beside((_date(control), _date(other)), control.body == other.body)
+        if control.headers != other.headers:
+            yield from _compared("header", _head(control), _head(other), beside)
+        if control.trailers != other.trailers:
+            yield from _compared("trailer", _trailers(control), _trailers(other), beside)
+
+
+def is_free(name: bytes) -> bool:
+    """Whether the value of field `name`, in lower case, is not compared."""
+    return name in NOT_COMPARED or is_volatile(name)
+
+
+def _date(response: Response) -> str:
+    return (field(response.headers, b"date") or b"").decode("latin-1")
+
+
+def _head(response: Response) -> Headers:
+    """Without a Content-Encoding that changes nothing."""
+    coding = content_encoding(response.headers)
+    if coding is None or codings(coding):
+        return response.headers
+    return without_field(response.headers, b"content-encoding")
 
 
 def _trailers(response: Response) -> Headers:
     """Without the status of a gRPC call, which is compared as the answer's."""
-    if not is_call(response):
+    if not is_call(response) and not is_web(response):
         return response.trailers
     return without_field(response.trailers, b"grpc-status")
 
 
-def _compared(part: str, left: Headers, right: Headers) -> Iterator[Difference]:
+def _compared(part: str, left: Headers, right: Headers, beside: Beside) -> Iterator[Difference]:
     ours, theirs = _values(left), _values(right)
     for name, values in ours.items():
         found = theirs.get(name)
@@ -77,9 +85,9 @@ def _compared(part: str, left: Headers, right: Headers) -> Iterator[Difference]:
         if found is None:
             yield Difference(where, Change.MISSING, _joined(values)[:2048], None)
         elif found != values:
-            yield from _field(name, where, values, found)
+            yield from _field(name, where, values, found, beside)
     for name, values in theirs.items():
-        if name not in ours:
+        if name not in ours and name not in OF_THE_SENDER:
             where = f"{part}:{name.decode('latin-1')}"
             yield Difference(where, Change.ADDED, None, _joined(values)[:2048])
 
@@ -93,40 +101,98 @@ def _values(lines: Headers) -> dict[bytes, list[bytes]]:
     return found
 
 
-def _field(name: bytes, where: str, left: list[bytes], right: list[bytes]) -> Iterator[Difference]:
-    if name in VOLATILE:
+def _field(
+    name: bytes, where: str, left: list[bytes], right: list[bytes], beside: Beside
+) -> Iterator[Difference]:
+    if is_volatile(name):
         return
-    if name.startswith(b"content-security-policy"):
-        left, right = ([_NONCE.sub(b"'nonce-'", value) for value in side] for side in (left, right))
     if name == b"set-cookie":
-        yield from _cookies.compared(where, left, right)
-    elif name == b"etag":
-        yield from _etag(where, _joined(left), _joined(right))
+        yield from _cookies.compared(where, left, right, beside.dates)
+    elif name in _addresses.FIELDS:
+        yield from _addresses.compared(name, where, _joined(left), _joined(right))
     elif name in SETS:
         yield from _sets(where, _tokens(name, left), _tokens(name, right))
-    elif separator := DIRECTIVES.get(name):
-        yield from _directives(where, _joined(left), _joined(right), separator)
+    elif name.endswith(b"-bin"):
+        yield from _binary(name, where, b",".join(left), b",".join(right))
     else:
-        yield from _value(where, _joined(left), _joined(right))
+        yield from _text(name, where, _joined(left), _joined(right), beside)
 
 
-def _value(where: str, left: str, right: str) -> Iterator[Difference]:
-    if left != right:
-        yield Difference(where, Change.VALUE, *bounded_pair(left, right))
+def _text(name: bytes, where: str, left: str, right: str, beside: Beside) -> Iterator[Difference]:
+    if left == right:
+        return
+    if name == b"etag":
+        yield from _etag(where, left, right)
+    elif name == b"expires":
+        yield from _expires(where, left, right, beside.dates)
+    elif name in DIGESTS:
+        yield from _digests(where, left, right, beside)
+    elif name in POLICIES:
+        yield from _directives.compared(where, _directives.policy(left), _directives.policy(right))
+    elif name in CHALLENGES:
+        yield from _directives.compared(where, _directives.challenges(left), _directives.challenges(right))
+    elif name in LIMITS:
+        yield from _directives.compared(where, _directives.limits(left), _directives.limits(right))
+    elif separator := DIRECTIVES.get(name):
+        parts = (_addresses.filename(_directives.named(each, separator)) for each in (left, right))
+        yield from _directives.compared(where, *parts)
+    else:
+        yield from _tree.texts(left, right, where)
 
 
 def _etag(where: str, left: str, right: str) -> Iterator[Difference]:
     """Weak and strong validators promise different things (RFC 9110 §8.8.1), so that is a change of type."""
-    weakened = left.startswith("W/") != right.startswith("W/")
-    if weakened:
-        yield Difference(where, Change.TYPE, *bounded_pair(left, right))
+    is_weakened = left.startswith("W/") != right.startswith("W/")
+    yield Difference(where, Change.TYPE if is_weakened else Change.VALUE, *bounded_pair(left, right))
+
+
+def _expires(where: str, left: str, right: str, dates: tuple[str, str]) -> Iterator[Difference]:
+    """By how long after its Date an answer is stale (RFC 9111 §5.3)."""
+    ours, theirs = (_lifetimes.lifetime(*each) for each in zip((left, right), dates, strict=True))
+    if ours is None or theirs is None:
+        yield Difference(where, Change.VALUE, *bounded_pair(left, right))
+    elif not _lifetimes.are_one(ours, theirs):
+        yield Difference(where, Change.VALUE, _lifetimes.words(ours), _lifetimes.words(theirs))
+
+
+def _digests(where: str, left: str, right: str, beside: Beside) -> Iterator[Difference]:
+    """Other bodies have other digests; the algorithms stay."""
+    if beside.is_same_body:
+        yield Difference(where, Change.VALUE, *bounded_pair(left, right))
     else:
-        yield from _value(where, left, right)
+        yield from _sets(where, _algorithms(left), _algorithms(right))
+
+
+def _algorithms(text: str) -> set[str]:
+    named = (piece.partition("=")[::2] for piece in _directives.split(text, ","))
+    return {name.strip().lower()[:_ALGORITHM_CHARS] for name, value in named if value.strip("= ")}
+
+
+def _binary(name: bytes, where: str, left: bytes, right: bytes) -> Iterator[Difference]:
+    """Metadata in base64, padded or not (gRPC over HTTP/2, Custom-Metadata); of a status that explains
+    itself, the messages.
+    """
+    ours, theirs = _unpacked(left), _unpacked(right)
+    if ours is None or theirs is None:
+        yield Difference(where, Change.VALUE, *bounded_pair(left.decode("latin-1"), right.decode("latin-1")))
+    elif name == _CALL_DETAILS:
+        one, two = values_of([ours, theirs])
+        yield from _tree.walk(one, two, f"{where}<proto>")
+    elif ours != theirs:
+        yield Difference(where, Change.VALUE, *bounded_pair(f"0x{ours.hex()}", f"0x{theirs.hex()}"))
+
+
+def _unpacked(value: bytes) -> bytes | None:
+    bare = value.rstrip(b"=")
+    try:
+        return b64decode(bare + b"=" * (-len(bare) % 4), validate=True)
+    except Base64Error:
+        return None
 
 
 def _tokens(name: bytes, values: list[bytes]) -> set[str]:
     text = _joined(values)
-    text = text if name in _CASE_SENSITIVE else text.lower()
+    text = text if name in CASE_SENSITIVE else text.lower()
     return {token for piece in text.split(",") if (token := piece.strip())}
 
 
@@ -135,52 +201,6 @@ def _sets(where: str, left: set[str], right: set[str]) -> Iterator[Difference]:
         yield Difference(f"{where}[{token}]", Change.MISSING, token, None)
     for token in sorted(right - left):
         yield Difference(f"{where}[{token}]", Change.ADDED, None, token)
-
-
-def _directives(where: str, left: str, right: str, separator: str) -> Iterator[Difference]:
-    ours, theirs = _named(left, separator), _named(right, separator)
-    for name, value in ours.items():
-        if name not in theirs:
-            yield Difference(_place(where, name), Change.MISSING, value or name, None)
-        elif theirs[name] != value:
-            yield from _value(_place(where, name), value, theirs[name])
-    for name, value in theirs.items():
-        if name not in ours:
-            yield Difference(_place(where, name), Change.ADDED, None, value or name)
-
-
-def _named(text: str, separator: str) -> dict[str, str]:
-    """Parts by lower-case name; the leading part of a ``;`` list (the media type) is called ``""``."""
-    found: dict[str, str] = {}
-    for at, piece in enumerate(_split(text, separator)):
-        name, equals, value = piece.partition("=")
-        name = name.strip().lower()
-        if at == 0 and separator == ";" and not equals:
-            found[""] = name
-        elif name == "boundary":
-            continue  # a multipart boundary is free to choose (RFC 2046 §5.1.1)
-        elif name:
-            value = value.strip().strip('"')
-            found[name] = value.lower() if name == "charset" else value
-    return found
-
-
-def _split(text: str, separator: str) -> Iterator[str]:
-    """Parts of `text`, separators within double quotes left alone."""
-    start, is_quoted = 0, False
-    for at, char in enumerate(text):
-        if char == '"':
-            is_quoted = not is_quoted
-        elif char == separator and not is_quoted:
-            yield text[start:at]
-            start = at + 1
-    yield text[start:]
-
-
-def _place(where: str, name: str) -> str:
-    if not name:
-        return where
-    return f"{where}[{name if _BARE_NAME.fullmatch(name) else name[:40]}]"
 
 
 def _joined(values: list[bytes]) -> str:

@@ -1,6 +1,7 @@
 """JSON bodies."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,9 +13,11 @@ from comparators._body import Content, unequal
 from comparators._contract import comparator
 from shadow.model import Change, Difference, Response
 
-_LONG_NUMBER = b"0" * 17
+_DIGITS = b"0" * 17
 """orjson reads an integer over 64 bits as a float and loses digits; such bodies take the slow parser."""
 _DIGITS_TO_ZERO = bytes(ord("0") if chr(char).isdigit() and char < 128 else ord(" ") for char in range(256))
+_LONG_INTEGER = re.compile(rb"(?:^|[\s:,\[\x1e-])[0-9]{17}")
+"""As it stands in JSON; not the fraction of a number, nor digits that begin a text."""
 _MAX_INTEGER_DIGITS = 4000
 """Python refuses to read integers of over 4300 digits; those are compared as text."""
 
@@ -35,7 +38,7 @@ def json_body(control: Response, other: Response) -> Iterator[Difference]:
 
 def compared(left: bytes, right: bytes, where: str = "body") -> Iterator[Difference]:
     """Differences between two JSON texts; a text that is no JSON differs in type from one that is."""
-    is_exact = _has_long_number(left) or _has_long_number(right)
+    is_exact = has_long_number(left) or has_long_number(right)
     ours, theirs = parse(left, is_exact=is_exact), parse(right, is_exact=is_exact)
     if ours is None or theirs is None:
         if ours is not theirs:
@@ -61,16 +64,40 @@ def _values(ours: Parsed, theirs: Parsed, left: bytes, right: bytes, where: str)
     value, other = ours.value, theirs.value
     mixes = left.count(b"true") != right.count(b"true") or left.count(b"false") != right.count(b"false")
     if value != other or mixes:
-        yield from _tree.walk(value, other, f"{where}:$", is_exact=mixes)
+        yield from _tree.walk(value, in_order_of(value, other), f"{where}:$", is_exact=mixes)
     elif left.count(b'":') != right.count(b'":'):  # equal as parsed, yet perhaps one has a member twice
         slow, exact = _parsed_slowly(left, is_strict=True), _parsed_slowly(right, is_strict=True)
         if slow is not None and exact is not None:
             yield from _tree.walk(slow.value, exact.value, f"{where}:$")
+    elif (b"true" in left or b"false" in left) and _tree.canonical(value) != _tree.canonical(other):
+        yield from _tree.walk(value, other, f"{where}:$", is_exact=True)  # true for 1, and 1 for true
 
 
-def _has_long_number(body: bytes) -> bool:
-    """Whether 17 digits follow each other anywhere; ten times faster than a regular expression."""
-    return _LONG_NUMBER in body.translate(_DIGITS_TO_ZERO)
+def in_order_of(value: Any, other: Any) -> Any:
+    """`other`, where both are answers to a batch of JSON-RPC, in the order of `value`: they are known by
+    their ids and may come in any order (JSON-RPC 2.0 §6).
+    """
+    if not (_is_batch(value) and _is_batch(other)):
+        return other
+    places = {_call(each): at for at, each in reversed(list(enumerate(value)))}
+    return sorted(other, key=lambda each: places.get(_call(each), len(places)))
+
+
+def _is_batch(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) > 1
+        and all(isinstance(each, dict) and "jsonrpc" in each and "id" in each for each in value)
+    )
+
+
+def _call(answer: dict[str, Any]) -> str:
+    return repr(answer["id"])
+
+
+def has_long_number(body: bytes) -> bool:
+    """Whether an integer of 17 digits stands anywhere; looking for digits first is ten times faster."""
+    return _DIGITS in body.translate(_DIGITS_TO_ZERO) and _LONG_INTEGER.search(body) is not None
 
 
 def _parsed_slowly(body: bytes, *, is_strict: bool) -> Parsed | None:
@@ -88,12 +115,13 @@ def _integer(digits: str) -> int | str:
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Members by name; a name's second value stands under ``name#2``, so that duplicates are seen."""
-    found: dict[str, Any] = {}
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    found, copies = {}, dict[str, int]()
     for name, value in pairs:
-        key, copy = name, 2
-        while key in found:
-            key, copy = f"{name}#{copy}", copy + 1
-        found[key] = value
+        copies[name] = copies.get(name, 0) + 1
+        found[name if copies[name] == 1 else f"{name}#{copies[name]}"] = value
     return found
 
 

@@ -6,23 +6,21 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 import msgspec
-import orjson
 
 from comparators._conversation import talk_comparator
 from comparators.json_body import compared as compared_json
+from comparators.message_kinds import is_heartbeat, is_text, label, read, sender, unwrapped
 from comparators.raw_bytes import compared as compared_bytes
 from comparators.text_body import compared as compared_text
 from shadow.model import Change, Difference, Message, Reply
 
-_NAMING = ("type", "event", "op", "action", "method", "cmd", "command", "kind", "channel", "topic", "msg")
-"""Members that tell messages of one kind from those of another."""
 _MAX_WINDOW = 400
 """Longest unequal middle, in messages, that is aligned: the cost is quadratic."""
 _MAX_NAMED = 3
+_ENGINE_OPENING = b'0{"sid"'
+"""Begins a conversation of Engine.IO (protocol 4), in which bare digits are heartbeats."""
 _CLOCK_SECONDS = 0.5
 """What a server says so long after everything else it says by its own clock."""
-_MAX_SNIFFED_BYTES = 4096
-_CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
 
 
 class Pairs(msgspec.Struct, frozen=True):
@@ -38,12 +36,13 @@ class Pairs(msgspec.Struct, frozen=True):
 def messages(control: Reply, other: Reply) -> Iterator[Difference]:
     """Each message is compared with the one of its kind in its place: as JSON where both are, as text, or by
     the first byte that differs. Kinds are told apart by members such as ``type``. Pings do not count, nor how
-    often a server repeats what it says by its own clock, nor how a stream is cut into pieces."""
+    often a server repeats what it says by its own clock, how a stream is cut into pieces, and how messages
+    about different things, such as answers by their ``id``, come between each other."""
     if control.protocol == "tcp" and _joined(control) == _joined(other):
         return
-    ours, theirs = _data(control), _data(other)
+    (ours, beats), (theirs, its_beats) = _told_apart(control), _told_apart(other)
     labels, others = [label(each) for each in ours], [label(each) for each in theirs]
-    pairs = aligned(labels, others)
+    pairs = _by_sender(ours, theirs, labels, others) or aligned(labels, others)
     for left, right in pairs.both:
         yield from _message(ours[left], theirs[right], f"message[{left}]")
     if pairs.is_reordered:
@@ -58,6 +57,8 @@ def messages(control: Reply, other: Reply) -> Iterator[Difference]:
             return  # that is told by the close, and is why
         counts = _counted(labels, missing), _counted(others, added)
         yield Difference("messages", Change.LENGTH, *counts)
+    elif beats and not its_beats and other.is_complete and label(beats[0]) not in clocked:
+        yield Difference("messages", Change.LENGTH, f"{len(labels) + 1} with a heartbeat", str(len(others)))
 
 
 @talk_comparator
@@ -104,42 +105,57 @@ def aligned(labels: Sequence[str], others: Sequence[str]) -> Pairs:
     return Pairs(tuple(both), tuple(missing), tuple(added))
 
 
-def label(message: Message) -> str:
-    """The kind of a message: what its naming member says, or what it is made of."""
-    value = _json(message.body)
-    if isinstance(value, dict):
-        named = [f"{name}={value[name]}" for name in _NAMING if isinstance(value.get(name), str | int | bool)]
-        return f"object {named[0]}"[:80] if named else "object"
-    if isinstance(value, list):
-        first = value[0] if value else None
-        return f"array {first}"[:80] if isinstance(first, str) else "array"
-    return "text" if is_text(message.body) else "binary"
-
-
-def is_text(body: bytes) -> bool:
-    """Whether people can read it."""
-    head = body[:_MAX_SNIFFED_BYTES]
-    if head.translate(None, _CONTROL_BYTES) != head:
-        return False
-    try:
-        body.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
 def _message(left: Message, right: Message, where: str) -> Iterator[Difference]:
     if left.kind != right.kind:
         yield Difference(where, Change.TYPE, left.kind, right.kind)
     elif left.body == right.body:
         return
-    elif _json(left.body) is not None and _json(right.body) is not None:
-        yield from compared_json(left.body, right.body, where)
+    elif read(left.body) is not None and read(right.body) is not None:
+        yield from _documents(left.body, right.body, where)
     elif is_text(left.body) and is_text(right.body):
         for each in compared_text(left.body, right.body):
             yield msgspec.structs.replace(each, where=where + each.where.removeprefix("body"))
     else:
         yield from compared_bytes(left.body, right.body, f"{where}:bytes")
+
+
+def _documents(left: bytes, right: bytes, where: str) -> Iterator[Difference]:
+    """JSON, perhaps behind the head of a packet."""
+    (head, ours), (other, theirs) = unwrapped(left), unwrapped(right)
+    if head != other:
+        yield Difference(f"{where}:packet", Change.VALUE, head.decode(), other.decode())
+    yield from compared_json(ours, theirs, where)
+
+
+def _by_sender(
+    ours: Sequence[Message], theirs: Sequence[Message], labels: Sequence[str], others: Sequence[str]
+) -> Pairs | None:
+    """The pairs where each message has one partner of its kind about the same thing; None where not.
+
+    Nothing is reordered where the order of the kinds is the same, or each message tells what it is about.
+    """
+    mine, its = [sender(each) for each in ours], [sender(each) for each in theirs]
+    if not any(mine) or mine == its:
+        return None
+    known = [f"{kind} {about}" for kind, about in zip(labels, mine, strict=True)]
+    found = [f"{kind} {about}" for kind, about in zip(others, its, strict=True)]
+    if Counter(known) != Counter(found):
+        return None
+    is_reordered = list(labels) != list(others) and not all(mine)
+    return msgspec.structs.replace(_permuted(known, found), is_reordered=is_reordered)
+
+
+def _told_apart(reply: Reply) -> tuple[list[Message], list[Message]]:
+    """What was said, and the heartbeats in it."""
+    said = _data(reply)
+    is_engine = any(each.body.startswith(_ENGINE_OPENING) for each in said[:1])
+    beats = [is_heartbeat(each, is_engine=is_engine) for each in said]
+    if not any(beats):
+        return said, []
+    return (
+        [each for each, beat in zip(said, beats, strict=True) if not beat],
+        [each for each, beat in zip(said, beats, strict=True) if beat],
+    )
 
 
 def _edits(mine: Sequence[str], other: Sequence[str]) -> Iterator[tuple[int, int, int, int]]:
@@ -190,14 +206,3 @@ def _data(reply: Reply) -> list[Message]:
 
 def _joined(reply: Reply) -> bytes:
     return b"".join(each.body for each in reply.messages)
-
-
-def _json(body: bytes) -> object:
-    """A JSON object or array; None for all else."""
-    if body.lstrip()[:1] not in (b"{", b"["):
-        return None
-    try:
-        value: object = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-    return value

@@ -1,35 +1,34 @@
-"""Plain text, HTML and whatever else reads as lines."""
+"""Plain text and whatever else reads as lines."""
 
-import re
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 from comparators._alignment import common_ends
-from comparators._body import Content, unequal
+from comparators._body import Content, decoded, unequal
 from comparators._bounded import bounded, bounded_pair
 from comparators._contract import comparator
 from comparators._line import label, runs
-from shadow.model import Change, Difference, Response, field
+from shadow.model import Change, Difference, Response
 
-_VERBATIM = re.compile(rb"(?i)<(pre|textarea|script|xmp)\b")
 _MAX_WINDOW = 400
 """Longest unequal middle, in lines, for which the fewest edits are sought: the cost is quadratic."""
 
 
 @comparator
 def text_body(control: Response, other: Response) -> Iterator[Difference]:
-    """Text is compared line by line; line ends and space at the end of a line show nowhere."""
+    """Text is compared line by line; the charset, line ends and space at the end of a line show nowhere."""
     if bodies := unequal(control, other, Content.TEXT):
-        yield from compared(*bodies, is_page=_is_page(control, bodies[0]) and _is_page(other, bodies[1]))
+        left, right = decoded(control, bodies[0]), decoded(other, bodies[1])
+        yield from compared(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))
 
 
-def compared(left: bytes, right: bytes, *, is_page: bool = False) -> Iterator[Difference]:
+def compared(left: bytes, right: bytes) -> Iterator[Difference]:
     """Differences at ``body:line[n].words``.
 
     The words are those that lead to the changed spot, or that begin a line that came or went, so that places
-    of one kind have one name wherever they stand. Of a page, indents and blank lines do not count.
+    of one kind have one name wherever they stand.
     """
-    ours, theirs = _lines(left, is_page=is_page), _lines(right, is_page=is_page)
+    ours, theirs = _lines(left), _lines(right)
     head, tail = common_ends(ours, theirs)
     mine, other = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
     for tag, start, end, from_, to in _edits(mine, other):
@@ -44,15 +43,9 @@ def compared(left: bytes, right: bytes, *, is_page: bool = False) -> Iterator[Di
             yield Difference(_place(head + at, label(other[at])), Change.ADDED, None, bounded(other[at]))
 
 
-def _is_page(response: Response, body: bytes) -> bool:
-    """Whether it is HTML in which white space is layout: without elements that show it as it stands."""
-    stated = (field(response.headers, b"content-type") or b"").lower()
-    return stated.startswith(b"text/html") and not _VERBATIM.search(body)
-
-
-def _lines(body: bytes, *, is_page: bool) -> list[str]:
-    lines = [line.rstrip() for line in body.decode("utf-8", "backslashreplace").rstrip().split("\n")]
-    return [" ".join(line.split()) for line in lines if line] if is_page else lines
+def _lines(body: bytes) -> list[str]:
+    text = body.decode("utf-8", "backslashreplace").rstrip()
+    return [line.rstrip() for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
 
 
 def _edits(mine: list[str], other: list[str]) -> Sequence[tuple[str, int, int, int, int]]:

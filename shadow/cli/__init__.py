@@ -27,6 +27,8 @@ _COMMANDS = {
     "packets": ("shadow.cli.packets", "Send malformed packets, and see whether the service lives."),
     "mutators": ("shadow.cli.catalogues", "List the mutators, with what each expects and why."),
     "comparators": ("shadow.cli.catalogues", "List the comparators."),
+    "repro": ("shadow.cli.repro", "Send a finding again: still there, gone, or cannot tell."),
+    "known": ("shadow.cli.known", "Write the file of accepted findings that --known reads."),
     "config": ("shadow.cli.config", "Check a configuration file, or print its schema."),
     "demo": ("shadow.cli.demo", "The whole way on the reference service, from traffic to findings."),
     "pipeline": ("shadow.cli.pipeline", "The half of a tap command that replays and compares."),

@@ -56,6 +56,7 @@ _TOLD = [
     click.option(
         "--fail-on", type=_LEVELS, metavar="LEVEL", help="Exit code 1 from low, medium, high; or never."
     ),
+    click.option("--known", metavar="FILE", help="Findings that were accepted: silent; told when gone."),
     click.option("--ignore", multiple=True, metavar="PATH", help="Never reported: body:$.a.b, header:x"),
     click.option(
         "--explain-correlation",

@@ -11,6 +11,7 @@ from shadow.config.identities import IdentitySettings
 from shadow.config.tables import (
     AtLeastOne,
     Count,
+    JudgeSettings,
     NoiseSettings,
     Patterns,
     SafetySettings,
@@ -21,7 +22,9 @@ from shadow.config.tables import (
 from shadow.config.values import parse_duration, parse_loops, parse_rate, positive
 from shadow.content.redaction import RedactionSettings
 from shadow.model import Identity
+from shadow.pipeline.gauges import GaugeSettings
 from shadow.pipeline.probes import ProbeSettings
+from shadow.pipeline.pulse import HealthSettings
 from shadow.pipeline.reshowing import MinimiseSettings
 from shadow.replay import SafeModeSettings
 from shadow.replay.conditions_reading import ConditionTable
@@ -93,6 +96,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     none. Others than loopback addresses need a token in ``SHADOW_ADMIN_TOKEN``."""
     fail_on: Literal["low", "medium", "high", "never"] = "low"
     """The lowest severity that makes the exit code 1."""
+    known: str = ""
+    """TOML file of findings that were accepted: these stay silent, and what is gone of them is said."""
     allow_writes: bool | None = None
     """Whether mutants of writing methods are sent. Originals always are. Left out: only where there is a
     `[reset]`."""
@@ -137,10 +142,18 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How candidate and baseline are put back; left out where they are not."""
     probe: tuple[ProbeSettings, ...] = ()
     """Requests whose answers tell the state."""
+    gauges: GaugeSettings = GaugeSettings()
+    """What the targets tell of themselves, such as the memory they hold, and must not grow."""
     minimise: MinimiseSettings = MinimiseSettings()
     """How much may be spent on making findings smaller."""
     schema: SchemaSettings = SchemaSettings()
     """What documents say that the service takes."""
+
+    health: HealthSettings = HealthSettings()
+    """What is done about a target that is unwell as a whole."""
+
+    judge: JudgeSettings = JudgeSettings()
+    """When answers tell nothing."""
 
     @property
     def mutates_writes(self) -> bool:

@@ -77,3 +77,14 @@ class SchemaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     Nothing that they refer to is fetched."""
     base: str = ""
     """The path before all paths of an OpenAPI document; empty for what its servers say."""
+
+
+class JudgeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """When answers tell nothing, as `[judge]`."""
+
+    drift_limit: Share = 0.5
+    """Of an endpoint's latest originals: where more are answered with another class of status, or with other
+    resources, than by the baseline (by live, without one), its mutants are undecided. 1 for never. A change
+    that shows every time, or was told as a regression, does not count."""
+    drift_samples: AtLeastOne = 10
+    """Originals of an endpoint before that is concluded."""

@@ -2,6 +2,10 @@
 
 from shadow.demo.principals import Key, Principal, principals
 
+_GAUGES = """\
+[gauges]
+path = "/metrics"
+"""
 _SIGNING = """\
 [signing]
 key_id = "X-Key-Id"
@@ -18,7 +22,7 @@ separator = "\\n"
 
 
 def shadow_config(seed: int) -> str:
-    """The TOML of the service's signing scheme, its keys, and who may do what.
+    """The TOML of where the service tells of itself, its signing scheme, its keys, and who may do what.
 
     What the canonical string is made of, one component a line, no line break after the last:
     ``method`` as sent; ``path``, the raw request target up to ``?``; ``query``, the raw ``name=value``
@@ -29,7 +33,7 @@ def shadow_config(seed: int) -> str:
     """
     known = principals(seed)
     keys = [_key_table(key) for principal in known for key in principal.keys]
-    return "\n".join((_SIGNING, *keys, *(_identity_table(principal) for principal in known)))
+    return "\n".join((_GAUGES, _SIGNING, *keys, *(_identity_table(principal) for principal in known)))
 
 
 def _key_table(key: Key) -> str:

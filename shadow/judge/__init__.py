@@ -1,7 +1,7 @@
 """The judge: what differs for a reason, what that means, and which cause it has. Pure."""
 
 from shadow.judge.causes import Causes, Record, Sighting
-from shadow.judge.classes import classify, is_cut
+from shadow.judge.classes import classify, is_cut, is_unwell
 from shadow.judge.evidence import Evidence
 from shadow.judge.fewest import Search, fewest, next_proposal
 from shadow.judge.fingerprint import Cause, causes_of, signature
@@ -42,6 +42,7 @@ __all__ = [
     "is_at_least",
     "is_breakage",
     "is_cut",
+    "is_unwell",
     "judge",
     "judge_original",
     "judge_talk",

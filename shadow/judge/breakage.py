@@ -4,7 +4,7 @@ from shadow.judge.classes import BAD, classify, is_silent, status_text
 from shadow.judge.evidence import Evidence, failed, undecided
 from shadow.judge.grpc import is_library_refusal
 from shadow.judge.leaks import is_invalid_json, leak
-from shadow.model import AnswerClass, Expect, Judgement, Level, NoReply, Outcome, Reply
+from shadow.model import AnswerClass, Doubt, Expect, Judgement, Level, NoReply, Outcome, Reply
 
 WIRE_LEVELS = frozenset({Level.FRAMING, Level.NETWORK})
 """Mutants that may rightly be met with silence: the server waits for the rest, or closes."""
@@ -28,7 +28,8 @@ def broke(evidence: Evidence) -> Judgement | None:
     answer, control = class_at(evidence.level, evidence.answer), classify(evidence.control)
     theirs = None if evidence.baseline_answer is None else class_at(evidence.level, evidence.baseline_answer)
     if control in BAD or control is AnswerClass.DOWN:
-        return undecided(f"the unedited request is {control.value}") if answer in BAD else None
+        why = f"the unedited request is {control.value}"
+        return undecided(why, Doubt.CONTROL) if answer in BAD else None
     fault = _breakage(evidence, answer)
     if fault is None:
         return None

@@ -1,6 +1,6 @@
 """Every cause seen in a run, each once, with all that showed it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import msgspec
 
@@ -24,8 +24,10 @@ class Record(msgspec.Struct):
     endpoints: dict[str, None] = {}
     mutators: dict[str, None] = {}
     where: dict[str, None] = {}
+    also: dict[str, None] = {}
+    """Ids of causes that are told as part of this one."""
 
-    def add(self, trial: Trial, cause: Cause) -> None:
+    def add(self, trial: Trial, cause: Cause, ids: Iterable[str] = ()) -> None:
         self.count += 1
         _keep(self.exchanges, trial.exchange, MAX_EXCHANGES)
         _keep(self.endpoints, trial.endpoint, MAX_ENDPOINTS)
@@ -75,7 +77,7 @@ class Causes:
         self._aliases = {alias: known for alias, known in self._aliases.items() if known != cause_id}
 
     def _sightings(self, trial: Trial) -> Iterator[Sighting]:
-        for cause in self._gathered(causes_of(trial)):
+        for cause, ids in self._gathered(causes_of(trial)):
             record = self._records.get(cause.id)
             is_new = record is None
             if record is None:
@@ -83,11 +85,12 @@ class Causes:
                     self.overflowed += 1
                     continue
                 record = self._records[cause.id] = Record(cause)
-            record.add(trial, cause)
+            record.add(trial, cause, ids)
             yield Sighting(cause, record, is_new)
 
-    def _gathered(self, causes: tuple[Cause, ...]) -> Iterator[Cause]:
-        """`causes`, each under the name by which it is known; those that are new and one are told as one.
+    def _gathered(self, causes: tuple[Cause, ...]) -> Iterator[tuple[Cause, list[str]]]:
+        """`causes`, each under the name by which it is known, with the ids of all that is told under it.
+        Those that are new and one are told as one, under the least of their ids, whichever came first.
 
         A line without a word in it goes with the other lines of its page.
         """
@@ -96,7 +99,7 @@ class Causes:
         rest = [each for each in causes if each not in lost]
         homes = {sort(each): each.id for each in reversed(rest) if self.record(each.id) and is_of_error(each)}
         for group in groups(each for each in rest if self.record(each.id) is None):
-            home = homes.get(sort(group[0]), group[0].id)
+            home = homes.get(sort(group[0]), min(each.id for each in group))
             home = self._aliases.get(home, home)
             if len(self._aliases) < MAX_CAUSES:
                 self._aliases |= {each.id: home for each in group if each.id != home}
@@ -107,7 +110,8 @@ class Causes:
             found[self._aliases.get(page.id, page.id)].extend(lost)
         for known, parts in found.items():
             record = self._records.get(known)
-            yield joined(record.cause if record else parts[0], parts)
+            named = next((each for each in parts if each.id == known), parts[0])
+            yield joined(record.cause if record else named, parts), [each.id for each in parts]
 
 
 def _keep[T](kept: dict[T, None], item: T, limit: int) -> None:

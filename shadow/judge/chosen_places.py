@@ -6,7 +6,7 @@ from fnmatch import fnmatchcase
 from shadow.errors import ConfigError
 from shadow.judge.places import is_within, template
 
-_WHOLE_PARTS = ("status", "surplus", "messages", "close")
+_WHOLE_PARTS = ("status", "reason", "surplus", "messages", "close")
 _PARTS = ("body", "header", "trailer", "message[]", "dns", *_WHOLE_PARTS)
 
 

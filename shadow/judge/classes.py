@@ -16,6 +16,7 @@ _SILENCES: dict[Silence, AnswerClass] = {
     Silence.REFUSED: AnswerClass.DOWN,
     Silence.UNSENT: AnswerClass.DOWN,
     Silence.CUT: AnswerClass.DOWN,
+    Silence.UNWELL: AnswerClass.DOWN,
 }
 _REFUSING = frozenset(
     {"PROTOCOL_ERROR", "FLOW_CONTROL_ERROR", "STREAM_CLOSED", "FRAME_SIZE_ERROR", "REFUSED_STREAM", "CANCEL"}
@@ -55,6 +56,11 @@ def class_of(outcome: Outcome | None) -> AnswerClass | None:
 def is_cut(outcome: Outcome | None) -> bool:
     """Whether a network condition of our own kept it from being whole: it says nothing about the target."""
     return isinstance(outcome, NoReply) and outcome.why is Silence.CUT
+
+
+def is_unwell(outcome: Outcome | None) -> bool:
+    """Whether the target as a whole was unwell meanwhile, so that it says nothing about the request."""
+    return isinstance(outcome, NoReply) and outcome.why is Silence.UNWELL
 
 
 def is_silent(outcome: Outcome | None) -> bool:

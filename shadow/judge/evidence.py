@@ -4,7 +4,7 @@ import msgspec
 
 from shadow.judge.classes import is_cut
 from shadow.judge.severity import severity_of
-from shadow.model import Difference, Expect, Judgement, Level, Outcome, Reply, Response, Sign, Verdict
+from shadow.model import Difference, Doubt, Expect, Judgement, Level, Outcome, Reply, Response, Sign, Verdict
 from shadow.wire.grpc_status import RESOURCE_EXHAUSTED, call_status
 
 _THROTTLED = frozenset({429})
@@ -62,8 +62,8 @@ def passed(why: str) -> Judgement:
     return Judgement(Verdict.PASSED, why)
 
 
-def undecided(why: str) -> Judgement:
-    return Judgement(Verdict.UNDECIDED, why)
+def undecided(why: str, doubt: Doubt = Doubt.OTHER) -> Judgement:
+    return Judgement(Verdict.UNDECIDED, why, doubt=doubt)
 
 
 def failed(

@@ -1,5 +1,6 @@
 """Which cause a failed trial shows: a key that is the same for the same cause in every run."""
 
+import re
 from hashlib import sha256
 from typing import Any
 
@@ -9,7 +10,7 @@ import orjson
 from shadow.content.entity import undone
 from shadow.judge.classes import classify
 from shadow.judge.places import template
-from shadow.judge.roots import Root, roots
+from shadow.judge.roots import Root, error_object, relative, roots
 from shadow.judge.shapes import masked
 from shadow.model import (
     JOINT,
@@ -20,16 +21,19 @@ from shadow.model import (
     Level,
     NoReply,
     Outcome,
+    Reply,
     Response,
     Silence,
     Trial,
 )
 from shadow.wire.grpc_status import call_message, call_status, status_name
 
-_BREAKAGES = frozenset({"F100", "hang", "crash"})
+BREAKAGES = frozenset({"F100", "hang", "crash"})
+"""No answer of a sound service, whatever was asked in whatever state."""
 _LET_IN = frozenset(
     {"F206", "auth-bypass", "framing", "illegal-transition", "mutation-regression", "validation"}
 )
+_UNAUTHENTICATED = 401
 _EVERYWHERE = frozenset({"auth-bypass", "framing", "metamorphic"})
 """Faults of a part that all endpoints share: one per mutator, wherever it shows."""
 _DISAGREEMENTS = frozenset({"framing", "mutation-regression"})
@@ -37,15 +41,21 @@ _DISAGREEMENTS = frozenset({"framing", "mutation-regression"})
 shows, as one piece of code reads it for all endpoints, and refusals quote what they refuse."""
 _OF_ENDPOINT = frozenset(
     {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
-    | {"invalid-json", "slow", "unhealthy"}
+    | {"invalid-json", "race", "slow", "unhealthy"}
 )
-"""Faults of what an endpoint does with a text, or of all of it: many mutators find one of them."""
+"""Faults of what an endpoint does with a text, or of all of it: many mutators find one of them. What an
+endpoint does not keep apart, all mutators that send at one moment may show."""
 _SETTLING = frozenset({Level.AUTH, Level.FRAMING, Level.NETWORK, Level.PERMISSION})
 _DROPPED = frozenset({Silence.CLOSED, Silence.RESET})
 READ_FOR_ALL = frozenset({Level.COOKIE, Level.HEADER})
 """Parts of a request that one piece of code reads for all endpoints: what breaks it breaks all of them."""
 _TELLING = frozenset({"code", "error", "exception", "field", "loc", "path", "reason", "title", "type"})
 """Members of an error body that say which error it is."""
+_TELLING_WHAT = _TELLING - {"field", "loc", "path"}
+"""Of these, those that say no place: what is wrong, whichever value it is wrong with."""
+_VALUES = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|[^\s/]*/\S*")
+"""What a text of an error quotes of the request: values, paths."""
+_DIGITS = re.compile(r"\d+")
 _MAX_TEXT_CHARS = 120
 _MAX_MEMBERS, _MAX_ITEMS = 40, 5
 
@@ -70,6 +80,12 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     A mutant that both releases accept, with other answers, shows the roots that an original would have shown.
     """
     differences = trial.judgement.differences
+    if trial.judgement.fault == "growth":  # one store that is never emptied, whoever fills it
+        return (
+            _cause(
+                ("growth", *(each.where for each in differences)), "rises with every request", differences
+            ),
+        )
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
         return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
@@ -92,10 +108,28 @@ def signature(outcome: Outcome | None) -> str:
     return f"{response.status} {_body_signature(response, body)}"
 
 
+def refusal(response: Response) -> str:
+    """What a refusal says is wrong, without the place that it is wrong at."""
+    body = undone(response).body
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _text_signature(body.decode("utf-8", "backslashreplace"))
+    told = (each for each in _members(value, "body:$") if "=" in each)
+    of_kind = sorted(each for each in told if each.partition("=")[0].rpartition(".")[2] in _TELLING_WHAT)
+    return ",".join(of_kind)[: _MAX_TEXT_CHARS * 4]
+
+
 def _original_key(trial: Trial, root: Root) -> tuple[str, ...]:
-    """A broken answer belongs to its endpoint; all else is one cause wherever it shows."""
-    if trial.judgement.fault in _BREAKAGES and root.key[0] == "status":
-        return ("original", trial.judgement.fault, trial.endpoint, signature(trial.answer))
+    """A broken answer belongs to its endpoint, whoever met it; all else is one cause wherever it shows. An
+    error is written by one piece of code. A refusal is known by what it says."""
+    if trial.judgement.fault in BREAKAGES and root.key[0] == "status":
+        return (trial.judgement.fault, trial.endpoint, signature(trial.answer))
+    places = {relative(error_object(each.where)) for each in root.differences}
+    if places != {""} and len(places) == 1:
+        return ("original", "error", *places)
+    if root.key[0] == "status" and isinstance(trial.answer, Reply) and trial.answer.response.status >= 400:
+        return ("original", *root.key, refusal(trial.answer.response))
     return ("original", *root.key)
 
 
@@ -104,8 +138,8 @@ def _disagreement_key(trial: Trial) -> tuple[str, ...] | None:
     fault = trial.judgement.fault
     if trial.level is not Level.FRAMING or fault not in _DISAGREEMENTS:
         return None
-    if trial.answer is None or trial.baseline is None:
-        return None
+    if trial.answer is None or trial.baseline is None or _is_unauthenticated(trial.baseline):
+        return None  # what is refused for its credentials was read well
     return (fault, trial.mutator or "", classify(trial.answer).value, classify(trial.baseline).value)
 
 
@@ -113,12 +147,12 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     """Many mutators run into one crash, so a breakage is known by where it happens and what is answered."""
     fault = trial.judgement.fault
     places = sorted({template(each.where) for each in trial.judgement.differences})
-    if fault in _BREAKAGES:
+    if fault in BREAKAGES:
         scope = trial.level.value if trial.level in READ_FOR_ALL else trial.endpoint
         return (fault, scope, signature(trial.answer))
     if _is_let_in(trial):
-        scope = "" if trial.level is Level.AUTH else trial.endpoint
-        return ("let in", scope, signature(trial.baseline))
+        is_for_all = trial.level is Level.AUTH or _is_unauthenticated(trial.baseline)
+        return ("let in", "" if is_for_all else trial.endpoint, signature(trial.baseline))
     if fault in _EVERYWHERE:
         return (fault, _edit(trial), *places)
     return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)
@@ -155,6 +189,11 @@ def _is_let_in(trial: Trial) -> bool:
     return ours is AnswerClass.SUCCESS and theirs is AnswerClass.REJECTED
 
 
+def _is_unauthenticated(outcome: Outcome | None) -> bool:
+    """Whether it is refused for its credentials (RFC 9110 §15.5.2), which one piece of code looks at."""
+    return isinstance(outcome, Reply) and outcome.response.status == _UNAUTHENTICATED
+
+
 def _cause(key: tuple[str, ...], what: str, differences: tuple[Difference, ...]) -> Cause:
     return Cause(
         sha256("\x1f".join(key).encode("utf-8", "backslashreplace")).hexdigest()[:12], key, what, differences
@@ -188,6 +227,6 @@ def _members(value: Any, path: str) -> set[str]:
 
 
 def _text_signature(text: str) -> str:
-    """The first words without digits or ids."""
-    head = masked(text[:_MAX_TEXT_CHARS].split("\n", 1)[0])
-    return "".join("0" if char.isdigit() else char for char in head)
+    """The first words without numbers, ids, paths, or what is quoted."""
+    head = masked(text[: 2 * _MAX_TEXT_CHARS].split("\n", 1)[0])
+    return _DIGITS.sub("0", _VALUES.sub("<value>", head))[:_MAX_TEXT_CHARS]

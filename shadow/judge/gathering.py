@@ -1,30 +1,41 @@
 """Which causes that show in one answer for the first time are one: a page rewritten, an error told anew."""
 
+import re
 from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from shadow.judge.fingerprint import Cause
-from shadow.judge.places import is_json, is_text, parent, template
+from shadow.judge.places import is_json, is_page, is_text, parent, template
 from shadow.judge.roots import error_object
-from shadow.model import Change
+from shadow.model import Change, Difference
 
 MAX_TOLD_APART = 8
 """More places of one body than this do not break one by one: the whole was made anew."""
+
+MAX_SAID = 3
+"""More texts and values of one page than this do not change one by one either."""
+_CODE = re.compile(r"\.(?:script|style)(?:[#\[:]|$)")
+_SAID = ("value", "content", "href", "action")
+"""Attributes that hold what a page says, and no markup."""
 
 
 def groups(causes: Iterable[Cause]) -> list[list[Cause]]:
     """`causes`, all of one answer and not known before, by what brought them about.
 
-    Lines of a page: one template writes it, and no line says which part of that changed. Members of an error:
+    Lines of a page, and its markup: one template writes it, and no line says which part of that changed; but
+    up to `MAX_SAID` things that a page says are told one by one. Members of an error:
     one piece of code builds it. Members that one object gains. More than `MAX_TOLD_APART` members of any
     body: a document written otherwise.
     """
     given = [(sort(each), each) for each in causes]
     is_rewritten = sum(_is_member(name) for name, _ in given) > MAX_TOLD_APART
+    says_much = sum(name == "said" for name, _ in given) > MAX_SAID
     found: dict[str, list[Cause]] = {}
     for named, cause in given:
         name = "document" if _is_member(named) and is_rewritten else named
+        if name == "said":
+            name = "line" if says_much else cause.id
         found.setdefault(cause.id if name == "member" else name, []).append(cause)
     return list(found.values())
 
@@ -53,6 +64,14 @@ def is_of_error(cause: Cause) -> bool:
     return sort(cause).startswith("error ")
 
 
+def _is_said(difference: Difference) -> bool:
+    """Whether it is another text or value in a page whose elements are the same."""
+    if not is_page(difference.where) or difference.change is not Change.VALUE:
+        return False
+    attribute = difference.where.partition("@")[2]
+    return attribute in _SAID if attribute else _CODE.search(difference.where) is None
+
+
 def _is_member(name: str) -> bool:
     return name == "member" or name.startswith("added ")
 
@@ -60,7 +79,7 @@ def _is_member(name: str) -> bool:
 def sort(cause: Cause) -> str:
     """Causes of one sort that show for the first time in one answer may be one."""
     if is_line(cause):
-        return "line"
+        return "said" if all(_is_said(each) for each in cause.differences) else "line"
     if not cause.differences or not all(is_json(each.where) for each in cause.differences):
         return cause.id
     first = cause.differences[0]

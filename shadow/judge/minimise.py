@@ -4,8 +4,9 @@ What is left out is left out of both by its name or place, so that the edit betw
 every byte that is kept stays as it was too.
 """
 
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 
@@ -82,6 +83,17 @@ class Less(msgspec.Struct, frozen=True):
             made = with_form(made, [pair for pair in pairs if pair.key not in self.form])
         return without_members(made, self.members) if self.members else made
 
+    def as_json(self) -> dict[str, Any]:
+        """What `less_of` makes it of again."""
+        return {
+            "fields": sorted(each.decode("latin-1") for each in self.fields),
+            "parameters": sorted(each.decode("latin-1") for each in self.parameters),
+            "form": sorted(each.decode("latin-1") for each in self.form),
+            "members": sorted((list(each) for each in self.members), key=repr),
+            "body": [list(each) for each in self.body],
+            "target": [list(each) for each in self.target],
+        }
+
     def of_edited(self, edited: Request, plain: Request) -> Request | None:
         """`edited`, which was made of `plain`, without these; None where it has no such spans."""
         made, before = self.of(edited), self.of(plain)
@@ -94,6 +106,19 @@ class Less(msgspec.Struct, frozen=True):
             return made
         body = _cut(made.body, new_body(before, made), self.body)
         return None if body is None else with_raw_body(made, body)
+
+
+def less_of(told: Mapping[str, Any]) -> Less:
+    """What `Less.as_json` told of. Raises KeyError, TypeError or ValueError for anything else."""
+
+    def names(key: str) -> frozenset[bytes]:
+        return frozenset(each.encode("latin-1") for each in told[key])
+
+    def spans(key: str) -> Spans:
+        return tuple((int(start), int(end)) for start, end in told[key])
+
+    members = frozenset(tuple(each) for each in told["members"])
+    return Less(names("fields"), names("parameters"), names("form"), members, spans("body"), spans("target"))
 
 
 type Shrinking = Generator[Less, bool, Less]

@@ -5,7 +5,7 @@ addresses). Learned: places whose scalar value, or array order, drifted between 
 Nothing that is learned ever forgives a missing or added field, a changed type or an array's length.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 
 import msgspec
@@ -15,7 +15,7 @@ from shadow.judge.counters import Counters
 from shadow.judge.drift import MIN_DRIFT, Looks, Tally, drifts_more, fisher, totals
 from shadow.judge.lengths import Lengths
 from shadow.judge.orders import Orders, holds_scalars
-from shadow.judge.places import name, template
+from shadow.judge.places import is_text, name, template
 from shadow.judge.roots import FORMS, words
 from shadow.judge.shapes import is_alike, is_fixed_in_length, moment
 from shadow.model import Change, Difference, Forgiven
@@ -253,7 +253,7 @@ class Noise:
         return "counted up" if is_counted and not self.has_baseline else None
 
     def _is_volatile(self, difference: Difference, window_seconds: float | None) -> bool:
-        if _is_opaque_cookie(difference):
+        if _is_opaque_cookie(difference) or _is_own_origin(difference, self._settings.own):
             return True
         window = self._settings.window_seconds if window_seconds is None else window_seconds
         return is_alike(
@@ -349,6 +349,8 @@ class Noise:
         judge = Witness.LIVE_RELEASE if self.has_baseline else Witness.CANDIDATE_REPEAT
         if judge in orders.teachers or Witness.LIVE_REPEAT in orders.teachers:
             return True
+        if difference.where.endswith(":sequence"):
+            return False  # of parts of different names, which is written out in code
         if not holds_scalars(difference.left):
             return len(orders.inversions) < self._settings.min_object_inversions
         return not self.has_baseline or not orders.is_list_of_scalars(self._settings.min_inversions)
@@ -404,10 +406,20 @@ def _is_opaque_cookie(difference: Difference) -> bool:
     return all(isinstance(value, str) and len(value) >= _MIN_OPAQUE_CHARS for value in values)
 
 
+def _is_own_origin(difference: Difference, own: Collection[str]) -> bool:
+    """Whether an address names the target that was asked on each side, or leaves that out."""
+    if not difference.where.endswith(".origin"):
+        return False
+    found = [str(each).partition("://") for each in (difference.left, difference.right) if each]
+    if len({scheme for scheme, _, _ in found}) > 1:
+        return False
+    return all(host in own or f"{host}:80" in own or f"{host}:443" in own for _, _, host in found)
+
+
 def _is_own_mark(difference: Difference) -> bool:
     """Whether the answer repeats the fields with which everything that is sent is marked."""
     own = name(difference.where).lower().replace("_", "-").removeprefix("http-")
     if own in _OWN_MARKS:
         return True
-    is_line = difference.where.startswith("body:line[") and difference.left is None
+    is_line = is_text(difference.where) and difference.left is None
     return is_line and any(mark in str(difference.right).lower() for mark in _OWN_MARKS)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from shadow.judge.breakage import WIRE_LEVELS, broke, class_at, leaked, slowed
-from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, status_text
+from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, is_unwell, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
 from shadow.judge.places import template
 from shadow.model import (
     AnswerClass,
     Difference,
+    Doubt,
     Expect,
     Judgement,
     Level,
@@ -46,9 +47,10 @@ def judge(evidence: Evidence) -> Judgement:
     """The verdict: whether the edit was obeyed as code, then the mutator's own expectation, then leaks, then
     agreement with the baseline."""
     if evidence.is_cut:
-        return undecided("a network condition of ours cut one of the answers short")
+        return undecided("a network condition of ours cut one of the answers short", Doubt.CUT)
     if classify(evidence.answer) is AnswerClass.DOWN and not evidence.burst:
-        return undecided("the mutant was not sent or found no server")
+        doubt = Doubt.UNWELL if is_unwell(evidence.answer) else Doubt.UNREACHED
+        return undecided("the mutant was not sent or found no server", doubt)
     own = obeyed(evidence) or POLICY[evidence.expect](evidence)
     for rule in (_traced, leaked, slowed, _disagrees):
         if own.verdict is Verdict.FAILED:
@@ -62,7 +64,7 @@ def aftermath(before: Outcome, after: Outcome, baseline_after: Outcome | None = 
     ours, then = classify(before), classify(after)
     theirs = classify(baseline_after) if baseline_after is not None else None
     if is_cut(after) or is_cut(baseline_after):
-        return undecided("a network condition of ours cut the answer short")
+        return undecided("a network condition of ours cut the answer short", Doubt.CUT)
     if ours in BAD or ours is AnswerClass.DOWN or then is ours or then is theirs:
         return Judgement(Verdict.PASSED)
     why = f"after the mutants the unedited request is {then.value}, before them it was {ours.value}"
@@ -80,7 +82,9 @@ def _reject(evidence: Evidence) -> Judgement:
     if answer is not AnswerClass.SUCCESS:
         return passed(f"{answer.value}, as it must not be accepted")
     if control is not AnswerClass.SUCCESS:
-        return undecided(f"the unedited request is {control.value}, so acceptance says nothing")
+        return undecided(
+            f"the unedited request is {control.value}, so acceptance says nothing", Doubt.CONTROL
+        )
     is_on_both = class_of(evidence.baseline_answer) is AnswerClass.SUCCESS
     if is_on_both and not (evidence.is_stated and evidence.level in STRICT_LEVELS):
         return passed("accepted, as the live release accepts it")
@@ -108,7 +112,9 @@ def _same(evidence: Evidence) -> Judgement:
         return _existence(evidence)
     answer, control = classify(evidence.answer), classify(evidence.control)
     if control in BAD or control is AnswerClass.DOWN or evidence.is_throttled:
-        return undecided(f"the unedited request is {control.value}, or requests were throttled")
+        return undecided(
+            f"the unedited request is {control.value}, or requests were throttled", Doubt.CONTROL
+        )
     if answer is not control:
         if (answer, control) == (class_of(evidence.baseline_answer), class_of(evidence.baseline_control)):
             return passed("another answer than to the unedited request, as from the live release")

@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from shadow.judge.classes import classify, is_cut, status_text
+from shadow.judge.evidence import undecided
 from shadow.judge.places import is_within, name, template
 from shadow.judge.said import words_of
 from shadow.judge.severity import severity_of
@@ -16,6 +17,7 @@ from shadow.model import (
     AnswerClass,
     Change,
     Difference,
+    Doubt,
     Judgement,
     NoReply,
     Outcome,
@@ -100,9 +102,9 @@ def judge_original(
 ) -> Judgement:
     """FAILED with the differences that are the candidate's own; UNDECIDED where it could not be asked."""
     if is_cut(witnesses.candidate) or is_cut(witnesses.baseline):
-        return Judgement(Verdict.UNDECIDED, "a network condition of ours cut the answer short")
+        return undecided("a network condition of ours cut the answer short", Doubt.CUT)
     if classify(witnesses.candidate) is AnswerClass.DOWN:
-        return Judgement(Verdict.UNDECIDED, "the candidate was not reached")
+        return undecided("the candidate was not reached", Doubt.UNREACHED)
     if witnesses.live is None and (witnesses.baseline is None or classify(witnesses.baseline) in _AT_FAULT):
         return Judgement(Verdict.UNDECIDED, "no live answer was seen, and no good one of a baseline")
     found = regressions(

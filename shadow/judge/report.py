@@ -10,7 +10,19 @@ from shadow.judge.fingerprint import Cause
 from shadow.judge.reproduce import curl
 from shadow.judge.retelling import readable
 from shadow.judge.severity import severity_of
-from shadow.model import CONVERSATIONS, Expect, Finding, Kind, NoReply, Outcome, Reply, Request, Trial
+from shadow.model import (
+    CONVERSATIONS,
+    Expect,
+    Finding,
+    Kind,
+    NoReply,
+    Origin,
+    Outcome,
+    Reply,
+    Request,
+    Trial,
+    Wire,
+)
 
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
@@ -29,6 +41,7 @@ TITLES: dict[str, str] = {
     "field-injection": "line of the request became a field of the answer",
     "file-disclosure": "content of a file of the system in the answer",
     "framing": "malformed framing accepted",
+    "growth": "what the service keeps grows with every request",
     "hang": "no answer in time",
     "illegal-transition": "illegal step accepted",
     "invalid-json": "answer is stated to be JSON and is not",
@@ -52,12 +65,13 @@ def finding(
     is_exact: bool = True,
     origin: str = "",
     shell: str | None = None,
+    wire: Wire | None = None,
 ) -> Finding:
     """The finding that `trial` shows under `sighting`.
 
     `request` is what was sent, minimised if it was; with `is_exact` False it cannot be said by curl (raw wire
     bytes), and only ``raw_base64`` tells it. `origin` is the candidate's, as ``"http://host:port"``;
-    `shell` a command line for what is no request.
+    `shell` a command line for what is no request; `wire` says how the bytes left, where that matters.
     """
     judgement, record, cause = trial.judgement, sighting.record, sighting.cause
     fault = judgement.fault or "regression"
@@ -86,10 +100,43 @@ def finding(
             "raw_base64": b64encode(trial.sent).decode(),
             "seed": trial.seed,
         }
-        | ({} if shell is None else {"shell": shell}),
+        | ({} if shell is None else {"shell": shell})
+        | _origin(trial, wire),
         endpoints=tuple(record.endpoints),
         minimised=_minimised(trial),
+        also=tuple(record.also),
     )
+
+
+def _origin(trial: Trial, wire: Wire | None) -> dict[str, Any]:
+    """What `shadow repro` and reproductions need to know besides the bytes."""
+    origin = trial.origin or Origin()
+    told: dict[str, Any] = {"exchange": trial.exchange, "before": list(origin.before)}
+    if origin.others:
+        told["others"] = list(origin.others)
+    if origin.owner:
+        told["owner"] = origin.owner
+    if origin.plain and trial.mutator is not None:
+        told["plain_base64"] = b64encode(origin.plain).decode()
+    if origin.less is not None:
+        told["less"] = origin.less
+    if origin.kept:
+        told["kept"] = list(origin.kept)
+    if origin.steps:
+        told["at_once"] = origin.is_burst
+        told["steps"] = [
+            {"exchange": each.exchange, "raw_base64": b64encode(each.text).decode(), "judged": each.is_judged}
+            for each in origin.steps
+        ]
+    if wire is not None:
+        told["wire"] = {
+            "segments": [len(each) for each in wire.segments],
+            "pause_seconds": wire.pause_seconds,
+            "ending": wire.ending.value,
+            "protocol": wire.protocol,
+            "stream": wire.stream,
+        }
+    return told
 
 
 def _minimised(trial: Trial) -> dict[str, Any] | None:
@@ -165,7 +212,7 @@ def _place(where: str) -> str:
 
 def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     why = trial.judgement.why
-    if trial.kind is Kind.REGRESSION and cause.differences:
+    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault != "growth":
         first = cause.differences[0]
         why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
         if isinstance(trial.baseline, Reply):

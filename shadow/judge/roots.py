@@ -28,6 +28,7 @@ _ERROR_OBJECTS = frozenset({"detail", "details", "error", "errors", "fault", "pr
 _INTEGER = re.compile(r"-?\d{19,}")
 _COPY = re.compile(r'(?P<parent>.*)\["(?P<name>[^"]+)#\d+"\]')
 """A member of a name that its object has already."""
+_OF_WHOLE_BODY = ("body", "body:coding", "body:syntax", "body:end")
 _MAX_ROUNDING_DIGITS = 10
 
 
@@ -69,9 +70,21 @@ def words(difference: Difference) -> str:
     return "value"
 
 
+def relative(where: str) -> str:
+    """The place within the innermost item of a list, so that it is one alone and listed."""
+    pattern = template(where)
+    if name(parent(pattern)).lower() in _ERROR_OBJECTS:
+        pattern = parent(pattern)
+    if not is_json(pattern):
+        return pattern
+    part, _, path = pattern.partition(":")
+    _, found, within = path.rpartition("[].")
+    return f"{part}:{within}" if found else f"{part}:{path.removeprefix('$.')}"
+
+
 def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
-    of_body = [each for each in differences if each.where in ("body", "body:syntax", "body:end")]
+    of_body = [each for each in differences if each.where in _OF_WHOLE_BODY]
     arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
     beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
     lengths = {
@@ -117,19 +130,7 @@ def _key(difference: Difference) -> tuple[str, ...]:
         return (found[1], "members")
     is_said = what == "letter case" or difference.where in _SAID
     detail = what if is_said else difference.change.value
-    return (_relative(difference.where), detail)
-
-
-def _relative(where: str) -> str:
-    """The place within the innermost item of a list, so that it is one alone and listed."""
-    pattern = template(where)
-    if name(parent(pattern)).lower() in _ERROR_OBJECTS:
-        pattern = parent(pattern)
-    if not is_json(pattern):
-        return pattern
-    part, _, path = pattern.partition(":")
-    _, found, within = path.rpartition("[].")
-    return f"{part}:{within}" if found else f"{part}:{path.removeprefix('$.')}"
+    return (relative(difference.where), detail)
 
 
 def error_object(where: str) -> str:
@@ -144,7 +145,7 @@ def error_object(where: str) -> str:
 def _type_words(difference: Difference) -> str:
     if difference.where == "header:etag":
         return "strong to weak" if str(difference.right).startswith("W/") else "weak to strong"
-    if is_json(difference.where):
+    if is_json(difference.where) and not difference.where.endswith(":namespace"):
         left, right = _kind(difference.left), _kind(difference.right)
         if left == right == "string":  # one stands for a number that is too long to be written as one
             left, right = (

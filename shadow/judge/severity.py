@@ -1,8 +1,10 @@
 """How bad a finding is, as tables."""
 
+import re
 from collections.abc import Iterable
 
 from shadow.judge.grpc import class_of_name
+from shadow.judge.places import is_page
 from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
@@ -19,6 +21,7 @@ OF_FAULT: dict[str, Severity] = {
     "field-injection": Severity.HIGH,
     "file-disclosure": Severity.HIGH,
     "framing": Severity.MEDIUM,
+    "growth": Severity.HIGH,
     "hang": Severity.HIGH,
     "illegal-transition": Severity.HIGH,
     "invalid-json": Severity.MEDIUM,
@@ -43,6 +46,38 @@ OF_CHANGE: dict[Change, Severity] = {
 }
 _TELLING = frozenset({"close", "dns:rcode"})
 """How a conversation's answer went: as much as a status."""
+_TELLING_ELEMENTS = frozenset(
+    ["a", "button", "form", "input", "option", "select", "table", "td", "textarea", "th", "tr"]
+)
+"""Of a page: what users act with and read data from."""
+_TELLING_ATTRIBUTES = frozenset(
+    [
+        "accept",
+        "action",
+        "checked",
+        "content",
+        "disabled",
+        "enctype",
+        "formaction",
+        "href",
+        "max",
+        "maxlength",
+        "method",
+        "min",
+        "multiple",
+        "name",
+        "pattern",
+        "readonly",
+        "required",
+        "selected",
+        "src",
+        "step",
+        "type",
+        "value",
+    ]
+)
+"""Of its elements: what they do, and with what. All others are looks."""
+_TAG = re.compile(r"[a-z0-9]+")
 _RANKS = {Severity.LOW: 0, Severity.MEDIUM: 1, Severity.HIGH: 2}
 
 
@@ -60,14 +95,31 @@ def severity_of(fault: str, differences: Iterable[Difference] = (), *, is_on_bot
 
 
 def of_difference(difference: Difference) -> Severity:
-    """Fields of the message head weigh less than the body; a status that changed its class weighs most."""
+    """Fields of the message head weigh less than the body; a status that changed its class weighs most, and
+    so does a redirect to another host."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    if difference.where == "reason":
+        return Severity.LOW
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
         return Severity.HIGH
+    if difference.where == "header:location.origin":
+        return Severity.HIGH
     found = OF_CHANGE[difference.change]
+    if is_page(difference.where):
+        return min(found, of_page(difference.where), key=_RANKS.__getitem__)
     is_in_head = difference.where.startswith(("header:", "trailer:"))
     return Severity.MEDIUM if is_in_head and found is Severity.HIGH else found
+
+
+def of_page(where: str) -> Severity:
+    """The most that a difference at this place of a page may weigh: a form lost is worse than a colour."""
+    path, _, attribute = where.partition("@")
+    if attribute:
+        is_telling = attribute in _TELLING_ATTRIBUTES or attribute.startswith("data-")
+        return Severity.MEDIUM if is_telling else Severity.LOW
+    tag = _TAG.match(path.rpartition(".")[2])
+    return Severity.HIGH if tag is not None and tag[0] in _TELLING_ELEMENTS else Severity.MEDIUM
 
 
 def is_breakage(status: object) -> bool:

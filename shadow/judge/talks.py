@@ -48,6 +48,7 @@ _SILENCES: dict[Silence, AnswerClass] = {
     Silence.REFUSED: AnswerClass.DOWN,
     Silence.UNSENT: AnswerClass.DOWN,
     Silence.CUT: AnswerClass.DOWN,
+    Silence.UNWELL: AnswerClass.DOWN,
 }
 
 

@@ -152,7 +152,8 @@ class StateChanged(msgspec.Struct, frozen=True):
 
     state: str
     """One of `RUN_STATES`; or a remark: ``"ending"``, ``"blind"``, ``"one-sided"``, ``"reset"``,
-    ``"drifted"``, ``"unprobed"``, ``"locked-out"``, ``"partly-unsigned"``."""
+    ``"drifted"``, ``"unprobed"``, ``"locked-out"``, ``"partly-unsigned"``, ``"held-up"``, ``"restarted"``,
+    ``"going-on"``, ``"unexplained"``."""
     why: str = ""
 
 

@@ -36,3 +36,7 @@ class Finding(msgspec.Struct, frozen=True):
     """Every endpoint that showed it."""
     minimised: dict[str, Any] | None = None
     """``{"from": {"edits": 3, "bytes": 2310}, "to": {"edits": 1, "bytes": 240}, "tries": 17}``"""
+    also: tuple[str, ...] = ()
+    """Ids of causes that showed in the same answers and are told as part of this one; they too are stable."""
+    known: dict[str, Any] | None = None
+    """``{"reason": ..., "by": ..., "until": ...}`` where it was accepted: then it is told nowhere else."""

@@ -30,5 +30,7 @@ class Tally(msgspec.Struct, frozen=True):
     """By target and parcel; what could not be sent is not among them."""
     trials: Counter[tuple[str, str | None, str, str]] = msgspec.field(default_factory=Counter)
     """By endpoint, mutator, expectation (empty where none was stated) and verdict."""
+    doubts: Counter[str] = msgspec.field(default_factory=Counter)
+    """Undecided trials by the reason, as `Doubt` has it."""
     lines: list[bytes] = msgspec.field(default_factory=list)
     """The exchanges that were replayed, redacted, as lines of ``exchanges.jsonl``."""

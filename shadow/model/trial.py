@@ -37,6 +37,8 @@ class Silence(StrEnum):
     """The transport cannot say this request, or a safety rule held it back."""
     CUT = "cut"
     """A network condition of our own kept the request or its answer from arriving whole."""
+    UNWELL = "unwell"
+    """The target as a whole was unwell meanwhile, which need not be this request's fault."""
 
 
 class Reply(msgspec.Struct, frozen=True, gc=False):
@@ -85,7 +87,8 @@ class AnswerClass(StrEnum):
     HUNG = "hung"
     """No answer within the time limit."""
     DOWN = "down"
-    """No connection, never sent, or cut by us on the way: says nothing about the request."""
+    """No connection, never sent, cut by us on the way, or a target that was unwell: says nothing about the
+    request."""
 
 
 class Change(StrEnum):
@@ -135,6 +138,26 @@ class Kind(StrEnum):
     NETWORK = "network"
 
 
+class Doubt(StrEnum):
+    """Why a trial is undecided: a closed set, as it is counted."""
+
+    CONTROL = "control"
+    """The unedited request was no success, or requests were throttled."""
+    CUT = "cut"
+    """A network condition of ours cut an answer short."""
+    DRIFT = "drift"
+    """Too many originals of the endpoint are answered otherwise than by live, or the baseline."""
+    SESSION = "session"
+    """An earlier request of the session was."""
+    UNREACHED = "unreached"
+    """The target was not there, or nothing was sent."""
+    UNSEEN = "not_seen_again"
+    """It failed, and did not fail again."""
+    UNWELL = "unwell"
+    """The target as a whole was unwell."""
+    OTHER = "other"
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """A verdict with its reason."""
 
@@ -146,6 +169,8 @@ class Judgement(msgspec.Struct, frozen=True):
     """A WFC code such as ``"F100"`` or one of our own names, where the verdict is FAILED."""
     severity: Severity = Severity.LOW
     differences: tuple[Difference, ...] = ()
+    doubt: Doubt = Doubt.OTHER
+    """Where the verdict is UNDECIDED."""
 
 
 class Minimised(msgspec.Struct, frozen=True):
@@ -157,6 +182,36 @@ class Minimised(msgspec.Struct, frozen=True):
     """Smaller forms that were sent, whether or not they failed too."""
     is_told_again: bool = False
     """Whether the finding was told before, of the larger form: then this is no new sighting of it."""
+
+
+class SentStep(msgspec.Struct, frozen=True):
+    """One step of a script, in the recorded words."""
+
+    exchange: int
+    """Index of the recorded exchange that it stems from."""
+    text: bytes
+    """The request in the form of HTTP/1.1."""
+    is_judged: bool = False
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What a failed trial was made of, for it to be made again. Exchanges are named by their index."""
+
+    before: tuple[int, ...] = ()
+    """What its session had asked before; of a script all that its session asked."""
+    others: tuple[int, ...] = ()
+    """Exchanges of other sessions that steps of a script stem from."""
+    owner: str = ""
+    """The configured identity whose request it is; empty where none is recognised."""
+    plain: bytes = b""
+    """The unedited request as the candidate got it, in the form of HTTP/1.1."""
+    less: dict[str, Any] | None = None
+    """What was left out of the request, as `Less` writes it; None for nothing."""
+    kept: tuple[int, ...] = ()
+    """Positions of the steps of a script that were not left out; empty for all."""
+    steps: tuple[SentStep, ...] = ()
+    is_burst: bool = False
+    """Whether the judged steps leave at one moment."""
 
 
 class Trial(msgspec.Struct, frozen=True):
@@ -183,6 +238,8 @@ class Trial(msgspec.Struct, frozen=True):
     """Whether it was sent over HTTP/2; `sent` has the request in the form of HTTP/1.1 all the same."""
     minimised: Minimised | None = None
     """What it was made of, where it is smaller than what first failed."""
+    origin: Origin | None = None
+    """None where it did not fail."""
 
     @property
     def label(self) -> str | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from shadow.model import Event, Judged, Trial, Verdict
+from shadow.model import Doubt, Event, Judged, Trial, Verdict
 from shadow.pipeline.case import Mutant
 from shadow.pipeline.confirmation import Confirmed
 from shadow.pipeline.minimising import Minimising
@@ -47,7 +47,10 @@ class Conclusions:
             trial = msgspec.structs.replace(trial, judgement=confirmed.judgement)
         elif trial.judgement.verdict is Verdict.FAILED:
             doubtful = msgspec.structs.replace(
-                trial.judgement, verdict=Verdict.UNDECIDED, why=f"not seen again: {trial.judgement.why}"
+                trial.judgement,
+                verdict=Verdict.UNDECIDED,
+                why=f"not seen again: {trial.judgement.why}",
+                doubt=Doubt.UNSEEN,
             )
             trial = msgspec.structs.replace(trial, judgement=doubtful)
         self._learn(trial)

@@ -1,11 +1,26 @@
 """A suspicion is sent again before anyone hears of it; what does not show every time is not reported."""
 
+import re
+
 import msgspec
 
-from shadow.judge import aftermath, is_at_least, is_breakage, template
-from shadow.model import Change, Difference, Judgement, Parcel, Severity, Verdict
+from shadow.judge import aftermath, classify, is_at_least, is_breakage, template
+from shadow.model import (
+    AnswerClass,
+    Change,
+    Difference,
+    Judgement,
+    NoReply,
+    Outcome,
+    Parcel,
+    Reply,
+    Severity,
+    Silence,
+    Verdict,
+)
+from shadow.pipeline.blame import Blame, is_doubtful
 from shadow.pipeline.case import Case, Mutant
-from shadow.pipeline.environment import Answers, Environment
+from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.other_dice import OtherDice
 from shadow.pipeline.resending import Again, Resending
@@ -19,6 +34,10 @@ in the same place."""
 _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
+_NUMBERS = re.compile(r"\d+")
+_COUNTED = frozenset({401, 403, 407, 423, 429})
+"""Refusals that services may count, and lock out who has too many of them."""
+
 
 class Confirmed(msgspec.Struct, frozen=True):
     """A suspicion that showed again, every time."""
@@ -29,6 +48,12 @@ class Confirmed(msgspec.Struct, frozen=True):
     fresh: tuple[Difference, ...] = ()
     """Of an original's: what was never confirmed at its endpoint before."""
 
+
+_UNWELL_MAX = 3
+"""So often an original is sent once more because a target was unwell meanwhile."""
+_UNASKED = NoReply(Silence.UNSENT)
+_OF_HARM = frozenset({"crash", "hang"})
+"""Faults that others may suffer from while one does the harm."""
 
 type _Key = tuple[object, ...]
 
@@ -44,7 +69,10 @@ class Confirmation:
         *,
         times: int,
         may_write: bool,
+        blame: Blame | None = None,
     ) -> None:
+        """`blame` gives suspects the targets to themselves; without it nobody does."""
+        self._blame = blame
         self._environment = environment
         self._scripts = scripts
         self._resending = Resending(environment, scripts)
@@ -61,6 +89,9 @@ class Confirmation:
         self._passed_over: dict[_Key, int] = {}
         """How often what had been refuted so often was seen again."""
         self._seen: dict[_Key, int] = {}
+        """How often writes that are not sent again showed a place to differ, at whatever endpoint."""
+        self._lasting_places: set[_Key] = set()
+        """Places that differed each time at some endpoint."""
         self.held: dict[str, None] = {}
         self._is_over = False
 
@@ -68,15 +99,22 @@ class Confirmation:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
         rest = tuple(each for each in rest if not self._is_held(case, each))
+        is_refused = _is_refused(case, first)
         if self._judging.is_drifted:
-            rest = _beyond_drift(case, rest)
-        if case.is_write and not self._may_write:
+            beyond = _beyond_drift(case, rest)
+            rest = tuple(
+                each
+                for each in rest
+                if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
+            )
+        if case.is_write and not self._may_write and not is_refused:
             seen = [each for each in rest if self._is_seen_enough(case, each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
-            times = self._as_often_as_seen(case, lasting)
+            times = self._as_often_as_seen(lasting)
         else:
             lasting = await self._lasting(case, first, rest, via) if rest else ()
             times = self.all_times
+            self._lasting_places.update(map(_place, lasting))
             for each in rest:
                 if each not in lasting and not self._judging.noise.forgives(case.endpoint, each):
                     self._refute(_place_key(case, each))
@@ -97,12 +135,18 @@ class Confirmation:
         """What an original that was not told shows of the `fresh` differences, which are confirmed now."""
         if self._judging.is_drifted:
             return None
-        keys = {_place_key(case, each) for each in fresh}
-        found = tuple(each for each in judgement.differences if _place_key(case, each) in keys)
+        places = {_place(each) for each in fresh}
+        found = tuple(
+            each
+            for each in judgement.differences
+            if _place(each) in places
+            and (_place_key(case, each) in self._confirmed or each.where != "status")
+        )
         if not found:
             return None
-        judgement = msgspec.structs.replace(judgement, differences=found)
-        return Confirmed(judgement, self._confirmed[_place_key(case, found[0])])
+        seen = self._as_often_as_seen(tuple(each for each in found if _place(each) in self._seen))
+        times = self._confirmed.get(_place_key(case, found[0]), seen)
+        return Confirmed(msgspec.structs.replace(judgement, differences=found), times)
 
     async def repeat(self, case: Case, first: Answers, via: str, attempt: int) -> None:
         """Send an original that reads once more, to learn what changes by itself."""
@@ -116,13 +160,11 @@ class Confirmation:
             return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
         if self._refuted.get(key, 0) >= _MAX_REFUTED:
             return None
-        for attempt in range(self._times):
-            control, answer = await self._again(case, mutant, via, attempt)
-            again = self._judging.mutant(case, mutant, control, answer)
-            if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
-                self._refute(key)
-                return None
-            judgement = again
+        shown = await self._every_time(case, mutant, judgement, via)
+        if shown is None:
+            self._refute(key)
+            return None
+        judgement = shown
         weighed = await self._other_dice.weighed(case, mutant, judgement, via)
         if weighed is None:
             self._refute(key)
@@ -131,6 +173,29 @@ class Confirmation:
             self._severities[key] = weighed.severity
         self._confirmed[key], self._worst[key] = self.all_times, judgement.severity
         return Confirmed(self._as_weighed(key, judgement), self._confirmed[key])
+
+    async def _every_time(
+        self, case: Case, mutant: Mutant, judgement: Judgement, via: str
+    ) -> Judgement | None:
+        """The judgement as last seen, where it shows each time; None where not. What may be another's fault
+        is tried alone."""
+        if self._blame is None or judgement.fault not in _OF_HARM:
+            return await self._each_time(case, mutant, judgement, via)
+        async with self._blame.alone():
+            return await self._each_time(case, mutant, judgement, via, is_alone=True)
+
+    async def _each_time(
+        self, case: Case, mutant: Mutant, judgement: Judgement, via: str, *, is_alone: bool = False
+    ) -> Judgement | None:
+        for attempt in range(self._times):
+            if is_alone and self._blame is not None and not await self._blame.recovers():
+                return None
+            control, answer = await self._again(case, mutant, via, attempt)
+            again = self._judging.mutant(case, mutant, control, answer)
+            if (again.verdict, again.fault) != (Verdict.FAILED, judgement.fault):
+                return None
+            judgement = again
+        return judgement
 
     def _as_weighed(self, key: _Key, judgement: Judgement) -> Judgement:
         """`judgement` with what is known of the live release."""
@@ -167,7 +232,7 @@ class Confirmation:
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
         lasting = suspected
-        is_retold = case.is_write or (self._judging.is_drifted and self._may_write)
+        is_retold = self._may_write and (case.is_write or self._judging.is_drifted)
         for attempt in range(self._times):
             if is_retold:
                 answers = await self._retold(case)
@@ -188,8 +253,13 @@ class Confirmation:
         self, case: Case, via: str, attempt: int, parcel: Parcel = Parcel.CONFIRMATION
     ) -> Answers:
         salt = f"{case.exchange.index}:{'again' if parcel is Parcel.CONFIRMATION else 'repeat'}:{attempt}"
-        readies = self._environment.prepare(case.exchange, case.session, salt)
-        return await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
+        answers = Pair[Outcome](_UNASKED, None)
+        for again in range(_UNWELL_MAX):
+            readies = self._environment.prepare(case.exchange, case.session, f"{salt}{'+' * again}")
+            answers = await self._environment.send(readies, via=via, parcel=parcel, session=case.session)
+            if not is_doubtful(answers):
+                break
+        return answers
 
     async def _again(self, case: Case, mutant: Mutant, via: str, attempt: int) -> tuple[Answers, Answers]:
         """Control and mutant once more; those that write at the end of their session, told anew."""
@@ -217,13 +287,14 @@ class Confirmation:
 
     def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
-        key = _place_key(case, difference)
-        self._seen[key] = self._seen.get(key, 0) + (not self._is_over)
+        place = _place(difference)
+        self._seen[place] = self._seen.get(place, 0) + (not self._is_over)
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
-        if not is_lasting_kind and self._seen[key] == 1:
+        if not is_lasting_kind and self._seen[place] == 1:
             self.held[case.endpoint] = None
         is_sure = self._is_over and self._judging.has_baseline
-        return is_lasting_kind or self._seen[key] > 1 or is_sure
+        is_seen = self._seen[place] > 1 or self._is_known_elsewhere(difference)
+        return is_lasting_kind or is_seen or is_sure
 
     def _is_held(self, case: Case, difference: Difference) -> bool:
         """Whether it is better told once more was seen, or nothing more will be."""
@@ -238,13 +309,42 @@ class Confirmation:
         held, self.held = tuple(self.held), {}
         return held
 
-    def _as_often_as_seen(self, case: Case, differences: tuple[Difference, ...]) -> str:
+    def _is_known_elsewhere(self, difference: Difference) -> bool:
+        """Whether the same place differed each time at another endpoint: a part that several share."""
+        return difference.where != "status" and _place(difference) in self._lasting_places
+
+    def _as_often_as_seen(self, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""
-        seen = max((self._seen[_place_key(case, each)] for each in differences), default=0)
+        seen = max((self._seen[_place(each)] for each in differences), default=0)
         return f"{seen}/{seen}"
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _is_refused(case: Case, answers: Answers) -> bool:
+    """Whether everybody refused the request, so that it left nothing behind and may be sent again. Where it
+    was for who asked, services count how often that happens."""
+    given = [answers.candidate, answers.baseline]
+    if case.exchange.response is not None:
+        given.append(Reply(case.exchange.response))
+    return all(
+        each is None
+        or (
+            isinstance(each, Reply)
+            and classify(each) is AnswerClass.REJECTED
+            and each.response.status not in _COUNTED
+        )
+        for each in given
+    )
+
+
+def _is_reworded(difference: Difference) -> bool:
+    """Whether a text has other words, whatever its numbers: of a refusal, no state does that."""
+    left, right = difference.left, difference.right
+    if difference.change is not Change.VALUE or not isinstance(left, str) or not isinstance(right, str):
+        return False
+    return _NUMBERS.sub("", left) != _NUMBERS.sub("", right)
 
 
 def _is_length_of(difference: Difference, others: list[Difference]) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import msgspec
 
 from shadow.judge import classify, fewest, likeness, next_proposal
-from shadow.model import AnswerClass, Exchange, Expect, Kind, Minimised, Response, Script, Trial
+from shadow.model import AnswerClass, Exchange, Expect, Kind, Minimised, Origin, Response, Script, Trial
 from shadow.pipeline.begun import Begun
 from shadow.pipeline.endpoint import path_of
 from shadow.pipeline.order import is_write
@@ -65,6 +65,7 @@ class FewerSteps:
         search = fewest(spare)
         proposal = next(search, None)
         found: tuple[Script, Trial] | None = None
+        kept: tuple[int, ...] = ()
         while proposal is not None:
             gone = set(spare).difference(proposal)
             smaller = without(script, gone)
@@ -75,6 +76,7 @@ class FewerSteps:
             shown = await self._alike(smaller, trial, shows) if is_whole else None
             if shown is not None:
                 found = smaller, shown
+                kept = tuple(place for place in range(len(script.steps)) if place not in gone)
             proposal = next_proposal(search, fails=shown is not None)
         if found is None:
             return None
@@ -91,12 +93,18 @@ class FewerSteps:
             purse.tries,
             is_told_again=True,
         )
-        return msgspec.structs.replace(found[1], minimised=made), f"{count}/{self._times}"
+        return _with_kept(found[1], kept, made), f"{count}/{self._times}"
 
     async def _alike(self, script: Script, first: Trial, shows: Shows) -> Trial | None:
         """The trial of `script`, where it shows the cause of the first."""
         trial = await shows(script)
         return trial if trial is not None and likeness(trial) == likeness(first) else None
+
+
+def _with_kept(trial: Trial, kept: tuple[int, ...], made: Minimised) -> Trial:
+    """The smaller trial, with how it came about."""
+    origin = msgspec.structs.replace(trial.origin or Origin(), kept=kept)
+    return msgspec.structs.replace(trial, minimised=made, origin=origin)
 
 
 def spare_steps(script: Script, at: int, trial: Trial) -> list[int]:

@@ -14,8 +14,22 @@ from shadow.judge import (
     judge_original,
     template,
 )
+from shadow.judge.drifting import Drifting, DriftLimits
+from shadow.judge.evidence import undecided
+from shadow.judge.fingerprint import BREAKAGES
 from shadow.judge.regression import Same
-from shadow.model import AnswerClass, Difference, Ending, Expect, Judgement, Outcome, Reply, Response
+from shadow.model import (
+    AnswerClass,
+    Difference,
+    Doubt,
+    Ending,
+    Expect,
+    Judgement,
+    Outcome,
+    Reply,
+    Response,
+    Verdict,
+)
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
 from shadow.pipeline.recorded_twice import RecordedTwice
@@ -24,8 +38,11 @@ from shadow.pipeline.recorded_twice import RecordedTwice
 class Judging:
     """One for a run. `same` tells whether a candidate's value stands for a live one."""
 
-    def __init__(self, noise: Noise, same: Same, compare: Compare = compare) -> None:
-        """`compare` lists the differences of two answers."""
+    def __init__(
+        self, noise: Noise, same: Same, compare: Compare = compare, limits: DriftLimits | None = None
+    ) -> None:
+        """`compare` lists the differences of two answers; `limits` say when an endpoint has drifted."""
+        self.drifting = Drifting(limits)
         self.noise = noise
         self.refused_count = 0
         """Originals that the live service took and every target refused."""
@@ -51,6 +68,29 @@ class Judging:
         if other is not None:
             ours, theirs = classify(answers.candidate), classify(other)
             self.is_drifted |= (ours is AnswerClass.SUCCESS) != (theirs is AnswerClass.SUCCESS)
+
+    def note_drift(self, case: Case, answers: Answers, differences: tuple[Difference, ...]) -> bool:
+        """Take notice of how far the original was answered as by the baseline, or by live without one;
+        whether even the classes of the answers differ. `differences` are the candidate's own."""
+        live = case.exchange.response
+        other = answers.baseline or (None if live is None else Reply(live))
+        return other is not None and self.drifting.note(case.endpoint, answers.candidate, other, differences)
+
+    def settled(self, judgement: Judgement, endpoint: str, session: str = "") -> Judgement:
+        """A mutant's judgement, UNDECIDED where the state that it met is not what the traffic tells of.
+
+        A server error, a crash or a hang needs no state to be one: its own control, in the same state, had
+        none.
+        """
+        if judgement.verdict is not Verdict.FAILED or judgement.fault in BREAKAGES:
+            return judgement
+        if self.drifting.is_adrift(endpoint):
+            share = self.drifting.share(endpoint)
+            why = f"{share:.0%} of the latest originals of the endpoint are answered otherwise"
+            return undecided(why, Doubt.DRIFT)
+        if session and self.drifting.has_left(session):
+            return undecided("an earlier request of its session was answered otherwise", Doubt.SESSION)
+        return judgement
 
     def learn(self, case: Case, answers: Answers) -> None:
         """Take in what the original's answers show of noise."""

@@ -1,7 +1,9 @@
 """One target as the pipeline uses it: prepares requests, mutates and sends them, learns from answers."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from itertools import count
+from typing import Any
 
 import msgspec
 
@@ -21,6 +23,7 @@ from shadow.model import (
     TalkEdit,
     with_field,
 )
+from shadow.pipeline.calm import Calm
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
@@ -28,6 +31,7 @@ from shadow.pipeline.ready import MutateFor, MutateTalk, Ready
 from shadow.pipeline.retelling import Retell, Retelling, asking_after, told
 from shadow.pipeline.rewording import Rewording
 from shadow.pipeline.standing import Standing
+from shadow.pipeline.vigil import Passage, Vigil
 from shadow.pipeline.ways import HTTP2, Refusal, never_refuses
 from shadow.replay import Correlation, Sending, Synchronised, Target, Transport
 from shadow.replay._contract import Manner
@@ -40,6 +44,7 @@ _DOWN = NoReply(Silence.REFUSED, "the target is down")
 _MAY_WRITE = frozenset(("websocket", "tcp", "udp"))
 """Conversations that may change state."""
 _OWN_LANE = "shadow"
+_PULSE_LANE = "shadow-pulse"
 
 _BARE = frozenset({"tcp", "udp", "dns"})
 """Conversations that are all there is; of a WebSocket the handshake is a request like any other."""
@@ -61,10 +66,14 @@ class Link:
         http2_refusal: Refusal = never_refuses,
         gate: Gate | None = None,
         logins: Logins | None = None,
+        calm: Calm | None = None,
     ) -> None:
-        """`gate` is that of all targets' writes; None where nobody ever holds it. `logins` holds the
-        credentials of identities that have some of their own here."""
+        """`gate` is that of all targets' writes; None where nobody ever holds it, and `calm` that of all that
+        is sent. `logins` holds the credentials of identities that have some of their own here."""
         self.logins = logins
+        self.calm = calm or Calm()
+        self.vigil: Vigil | None = None
+        """What notices that the target is unwell; None where nothing does."""
         self._gate = gate or Gate()
         self.target = target
         self.correlation = correlation
@@ -233,12 +242,38 @@ class Link:
 
     async def _sent(self, ready: Ready, via: str, parcel: Parcel, session: str) -> Outcome:
         sending = self._sending(ready, session)
-        if self._may_write(ready):
-            async with self._gate.passes():
-                outcome = await self._carry(sending, via, parcel, ready.retell)
-        else:
-            outcome = await self._carry(sending, via, parcel, ready.retell)
-        return self._noted(outcome, parcel)
+        async with self._gate.passes(is_write=self._may_write(ready)):
+            outcome, doubtful = await self._watched(ready, self._carry(sending, via, parcel, ready.retell))
+        outcome = self._noted(outcome, parcel)
+        if doubtful is None or self.vigil is None:
+            return outcome
+        return await self.vigil.told(doubtful, outcome)
+
+    async def _watched(
+        self, ready: Ready, sending: Coroutine[Any, Any, Outcome]
+    ) -> tuple[Outcome, Passage | None]:
+        """What came back, and what is to be looked into once nothing is held up by that: whether the target
+        is well."""
+        is_counted = await self._let_in(sending)
+        vigil = self.vigil if ready.protocol == "http" else None
+        passage = None if vigil is None else vigil.begin(ready)
+        outcome: Outcome | None = None
+        is_doubtful = False
+        try:
+            outcome = await sending
+        finally:
+            self.calm.end(is_counted=is_counted)
+            if vigil is not None and passage is not None:
+                is_doubtful = vigil.end(passage, outcome)
+        return outcome, passage if is_doubtful else None
+
+    async def _let_in(self, sending: Coroutine[Any, Any, object]) -> bool:
+        """Whether it counts as under way, once it may be."""
+        try:
+            return await self.calm.begin()
+        except asyncio.CancelledError:
+            sending.close()
+            raise
 
     async def http2_refusal(self) -> str:
         """Why the target does not take HTTP/2; empty where it does, or where that is not known by now."""
@@ -271,12 +306,30 @@ class Link:
                 msgspec.structs.replace(each, after_seconds=after)
                 for each, after in zip(sendings, offsets, strict=True)
             ]
-        if any(map(self._may_write, readies)):
-            async with self._gate.passes():
-                outcomes = await transport.send_together(sendings)
-        else:
-            outcomes = await transport.send_together(sendings)
-        return [self._noted(outcome, parcel) for outcome in outcomes]
+        async with self._gate.passes(is_write=any(map(self._may_write, readies))):
+            outcomes, doubtful = await self._watched_together(readies, transport.send_together(sendings))
+        outcomes = [self._noted(outcome, parcel) for outcome in outcomes]
+        for at, passage in doubtful.items():
+            assert self.vigil is not None
+            outcomes[at] = await self.vigil.told(passage, outcomes[at])
+        return outcomes
+
+    async def _watched_together(
+        self, readies: Sequence[Ready], sending: Coroutine[Any, Any, list[Outcome]]
+    ) -> tuple[list[Outcome], dict[int, Passage]]:
+        is_counted = await self._let_in(sending)
+        vigil = self.vigil
+        passages = [] if vigil is None else [vigil.begin(ready) for ready in readies]
+        outcomes: list[Outcome] = []
+        are_doubtful: list[bool] = []
+        try:
+            outcomes = await sending
+        finally:
+            self.calm.end(is_counted=is_counted)
+            if vigil is not None:
+                known: Sequence[Outcome | None] = outcomes or [None] * len(passages)
+                are_doubtful = [vigil.end(*each) for each in zip(passages, known, strict=True)]
+        return outcomes, {at: passages[at] for at, is_doubtful in enumerate(are_doubtful) if is_doubtful}
 
     def _sending(self, ready: Ready, session: str) -> Sending:
         return Sending(
@@ -339,6 +392,25 @@ class Link:
         outcome = await self._transports[CALM].send(sending)
         self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome
+
+    async def feel(self, question: Exchange | Request, timeout_seconds: float) -> Outcome:
+        """What came back to a question that tells how the target is. It waits for nobody, and its connection
+        is not kept: a server may have no second one to give."""
+        if isinstance(question, Exchange):
+            request = self.prepare(question, question.session, salt=f"pulse:{next(self._trials)}").request
+        else:
+            request = self.own(question).request
+        headers = with_field(request.headers, b"Connection", b"close")
+        asked = msgspec.structs.replace(request, headers=headers)
+        calm = self._transports.get(CALM) or self._transports[HTTP1]
+        await self.standing.unpaused()
+        outcome = await calm.send(Sending(asked, None, timeout_seconds, _PULSE_LANE))
+        self._noted(outcome, Parcel.PROBE)
+        return outcome
+
+    async def let_go(self) -> None:
+        """Close the connections that are kept; nothing may be under way on them."""
+        await self._transports[HTTP1].close()
 
     def learn(self, exchange: Exchange, outcome: Outcome, session: str, *, is_shared: bool = True) -> None:
         """Remember which value here stands for which live one; only for `session` where not `is_shared`."""

@@ -75,7 +75,10 @@ class Pipeline:
         state: State | None = None,
     ) -> None:
         self.failure = ""
-        """Why the environment could not be put back, which ended the run; empty where it could."""
+        """Why the environment could not be used any more, or not be put back, which ended the run; else
+        empty."""
+        self.table = "reset"
+        """The table of the configuration that has to do with it."""
         self._state = state or State()
         self._batches: Batches = self._state.restoring.batches if self._state.restoring else Whole()
         self._is_between = False
@@ -117,6 +120,11 @@ class Pipeline:
         if not self._stopping.is_set():
             self._stopping.set()
             self._hear(StateChanged("stopping", why))
+
+    def lose(self, why: str) -> None:
+        """End in order: a target is gone for good."""
+        self.failure, self.table = why, "health"
+        self.stop(why)
 
     async def run(self, source: Source) -> None:
         """Work off `source` until it ends, or `stop` was called, or the time is over."""

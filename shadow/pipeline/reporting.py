@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from shadow.judge import Causes, Sighting, finding, is_at_least
+from shadow.judge.accepted import Acceptance
 from shadow.judge.retelling import command
-from shadow.model import CONVERSATIONS, Event, Finding, Found, Trial
+from shadow.model import CONVERSATIONS, Event, Finding, Found, Kind, Trial
 from shadow.pipeline.ready import Ready
 
 type Report = Callable[[Trial, str, Ready | None], None]
@@ -15,7 +16,7 @@ does."""
 
 
 class _First(msgspec.Struct, frozen=True):
-    """The trial that the finding of a cause tells of: the first of the worst."""
+    """What the finding of a cause tells of: the first of the worst trials, plain traffic before mutants."""
 
     trial: Trial
     sighting: Sighting
@@ -27,9 +28,16 @@ class Reporting:
     """One for a run. `origin` is the candidate's, for the command lines that show a finding again."""
 
     def __init__(
-        self, *, origin: str, hear: Callable[[Event], None], earlier: Mapping[str, Finding] | None = None
+        self,
+        *,
+        origin: str,
+        hear: Callable[[Event], None],
+        earlier: Mapping[str, Finding] | None = None,
+        acceptance: Acceptance | None = None,
     ) -> None:
-        """`earlier` are the findings of an earlier process of the same run, by id."""
+        """`earlier` are the findings of an earlier process of the same run, by id; `acceptance` knows which
+        are accepted."""
+        self._acceptance = acceptance
         self._causes = Causes()
         self._origin = origin
         self._hear = hear
@@ -50,10 +58,13 @@ class Reporting:
                 is_exact=first.ready is not None and first.ready.wire is None and not _is_talk(first.ready),
                 origin=self._origin,
                 shell=self._shell(first.ready),
+                wire=first.ready.wire if first.ready else None,
             )
             before = self._earlier.get(made.id)
             if before is not None:
                 made = _added(before, made)
+            if self._acceptance is not None:
+                made = self._acceptance.marked(made)
             self._hear(Found(made, sighting.is_new and before is None, is_told_again))
 
     def _shell(self, ready: Ready | None) -> str | None:
@@ -65,8 +76,8 @@ class Reporting:
 
     def _shown(self, sighting: Sighting, latest: _First) -> _First:
         first = self._first.setdefault(sighting.cause.id, latest)
-        is_smaller = _is_smaller(first.trial, latest.trial)
-        if is_at_least(first.trial.judgement.severity, latest.trial.judgement.severity) and not is_smaller:
+        is_better = _is_smaller(first.trial, latest.trial) or _is_plainer(first.trial, latest.trial)
+        if is_at_least(first.trial.judgement.severity, latest.trial.judgement.severity) and not is_better:
             return first
         self._first[sighting.cause.id] = latest
         return latest
@@ -77,6 +88,12 @@ def _is_smaller(first: Trial, latest: Trial) -> bool:
     is_as_bad = first.judgement.severity is latest.judgement.severity
     is_again = latest.minimised is not None and latest.minimised.is_told_again
     return is_again and is_as_bad
+
+
+def _is_plainer(first: Trial, latest: Trial) -> bool:
+    """Whether plain traffic shows as bad what a mutant had shown."""
+    is_as_bad = first.judgement.severity is latest.judgement.severity
+    return is_as_bad and latest.kind is Kind.REGRESSION is not first.kind
 
 
 def _is_talk(ready: Ready) -> bool:

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from shadow.judge import Less
+from shadow.judge import Less, is_unwell
 from shadow.model import Edit, Parcel, Request, Step
 from shadow.pipeline.case import Case
 from shadow.pipeline.environment import Answers, Environment, Readies
@@ -60,8 +60,23 @@ class Resending:
         case, salt = again.case, again.salt
         if case.is_write:
             return await self.retold(again, None), await self.retold(again, again.edits)
+        control, answer = await self._read(again, salt)
+        if is_unwell(control.candidate) or is_unwell(control.baseline):  # that was not of its own making
+            return await self._read(again, f"{salt}+")
+        return control, answer
+
+    async def mutant(self, again: Again) -> None:
+        """Send the mutant and nothing else, but for the session that one of a write needs."""
+        if again.case.is_write:
+            await self.retold(again, again.edits)
+        elif (made := self.readies(again)) is not None:
+            session = again.case.session
+            await self._environment.send(made[0], via=again.via, parcel=again.parcel, session=session)
+
+    async def _read(self, again: Again, salt: str) -> tuple[Answers, Answers]:
+        case = again.case
         controls = self._environment.prepare(case.exchange, case.session, f"{salt}:control", again.plain)
-        made = self.readies(again)
+        made = self.readies(msgspec.structs.replace(again, salt=salt))
         mutants = controls if made is None else made[0]
         control = await self._environment.send(
             controls, via=again.via, parcel=again.parcel, session=case.session

@@ -11,14 +11,14 @@ import msgspec
 from msgspec import Meta
 
 from shadow.judge import Less, likeness
-from shadow.model import Expect, Outcome, Parcel, Reply, Trial, Verdict
+from shadow.model import Expect, Origin, Outcome, Parcel, Reply, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers, Environment, Readies
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.order import may_write
 from shadow.pipeline.ready import Ready
 from shadow.pipeline.resending import Again, Resending
-from shadow.pipeline.telling import mutant_trial
+from shadow.pipeline.telling import mutant_trial, origin_of
 from shadow.pipeline.ways import HTTP2
 
 _NOTHING = Less()
@@ -123,9 +123,16 @@ class Reshowing:
             trial = msgspec.structs.replace(trial, is_http2=True)
         if likeness(trial) != likeness(suspect.trial):
             return None
+        trial = msgspec.structs.replace(trial, origin=self._origin(suspect.case, again))
         if control is not None and not self._is_held(suspect, control, held):
             return None
         return Shown(trial, readies.candidate, held)
+
+    def _origin(self, case: Case, again: Again) -> Origin:
+        """What the smaller form was made of."""
+        plain = self._environment.prepare(case.exchange, case.session, again.salt, again.plain).candidate
+        less = None if again.less == _NOTHING else again.less.as_json()
+        return msgspec.structs.replace(origin_of(case, plain), less=less)
 
     def _may_be_sent(self, suspect: Suspect, again: Again, made: Readies) -> bool:
         """Whether what is left is still the edit that it was, and writes no more than the first did."""

@@ -49,6 +49,7 @@ class Restoring:
         for link in self._environment.links:
             link.correlation.forget_all()
         self._judging.is_drifted = False
+        self._judging.drifting.forget()
         self._knowledge.forget_state()
         for each in self.afterwards:
             if trouble := await each():

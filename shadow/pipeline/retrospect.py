@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 
 import msgspec
 
-from shadow.model import Reply
+from shadow.model import Origin, Reply
 from shadow.pipeline.case import Case
 from shadow.pipeline.environment import Answers, Readies
 
@@ -19,6 +19,8 @@ class Past(msgspec.Struct, frozen=True):
     originals: Readies
     answers: Answers
     via: str
+    origin: Origin
+    """What it was made of, which needs all that its session had asked."""
 
     @property
     def weight(self) -> int:
@@ -50,4 +52,9 @@ class Retrospect:
             self._bytes -= sum(each.weight for each in oldest)
 
     def of(self, endpoint: str) -> tuple[Past, ...]:
+        """Those of one endpoint."""
         return tuple(self._past.get(endpoint, ()))
+
+    def writes(self) -> tuple[Past, ...]:
+        """Those that write, of all endpoints."""
+        return tuple(past for kept in self._past.values() for past in kept if past.case.is_write)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from comparators.messages import label
+from comparators.message_kinds import label
 from shadow.model import Headers, Message, Request, Response
 from shadow.replay import Correlation
 

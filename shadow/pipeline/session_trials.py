@@ -10,6 +10,7 @@ from shadow.judge import Evidence, classify, is_cut, judge
 from shadow.judge.evidence import failed
 from shadow.model import (
     AnswerClass,
+    Doubt,
     Event,
     Exchange,
     Expect,
@@ -17,10 +18,12 @@ from shadow.model import (
     Judgement,
     Kind,
     Level,
+    Origin,
     Outcome,
     Parcel,
     Reply,
     Script,
+    SentStep,
     Step,
     Trial,
     Verdict,
@@ -37,11 +40,14 @@ from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.serial_orders import SerialOrders
 from shadow.pipeline.sessions import Earlier
+from shadow.pipeline.telling import MAX_BEFORE
 from shadow.pipeline.traces import Trace, Traces
 from shadow.wire.http1 import serialise_request
 
 _RACE_SHARE = 3
 """A race must be lost again in one of so many runs."""
+NOT_AGAIN = "not seen again: "
+"""Begins the reason of what failed once."""
 type Past = Sequence[Exchange]
 
 
@@ -148,11 +154,14 @@ class SessionTrials:
         at, judgement, answers = await self._run(mutator, script, past, Parcel.MUTANT)
         times = None
         endpoint = self._endpoints.name(script.steps[at].request)
+        judgement = self._judging.settled(judgement, endpoint)
         if judgement.verdict is Verdict.FAILED:
             times = await self._confirm(mutator, script, past, judgement, endpoint)
         if times is None and judgement.verdict is Verdict.FAILED:
-            why = f"not seen again: {judgement.why}"
-            judgement = msgspec.structs.replace(judgement, verdict=Verdict.UNDECIDED, why=why)
+            why = NOT_AGAIN + judgement.why
+            judgement = msgspec.structs.replace(
+                judgement, verdict=Verdict.UNDECIDED, why=why, doubt=Doubt.UNSEEN
+            )
         trial = self._trial(mutator, script, past, at, judgement, answers)
         self._hear(Judged(trial))
         if times is not None:
@@ -355,6 +364,24 @@ class SessionTrials:
             answer=answers.candidate if answers else None,
             baseline=answers.baseline if answers else None,
             seed=self._seed,
+            origin=self._origin(script, past) if is_failed else None,
+        )
+
+    def _origin(self, script: Script, past: Past) -> Origin:
+        """What a failed script was made of."""
+        owner = self._knowledge.snapshot(past[0].request, "candidate").owner
+        steps = tuple(
+            SentStep(past[step.origin].index, serialise_request(step.request), at in script.judged)
+            for at, step in enumerate(script.steps)
+        )
+        own = len(past) - len(script.others)
+        indexes = tuple(each.index for each in past)
+        return Origin(
+            indexes[:own][:MAX_BEFORE],
+            indexes[own:][:MAX_BEFORE],
+            owner.name if owner else "",
+            steps=steps,
+            is_burst=script.is_burst,
         )
 
 

@@ -1,11 +1,14 @@
 """A mutant's trial as it is told."""
 
-from shadow.model import Kind, Level, Trial, Verdict
+from shadow.model import Kind, Level, Origin, Trial, Verdict
 from shadow.model.trial import Judgement
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.environment import Answers
 from shadow.pipeline.ready import Ready
 from shadow.wire.http1 import serialise_request
+
+MAX_BEFORE = 500
+"""So many exchanges of a session are named as what came before; of a longer one the latest."""
 
 
 def mutant_trial(
@@ -27,6 +30,17 @@ def mutant_trial(
         answer=answer.candidate,
         baseline=answer.baseline,
         seed=mutant.seed,
+        origin=origin_of(case, mutant.plain) if judgement.verdict is Verdict.FAILED else None,
+    )
+
+
+def origin_of(case: Case, plain: Ready) -> Origin:
+    """What a failed trial of the case was made of; `plain` is its request without the edit."""
+    owner = case.known["candidate"].owner
+    return Origin(
+        tuple(each.index for each in case.past[-MAX_BEFORE:]),
+        owner=owner.name if owner is not None else "",
+        plain=serialise_request(plain.request),
     )
 
 

@@ -9,7 +9,9 @@ from shadow.content.redaction import is_masked
 from shadow.judge import classify, is_cut
 from shadow.model import (
     AnswerClass,
+    Change,
     Difference,
+    Doubt,
     Event,
     Exchange,
     Expect,
@@ -21,15 +23,19 @@ from shadow.model import (
     Parcel,
     Reply,
     Settled,
+    Silence,
     Trial,
     Verdict,
 )
 from shadow.pipeline.aftercare import Aftercare
+from shadow.pipeline.blame import Anew, Blame, is_doubtful
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.conclusions import Conclusions
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
 from shadow.pipeline.environment import Answers, Environment, Pair
+from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import Gauges, GaugeSettings
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -42,7 +48,7 @@ from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.standing import why_dropped
-from shadow.pipeline.telling import mutant_trial, wire_bytes
+from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
@@ -70,7 +76,7 @@ class Later(msgspec.Struct, frozen=True):
 class Trials:
     """Conducts the trials of single exchanges."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the parts of a run
         self,
         environment: Environment,
         scheduler: Scheduler[Mutator],
@@ -84,9 +90,14 @@ class Trials:
         report: Report,
         traces: Traces | None = None,
         minimising: Minimising | None = None,
+        blame: Blame | None = None,
+        gauges: tuple[GaugeSettings, Gate] | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
-        found is told as it was found."""
+        found is told as it was found; without `blame` nobody looks for who made a target unwell; without
+        `gauges` nobody watches what the targets tell of themselves.
+        """
+        self._blame = blame
         self._traces = traces
         self._environment = environment
         self._dealing = Dealing(environment, scheduler, settings, governor)
@@ -99,6 +110,18 @@ class Trials:
         self._conclusions = Conclusions(minimising, learn=self._dealing.learn, hear=hear, report=report)
         self._aftercare = Aftercare(environment, confirmation, self._conclusions, seed=settings.seed)
         self._questions = Questions(environment, judging, times=confirmation.times)
+        self._gauges: Gauges | None = None
+        if gauges is not None:
+            watched, gate = gauges
+            self._gauges = Gauges(
+                environment,
+                gate,
+                self._conclusions,
+                watched,
+                times=confirmation.times,
+                seed=settings.seed,
+                hear=hear,
+            )
         self._retrospect = Retrospect()
 
     def begin_pass(self, number: int) -> None:
@@ -122,6 +145,7 @@ class Trials:
             self._hear(Settled(case.exchange.tap, Fate.FILTERED, 1, way.refusal, case.exchange))
             return None
         mutants = self._dealing.mutants(case, originals.candidate, via=way.via)
+        mutants = [each for each in mutants if self._blame is None or not self._blame.is_guilty(case, each)]
         via = way.via or self._environment.carrier([originals, *(each.readies for each in mutants)]) or "raw"
         early = [each for each in mutants if case.is_write and each.mutator.expect is Expect.REJECT]
         slow = [each for each in mutants if each.is_slow and each not in early]
@@ -130,10 +154,10 @@ class Trials:
             await watch.begin()
         early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
         traces = await watch.end(early_answers, is_late=False) if watch is not None and early else {}
-        answers = await self._send(case, originals, via, Parcel.ORIGINAL)
+        originals, answers = await self._send_original(case, originals, via)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
-        self._note(case, answers)
+        self._note(case, answers, via)
         self._learn(case, originals, answers)
         if not self._settle(case, turn, answers):
             return Later(case, (), answers)
@@ -156,8 +180,15 @@ class Trials:
                 await self._try_late(case, mutant, answers, via, watch)
         if not case.is_write:
             await self._aftercare.look(case, answers, via)
+        await self._blame_the_past()
+        await self._look_at_gauges(case, answers, via)
         is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
+
+    async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
+        if self._gauges is not None:
+            self._gauges.note(case, None, answers, answers, via)
+            await self._gauges.look()
 
     async def retell(self, exchange: Exchange, session: str, past: Sequence[Exchange]) -> None:
         """Send what the `session` of `exchange` had asked before it, as a fresh environment has not heard
@@ -183,6 +214,7 @@ class Trials:
             await self._try_late(case, mutant, control, later.via)
         if not case.is_write:
             await self._aftercare.look(case, control, later.via)
+        await self._blame_the_past()
         await self._conclusions.minimise(case.exchange.index)
 
     def _doubt(self, case: Case, originals: Pair[Ready], early: list[tuple[Mutant, Answers]]) -> str:
@@ -229,8 +261,63 @@ class Trials:
                     self._judging.note_write(answers)
         return answers
 
-    def _note(self, case: Case, answers: Answers) -> None:
+    async def _send_original(
+        self, case: Case, originals: Pair[Ready], via: str
+    ) -> tuple[Pair[Ready], Answers]:
+        """The original as it was sent, with its answers; one that reads is sent again where a target was
+        unwell meanwhile."""
+        answers = await self._send(case, originals, via, Parcel.ORIGINAL)
+        if self._blame is None or not is_doubtful(answers):
+            return originals, answers
+        if self._blame.is_prime(originals.candidate):
+            judgement, times = self._blame.last_words()
+            live = case.exchange.response
+            place = Difference("status", Change.VALUE, live and live.status, "no answer")
+            judgement = msgspec.structs.replace(judgement, differences=(place,))
+            trial = self._original_trial(case, originals, answers, judgement)
+            self._conclusions.conclude(trial, originals.candidate, Confirmed(judgement, times), via)
+        self._blame.suspect(case, None, via)
+        if not case.is_write and self._blame.lost is None:
+            originals = self._environment.prepare(case.exchange, case.session, f"{case.exchange.index}:anew")
+            answers = await self._send(case, originals, via, Parcel.ORIGINAL)
+        return originals, answers
+
+    async def _blame_the_past(self) -> None:
+        """Where a target was unwell and nobody of those under way was to blame: who was, of those before."""
+        found = None if self._blame is None else await self._blame.look_back()
+        if found is None:
+            return
+        last = found.done[-1]
+        if len(found.done) == 1 and last.mutant is not None:
+            nothing = Pair[Outcome](NoReply(Silence.UNWELL), None)
+            self._convict(
+                last.case, last.mutant, Anew(nothing, nothing, found.judgement, found.times), last.via
+            )
+            return
+        trial = Trial(
+            last.case.exchange.index,
+            last.case.endpoint,
+            Kind.SEQUENCE,
+            None,
+            found.judgement,
+            edits=tuple(each.label for each in found.done),
+            expect=Expect.SURVIVE,
+            seed=self._settings.seed,
+        )
+        ready = self._environment.prepare(last.case.exchange, last.case.session).candidate
+        self._conclusions.conclude(trial, ready, Confirmed(found.judgement, found.times), last.via)
+
+    def _convict(self, case: Case, mutant: Mutant, anew: Anew, via: str) -> None:
+        """Tell of a mutant that made the candidate unwell each time it had that to itself."""
+        assert anew.judgement is not None
+        trial = mutant_trial(case, mutant, anew.control, anew.answer, anew.judgement)
+        confirmed = Confirmed(anew.judgement, anew.times)
+        self._conclusions.conclude(trial, mutant.readies.candidate, confirmed, via)
+
+    def _note(self, case: Case, answers: Answers, via: str) -> None:
         """Tell the governor how the shadow environment does."""
+        if self._blame is not None:
+            self._blame.learn(case, answers, via)
         for name, outcome in (("candidate", answers.candidate), ("baseline", answers.baseline)):
             if outcome is not None:
                 self._governor.note(name, case.endpoint, outcome, case.exchange.response)
@@ -275,16 +362,22 @@ class Trials:
         self._judging.learn(case, answers)
         await self._repeat(case, answers, via)
         judgement = self._judging.original(case, answers)
+        has_left = self._judging.note_drift(case, answers, judgement.differences)
         confirmed = None
         if judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.original(case, answers, judgement, via)
+        if confirmed is not None:
+            self._judging.drifting.explain(case.endpoint, confirmed.judgement.differences)
+        if has_left and (case.is_write or confirmed is None):
+            self._judging.drifting.leave(case.session)
         trial = self._original_trial(case, originals, answers, judgement)
         self._conclusions.conclude(trial, originals.candidate, confirmed, via)
         if confirmed is not None and confirmed.fresh:
-            self._look_back(case.endpoint, confirmed.fresh)
+            self._tell_of_the_past(case, confirmed.fresh)
         told = confirmed.judgement.differences if confirmed is not None else ()
         if len(told) < len(self._judging.apart(case, answers)):
-            self._retrospect.keep(Past(case, originals, answers, via))
+            origin = origin_of(case, originals.candidate)
+            self._retrospect.keep(Past(case, originals, answers, via, origin))
 
     async def end(self) -> None:
         """Tell what was held back until more would be seen, as nothing more will be."""
@@ -295,7 +388,7 @@ class Trials:
                     continue
                 confirmed = await self._confirmation.original(past.case, past.answers, judgement, past.via)
                 if confirmed is not None and confirmed.fresh:
-                    self._look_back(endpoint, confirmed.fresh)
+                    self._tell_of_the_past(past.case, confirmed.fresh)
 
     async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
         """Ask again what reads, while that teaches: whether what differs is new in each answer."""
@@ -304,13 +397,18 @@ class Trials:
             await self._confirmation.repeat(case, answers, via, attempt)
             attempt += 1
 
-    def _look_back(self, endpoint: str, fresh: tuple[Difference, ...]) -> None:
-        """Tell of the originals that showed what is known to be wrong only now."""
-        for past in self._retrospect.of(endpoint):
+    def _tell_of_the_past(self, case: Case, fresh: tuple[Difference, ...]) -> None:
+        """Tell of the originals that showed what is known to be wrong only now: those of the endpoint, and of
+        writes, which are not sent again, those that showed it elsewhere."""
+        of_endpoint = self._retrospect.of(case.endpoint)
+        elsewhere = self._retrospect.writes() if case.is_write else ()
+        for past in (*of_endpoint, *(each for each in elsewhere if each.case.endpoint != case.endpoint)):
             judgement = self._judging.original(past.case, past.answers)
             confirmed = self._confirmation.looked_back(past.case, judgement, fresh)
             if confirmed is not None:
-                trial = self._original_trial(past.case, past.originals, past.answers, confirmed.judgement)
+                trial = self._original_trial(
+                    past.case, past.originals, past.answers, confirmed.judgement, past
+                )
                 self._conclusions.report_late(trial, past.originals.candidate, confirmed, past.via)
 
     async def _try_late(
@@ -362,8 +460,16 @@ class Trials:
         trace: tuple[Difference, ...] = (),
     ) -> None:
         """`trace` is what the mutant left behind, as confirmed."""
+        if self._blame is not None and (is_doubtful(answer) or is_doubtful(control)):
+            anew = await self._tried_alone(case, mutant, via)
+            if anew is None:
+                return
+            control, answer = anew.control, anew.answer
+        elif self._blame is not None:
+            self._blame.note(case, mutant, via)
         self._hear_refusals(case, mutant, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
+        judgement = self._judging.settled(judgement, case.endpoint, case.session)
         trial = mutant_trial(case, mutant, control, answer, judgement)
         known = self._conclusions.known(mutant, trial)
         confirmed = await self._questions.answered(case, mutant, control, answer, via)
@@ -377,6 +483,8 @@ class Trials:
         elif judgement.verdict is Verdict.FAILED:
             confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
         self._aftercare.note(case, mutant, answer)
+        if self._gauges is not None:
+            self._gauges.note(case, mutant, control, answer, via)
         if confirmed is None or known is not None:
             self._conclusions.conclude(trial, mutant.readies.candidate, confirmed, via)
         else:
@@ -385,6 +493,26 @@ class Trials:
         await self._aftercare.look_after_cut(
             case, mutant.mutator.name, mutant.readies.candidate, answer.candidate
         )
+
+    async def _tried_alone(self, case: Case, mutant: Mutant, via: str) -> Anew | None:
+        """What came of a mutant that suffered with a target, sent once more; None where all was told of it
+        that can be."""
+        assert self._blame is not None
+        if self._blame.is_prime(mutant.readies.candidate):
+            judgement, times = self._blame.last_words()
+            nothing = Pair[Outcome](NoReply(Silence.UNWELL), None)
+            self._convict(case, mutant, Anew(nothing, nothing, judgement, times), via)
+            return None
+        anew = await self._blame.anew(case, mutant, via)
+        if anew is not None and anew.judgement is not None:
+            self._convict(case, mutant, anew, via)
+            return None
+        if anew is None:
+            nothing = Pair[Outcome](NoReply(Silence.UNWELL), None)
+            judgement = Judgement(Verdict.UNDECIDED, "a target was unwell meanwhile", doubt=Doubt.UNWELL)
+            trial = mutant_trial(case, mutant, nothing, nothing, judgement)
+            self._conclusions.conclude(trial, mutant.readies.candidate, None, via)
+        return anew
 
     def _hear_refusals(self, case: Case, mutant: Mutant, answer: Answers) -> None:
         """What both targets say of a mutant they refuse tells later mutants where limits are."""
@@ -398,8 +526,16 @@ class Trials:
                 self._knowledge.hear(case.endpoint, ready.request, outcome.response)
 
     def _original_trial(
-        self, case: Case, originals: Pair[Ready], answers: Answers, judgement: Judgement
+        self,
+        case: Case,
+        originals: Pair[Ready],
+        answers: Answers,
+        judgement: Judgement,
+        past: Past | None = None,
     ) -> Trial:
+        origin = None
+        if judgement.verdict is Verdict.FAILED:
+            origin = past.origin if past is not None else origin_of(case, originals.candidate)
         return Trial(
             case.exchange.index,
             case.endpoint,
@@ -411,6 +547,7 @@ class Trials:
             sent=wire_bytes(originals.candidate) if judgement.verdict is Verdict.FAILED else b"",
             seed=self._settings.seed,
             has_live=case.exchange.response is not None,
+            origin=origin,
         )
 
 

@@ -90,7 +90,7 @@ class Breaker:
         """Take into account what came of a sending."""
         if not isinstance(outcome, NoReply) or outcome.why is Silence.MALFORMED:
             self._succeed()  # what comes back may be no HTTP, but something is there
-        elif outcome.why not in (Silence.UNSENT, Silence.CUT):
+        elif outcome.why not in (Silence.UNSENT, Silence.CUT, Silence.UNWELL):
             self._fail(_WEIGHTS.get(outcome.why, 1))
         elif self.circuit is Circuit.HALF_OPEN:
             self._open(self._clock() - self._retry_seconds)  # the trial told nothing: the next one is it

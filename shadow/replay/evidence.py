@@ -8,7 +8,7 @@ import msgspec
 from shadow.content.cookie import crumbs
 from shadow.content.entity import entity, media_type
 from shadow.model import Response, field, fields
-from shadow.replay.evidence_markup import markup
+from shadow.replay.evidence_markup import form_fields, markup
 from shadow.replay.evidence_text import URL_START, Asked, Evidence, named, pairs, urls
 from shadow.replay.evidence_tree import Walk
 from shadow.replay.token import is_id_key, is_token
@@ -44,11 +44,15 @@ def may_tell(live: Response, shadow: Response) -> bool:
 def gather(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:
     """All evidence in two answers to one request, each pair once per place.
 
-    Nothing is to be learned from errors, nor where one succeeded and the other did not.
+    Where one succeeded and the other did not, nothing is to be learned, and of two errors only what the
+    client is to send back: cookies, and the fields of a form that is shown again.
     """
-    if live.status // 100 != shadow.status // 100 or not 200 <= live.status < 400:
+    if live.status // 100 != shadow.status // 100 or live.status < 200:
         return
     yield from _cookies(live, shadow)
+    if live.status >= 400:
+        yield from _forms(live, shadow, asked)
+        return
     yield from _fields(live, shadow, asked)
     if live.body != shadow.body:
         yield from _bodies(live, shadow, asked)
@@ -125,6 +129,15 @@ def _links(live: str, shadow: str, asked: Asked) -> Iterator[Evidence]:
     if len(mine) == len(its):
         for one, other in zip(mine, its, strict=True):
             yield from urls(one, other, asked, "header:link")
+
+
+def _forms(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:
+    """What the forms say that two pages of one error show."""
+    if live.status != shadow.status or live.body == shadow.body:
+        return
+    mine, its = entity(live), entity(shadow)
+    if mine and its and max(len(mine), len(its)) <= BODY_BYTES_MAX and mine.lstrip()[:1] == b"<":
+        yield from form_fields(mine, its, asked)
 
 
 def _bodies(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:

@@ -10,6 +10,7 @@ import msgspec
 from shadow.content.query import split_target
 from shadow.model import Request
 from shadow.replay.token import (
+    are_base64,
     are_drawn,
     is_id_key,
     is_plain,
@@ -103,7 +104,7 @@ def named(
     """Evidence of two texts that differ, the first of which names a thing of `kind` if it names any."""
     if not shadow or any(map(str.isspace, live)):
         return
-    if is_token(live, has_id_key=is_id):
+    if is_token(live, has_id_key=is_id) or (is_id and are_base64(live, shadow)):
         yield Evidence(live, shadow, None, is_sure, place=place)
     elif kind and len(live) <= 128:
         if is_id:

@@ -20,7 +20,7 @@ _LATEST = 2
 _FEW = 3
 """Originals that tell enough where few are sent: to get better, and to give up."""
 _TOO_MANY_REQUESTS = 429
-_SAYS_NOTHING = frozenset({Silence.UNSENT, Silence.CUT})
+_SAYS_NOTHING = frozenset({Silence.UNSENT, Silence.CUT, Silence.UNWELL})
 
 
 type Seconds = Annotated[float, Meta(gt=0)]

@@ -14,7 +14,7 @@ _ALPHABET = re.compile(r"[A-Za-z0-9._~+/=:%|@!$-]+", re.ASCII)
 _UUID = re.compile(r"[0-9a-fA-F]{8}-?(?:[0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 _ID_KEY = re.compile(
     r"(?i:(?:.*[_.-])?(?:ids?|uuids?|guids?|tokens?|cursors?|sid|nonce|csrf|xsrf|secret|etag|handle))"
-    r"|.*[a-z0-9](?:Ids?|IDs?|Uuids?|UUIDs?|Guids?|Tokens?|Cursors?|Nonce|Secret|Etag)"
+    r"|.*[a-z0-9](?:Ids?|IDs?|Uuids?|UUIDs?|Guids?|Tokens?|Cursors?|Nonce|Secret|Etag|Handle)"
     r"|(?:.*[_.-])?(?:session|continuation|confirmation)(?:[_.-]?(?:key|code))?"
 )
 _NOT_MADE_UP = re.compile(
@@ -30,6 +30,8 @@ _NOT_MADE_UP = re.compile(
 _PREFIX = re.compile(r"(?:[A-Za-z]+[-_:.|])+(?=.)")
 _WORD = re.compile(r"[A-Z]?[a-z]{6,}|[A-Z]{7,}|[a-z]{7,}")
 _UNSPEAKABLE = re.compile(r"(?i:[b-df-hj-np-tv-xz]{4})")
+_BASE64 = re.compile(r"[A-Za-z0-9_-]+")
+_LOW_TO_HIGH = re.compile(r"[a-z][A-Z]")
 _HEX = re.compile(r"(?:0x)?[0-9a-fA-F]+")
 _RUN = re.compile(r"[A-Za-z]+|[0-9]+")
 _ID_SUFFIX = re.compile(
@@ -99,6 +101,15 @@ def are_drawn(one: str, other: str) -> bool:
     return fits and any(_UNSPEAKABLE.search(each) is not None for each in (one, other))
 
 
+def are_base64(one: str, other: str) -> bool:
+    """Whether two texts are as long and may be base64 of bytes drawn by lot, digits or none: in one of them
+    letters of both cases stand as no name of several words has them."""
+    fits = 10 <= len(one) == len(other) <= _CACHED_CHARS_MAX
+    if not fits or not all(_BASE64.fullmatch(each) for each in (one, other)):
+        return False
+    return any(_UNSPEAKABLE.search(each) and _LOW_TO_HIGH.search(each) for each in (one, other))
+
+
 @lru_cache(maxsize=4096)
 def _is_id_key(key: str) -> bool:
     return _ID_KEY.fullmatch(key) is not None
@@ -136,6 +147,8 @@ def _is_random(text: str, *, is_prefixed: bool) -> bool:
         return len(text) >= 8 or is_prefixed
     if _WORD.search(text) and len(text) < 32:
         return False
+    if not digits and text.isalpha() and (text.islower() or text.isupper()):
+        return len(text) >= 32 and _UNSPEAKABLE.search(text) is not None
     if not digits:
         upper = sum(map(str.isupper, text))
         return len(text) >= 20 and 5 <= upper <= len(text) - 5 and not _WORD.search(text)

@@ -9,10 +9,14 @@ import comparators
 from shadow.config import Settings
 from shadow.config.schemas import load_schema
 from shadow.judge import Noise
+from shadow.judge.accepted import Acceptance
+from shadow.judge.drifting import DriftLimits
 from shadow.model import Event, Finding, PluginFailed, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.begun import Begun
+from shadow.pipeline.blame import Blame
 from shadow.pipeline.budget import Budget, BudgetSettings
+from shadow.pipeline.calm import Calm
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
 from shadow.pipeline.drift import Drift
@@ -20,6 +24,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import GaugeSettings, watched
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -55,7 +60,7 @@ from shadow.run.configured import (
     secret_search,
     targets_of,
 )
-from shadow.run.linking import link
+from shadow.run.linking import link, vigil_over
 
 type Hear = Callable[[Event], None]
 
@@ -112,6 +117,7 @@ class _Parts(msgspec.Struct, frozen=True):
     stopping: asyncio.Event
     hear: Hear
     begun: Begun
+    calm: Calm
 
 
 def assemble(
@@ -123,11 +129,14 @@ def assemble(
     earlier: Mapping[str, Finding] | None = None,
     place: Place | None = None,
     spending: Spending | None = None,
+    acceptance: Acceptance | None = None,
+    schedulers: Schedulers | None = None,
 ) -> Assembly:
     """Everything of a run but its source and sinks. `is_live` where exchanges come from a tap.
 
     `earlier` are findings of an earlier process of the same run, by id; they may be filled in later.
-    `spending` is what all processes of the run have sent, where there are several.
+    `spending` is what all processes of the run have sent, where there are several; `acceptance` knows which
+    findings were accepted; `schedulers` deal in the place of those that the settings choose.
 
     Raises ConfigError for settings that cannot be used together.
     """
@@ -139,6 +148,7 @@ def assemble(
     signer = configured_signer(settings, targets, hear)
     stopping = asyncio.Event()
     gate = Gate()
+    calm = Calm()
     governor = Governor(
         settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
     )
@@ -153,19 +163,24 @@ def assemble(
             hear=hear,
             gate=gate,
             resumed=governor.resumed,
+            calm=calm,
         )
         for target in targets
     ]
+    for each in links if settings.health.enabled else ():
+        each.vigil = vigil_over(each, settings, stopping=stopping, hear=hear, is_patient=is_live)
     ways = Ways(links, settings.transport, hear=hear)
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(noise_settings(settings, targets, is_live=is_live))
     compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
-    judging = Judging(noise, links[0].correlation.same, compare)
+    limits = DriftLimits(settings.judge.drift_limit, settings.judge.drift_samples)
+    judging = Judging(noise, links[0].correlation.same, compare, limits)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
-    reporting = Reporting(origin=origin, hear=hear, earlier=earlier)
-    limits = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
+    reporting = Reporting(origin=origin, hear=hear, earlier=earlier, acceptance=acceptance)
+    budget = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
     mutators = chosen_by(settings, _failures("mutator", hear))
-    schedulers = schedulers_of(mutators, settings.seed, Budget(limits, hear=hear, spending=spending))
+    if schedulers is None:
+        schedulers = schedulers_of(mutators, settings.seed, Budget(budget, hear=hear, spending=spending))
     probes = Probes.of(settings.probe, settings.identities).all
     drift = Drift(environment, judging, probes, hear=hear) if probes and place is None else None
     parts = _Parts(
@@ -184,8 +199,12 @@ def assemble(
         stopping,
         hear,
         Begun(),
+        calm,
     )
     pipeline = _pipeline(settings, parts)
+    for each in links:
+        if each.vigil is not None:
+            each.vigil.on_lost = lambda lost: pipeline.lose(lost.why)
     return Assembly(
         pipeline,
         environment,
@@ -226,12 +245,22 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         schemes={each.target.name: each.target.scheme for each in links},
     )
     scripts = Scripts(parts.environment, parts.judging)
+    blame = Blame(
+        parts.environment,
+        Resending(parts.environment, scripts),
+        parts.judging,
+        parts.gate,
+        parts.calm,
+        times=settings.confirmations,
+        hear=parts.hear,
+    )
     confirmation = Confirmation(
         parts.environment,
         scripts,
         parts.judging,
         times=settings.confirmations,
         may_write=settings.mutates_writes,
+        blame=blame,
     )
     traces = Traces(
         parts.environment,
@@ -255,6 +284,8 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         report=parts.report,
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
+        blame=blame,
+        gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
         scripts,
@@ -335,7 +366,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         signer=parts.signer,
         brakes=Brakes(
             lambda: parts.guard.halted,
-            lambda: parts.environment.down,
+            lambda: "" if _is_attending(parts) else parts.environment.down,
             parts.governor,
             parts.stopping,
         ),
@@ -343,6 +374,17 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         order=parts.order,
         state=State(restoring, parts.drift),
     )
+
+
+def _is_attending(parts: _Parts) -> bool:
+    """Whether a target that is unwell is waited for, which has a limit of its own."""
+    return any(each.vigil is not None and each.vigil.is_attending for each in parts.environment.links)
+
+
+def _gauges(settings: Settings, parts: _Parts) -> tuple[GaugeSettings, Gate] | None:
+    """What is watched; nothing in a worker, which does not know what others send."""
+    found = watched(settings.gauges)
+    return None if found is None or parts.order is not None else (found, parts.gate)
 
 
 def _minimising(settings: Settings, parts: _Parts, scripts: Scripts) -> Minimising:

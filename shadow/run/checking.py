@@ -1,14 +1,18 @@
 """What is wrong with settings, found before a run begins."""
 
 import os
+from datetime import date
 
 import comparators
 from shadow.config import Settings, secret_values
+from shadow.config.known import load_known
 from shadow.config.schemas import load_schema
 from shadow.content.redaction import Redactor
 from shadow.errors import ConfigError, nearest
 from shadow.judge import Noise
+from shadow.model import Outcome
 from shadow.pipeline.probes import Probes
+from shadow.pipeline.pulse import Pulse
 from shadow.replay import Guard
 from shadow.replay.rules import Rules
 from shadow.run.admin import admin_settings
@@ -33,12 +37,18 @@ def check(settings: Settings) -> None:
     _check_identities(settings)
     check_patterns(settings)
     load_schema(settings.schema)
+    load_known(settings.known, date.min)
     comparators.load_plugins()
     Rules(settings.correlation)
     configured_reset(settings)
     check_together(settings)
     Probes.of(settings.probe, settings.identities)
+    Pulse(settings.health, _never_asked)
     admin_settings(settings, os.environ)
+
+
+async def _never_asked(*_: object) -> Outcome:
+    raise AssertionError
 
 
 def check_together(settings: Settings) -> None:

@@ -8,14 +8,17 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
 
 from shadow.config import Settings, parse_address
+from shadow.config.known import load_known
 from shadow.content.redaction import Redactor
 from shadow.errors import TargetError
+from shadow.judge.accepted import Acceptance
 from shadow.model import (
     Choosy,
     Event,
@@ -42,6 +45,7 @@ from shadow.sinks.console import Console, ConsoleSettings
 from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
 from shadow.sinks.forgiven import ForgivenPlaces
+from shadow.sinks.known import KnownFindings
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
 from shadow.sinks.output import Output, OutputSettings
@@ -128,6 +132,7 @@ async def execute(
     """
     run = workers.run if workers is not None else run_settings.run or secrets.token_hex(6)
     key = workers.key if workers is not None else secrets.token_bytes(16)
+    acceptance = load_known(settings.known, datetime.now().astimezone().date())
     sinks = _Sinks()
     earlier: dict[str, Finding] = {}
     admin = admin_settings(settings, os.environ)
@@ -138,17 +143,11 @@ async def execute(
         hear=sinks.hear,
         earlier=earlier,
         spending=None if workers is None else workers.spending,
+        acceptance=acceptance,
     )
     try:
-        await assembly.guard.check()
-        downs = await _unreachable(assembly.guard, assembly.targets)
-        if downs and not run_settings.is_live:
-            raise TargetError(downs[0][1])
-        await _require_http2(settings, assembly)
-        troubles = [] if downs else await _logged_in(assembly)
-        if troubles and not run_settings.is_live:
-            raise TargetError(troubles[0])
-        with _opened(settings, run_settings, run, key, sinks) as ledger:
+        downs = await check_targets(settings, assembly, is_live=run_settings.is_live)
+        with _opened(settings, run_settings, run, key, sinks, acceptance) as ledger:
             earlier |= {each.id: each for each in sinks.earlier}
             for link in assembly.environment.links:
                 why = dict(downs).get(link.target.name, "")
@@ -174,7 +173,8 @@ async def execute(
         if crew is not None and crew.is_lost:
             return EXIT_KILLED
         if assembly.pipeline.failure:
-            raise TargetError(f"{assembly.pipeline.failure}; see [reset] in the configuration")
+            pipeline = assembly.pipeline
+            raise TargetError(f"{pipeline.failure}; see [{pipeline.table}] in the configuration")
         is_up = not assembly.environment.down if crew is None else crew.is_up
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
@@ -187,6 +187,20 @@ def _tell_learned(assembly: Assembly, sinks: _Sinks) -> None:
         if (trace := link.correlation.trace) is not None:
             sinks.hear(trace.told(link.target.name))
     sinks.hear(Forgave(assembly.judging.noise.forgiven()))
+
+
+async def check_targets(settings: Settings, assembly: Assembly, *, is_live: bool) -> list[tuple[str, str]]:
+    """Name and reason of each target that takes no connection. Raises UnsafeError for one that may not be
+    used, and TargetError for one that cannot be, unless a tap waits for it."""
+    await assembly.guard.check()
+    downs = await _unreachable(assembly.guard, assembly.targets)
+    if downs and not is_live:
+        raise TargetError(downs[0][1])
+    await _require_http2(settings, assembly)
+    troubles = [] if downs else await _logged_in(assembly)
+    if troubles and not is_live:
+        raise TargetError(troubles[0])
+    return downs
 
 
 def _controls(assembly: Assembly, pipeline: Pipeline | Crew, ledger: Ledger, run: str) -> Controls:
@@ -252,11 +266,17 @@ async def _run(pipeline: Pipeline | Crew, source: Source, kill: Callable[[str], 
 
 @contextmanager
 def _opened(
-    settings: Settings, run_settings: RunSettings, run: str, key: bytes, sinks: _Sinks
+    settings: Settings,
+    run_settings: RunSettings,
+    run: str,
+    key: bytes,
+    sinks: _Sinks,
+    acceptance: Acceptance | None,
 ) -> Iterator[Ledger]:
     """The sinks, heard by `sinks` inside, closed in the end: the console last, to tell of all others."""
     redactor = configured_redactor(settings, key)
     ledger = Ledger()
+    known = None if acceptance is None else KnownFindings(settings.known, acceptance)
     started_at = time.time()
 
     def unwritten() -> dict[str, int]:
@@ -269,7 +289,10 @@ def _opened(
 
     def summary() -> dict[str, object]:
         seconds = round(time.time() - started_at, 3)
-        told = ledger.summary(run, settings.seed, started_at, seconds, unwritten())
+        of_known = None if known is None else known.summary()
+        told = ledger.summary(
+            run, settings.seed, started_at, seconds, unwritten(), of_known, urls_of(settings)
+        )
         return told | {"has_baseline": bool(settings.baseline)}
 
     with ExitStack() as stack:
@@ -292,7 +315,14 @@ def _opened(
         stack.callback(store.close)
         forgiven = ForgivenPlaces(folder, redactor)
         stack.callback(forgiven.close)
-        sinks.all[:0] = [ledger, console, output, store, forgiven]
+        sinks.all[:0] = [
+            ledger,
+            *([known] if known is not None else []),
+            console,
+            output,
+            store,
+            forgiven,
+        ]
         if settings.explain_correlation:
             explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
             stack.callback(explanation.close)
@@ -301,6 +331,12 @@ def _opened(
         for each in sinks.earlier:
             sinks.hear(Found(each, is_new=False))
         yield ledger
+
+
+def urls_of(settings: Settings) -> dict[str, str]:
+    """The URLs of the targets and of the live service, by role, where they are given."""
+    urls = {"live": settings.live, "candidate": settings.candidate, "baseline": settings.baseline}
+    return {role: url for role, url in urls.items() if url}
 
 
 async def _logged_in(assembly: Assembly) -> list[str]:

@@ -5,12 +5,15 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
-from shadow.model import Event, Match, Signs
+from shadow.model import Event, Match, Outcome, Request, Signs
+from shadow.pipeline.calm import Calm
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.link import CALM, Link
 from shadow.pipeline.logins import Logins
 from shadow.pipeline.preparation import Preparation
+from shadow.pipeline.pulse import Pulse
 from shadow.pipeline.standing import Standing
+from shadow.pipeline.vigil import Restart, Vigil
 from shadow.pipeline.ways import HTTP2, never_refuses
 from shadow.replay import Breaker, BreakerSettings, Correlation, Guard, RawTransport, Target, Transport
 from shadow.replay.conditioned import ConditionedTransport
@@ -21,6 +24,7 @@ from shadow.replay.explanation import Trace
 from shadow.replay.http import HttpTransport
 from shadow.replay.http2 import Http2Transport
 from shadow.replay.relay import Relay
+from shadow.replay.reset import Reset, ResetSettings
 from shadow.replay.rules import Rules
 from shadow.replay.stream import StreamTransport
 from shadow.replay.websocket import WebSocketTransport
@@ -47,6 +51,7 @@ def link(
     hear: Callable[[Event], None],
     gate: Gate | None = None,
     resumed: Callable[[], Awaitable[None]] | None = None,
+    calm: Calm | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
@@ -82,7 +87,43 @@ def link(
         http2_refusal=http2.refusal if isinstance(http2, Http2Transport) else never_refuses,
         gate=gate,
         logins=logins,
+        calm=calm,
     )
+
+
+def vigil_over(
+    over: Link,
+    settings: Settings,
+    *,
+    stopping: asyncio.Event,
+    hear: Callable[[Event], None],
+    is_patient: bool,
+) -> Vigil | None:
+    """What notices that a target is unwell; None for one that cannot be asked over HTTP."""
+    if over.target.scheme not in ("http", "https"):
+        return None
+    health = settings.health
+    restart: Restart | None = None
+    if health.restart:
+
+        async def restart(target: str) -> str:
+            return await Reset(ResetSettings(command=(*health.restart, target))).run(_ask_nobody)
+
+    return Vigil(
+        over.target.name,
+        health,
+        Pulse(health, over.feel),
+        over.calm,
+        hear=hear,
+        stopping=stopping,
+        let_go=over.let_go,
+        restart=restart,
+        is_patient=is_patient,
+    )
+
+
+async def _ask_nobody(_: Request) -> dict[str, Outcome]:
+    return {}
 
 
 def logins_of(

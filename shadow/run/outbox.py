@@ -126,7 +126,7 @@ class Outbox:
     def _clear(self) -> None:
         self._settled: list[int] = []
         self._events: list[Event | Reported] = []
-        self._tally = Tally({}, Counter(), [])
+        self._tally = Tally()
         self._fates: Counter[tuple[str, Fate, str]] = Counter()
 
     def _settle(self, event: Settled) -> None:
@@ -160,6 +160,8 @@ class Outbox:
         expect = trial.expect or trial.judgement.expect
         verdict = trial.judgement.verdict.value
         self._tally.trials[trial.endpoint, trial.label, expect.value if expect else "", verdict] += 1
+        if trial.judgement.verdict is Verdict.UNDECIDED:
+            self._tally.doubts[trial.judgement.doubt.value] += 1
 
     def _be_due(self) -> None:
         if not self._is_due:

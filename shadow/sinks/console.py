@@ -17,6 +17,7 @@ from rich.text import Text
 
 from shadow.content.redaction import Redactor, redact_finding
 from shadow.errors import SinkError
+from shadow.judge.accepted import State
 from shadow.model import (
     Broke,
     Event,
@@ -38,6 +39,12 @@ _STYLES = {Severity.HIGH: "bold red", Severity.MEDIUM: "yellow", Severity.LOW: "
 _RATE_SECONDS = 10.0
 """The rate is that of the last seconds: after a pause the remaining time is right again soon."""
 _BUDGETS = {"endpoint": "an endpoint", "minute": "a minute"}
+_KNOWN_WORDS = {
+    State.GONE: "; not seen in {trials} trials, take it out of the file",
+    State.EXPIRED: "; it was accepted until {until}",
+    State.WORSE: "; it is worse than it was when it was accepted",
+}
+"""What is said of accepted findings one by one."""
 _MAX_NOTES = 50
 _MAX_REASONS = 10
 _MAX_FAULT_CHARACTERS = len("mutation-regression")
@@ -105,9 +112,9 @@ class Console:
     def hear(self, event: Event) -> None:
         match event:
             case Found():
-                if event.finding.id not in self._findings:
+                if event.finding.known is None and event.finding.id not in self._findings:
                     self._note(event)
-                self._findings[event.finding.id] = event.finding
+                self._keep(event.finding)
             case TargetSeen() | StateChanged():
                 self._note(event)
             case PluginFailed():
@@ -118,6 +125,13 @@ class Console:
                 self._broken += 1
                 if self._broken <= 3:  # the same bug meets many exchanges
                     self._note(event)
+
+    def _keep(self, finding: Finding) -> None:
+        """Remember what is to be shown in the end: not what was accepted."""
+        if finding.known is None:
+            self._findings[finding.id] = finding
+        else:
+            self._findings.pop(finding.id, None)
 
     def close(self) -> None:
         """End the progress and show what was found, as the settings say."""
@@ -266,6 +280,7 @@ def _table(findings: list[Finding], terminal: Terminal) -> Table:
             "" if finding.endpoint in finding.title else finding.endpoint,
             places,
             f"by {finding.mutator}" if finding.mutator else "",
+            finding.id,
         ]
         table.add_row(
             Text(shown(finding.severity, 8), _STYLES[severity_of(finding.severity)]),
@@ -287,6 +302,10 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         f"{name}: " + ", ".join(f"{count:,} {kind}" for kind, count in summary[name].items())
         for name in ("sent", "trials", "findings")
     ]
+    if doubts := summary.get("undecided"):
+        told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in doubts.items())
+        lines.insert(3, f"undecided: {told}")
+    lines += _known_lines(summary.get("known", {}))
     reasons = list(summary.get("filtered", {}).items())[:_MAX_REASONS]
     lines[1:1] = [f"filtered {count:,}: {why}" for why, count in reasons]
     if (late := summary["late"])["requests"]:
@@ -306,6 +325,22 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
         told = ", ".join(f"{name} {count['requests']:,}" for name, count in met.items())
         lines.append(f"requests of {target} that network conditions met: {told}")
     return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
+
+
+def _known_lines(known: dict[str, Any]) -> list[str]:
+    """What came of accepted findings; nothing where none were given."""
+    if not known:
+        return []
+    counts = ", ".join(f"{known[state.name.lower()]:,} {state.value}" for state in State)
+    lines = [f"known, by {shown(known['file'])}: {counts}"]
+    for state, words in _KNOWN_WORDS.items():
+        of_state = [each for each in known["entries"] if each["state"] == state.value]
+        for each in of_state[:_MAX_REASONS]:
+            told = words.format(trials=each["trials"], until=each.get("until", ""))
+            lines.append(f"  {state.value}: {shown(each['finding'])} {shown(each['title'])}{told}")
+        if len(of_state) > _MAX_REASONS:
+            lines.append(f"  {state.value}: {len(of_state) - _MAX_REASONS} more, in summary.json")
+    return lines
 
 
 def _clock_time(seconds: float) -> str:

@@ -8,8 +8,10 @@ from shadow.model import (
     RUN_STATES,
     Broke,
     ConditionMet,
+    Doubt,
     Event,
     Fate,
+    Finding,
     Found,
     HeldBack,
     Judged,
@@ -41,7 +43,12 @@ class Ledger:
         self.fates = dict.fromkeys(Fate, 0)
         self.sent = dict.fromkeys(Parcel, 0)
         self.verdicts = dict.fromkeys(Verdict, 0)
+        self.doubts = dict.fromkeys(Doubt, 0)
+        """Undecided trials by the reason."""
         self.findings = dict.fromkeys(Severity, 0)
+        """Without those that were accepted."""
+        self.known_findings = dict.fromkeys(Severity, 0)
+        """Those that were accepted."""
         self.reasons: dict[str, int] = {}
         """Why exchanges were filtered: a target that cannot carry a protocol is easily overlooked."""
         self.plugins: dict[str, int] = {}
@@ -58,7 +65,8 @@ class Ledger:
         self.conditions: dict[str, dict[str, list[int]]] = {}
         """Requests and bytes that network conditions of ours met, by target and ``"up latency"``. Replaced as
         a whole, as all that grows here."""
-        self._severities: dict[str, Severity] = {}
+        self._places: dict[str, tuple[dict[Severity, int], Severity]] = {}
+        """Where each finding is counted, by its id."""
 
     @property
     def captured(self) -> int:
@@ -74,9 +82,9 @@ class Ledger:
             case Sent() if not is_unsent(event):
                 self.sent[event.parcel] += 1
             case Judged():
-                self.verdicts[event.trial.judgement.verdict] += 1
+                self._judge(event)
             case Found():
-                self._found(event.finding.id, severity_of(event.finding.severity))
+                self._found(event.finding)
             case Broke() | PluginFailed():
                 self._count_failure(event)
             case Tally():
@@ -90,6 +98,12 @@ class Ledger:
             case StateChanged() if event.state in RUN_STATES:
                 self._change(event)
 
+    def _judge(self, event: Judged) -> None:
+        judgement = event.trial.judgement
+        self.verdicts[judgement.verdict] += 1
+        if judgement.verdict is Verdict.UNDECIDED:
+            self.doubts[judgement.doubt] += 1
+
     def resume(self, summary: dict[str, Any]) -> None:
         """Go on counting from where `summary`, of an earlier process of the same run, had come to.
 
@@ -101,6 +115,8 @@ class Ledger:
             self._count_reason(why, count)
         for verdict in self.verdicts:
             self.verdicts[verdict] += summary["trials"].get(verdict.value, 0)
+        for doubt in self.doubts:
+            self.doubts[doubt] += summary.get("undecided", {}).get(doubt.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
         self.plugins = dict(summary.get("plugins", {}))
@@ -121,12 +137,16 @@ class Ledger:
         started_at: float,
         seconds: float,
         unwritten: Mapping[str, int] | None = None,
+        known: Mapping[str, Any] | None = None,
+        targets: Mapping[str, str] | None = None,
     ) -> dict[str, Any]:
-        """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has."""
+        """The content of ``summary.json``; `started_at` is Unix time, `unwritten` what no file has, `known`
+        what came of the findings that were accepted, `targets` the URLs by role."""
         fates = dict(self.fates)
         return {
             "run": run,
             "seed": seed,
+            "targets": dict(targets or {}),
             "started_at": started_at,
             "seconds": seconds,
             "ledger": {"captured": sum(fates.values())}
@@ -134,6 +154,7 @@ class Ledger:
             "sent": {f"{parcel.value}s": count for parcel, count in self.sent.items()},
             "trials": {verdict.value: count for verdict, count in self.verdicts.items()},
             "findings": {severity.value: self.findings[severity] for severity in reversed(Severity)},
+            "known": {} if known is None else dict(known),
             "late": self.late.summary(),
             "state": self.state,
             "states": list(self.states),
@@ -142,6 +163,7 @@ class Ledger:
             "filtered": dict(self.reasons),
             "plugins": dict(self.plugins),
             "held_back": dict(self.held_back),
+            "undecided": {doubt.value: count for doubt, count in self.doubts.items() if count},
         }
 
     def _count_failure(self, event: Broke | PluginFailed) -> None:
@@ -159,6 +181,8 @@ class Ledger:
             self.sent[Parcel(parcel)] += replies.sent
         for (*_, verdict), count in tally.trials.items():
             self.verdicts[Verdict(verdict)] += count
+        for doubt, count in tally.doubts.items():
+            self.doubts[Doubt(doubt)] += count
 
     def _meet(self, event: ConditionMet) -> None:
         name = f"{event.direction} {event.condition}"
@@ -174,15 +198,15 @@ class Ledger:
         kept = self.states if len(self.states) < _STATES_MAX else self.states[: _STATES_MAX // 2]
         self.states = (*kept, change)
 
-    def _found(self, finding: str, severity: Severity) -> None:
+    def _found(self, finding: Finding) -> None:
         """A finding heard again counts once, under its latest severity."""
-        before = self._severities.get(finding)
-        if before is severity:
-            return
+        counts = self.findings if finding.known is None else self.known_findings
+        severity = severity_of(finding.severity)
+        before = self._places.get(finding.id)
         if before is not None:
-            self.findings[before] -= 1
-        self.findings[severity] += 1
-        self._severities[finding] = severity
+            before[0][before[1]] -= 1
+        counts[severity] += 1
+        self._places[finding.id] = counts, severity
 
 
 def _conditions(met: dict[str, dict[str, list[int]]]) -> dict[str, Any]:

@@ -39,6 +39,7 @@ from shadow.model import (
     TapTimed,
     TargetSeen,
     Trial,
+    Verdict,
     authority,
 )
 from shadow.sinks.ledger import is_unsent, severity_of
@@ -76,13 +77,15 @@ class Metrics:
         self._exchanges = counter("exchanges", "Captured exchanges by what became of them", "tap", "fate")
         self._sent = counter("sent", "Requests sent to a target", "target", "kind")
         self._trials = counter("trials", "Judged trials", "endpoint", "mutator", "expect", "verdict")
+        self._undecided = counter("undecided", "Trials that tell nothing, by the reason", "reason")
         self._divergences = counter(
             "divergences", "Occurrences of confirmed findings", "endpoint", "kind", "severity", "fault"
         )
         self._held_back = counter("mutants_held_back", "Mutants that a budget kept from being made", "budget")
         self._resets = counter("resets", "How often the shadow environment was put back")
         self._broken = counter("broken_exchanges", "Exchanges lost to a bug in Shadow")
-        self._findings = gauge("findings", "Distinct causes found", "severity")
+        self._findings = gauge("findings", "Distinct causes found, without accepted ones", "severity")
+        self._known = gauge("known_findings", "Distinct causes found that were accepted", "severity")
         self._reply = histogram("reply", "Time to the whole answer", REPLY_BOUNDS_SECONDS, "target", "kind")
         self._queue = gauge("queue_items", "Fill of a bounded queue", "queue")
         self._capacity = gauge("queue_capacity_items", "Capacity of a bounded queue", "queue")
@@ -105,12 +108,13 @@ class Metrics:
         self._change("normal")
         for severity in Severity:
             self._findings.labels(severity.value).set(0)
+            self._known.labels(severity.value).set(0)
         self._endpoint, self._mutator = _Words(MAX_ENDPOINTS), _Words(MAX_MUTATORS)
         self._tap_name, self._queue_name, self._kind, self._fault = (_Words(_MAX_WORDS) for _ in range(4))
         self._fate_series: dict[tuple[str, Fate], Counter] = {}
         self._trial_series: dict[tuple[str, ...], Counter] = {}
         self._reply_series: dict[tuple[str, Parcel], tuple[Counter, Histogram]] = {}
-        self._seen: dict[str, tuple[Severity, int]] = {}
+        self._seen: dict[str, tuple[Severity, int, Gauge]] = {}
 
     def hear(self, event: Event) -> None:  # noqa: C901, PLR0912  # a case for each event
         match event:
@@ -179,6 +183,8 @@ class Metrics:
             seconds._sum.inc(replies.sum_seconds)  # noqa: SLF001
         for (endpoint, mutator, expect, verdict), count in tally.trials.items():
             self._count_trials(endpoint, mutator, expect, verdict, count=count)
+        for doubt, count in tally.doubts.items():
+            self._undecided.labels(doubt).inc(count)
 
     def _count_sent(self, event: Sent) -> None:
         if is_unsent(event):
@@ -200,6 +206,8 @@ class Metrics:
         expect = trial.expect or trial.judgement.expect
         verdict = trial.judgement.verdict.value
         self._count_trials(trial.endpoint, trial.label, expect.value if expect else "", verdict)
+        if trial.judgement.verdict is Verdict.UNDECIDED:
+            self._undecided.labels(trial.judgement.doubt.value).inc()
 
     def _count_trials(
         self, endpoint: str, mutator: str | None, expect: str, verdict: str, *, count: int = 1
@@ -213,22 +221,25 @@ class Metrics:
         series.inc(count)
 
     def _found(self, finding: Finding) -> None:
+        """What was accepted is no divergence that anyone wants to be woken for."""
         severity = severity_of(finding.severity)
-        before, counted = self._seen.get(finding.id, (None, 0))
-        labels = (
-            self._endpoint(finding.endpoint),
-            self._kind(finding.kind),
-            severity.value,
-            self._fault(finding.fault),
-        )
-        self._divergences.labels(*labels).inc(
-            max(1, finding.count - counted), {"finding": clean(finding.id)[:_MAX_EXEMPLAR_CHARACTERS]}
-        )
-        self._seen[finding.id] = (severity, max(finding.count, counted + 1))
-        if before is not severity:
-            self._findings.labels(severity.value).inc()
-            if before is not None:
-                self._findings.labels(before.value).dec()
+        before, counted, gauge_before = self._seen.get(finding.id, (None, 0, None))
+        gauge = self._findings if finding.known is None else self._known
+        if finding.known is None:
+            labels = (
+                self._endpoint(finding.endpoint),
+                self._kind(finding.kind),
+                severity.value,
+                self._fault(finding.fault),
+            )
+            self._divergences.labels(*labels).inc(
+                max(1, finding.count - counted), {"finding": clean(finding.id)[:_MAX_EXEMPLAR_CHARACTERS]}
+            )
+        self._seen[finding.id] = (severity, max(finding.count, counted + 1), gauge)
+        if (before, gauge_before) != (severity, gauge):
+            gauge.labels(severity.value).inc()
+            if before is not None and gauge_before is not None:
+                gauge_before.labels(before.value).dec()
 
 
 class _TapSeconds(Collector):

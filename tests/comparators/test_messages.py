@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from comparators import compare_talks
-from comparators.messages import aligned, label
+from comparators.message_kinds import label
+from comparators.messages import aligned
 from shadow.model import NO_RESPONSE, Message, Reply, Response
 
 
@@ -123,3 +124,62 @@ def test_every_message_has_one_partner_or_none(left: list[str], right: list[str]
 )
 def test_messages_are_known_by_their_kind(body: bytes, expected: str) -> None:
     assert label(Message(False, body, 0.0)) == expected
+
+
+def call(number: int, **members: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": number, **members}
+
+
+def price(symbol: str, value: float) -> dict[str, object]:
+    return typed("price", symbol=symbol, value=value)
+
+
+PING, OPEN = typed("ping"), '0{"sid":"a","pingInterval":25000}'
+
+
+@pytest.mark.parametrize(
+    ("control", "other", "expected"),
+    [
+        pytest.param(
+            reply(call(1, result=1), call(2, result=2)),
+            reply(call(2, result=2), call(1, result=1)),
+            [],
+            id="answers by id",
+        ),
+        pytest.param(
+            reply(call(1, result=1), call(2, result=2)),
+            reply(call(2, result=2), call(1, result=3)),
+            ["message[0]:$.result value"],
+            id="one answer is another",
+        ),
+        pytest.param(
+            reply(price("A", 1), price("B", 2), price("A", 3)),
+            reply(price("A", 1), price("A", 3), price("B", 2)),
+            [],
+            id="two senders in turn",
+        ),
+        pytest.param(
+            reply(price("A", 1), price("A", 3)),
+            reply(price("A", 3), price("A", 1)),
+            ["message[0]:$.value value", "message[1]:$.value value"],
+            id="one sender keeps its order",
+        ),
+        pytest.param(reply(A, PING, B), reply(A, B, PING), [], id="heartbeat elsewhere"),
+        pytest.param(reply(A, PING, PING), reply(A, PING), [], id="fewer heartbeats"),
+        pytest.param(reply(A, PING), reply(A), ["messages length"], id="no heartbeat any more"),
+        pytest.param(reply("pong"), reply("other"), ["messages length"], id="no pong"),
+        pytest.param(reply(OPEN, "2", "x"), reply(OPEN, "x", "2"), [], id="heartbeats of Engine.IO"),
+        pytest.param(reply("2"), reply("3"), ["message[0]:line[0] value"], id="digits elsewhere are answers"),
+        pytest.param(
+            reply('42["e",{"a":1}]'), reply('42["e", {"a": 2}]'), ["message[0]:$[1].a value"], id="Socket.IO"
+        ),
+        pytest.param(
+            reply('42["e",1]'), reply('43["e",1]'), ["message[0]:packet value"], id="another packet"
+        ),
+        pytest.param(
+            reply({"p": '{"a": 1}'}), reply({"p": '{"a": 2}'}), ["message[0]:$.p<json>.a value"], id="nested"
+        ),
+    ],
+)
+def test_independent_senders_and_heartbeats(control: Reply, other: Reply, expected: list[str]) -> None:
+    assert told(control, other) == expected

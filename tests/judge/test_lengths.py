@@ -10,7 +10,9 @@ EP = "GET /v1/me"
 
 def token(number: int, chars: int, name: str = "trace_id") -> Difference:
     left = f"{number * 0x9E3779B97F4A7C15 % 2**128:032x}"
-    return Difference(f"body:$.{name}", Change.VALUE, left, f"{number * 0xDEADBEEFCAFEF00D:0{chars}x}"[:chars])
+    return Difference(
+        f"body:$.{name}", Change.VALUE, left, f"{number * 0xDEADBEEFCAFEF00D:0{chars}x}"[:chars]
+    )
 
 
 @pytest.mark.parametrize(

@@ -231,7 +231,9 @@ def test_no_difference_is_too_odd_to_judge(seen: list[Difference], asked: Differ
 
 
 def hashed(number: int, where: str = "body:$.commit", left: str = "") -> Difference:
-    return Difference(where, Change.VALUE, left or "9fceb02d0ae598e95dc970b7", f"{number * 7919**6:024x}"[:24])
+    return Difference(
+        where, Change.VALUE, left or "9fceb02d0ae598e95dc970b7", f"{number * 7919**6:024x}"[:24]
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,4 +63,4 @@ def test_memory_is_bounded() -> None:
     for number in range(100):
         orders.add(turned([f"{number}:{at}" for at in range(40)]), 5)
     assert len(orders.inversions) < 60
-    assert len(orders._elements) < 300  # noqa: SLF001
+    assert len(orders._elements) < 300

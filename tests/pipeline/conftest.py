@@ -38,6 +38,7 @@ from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Environment
 from shadow.pipeline.fewer_steps import FewerSteps
 from shadow.pipeline.gate import Gate
+from shadow.pipeline.gauges import GaugeSettings
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.knowledge import Knowledge
@@ -223,6 +224,7 @@ class Bench:
         safe_mode: SafeModeSettings | None = None,
         stack: int = 1,
         minimise: MinimiseSettings | None = None,
+        gauges: GaugeSettings | None = None,
     ) -> None:
         """`refuses_http2` is what the candidate says to HTTP/2: nothing where it speaks it, None for a run
         without it."""
@@ -312,6 +314,7 @@ class Bench:
                 may_write=may_write,
                 is_held_up=is_held_up,
             ),
+            gauges=None if gauges is None else (gauges, gate),
         )
         self.session_trials = SessionTrials(
             self.scripts,

@@ -131,6 +131,63 @@ async def test_write_that_may_not_be_sent_again_is_believed_by_what_chance_canno
     assert bench.of(Sent) == []
 
 
+REFUSED, WORDED = b'{"error": "no such owner 7"}', b'{"error": "owner 7 is unknown"}'
+
+
+@pytest.mark.parametrize(
+    ("status", "is_sent_again"), [(422, True), (400, True), (401, False), (429, False), (201, False)]
+)
+async def test_write_that_everybody_refused_is_sent_again_save_where_refusals_are_counted(
+    status: int, *, is_sent_again: bool
+) -> None:
+    bench = Bench(always(reply(status, WORDED)), may_write=False)
+    one = exchange("POST /v1/x", answer=reply(status, REFUSED))
+    found = await confirmed(bench, one, reply(status, WORDED))
+    assert places(found) == (["body:$.error"] if is_sent_again else [])
+    assert bench.sent == [("candidate", "confirmation")] * (3 if is_sent_again else 0)
+
+
+async def test_write_of_another_endpoint_shows_the_same_place_again() -> None:
+    bench = Bench(always(reply(201, FULL)), may_write=False)
+    first, second = (
+        exchange(f"POST /v1/{name}", at, answer=reply(201, FULL)) for at, name in enumerate("xy")
+    )
+    assert await confirmed(bench, first, reply(201, OTHER)) is None
+    found = await confirmed(bench, second, reply(201, OTHER))
+    assert places(found) == ["body:$.a"]
+
+
+async def test_exchanges_that_showed_a_cause_before_it_was_told_are_listed_with_it() -> None:
+    bench = Bench(always(reply(201, OTHER)), may_write=False)
+    for at in range(3):
+        await bench.conduct(exchange("POST /v1/x", at, answer=reply(201, FULL)))
+    (found,) = bench.findings.values()
+    assert (found.exchanges, found.count) == ((0, 1, 2), 3)
+
+
+async def test_place_that_lasts_at_a_read_is_believed_of_a_write_at_once() -> None:
+    bench = Bench(always(reply(200, OTHER)), may_write=False)
+    assert await confirmed(bench, GET, reply(200, OTHER)) is not None
+    write = exchange("POST /v1/y", answer=reply(201, FULL))
+    assert places(await confirmed(bench, write, reply(201, OTHER))) == ["body:$.a"]
+
+
+@pytest.mark.parametrize(
+    ("status", "answer", "left"),
+    [
+        (422, b'{"of": [{"a": "no 3 are left"}]}', []),
+        (422, b'{"of": [{"a": "3 are sold out"}]}', ["body:$.of[0].a"]),
+        (201, b'{"of": [{"a": "3 are sold out"}]}', []),
+    ],
+    ids=["other number in a refusal", "other words in a refusal", "other words in what was taken"],
+)
+async def test_once_drifted_words_of_a_refusal_are_told(status: int, answer: bytes, left: list[str]) -> None:
+    bench = Bench(always(reply(status, answer)), may_write=False)
+    bench.judging.is_drifted = True
+    one = exchange("POST /v1/x", answer=reply(status, b'{"of": [{"a": "no 5 are left"}]}'))
+    assert places(await confirmed(bench, one, reply(status, answer))) == left
+
+
 async def test_write_is_told_anew_at_the_end_of_its_session() -> None:
     bench = Bench(always(reply(201, LESS)), times=2)
     past = (exchange("POST /v1/y", 0, answer=reply(201)), exchange("GET /v1/z", 1))

@@ -69,6 +69,21 @@ def mappings(made: Correlation) -> set[tuple[str, str]]:
             {"self": f"http://a/v1/x/{LIVE_ID}"}, {"self": f"http://b:1/v1/x/{SHADOW_ID}"},
             {(LIVE_ID, SHADOW_ID)}, id="id in a link",
         ),
+        pytest.param(
+            {"id": "mQgjlxVciTrM"}, {"id": "yRiJUsQGfDWy"}, {("mQgjlxVciTrM", "yRiJUsQGfDWy")},
+            id="base64 without a digit under id",
+        ),
+        pytest.param(
+            {"id": "m_gjlxVciTrM"}, {"id": "kx2-sQGfDWyZ"}, {("m_gjlxVciTrM", "kx2-sQGfDWyZ")},
+            id="base64 with a line under id",
+        ),
+        pytest.param(
+            {"x": "mQgjlxVciTrM"}, {"x": "yRiJUsQGfDWy"}, set(), id="base64 without a digit elsewhere"
+        ),
+        pytest.param(
+            {"plan_id": "SmallMachine"}, {"plan_id": "LargeMachine"}, {("SmallMachine", "LargeMachine")},
+            id="names of words",
+        ),
         pytest.param({"size": 5}, {"size": 7}, set(), id="number under another key"),
         pytest.param({"paid": 5}, {"paid": 7}, set(), id="a word that ends in id"),
         pytest.param({"id": True}, {"id": False}, set(), id="boolean"),
@@ -116,16 +131,54 @@ def test_what_is_learned_from_fields(
 
 
 @pytest.mark.parametrize(("live", "shadow"), [(200, 404), (404, 404), (500, 500), (302, 200)])
-def test_nothing_is_learned_from_errors_or_where_the_answers_disagree(live: int, shadow: int) -> None:
+def test_nothing_is_learned_from_bodies_of_errors_or_where_the_answers_disagree(
+    live: int, shadow: int
+) -> None:
     made = correlation()
     made.learn(answer({"id": LIVE_ID}, status=live), answer({"id": SHADOW_ID}, status=shadow), "s")
     assert mappings(made) == set()
 
 
 @pytest.mark.parametrize(
+    ("live", "shadow", "expected"),
+    [
+        pytest.param(401, 401, {("s3ssa", "s3ssb")}, id="one error"),
+        pytest.param(401, 403, {("s3ssa", "s3ssb")}, id="two errors of one class"),
+        pytest.param(200, 401, set(), id="a success and an error"),
+        pytest.param(302, 500, set(), id="a redirect and a breakage"),
+    ],
+)
+def test_a_cookie_is_learned_from_an_error_that_both_answer(
+    live: int, shadow: int, expected: set[tuple[str, str]]
+) -> None:
+    made = correlation()
+    mine, its = (b"Set-Cookie", b"sid=s3ssa; Path=/"), (b"Set-Cookie", b"sid=s3ssb; Path=/")
+    made.learn(answer(None, mine, status=live), answer(None, its, status=shadow), "s", request=get("/x"))
+    assert mappings(made) == expected
+
+
+@pytest.mark.parametrize(
+    ("shadow", "expected"), [(422, {("abc123", "def456")}), (400, set())], ids=["same error", "another error"]
+)
+def test_token_of_a_form_that_an_error_shows_again_is_learned(
+    shadow: int, expected: set[tuple[str, str]]
+) -> None:
+    made = correlation()
+    mine = b'<p>ref 8f3a91c2d</p><form><input name="csrf_token" value="abc123"></form>'
+    its = b'<p>ref 77aa12bb4</p><form><input name="csrf_token" value="def456"></form>'
+    made.learn(Response(422, body=mine), Response(shadow, body=its), "s")
+    assert mappings(made) == expected
+
+
+@pytest.mark.parametrize(
     ("live", "shadow"),
     [
         (b'<input name="csrf_token" value="abc123"/>', b'<input name="csrf_token" value="def456"/>'),
+        (b"<input type=hidden name=token value=abc123>", b"<input type=hidden name=token value=def456>"),
+        (
+            b"<r><Name>x</Name><NextToken>abc123</NextToken></r>",
+            b"<r><Max>2</Max><Name>x</Name><NextToken>def456</NextToken></r>",
+        ),
         (b"<meta name='csrf-token' content='abc123'>", b"<meta name='csrf-token' content='def456'>"),
         (b"<r><token>abc123</token></r>", b"<r><token>def456</token></r>"),
         (b'<a href="/x?token=abc123">y</a>', b'<a href="/x?token=def456">y</a>'),

@@ -126,6 +126,8 @@ def test_the_summary_has_the_documented_shape() -> None:
         },
         "trials": {"passed": 0, "failed": 0, "undecided": 1},
         "findings": {"high": 0, "medium": 1, "low": 0},
+        "known": {},
+        "targets": {},
         "late": {"requests": 1, "p50_seconds": 0.002, "p99_seconds": 0.002, "max_seconds": 0.002},
         "state": "throttled",
         "states": [{"state": "throttled", "why": "it is slow", "at": 1700000001.25}],
@@ -134,6 +136,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "filtered": {},
         "plugins": {},
         "held_back": {"endpoint": 2, "minute": 0},
+        "undecided": {"other": 1},
     }
 
 
