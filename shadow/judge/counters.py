@@ -29,7 +29,7 @@ class Counters:
     def is_counting(self, name: str, left: Any, right: Any) -> bool:
         """Whether two values may be of a counter, which only further answers can tell."""
         run = self._runs.get(name)
-        return run is not None and run.seen < _MIN_SEEN and _counts(left, right) is not None
+        return run is not None and run.may_become_one and _counts(left, right) is not None
 
     def is_counter(self, name: str, left: Any, right: Any) -> bool:
         """Whether both values are of a counter."""
@@ -53,6 +53,10 @@ class _Run:
                 self.falls[side] += now <= before
         self.seen += 1
         self._latest = (ours, theirs)
+
+    @property
+    def may_become_one(self) -> bool:
+        return self.seen < _MIN_SEEN and not any(self.falls)
 
     @property
     def is_counter(self) -> bool:
