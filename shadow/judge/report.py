@@ -249,6 +249,8 @@ def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
                 if trial.has_live
                 else "; the baseline says so, live is unseen"
             )
+        elif trial.baseline is None:
+            why += "; there is no baseline to say whether live would answer so again"
     others = [name for name in mutators if name != trial.mutator]
     return f"{why}; also seen by {', '.join(others[:8])}" if others else why
 
