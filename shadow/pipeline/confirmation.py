@@ -109,7 +109,7 @@ class Confirmation:
                 if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
             )
         if case.is_write and not self._may_write and not is_refused:
-            seen = [each for each in rest if self._is_seen_enough(each)]
+            seen = [each for each in rest if self._is_seen_enough(case, each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(lasting)
         else:
@@ -306,7 +306,7 @@ class Confirmation:
         self._passed_over[key] = self._passed_over.get(key, 0) + 1
         return self._passed_over[key] in _RETRIES
 
-    def _is_seen_enough(self, difference: Difference) -> bool:
+    def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
         place = _place(difference)
         self._seen[place] = self._seen.get(place, 0) + (not self._is_over)
