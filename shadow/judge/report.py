@@ -11,6 +11,7 @@ from shadow.judge.leaking import PLACE, fault_of
 from shadow.judge.reproduce import curl
 from shadow.judge.retelling import readable
 from shadow.judge.severity import severity_of
+from shadow.judge.wfc import wfc_code
 from shadow.model import (
     CONVERSATIONS,
     Expect,
@@ -119,6 +120,7 @@ def finding(
         endpoints=tuple(record.endpoints),
         minimised=_minimised(trial),
         also=tuple(record.also),
+        wfc=wfc_code(fault, trial.endpoint, trial.mutator, shown),
     )
 
 
@@ -249,6 +251,8 @@ def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
                 if trial.has_live
                 else "; the baseline says so, live is unseen"
             )
+        elif trial.baseline is None:
+            why += "; there is no baseline to say whether live would answer so again"
     others = [name for name in mutators if name != trial.mutator]
     return f"{why}; also seen by {', '.join(others[:8])}" if others else why
 

@@ -54,7 +54,7 @@ from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
 from shadow.pipeline.traces import State, Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
-_MAX_REPEATS = 4
+_MAX_REPEATS = 8
 """Of one original, to learn from them."""
 
 
@@ -413,6 +413,17 @@ class Trials:
         if len(told) < len(self._judging.apart(case, answers)):
             origin = origin_of(case, originals.candidate)
             self._retrospect.keep(Past(case, originals, answers, via, origin))
+
+    async def end(self) -> None:
+        """Tell what was held back until more would be seen, as nothing more will be."""
+        for endpoint in self._confirmation.end():
+            for past in self._retrospect.of(endpoint):
+                judgement = self._judging.original(past.case, past.answers)
+                if judgement.verdict is not Verdict.FAILED:
+                    continue
+                confirmed = await self._confirmation.original(past.case, past.answers, judgement, past.via)
+                if confirmed is not None and confirmed.fresh:
+                    self._tell_of_the_past(past.case, confirmed.fresh)
 
     async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
         """Ask again what reads, while that teaches: whether what differs is new in each answer."""
