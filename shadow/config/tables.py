@@ -79,9 +79,38 @@ class SchemaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """The path before all paths of an OpenAPI document; empty for what its servers say."""
 
 
-class JudgeSettings(Struct, frozen=True, forbid_unknown_fields=True):
-    """When answers tell nothing, as `[judge]`."""
+class CompareSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How answers are compared, as `[compare]`."""
 
+    float_tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    """How far two fractions may lie apart, as a share of the larger: ``1e-6`` for sums in single precision.
+    Numbers of two decimals or fewer, as money has them, are always compared exactly."""
+
+
+class SuccessSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """Answers that are meant, as `[[judge.success]]` or `[[judge.rejected]]`; all that is given must hold."""
+
+    endpoint: str = ""
+    """``"METHOD path-glob"``, as ``"POST /api/*"``; empty for every endpoint."""
+    status: str | int | tuple[str | int, ...] = ()
+    """``200``, ``"2xx"``, or a list of such; left out, every successful one."""
+    at: str = ""
+    """Where it stands: ``"body:$.code"``, a JSON pointer as ``"/code"``, or ``"header:x-error"``."""
+    value: str | int | float | bool | tuple[str | int | float | bool, ...] = ()
+    """What stands there, or a list of what may; left out with `pattern`, anything."""
+    pattern: str = ""
+    """A regular expression that is found in what stands there, of which the first 256 characters count."""
+
+
+class JudgeSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """What answers amount to where their status does not tell, and when they tell nothing, as `[judge]`."""
+
+    learn: bool = True
+    """Whether it is learned from the live release's answers which member of a body says how it went."""
+    success: tuple[SuccessSettings, ...] = ()
+    """Answers that are successes. Where one is about an endpoint, what none of them fits is a refusal."""
+    rejected: tuple[SuccessSettings, ...] = ()
+    """Answers that are refusals, whatever their status; they go before `success`."""
     drift_limit: Share = 0.5
     """Of an endpoint's latest originals: where more are answered with another class of status, or with other
     resources, than by the baseline (by live, without one), its mutants are undecided. 1 for never. A change

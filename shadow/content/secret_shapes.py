@@ -109,6 +109,14 @@ SHAPES = tuple(
         (b"AIza", rb"(?<![A-Za-z0-9_])AIza[A-Za-z0-9_-]{35}"),
         (b"k_", rb"(?<![A-Za-z0-9_])[sr]k_(?:live|test)_[A-Za-z0-9]{10,}"),
         (b"IA", rb"(?<![A-Za-z0-9_])A[KS]IA[A-Z0-9]{16}"),
+        (b"$2", rb"\$2[abxy]?\$\d\d\$[./A-Za-z0-9]{53}"),  # password hashes: bcrypt, Argon2, crypt(3)
+        (
+            b"$argon2",
+            rb"\$argon2(?:id|i|d)\$v=\d{1,3}\$[\w=,]{1,60}\$[A-Za-z0-9+/]{1,128}\$[A-Za-z0-9+/]{1,256}",
+        ),
+        (b"$6$", rb"\$6\$[^$\s\"]{1,80}\$[./A-Za-z0-9]{20,120}"),
+        (b"$5$", rb"\$5\$[^$\s\"]{1,80}\$[./A-Za-z0-9]{20,120}"),
+        (b"pbkdf2", rb"\bpbkdf2[\w:]{1,40}\$[\w$./+=,-]{20,200}"),
         (b"earer", rb"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{8,}=*)"),
         (b"EARER", rb"(?i:\bbearer\s+)([A-Za-z0-9._~+/-]{8,}=*)"),
         (b"://", rb"://[^/\s:@]{0,256}:([^/\s@]{1,256})@"),  # the password in a URL

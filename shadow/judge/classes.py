@@ -1,9 +1,11 @@
 """What an outcome amounts to: outcomes of one class count as the same."""
 
+import re
+
+from shadow.judge.denials import denial, envelope
 from shadow.judge.grpc import class_of_code
-from shadow.judge.leaks import is_error_in_200
 from shadow.judge.said import class_of_dns, class_of_websocket, words_of
-from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Silence
+from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Reply, Silence
 from shadow.wire.grpc_status import call_status, status_name
 
 BAD = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
@@ -23,15 +25,26 @@ _REFUSING = frozenset(
     | {"COMPRESSION_ERROR", "ENHANCE_YOUR_CALM", "INADEQUATE_SECURITY", "HTTP_1_1_REQUIRED"}
 )
 """Error codes that blame the request (RFC 9113 §7)."""
+_UNAUTHORIZED = 401
+_OF_CREDENTIALS = re.compile(
+    r"(?i)\b401\b|unauthori[sz]ed|unauthenticated|invalid_auth|not_authed|login|log in|sign in"
+    r"|asks for a password"
+    r"|\b(?:token|session|credentials?|authori[sz]ation)\b[^.]{0,30}\b(?:expired|invalid|missing|required)"
+    r"|\b(?:expired|invalid|missing|bad|no)\b[^.]{0,20}\b(?:token|session|credentials?|authori[sz]ation)"
+)
 _REJECTING_5XX = frozenset({501, 505})
 
 
 def classify(outcome: Outcome) -> AnswerClass:
-    """What `outcome` amounts to. A 200 whose body is a GraphQL or JSON-RPC error is a rejection, and a gRPC
-    call's status is its own.
+    """What `outcome` amounts to: what it is read as, or else its status. A 200 whose body is a refusal, and a
+    redirect to a login, are rejections; a gRPC call's status is its own.
     """
     if isinstance(outcome, NoReply):
         return _SILENCES[outcome.why]
+    return outcome.reading.answer_class if outcome.reading is not None else _class_of_reply(outcome)
+
+
+def _class_of_reply(outcome: Reply) -> AnswerClass:
     if outcome.protocol in CONVERSATIONS and outcome.response.status in (0, 101):
         if outcome.protocol == "dns":
             return class_of_dns(outcome)
@@ -42,15 +55,29 @@ def classify(outcome: Outcome) -> AnswerClass:
     if status >= 400:
         return AnswerClass.REJECTED
     if 300 <= status < 400:
-        return AnswerClass.REDIRECT
+        return AnswerClass.REJECTED if denial(outcome.response) else AnswerClass.REDIRECT
     if (code := call_status(outcome.response)) is not None:
         return class_of_code(code)
-    return AnswerClass.REJECTED if is_error_in_200(outcome.response) else AnswerClass.SUCCESS
+    return AnswerClass.REJECTED if denial(outcome.response) else AnswerClass.SUCCESS
 
 
 def class_of(outcome: Outcome | None) -> AnswerClass | None:
     """`classify`, for what may not be known."""
     return None if outcome is None else classify(outcome)
+
+
+def asks_for_credentials(outcome: Outcome | None) -> bool:
+    """Whether a request was refused for lack of good credentials: a 401, or what says the same in a body or
+    by leading to a login."""
+    if not isinstance(outcome, Reply):
+        return False
+    if outcome.response.status == _UNAUTHORIZED:
+        return True
+    told = told_by(outcome)
+    if not told or classify(outcome) is not AnswerClass.REJECTED:
+        return False
+    found = envelope(outcome.response)
+    return _OF_CREDENTIALS.search(f"{told} {found.complaint if found is not None else ''}"[:600]) is not None
 
 
 def is_cut(outcome: Outcome | None) -> bool:
@@ -71,9 +98,24 @@ def is_silent(outcome: Outcome | None) -> bool:
 
 
 def status_text(outcome: Outcome) -> str:
-    """The status code, or why there is none: ``"404"``, ``"13 INTERNAL"``, ``"timed out"``."""
+    """The status code, or why there is none: ``"404"``, ``"13 INTERNAL"``, ``"timed out"``. Where the class
+    is not the status's, what tells it: ``"200, the body says success=false"``.
+    """
     if isinstance(outcome, NoReply):
         return outcome.why.value.replace("_", " ")
     if (code := call_status(outcome.response)) is not None:
         return status_name(code)
-    return words_of(outcome) or str(outcome.response.status)
+    if outcome.protocol in CONVERSATIONS and (said := words_of(outcome)):
+        return said
+    told = told_by(outcome)
+    return f"{outcome.response.status}, {told}" if told else str(outcome.response.status)
+
+
+def told_by(outcome: Outcome) -> str:
+    """What tells the class of an answer whose status would be another class; empty where the status does."""
+    if not isinstance(outcome, Reply):
+        return ""
+    if outcome.reading is not None:
+        return outcome.reading.why
+    is_plain = outcome.protocol not in CONVERSATIONS and 200 <= outcome.response.status < 400
+    return denial(outcome.response) if is_plain and call_status(outcome.response) is None else ""

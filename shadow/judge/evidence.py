@@ -4,7 +4,19 @@ import msgspec
 
 from shadow.judge.classes import is_cut
 from shadow.judge.severity import severity_of
-from shadow.model import Difference, Doubt, Expect, Judgement, Level, Outcome, Reply, Response, Sign, Verdict
+from shadow.model import (
+    Difference,
+    Doubt,
+    Expect,
+    Judgement,
+    Level,
+    Outcome,
+    Reply,
+    Request,
+    Response,
+    Sign,
+    Verdict,
+)
 from shadow.wire.grpc_status import RESOURCE_EXHAUSTED, call_status
 
 _THROTTLED = frozenset({429})
@@ -38,8 +50,20 @@ class Evidence(msgspec.Struct, frozen=True):
     """How many answers of (candidate, baseline) followed the mutant's; None where nobody listened on."""
     same_answer_is_one: bool = False
     """For ONCE: copies carry one idempotency key, so equal answers tell of one effect."""
+    request: Request | None = None
+    """The mutant as the candidate was sent it: what an answer repeats of it is no leak."""
+    others: str = ""
+    """What of another's the candidate's answer shows, in words; empty for nothing."""
+    others_on_both: bool = False
+    """Whether the baseline's shows such things too."""
+    is_read: bool = False
+    """Whether the request only reads, so that an answer without anything in it gave nothing."""
     sign: Sign | None = None
     """What shows, in the answer alone, that the edit was obeyed as code."""
+
+    usual_seconds: float = 0.0
+    """What nearly all unedited requests of the endpoint take the candidate at most; 0.0 while too few were
+    seen."""
 
     @property
     def is_throttled(self) -> bool:

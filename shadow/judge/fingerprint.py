@@ -8,7 +8,7 @@ import msgspec
 import orjson
 
 from shadow.content.entity import undone
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, told_by
 from shadow.judge.places import template
 from shadow.judge.roots import Root, error_object, relative, roots
 from shadow.judge.shapes import masked
@@ -30,6 +30,8 @@ from shadow.wire.grpc_status import call_message, call_status, status_name
 
 BREAKAGES = frozenset({"F100", "hang", "crash"})
 """No answer of a sound service, whatever was asked in whatever state."""
+_OF_EFFECT = frozenset({"F103", "no-effect"})
+"""Writes that were accepted and not done."""
 _LET_IN = frozenset(
     {"F206", "auth-bypass", "framing", "illegal-transition", "mutation-regression", "validation"}
 )
@@ -41,7 +43,7 @@ _DISAGREEMENTS = frozenset({"framing", "mutation-regression"})
 shows, as one piece of code reads it for all endpoints, and refusals quote what they refuse."""
 _OF_ENDPOINT = frozenset(
     {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
-    | {"invalid-json", "race", "slow", "unhealthy"}
+    | {"amplified", "invalid-json", "race", "slow", "unhealthy"}
 )
 """Faults of what an endpoint does with a text, or of all of it: many mutators find one of them. What an
 endpoint does not keep apart, all mutators that send at one moment may show."""
@@ -89,6 +91,10 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
         return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
+    if trial.judgement.fault == "slow":  # of the endpoint, whether mutants show it or not
+        return (_cause(("slow", trial.endpoint), "slower", differences),)
+    if trial.judgement.fault in _OF_EFFECT:
+        return (_cause((trial.judgement.fault, trial.endpoint), "unchanged", differences),)
     found = roots(differences)
     return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
 
@@ -105,7 +111,8 @@ def signature(outcome: Outcome | None) -> str:
         message = call_message(response).decode("utf-8", "backslashreplace")
         return f"{status_name(code)} {_text_signature(message) if code else ''}"
     body = undone(response).body
-    return f"{response.status} {_body_signature(response, body)}"
+    is_error = response.status >= 400 or bool(told_by(outcome))
+    return f"{response.status} {_body_signature(body) if is_error else ''}"
 
 
 def refusal(response: Response) -> str:
@@ -153,6 +160,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     if _is_let_in(trial):
         is_for_all = trial.level is Level.AUTH or _is_unauthenticated(trial.baseline)
         return ("let in", "" if is_for_all else trial.endpoint, signature(trial.baseline))
+    if places == ["surplus"]:  # whichever way the method was changed
+        return (fault, *places)
     if fault in _EVERYWHERE:
         return (fault, _edit(trial), *places)
     return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)
@@ -161,8 +170,10 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
 def _other_key(trial: Trial) -> tuple[str, ...]:
     fault = trial.judgement.fault
     match fault:
-        case "F209":
+        case "F209" | "inner-detail" | "secret-leak":
             return (fault, trial.judgement.why)
+        case "F206" if trial.judgement.why.startswith("the answer shows"):
+            return (fault, "shown", trial.endpoint)
         case "left-trace":
             return (fault, "" if trial.level is Level.AUTH else trial.endpoint)
         case "mutation-regression" if trial.answer is not None and trial.baseline is not None:
@@ -200,9 +211,7 @@ def _cause(key: tuple[str, ...], what: str, differences: tuple[Difference, ...])
     )
 
 
-def _body_signature(response: Response, body: bytes) -> str:
-    if not response.status >= 400:
-        return ""
+def _body_signature(body: bytes) -> str:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -1,48 +1,68 @@
-"""What an answer's body gives away: stack traces, database errors, refusals under a 200, broken JSON."""
+"""What an answer's body gives away: inner details that are meant for no one outside, broken JSON."""
 
 import re
+from functools import lru_cache
+from itertools import islice
+from urllib.parse import unquote_to_bytes
 
+import msgspec
 import orjson
 
 from shadow.content import json
 from shadow.content.coding import Fault
 from shadow.content.entity import media_type, undone
-from shadow.model import Headers, Response
-from shadow.model.remembering import by_headers
+from shadow.judge.leak_shapes import LEAK_SHAPES, Leak
+from shadow.model import Request, Response
 from shadow.wire.grpc_status import call_message, is_call
 
 _SCANNED_BYTES = 256 * 1024
 _PARTIAL = 206
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F][0-9a-fA-F]{2}")
-_GRAPHQL_MEMBERS = {"errors", "data", "extensions"}
-"""A GraphQL answer holds nothing besides (specification §7.1)."""
-# every repetition is bounded: the candidate's bodies may be built to make a pattern backtrack
-_LEAKS: dict[str, re.Pattern[bytes]] = {
-    "a stack trace": re.compile(
-        rb"Traceback \(most recent call last\)|File \\?\"[^\"\r\n]{1,200}\\?\", line \d{1,7}, in "
-        rb"|(?:\n|\\n|>)[ \t]{0,40}at [\w$.<>]{1,200}\([\w$]{1,100}\.(?:java|kt|scala|groovy):\d{1,7}\)"
-        rb"|(?:\n|\\n)[ \t]{0,40}at [^\r\n(]{1,120} \((?:/|file:|node:)[^\r\n)]{1,200}:\d{1,7}:\d{1,7}\)"
-        rb"|(?:\n|\\n)[ \t]{0,40}at [\w.`<>]{1,200}\([^)\r\n]{0,200}\) in [^\r\n]{1,200}:line \d"
-        rb"|goroutine \d{1,9} \[running\]|thread '[^'\r\n]{1,80}' panicked at"
-        rb"|<b>(?:Fatal|Parse) error</b>:|\.rb:\d{1,7}:in [`']"
-    ),
-    "a database error": re.compile(
-        rb"sqlite3?\.(?:Operational|Integrity|Programming)Error|near \\?\"[^\"\r\n]{0,80}\\?\": syntax error"
-        rb"|unrecognized token: |You have an error in your SQL syntax|ORA-\d{5}:"
-        rb"|syntax error at or near \\?\"|SQLSTATE\[|PG::\w+Error|psycopg2?\.errors"
-        rb"|Unclosed quotation mark after"
-        rb"|MongoServerError|com\.mysql\.jdbc|org\.postgresql\.util\.PSQLException"
-    ),
-}
+_MAX_TRIED = 8
+"""Places of one shape in a body that are held against what the request said."""
+_MAX_SHOWN = 200
 
 
-def leak(answer: Response, control: Response | None) -> str | None:
-    """What kind of inner detail `answer` shows that `control` does not; None for nothing."""
-    body = _scanned(answer)
-    for what, pattern in _LEAKS.items():
-        if pattern.search(body) and not (control is not None and pattern.search(_scanned(control))):
-            return what
+class Shown(msgspec.Struct, frozen=True):
+    """An inner detail in an answer."""
+
+    leak: Leak
+    text: bytes
+    """The beginning of it, as it stands there."""
+
+
+def leak(answer: Response, *known: Response | None, request: Request | None = None) -> Shown | None:
+    """The worst inner detail that `answer` shows; None for nothing.
+
+    What answers `known` to be good show of the same kind is none, nor is what `request` said itself.
+    """
+    found = _shown(_scanned(answer))
+    if not found:
+        return None
+    usual = {each.leak for other in known if other is not None for each in _shown(_scanned(other))}
+    said = b"" if request is None else _said(request)
+    for each in found:
+        if each.leak not in usual and each.text not in said:
+            return each
     return None
+
+
+@lru_cache(maxsize=256)  # most answers are as others were
+def _shown(body: bytes) -> tuple[Shown, ...]:
+    """Every kind of inner detail in `body`, the worst first; of each the first few."""
+    found: list[Shown] = []
+    for shape in LEAK_SHAPES:
+        if any(literal in body for literal in shape.literals):
+            matches = islice(shape.pattern.finditer(body), _MAX_TRIED)
+            found += (Shown(shape.leak, each[0][:_MAX_SHOWN]) for each in matches)
+    return tuple(found)
+
+
+def _said(request: Request) -> bytes:
+    """What a request says, as it is and without the escapes of its target and form."""
+    lines = b"\n".join(value for _, value in request.headers)
+    body = request.body[:_SCANNED_BYTES]
+    return b"\n".join((request.target, unquote_to_bytes(request.target), lines, body, unquote_to_bytes(body)))
 
 
 def is_invalid_json(answer: Response, control: Response | None) -> bool:
@@ -50,29 +70,6 @@ def is_invalid_json(answer: Response, control: Response | None) -> bool:
     if not _is_broken_json(answer):
         return False
     return control is None or not _is_broken_json(control)
-
-
-def is_error_in_200(answer: Response) -> bool:
-    """Whether a successful status carries a refusal: GraphQL errors without data, or a JSON-RPC error."""
-    if b'"error' not in answer.body and not _is_coded(answer.headers):
-        return False
-    body = _scanned(answer)
-    if not (b'"errors"' in body or (b'"error"' in body and b'"jsonrpc"' in body)):
-        return False
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    if not isinstance(value, dict):
-        return False
-    if value.get("jsonrpc") == "2.0" and isinstance(value.get("error"), dict):
-        return True
-    return (
-        isinstance(value.get("errors"), list)
-        and bool(value["errors"])
-        and not value.get("data")
-        and value.keys() <= _GRAPHQL_MEMBERS
-    )
 
 
 def _is_broken_json(response: Response) -> bool:
@@ -97,11 +94,6 @@ def _is_json(body: bytes) -> bool:
         else:
             return True
     return is_deep and (len(body) > json.MAX_BYTES or json.parse(body) is not None)
-
-
-@by_headers
-def _is_coded(headers: Headers) -> bool:
-    return any(name.lower() == b"content-encoding" for name, _ in headers)
 
 
 def _scanned(response: Response) -> bytes:

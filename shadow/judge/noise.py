@@ -14,10 +14,11 @@ from shadow.judge.chosen_places import ChosenPlaces
 from shadow.judge.counters import Counters
 from shadow.judge.drift import MIN_DRIFT, Looks, Tally, drifts_more, fisher, totals
 from shadow.judge.lengths import Lengths
+from shadow.judge.nearness import are_near
 from shadow.judge.orders import Orders, holds_scalars
 from shadow.judge.places import is_text, name, template
 from shadow.judge.roots import FORMS, words
-from shadow.judge.shapes import is_alike, is_fixed_in_length, moment
+from shadow.judge.shapes import is_alike, is_fixed_in_length, masked, moment
 from shadow.model import Change, Difference, Forgiven
 
 
@@ -58,6 +59,8 @@ class NoiseSettings(msgspec.Struct, frozen=True):
     min_object_inversions: int = 3
     """For arrays of objects: different pairs that the candidate alone turns round; one pair may have been
     created at the same moment."""
+    float_tolerance: float = 0.0
+    """How far two fractions may lie apart, as a share of the larger. Never what money looks like."""
     max_places: int = 20_000
     """Places remembered; beyond, new ones are not learned."""
 
@@ -233,6 +236,8 @@ class Noise:
             return None
         if difference.change is Change.VALUE and difference.where != "status":
             return self._reason_of_value(endpoint, where, difference, window_seconds)
+        if where.startswith("header:set-cookie[") and masked(where, self._settings.own) != masked(where):
+            return "a cookie named after a target's own port"
         if difference.change is Change.ORDER and self._is_unordered(difference):
             return "array without order"
         return None
@@ -240,6 +245,8 @@ class Noise:
     def _reason_of_value(
         self, endpoint: str, place: str, difference: Difference, window_seconds: float | None
     ) -> str | None:
+        if are_near(difference.left, difference.right, self._settings.float_tolerance):
+            return "within the tolerance of fractions"
         if self._is_volatile(difference, window_seconds):
             is_usual = self._is_usual_length(endpoint, place, difference)
             return "volatile kind of value" if is_usual and not self._became_random(endpoint, place) else None

@@ -10,7 +10,7 @@ from shadow.judge.classes import classify, is_cut, status_text
 from shadow.judge.evidence import undecided
 from shadow.judge.places import is_within, name, template
 from shadow.judge.said import words_of
-from shadow.judge.severity import severity_of
+from shadow.judge.severity import REFUSED, severity_of
 from shadow.judge.shapes import is_address
 from shadow.model import (
     CONVERSATIONS,
@@ -226,7 +226,8 @@ def _between(
         case Reply(), Reply() if expected.protocol in CONVERSATIONS:
             return compare_talks(expected, other)
         case Reply(), Reply():
-            return compare(expected.response, other.response) + _surplus(expected, other)
+            found = compare(expected.response, other.response) + _surplus(expected, other)
+            return (*found, *_refusal(expected, other))
         case NoReply(), NoReply():
             return () if classify(expected) is classify(other) else (_status(expected, other),)
         case _:
@@ -241,6 +242,18 @@ def _surplus(expected: Reply, other: Reply) -> tuple[Difference, ...]:
     if other.surplus and not expected.surplus and other.response.status != _SWITCHED:
         return (Difference("surplus", Change.ADDED, None, f"{len(other.surplus)} bytes after the answer"),)
     return ()
+
+
+def _refusal(expected: Reply, other: Reply) -> tuple[Difference, ...]:
+    """A difference of the status where both have one, and the one refuses in its body and the other not."""
+    status = expected.response.status
+    if other.response.status != status or not 200 <= status < 400:
+        return ()
+    ours, theirs = (classify(each) is AnswerClass.REJECTED for each in (expected, other))
+    if ours == theirs or call_status(expected.response) is not None:
+        return ()
+    left, right = (f"{status}{REFUSED}" if refused else status for refused in (ours, theirs))
+    return (Difference("status", Change.VALUE, left, right),)
 
 
 def _status(expected: Outcome, other: Outcome) -> Difference:

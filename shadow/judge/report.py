@@ -5,8 +5,9 @@ from typing import Any
 
 from shadow.content.entity import undone
 from shadow.judge.causes import Sighting
-from shadow.judge.classes import classify
+from shadow.judge.classes import classify, told_by
 from shadow.judge.fingerprint import Cause
+from shadow.judge.leaking import PLACE, fault_of
 from shadow.judge.reproduce import curl
 from shadow.judge.retelling import readable
 from shadow.judge.severity import severity_of
@@ -24,17 +25,21 @@ from shadow.model import (
     Wire,
 )
 
+_SAYS_ALL = frozenset({"F103", "growth", "no-effect", "slow"})
+"""Faults whose reason tells more than the place does."""
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
 
 TITLES: dict[str, str] = {
     "F100": "server error",
+    "F103": "what was deleted is still there",
     "F200": "text run as part of a database query",
     "F201": "markup of the request is part of the page",
     "F202": "address of the request was called",
     "F204": "what may not be seen is told to be there",
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
+    "amplified": "answer many times longer than usual",
     "auth-bypass": "bad credentials or signature accepted",
     "code-injection": "text run as code",
     "crash": "connection dropped, or what came is not the protocol",
@@ -44,12 +49,15 @@ TITLES: dict[str, str] = {
     "growth": "what the service keeps grows with every request",
     "hang": "no answer in time",
     "illegal-transition": "illegal step accepted",
+    "inner-detail": "source, path or address of the inside in the answer",
     "invalid-json": "answer is stated to be JSON and is not",
     "left-trace": "rejected request changed the state",
     "metamorphic": "answer changed by an edit without meaning",
     "mutation-regression": "answered otherwise than by the live release",
+    "no-effect": "accepted, and nothing was done",
     "nosql-injection": "operator run as part of a database query",
     "race": "not exactly one of simultaneous requests succeeded",
+    "secret-leak": "secret in the answer",
     "slow": "answer many times slower than usual",
     "unhealthy": "unwell after mutants",
     "validation": "invalid request accepted",
@@ -75,13 +83,19 @@ def finding(
     """
     judgement, record, cause = trial.judgement, sighting.record, sighting.cause
     fault = judgement.fault or "regression"
+    if cause.where and cause.where[0].startswith(PLACE):
+        fault = fault_of(cause.where[0])
     expect = judgement.expect or trial.expect or Expect.SAME
     shown = cause.differences if trial.kind is Kind.REGRESSION else judgement.differences
     return Finding(
         id=cause.id,
         kind=trial.kind.value,
         fault=fault,
-        severity=(severity_of(fault, shown) if trial.kind is Kind.REGRESSION else judgement.severity).value,
+        severity=(
+            severity_of(judgement.fault or "regression", shown)
+            if trial.kind is Kind.REGRESSION
+            else judgement.severity
+        ).value,
         title=_title(trial, cause, fault, len(record.endpoints))[:_MAX_TITLE_CHARS],
         endpoint=trial.endpoint,
         where=tuple(record.where) or ("status",),
@@ -89,7 +103,7 @@ def finding(
         edits=trial.edits,
         expect=expect.value,
         why=_why(trial, cause, record.mutators),
-        exchanges=tuple(sorted(record.exchanges)),
+        exchanges=record.indexes,
         count=record.count,
         control=message(trial.control),
         answer=message(trial.answer),
@@ -154,8 +168,10 @@ def message(outcome: Outcome | None) -> dict[str, Any] | None:
         return {"class": classify(outcome).value} | readable(outcome)
     response = outcome.response
     body = undone(response).body
+    told = told_by(outcome)
     shown: dict[str, Any] = {
         "class": classify(outcome).value,
+        **({"class_by": told} if told else {}),
         "status": response.status,
         "headers": [[str(name, "latin-1"), str(value, "latin-1")] for name, value in response.headers],
         "body_bytes": len(response.body),
@@ -187,10 +203,18 @@ def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
     on = trial.endpoint + (f" and {endpoints - 1} more" if endpoints > 1 else "")
     if trial.kind is Kind.REGRESSION and cause.differences:
         place = cause.where[0]
+        if place.startswith(PLACE):
+            return f"{place.removeprefix(PLACE)} in the answer ({on})"
+        if place == "state":
+            return f"{TITLES[fault]} on {on}"
+        if fault == "slow":
+            return f"slower than the live release on {on}"
         if fault in ("hang", "crash", "F100") and place == "status":
             return f"{TITLES[fault]} on {on}: {cause.what}"
         return f"{_place(place)}: {cause.what} ({on})"
     by = f" ({trial.mutator})" if trial.mutator else ""
+    if cause.where == ("surplus",):
+        return f"bytes after the end of the answer on {on}{by}"
     return f"{TITLES.get(fault, fault)} on {on}{by}"
 
 
@@ -212,9 +236,13 @@ def _place(where: str) -> str:
 
 def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     why = trial.judgement.why
-    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault != "growth":
+    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault not in _SAYS_ALL:
         first = cause.differences[0]
+        if first.where.startswith(PLACE):
+            return f"the candidate's answer shows {first.right}, live's does not"
         why = f"{first.where} was {_shown(first.left)}, the candidate has {_shown(first.right)}"
+        if first.where == "status" and trial.answer is not None and (told := told_by(trial.answer)):
+            why += f", as {told}"
         if isinstance(trial.baseline, Reply):
             why += (
                 "; the baseline agrees with live"

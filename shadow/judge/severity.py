@@ -4,17 +4,20 @@ import re
 from collections.abc import Iterable
 
 from shadow.judge.grpc import class_of_name
+from shadow.judge.leak_shapes import Leak
 from shadow.judge.places import is_page
 from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
     "F100": Severity.HIGH,
+    "F103": Severity.HIGH,
     "F200": Severity.HIGH,
     "F201": Severity.HIGH,
     "F202": Severity.HIGH,
     "F204": Severity.LOW,
     "F206": Severity.HIGH,
     "F209": Severity.HIGH,
+    "amplified": Severity.MEDIUM,
     "auth-bypass": Severity.HIGH,
     "code-injection": Severity.HIGH,
     "crash": Severity.HIGH,
@@ -25,11 +28,14 @@ OF_FAULT: dict[str, Severity] = {
     "hang": Severity.HIGH,
     "illegal-transition": Severity.HIGH,
     "invalid-json": Severity.MEDIUM,
+    "inner-detail": Severity.MEDIUM,
     "left-trace": Severity.HIGH,
     "metamorphic": Severity.MEDIUM,
     "mutation-regression": Severity.MEDIUM,
+    "no-effect": Severity.HIGH,
     "nosql-injection": Severity.HIGH,
     "race": Severity.HIGH,
+    "secret-leak": Severity.HIGH,
     "slow": Severity.MEDIUM,
     "unhealthy": Severity.HIGH,
     "validation": Severity.MEDIUM,
@@ -44,6 +50,9 @@ OF_CHANGE: dict[Change, Severity] = {
     Change.ORDER: Severity.MEDIUM,
     Change.ADDED: Severity.LOW,
 }
+REFUSED = " refused"
+"""Ends a status, as a difference shows it, that would be a success, were it not for what the body says."""
+_MINOR_LEAKS = frozenset({Leak.SOURCE, Leak.ADDRESS})
 _TELLING = frozenset({"close", "dns:rcode"})
 """How a conversation's answer went: as much as a status."""
 _TELLING_ELEMENTS = frozenset(
@@ -99,6 +108,8 @@ def of_difference(difference: Difference) -> Severity:
     so does a redirect to another host."""
     if difference.where == "status":
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
+    if difference.where.startswith("leak:"):
+        return Severity.MEDIUM if difference.where.removeprefix("leak:") in _MINOR_LEAKS else Severity.HIGH
     if difference.where == "reason":
         return Severity.LOW
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
@@ -126,6 +137,8 @@ def is_breakage(status: object) -> bool:
     """Whether a status, as a difference shows it, is none that a sound service answers; silence is one."""
     if (found := class_of_name(status)) is not None:
         return found in (AnswerClass.BROKEN, AnswerClass.HUNG)
+    if isinstance(status, str) and status.endswith(REFUSED):
+        return False
     return not isinstance(status, int) or status >= 500
 
 

@@ -41,6 +41,32 @@ class Silence(StrEnum):
     """The target as a whole was unwell meanwhile, which need not be this request's fault."""
 
 
+class AnswerClass(StrEnum):
+    """Outcomes that count as the same. Two different rejections agree."""
+
+    SUCCESS = "success"
+    """2xx, 101; unless the body says otherwise."""
+    REDIRECT = "redirect"
+    """3xx; unless it leads to a login."""
+    REJECTED = "rejected"
+    """Any 4xx, 501, 505, a silent close or reset of a connection, and a 2xx whose body is a refusal."""
+    BROKEN = "broken"
+    """Any other 5xx, or bytes that are no HTTP."""
+    HUNG = "hung"
+    """No answer within the time limit."""
+    DOWN = "down"
+    """No connection, never sent, cut by us on the way, or a target that was unwell: says nothing about the
+    request."""
+
+
+class Reading(msgspec.Struct, frozen=True, gc=False):
+    """What an answer amounts to by more than itself: settings, what was learned, what another answer was."""
+
+    answer_class: AnswerClass
+    why: str
+    """In words: ``"the body says code=40012"``."""
+
+
 class Reply(msgspec.Struct, frozen=True, gc=False):
     """An answer."""
 
@@ -58,6 +84,8 @@ class Reply(msgspec.Struct, frozen=True, gc=False):
     """How the peer's side of a conversation ended while we still listened; None where we left first."""
     remarks: tuple[str, ...] = ()
     """What was not as recorded on our side of a conversation: what was sent unprompted, or not at all."""
+    reading: Reading | None = None
+    """What it amounts to where that is known better than by itself."""
 
 
 class NoReply(msgspec.Struct, frozen=True, gc=False):
@@ -71,24 +99,6 @@ class NoReply(msgspec.Struct, frozen=True, gc=False):
 
 
 type Outcome = Reply | NoReply
-
-
-class AnswerClass(StrEnum):
-    """Outcomes that count as the same. Two different rejections agree."""
-
-    SUCCESS = "success"
-    """2xx, 101."""
-    REDIRECT = "redirect"
-    """3xx."""
-    REJECTED = "rejected"
-    """Any 4xx, 501, 505, and a silent close or reset of a connection."""
-    BROKEN = "broken"
-    """Any other 5xx, or bytes that are no HTTP."""
-    HUNG = "hung"
-    """No answer within the time limit."""
-    DOWN = "down"
-    """No connection, never sent, cut by us on the way, or a target that was unwell: says nothing about the
-    request."""
 
 
 class Change(StrEnum):

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 
 from shadow.content.naming import collection_of, plain, subject
 from shadow.content.spotted import spots_of_body
-from shadow.model import Exchange, field
+from shadow.judge import classify
+from shadow.model import AnswerClass, Exchange, Reply, field
 
 _MAX_SUBJECTS = 200
 _MAX_IDS = 16
@@ -64,7 +65,7 @@ def _with(held: Ids, ids: Iterable[tuple[str, str]]) -> Ids:
 def _ids(exchange: Exchange, template: str) -> Iterable[tuple[str, str]]:
     """(what it is of, the id) of each id in a successful answer."""
     response = exchange.response
-    if response is None or not 200 <= response.status < 300:
+    if response is None or classify(Reply(response)) is not AnswerClass.SUCCESS:
         return
     location = field(response.headers, b"location")
     if location and response.status == 201:

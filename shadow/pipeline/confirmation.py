@@ -35,6 +35,7 @@ _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
 _NUMBERS = re.compile(r"\d+")
+_REFUSED = 400
 _COUNTED = frozenset({401, 403, 407, 423, 429})
 """Refusals that services may count, and lock out who has too many of them."""
 
@@ -101,7 +102,7 @@ class Confirmation:
         rest = tuple(each for each in rest if not self._is_held(case, each))
         is_refused = _is_refused(case, first)
         if self._judging.is_drifted:
-            beyond = _beyond_drift(case, rest)
+            beyond = beyond_drift(case, rest)
             rest = tuple(
                 each
                 for each in rest
@@ -128,6 +129,10 @@ class Confirmation:
             self._confirmed[_place_key(case, left[0])],
             lasting,
         )
+
+    def unknown(self, case: Case, judgement: Judgement) -> tuple[Difference, ...]:
+        """Of a failed original's differences those that were neither confirmed nor refuted too often."""
+        return self._split(case, judgement)[1]
 
     def looked_back(
         self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
@@ -231,8 +236,24 @@ class Confirmation:
         self, case: Case, first: Answers, suspected: tuple[Difference, ...], via: str
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
-        lasting = suspected
         is_retold = self._may_write and (case.is_write or self._judging.is_drifted)
+        lasting = await self._lasting_so(case, first, suspected, via, is_retold=is_retold)
+        if not lasting and not is_retold and self._may_write and case.follows_write:
+            # it may only be there for a moment: an effect that comes late, or that is undone
+            lasting = await self._lasting_so(case, first, suspected, via, is_retold=True)
+        return lasting
+
+    async def _lasting_so(
+        self,
+        case: Case,
+        first: Answers,
+        suspected: tuple[Difference, ...],
+        via: str,
+        *,
+        is_retold: bool,
+    ) -> tuple[Difference, ...]:
+        """`is_retold` says that its session is told anew each time, else it is asked alone."""
+        lasting = suspected
         for attempt in range(self._times):
             if is_retold:
                 answers = await self._retold(case)
@@ -315,7 +336,7 @@ class Confirmation:
 
     def _as_often_as_seen(self, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""
-        seen = max((self._seen[_place(each)] for each in differences), default=0)
+        seen = max((self._seen.get(_place(each), 0) for each in differences), default=0) or 1
         return f"{seen}/{seen}"
 
     def _refute(self, key: _Key) -> None:
@@ -324,7 +345,8 @@ class Confirmation:
 
 def _is_refused(case: Case, answers: Answers) -> bool:
     """Whether everybody refused the request, so that it left nothing behind and may be sent again. Where it
-    was for who asked, services count how often that happens."""
+    was for who asked, services count how often that happens. What a body alone says is not enough for that.
+    """
     given = [answers.candidate, answers.baseline]
     if case.exchange.response is not None:
         given.append(Reply(case.exchange.response))
@@ -333,6 +355,7 @@ def _is_refused(case: Case, answers: Answers) -> bool:
         or (
             isinstance(each, Reply)
             and classify(each) is AnswerClass.REJECTED
+            and each.response.status >= _REFUSED
             and each.response.status not in _COUNTED
         )
         for each in given
@@ -354,7 +377,7 @@ def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
     )
 
 
-def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+def beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """Those that no drift of state explains. What explains a status explains all that comes with it."""
     if any(each.where == "status" and _may_be_drift(case, each) for each in differences):
         return ()

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from shadow.judge.classes import asks_for_credentials
 from shadow.model import Exchange, Outcome, Parcel, Reply, Request
 from shadow.pipeline.link import Link
 from shadow.pipeline.ready import MutateFor, MutateTalk, Ready
@@ -124,8 +125,8 @@ class Environment:
     def is_estranged(self, exchange: Exchange, answers: Answers) -> bool:
         """Whether every target refused what live took, by a signature that nobody here can make anew."""
         outcomes = [answers.candidate, *([answers.baseline] if answers.baseline is not None else [])]
-        refused = [isinstance(each, Reply) and each.response.status in _DENIALS for each in outcomes]
-        is_taken = exchange.response is not None and exchange.response.status not in _DENIALS
+        refused = [_is_denied(each) for each in outcomes]
+        is_taken = exchange.response is not None and not _is_denied(Reply(exchange.response))
         return is_taken and all(refused) and self.candidate.is_strange(exchange)
 
     async def send(self, readies: Readies, *, via: str, parcel: Parcel, session: str) -> Answers:
@@ -165,6 +166,12 @@ class Environment:
     async def close(self) -> None:
         for link in self.links:
             await link.close()
+
+
+def _is_denied(outcome: Outcome) -> bool:
+    if isinstance(outcome, Reply) and outcome.response.status in _DENIALS:
+        return True
+    return asks_for_credentials(outcome)
 
 
 def _words(target: bytes) -> list[str]:

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from shadow.judge.readings import Readings
 from shadow.model import (
     CONVERSATIONS,
     Event,
@@ -67,9 +68,12 @@ class Link:
         gate: Gate | None = None,
         logins: Logins | None = None,
         calm: Calm | None = None,
+        readings: Readings | None = None,
     ) -> None:
         """`gate` is that of all targets' writes; None where nobody ever holds it, and `calm` that of all that
-        is sent. `logins` holds the credentials of identities that have some of their own here."""
+        is sent. `logins` holds the credentials of identities that have some of their own here. `readings`
+        tells what answers amount to."""
+        self._readings = readings or Readings()
         self.logins = logins
         self.calm = calm or Calm()
         self.vigil: Vigil | None = None
@@ -244,7 +248,7 @@ class Link:
         sending = self._sending(ready, session)
         async with self._gate.passes(is_write=self._may_write(ready)):
             outcome, doubtful = await self._watched(ready, self._carry(sending, via, parcel, ready.retell))
-        outcome = self._noted(outcome, parcel)
+        outcome = self._noted(self._readings.read(ready.request, outcome), parcel)
         if doubtful is None or self.vigil is None:
             return outcome
         return await self.vigil.told(doubtful, outcome)
@@ -308,7 +312,10 @@ class Link:
             ]
         async with self._gate.passes(is_write=any(map(self._may_write, readies))):
             outcomes, doubtful = await self._watched_together(readies, transport.send_together(sendings))
-        outcomes = [self._noted(outcome, parcel) for outcome in outcomes]
+        outcomes = [
+            self._noted(self._readings.read(ready.request, outcome), parcel)
+            for ready, outcome in zip(readies, outcomes, strict=True)
+        ]
         for at, passage in doubtful.items():
             assert self.vigil is not None
             outcomes[at] = await self.vigil.told(passage, outcomes[at])
@@ -362,7 +369,7 @@ class Link:
             return NoReply(Silence.UNSENT, f"a target of {self.target.scheme}:// cannot be asked over HTTP")
         await self.standing.unpaused()
         made = self.own(request).request
-        return await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE))
+        return self._readings.read(made, await calm.send(Sending(made, None, timeout_seconds, _OWN_LANE)))
 
     async def _carry(
         self, sending: Sending, via: str, parcel: Parcel, retell: Retell | None = None
@@ -389,7 +396,7 @@ class Link:
         if ready.protocol in _BARE:
             sending = msgspec.structs.replace(sending, protocol=ready.protocol, messages=ready.messages)
         await self.standing.unpaused()
-        outcome = await self._transports[CALM].send(sending)
+        outcome = self._readings.read(ready.request, await self._transports[CALM].send(sending))
         self._hear(Sent(self.target.name, Parcel.PROBE, outcome))
         return outcome
 

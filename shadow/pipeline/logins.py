@@ -11,7 +11,9 @@ from shadow.auth.credentials import credential_values, query_pairs
 from shadow.auth.identity import with_credentials
 from shadow.auth.login import Grant, Login, granted, is_login
 from shadow.content.entity import entity, with_raw_body
+from shadow.judge.classes import asks_for_credentials, classify, told_by
 from shadow.model import (
+    AnswerClass,
     Event,
     Exchange,
     Identity,
@@ -28,7 +30,7 @@ from shadow.pipeline.held import RENEWAL_SECONDS, Held
 _RETRY_SECONDS = 15.0
 """After a login that failed, the next is tried this much later."""
 _MAX_STALE = 10_000
-_UNAUTHORIZED = 401
+_GRANTING = frozenset({AnswerClass.SUCCESS, AnswerClass.REDIRECT})
 
 type Ask = Callable[[Request], Awaitable[Outcome]]
 """Sends one request to the target, for looking after it."""
@@ -166,7 +168,7 @@ class Logins:
 
         Not every refusal is worth a login: of a mutant, it may be what is expected.
         """
-        if not isinstance(outcome, Reply) or outcome.response.status != _UNAUTHORIZED:
+        if not asks_for_credentials(outcome):
             self._note_accepted(request, outcome)
             return None
         name = self._holder(request) or (claim.owner if claim is not None else None)
@@ -187,7 +189,7 @@ class Logins:
         held = self._held.get(self._holder(request) or "")
         if held is None or not isinstance(outcome, Reply):
             return
-        is_refused = outcome.response.status == _UNAUTHORIZED
+        is_refused = asks_for_credentials(outcome)
         least, most = RENEWAL_SECONDS
         held.pause_seconds = min(most, held.pause_seconds * 2) if is_refused else least
 
@@ -200,8 +202,7 @@ class Logins:
                 held.pause_seconds = least
 
     def _claim(self, exchange: Exchange, request: Request) -> Claim | None:
-        response = exchange.response
-        if response is not None and response.status == _UNAUTHORIZED:
+        if exchange.response is not None and asks_for_credentials(Reply(exchange.response)):
             return None
         owner = owner_of(request, self._all, self._signer)
         is_ours = owner is not None and (owner.logs_in or owner.match != Match())
@@ -212,7 +213,7 @@ class Logins:
         request, response = exchange.request, exchange.response
         if (request.method, path_of(request.target)) not in self._paths:
             return
-        if response is not None and 200 <= response.status < 400:
+        if response is not None and classify(Reply(response)) in _GRANTING:
             names = (name for name, held in self._held.items() if is_login(held.login, request))
             yield from list(names)[:1]
 
@@ -303,5 +304,7 @@ class Logins:
 def _given(login: Login, outcome: Outcome, now: float) -> Grant | str:
     if not isinstance(outcome, Reply):
         return f"was not answered ({outcome.why.replace('_', ' ')})"
+    if (told := told_by(outcome)) and classify(outcome) is AnswerClass.REJECTED:
+        return f"answered {outcome.response.status}, and {told}"
     body = entity(outcome.response)
     return granted(login, outcome.response, body or b"", now)

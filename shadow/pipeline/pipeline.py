@@ -201,6 +201,7 @@ class Pipeline:
             if refusal := self._scope.refusal(exchange, session):
                 self._hear(Settled(exchange.tap, refusal[0], 1, refusal[1], exchange))
                 continue
+            self._trials.hear(exchange)
             job = _Job(exchange, session, self._order.enter(exchange, session))
             job.turn.due_at = due_at
             self._under_way[id(job)] = job

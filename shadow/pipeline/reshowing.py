@@ -115,6 +115,7 @@ class Reshowing:
             return None
         held, answer = await self._resending.pair(again)
         form = msgspec.structs.replace(mutant, mutate=again.edits, readies=readies, plain=plain.candidate)
+        answer = self._judging.held(held, answer)
         judgement = self._judging.mutant(suspect.case, form, held, answer)
         if judgement.verdict is not Verdict.FAILED:
             return None

@@ -33,6 +33,7 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.conclusions import Conclusions
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
+from shadow.pipeline.effects import Effects
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.gauges import Gauges, GaugeSettings
@@ -47,9 +48,10 @@ from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.slowness import Slow, Slowness
 from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
-from shadow.pipeline.traces import Traces, Watch, is_conditional
+from shadow.pipeline.traces import State, Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
 _MAX_REPEATS = 8
@@ -91,12 +93,19 @@ class Trials:
         traces: Traces | None = None,
         minimising: Minimising | None = None,
         blame: Blame | None = None,
+        slowness: Slowness | None = None,
         gauges: tuple[GaugeSettings, Gate] | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
         found is told as it was found; without `blame` nobody looks for who made a target unwell; without
         `gauges` nobody watches what the targets tell of themselves.
         """
+        self._slowness = slowness
+        self._effects = (
+            None
+            if traces is None or not settings.mutants
+            else Effects(traces, judging, times=confirmation.times, may_write=settings.may_write)
+        )
         self._blame = blame
         self._traces = traces
         self._environment = environment
@@ -123,6 +132,10 @@ class Trials:
                 hear=hear,
             )
         self._retrospect = Retrospect()
+
+    def hear(self, exchange: Exchange) -> None:
+        """Learn from an exchange that is in scope, as early as may be: later ones tell of earlier ones."""
+        self._judging.hear(exchange)
 
     def begin_pass(self, number: int) -> None:
         """Have both targets meet the same recorded traffic afresh."""
@@ -154,6 +167,7 @@ class Trials:
             await watch.begin()
         early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
         traces = await watch.end(early_answers, is_late=False) if watch is not None and early else {}
+        before = None if self._effects is None or self._governor.doubt else await self._effects.before(case)
         originals, answers = await self._send_original(case, originals, via)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
@@ -166,13 +180,16 @@ class Trials:
             doubt = "it is signed, by a key or in a way that is not known here"
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
+        await self._look_at_pace(case, originals, answers, via)
+        await self._look_at_effect(case, originals, answers, before, via)
         self._aftercare.cuts.note(case.session, answers)
         await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
-            self._judging.note_write(answers, live=case.exchange.response)
+            self._judging.note_write(answers, live=self._judging.live(case.exchange))
         for mutant, answer in early_answers:
             trace = traces.get(mutant.mutator.name, ())
-            await self._judge_mutant(case, mutant, _control(case, answer, answers), answer, via, trace)
+            control = _control(self._judging.live(case.exchange), answer, answers)
+            await self._judge_mutant(case, mutant, control, answer, via, trace)
         if watch is not None:
             watch.is_stale = True
         for mutant in mutants:
@@ -184,6 +201,24 @@ class Trials:
         await self._look_at_gauges(case, answers, via)
         is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
+
+    async def _look_at_pace(self, case: Case, originals: Pair[Ready], answers: Answers, via: str) -> None:
+        """Tell where the candidate has become slower than the baseline."""
+        slow = None if self._slowness is None else await self._slowness.look(case, answers, via)
+        if (confirmed := _as_confirmed(slow)) is not None:
+            trial = self._original_trial(case, originals, answers, confirmed.judgement)
+            self._conclusions.conclude(trial, originals.candidate, confirmed, via)
+
+    async def _look_at_effect(
+        self, case: Case, originals: Pair[Ready], answers: Answers, before: State | None, via: str
+    ) -> None:
+        """Tell where a write was accepted and not done. `before` is how things stood."""
+        if self._effects is None or before is None:
+            return
+        found = await self._effects.after(case, before, answers)
+        if found is not None:
+            trial = self._original_trial(case, originals, answers, found[0])
+            self._conclusions.conclude(trial, originals.candidate, Confirmed(*found), via)
 
     async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
         if self._gauges is not None:
@@ -324,18 +359,18 @@ class Trials:
 
     def _learn(self, case: Case, originals: Pair[Ready], answers: Answers) -> None:
         """Remember the exchange as each target saw it, for the mutants of others."""
-        if not self._settings.mutants:
-            return
         seen = {}
         for name, ready, outcome in (
             ("candidate", originals.candidate, answers.candidate),
             ("baseline", originals.baseline, answers.baseline),
         ):
             if ready is not None and isinstance(outcome, Reply):
+                self._judging.tenants.learn(ready.request, outcome.response, teaches=name == "baseline")
                 seen[name] = msgspec.structs.replace(
                     case.exchange, request=ready.request, response=outcome.response
                 )
-        self._knowledge.learn(case.exchange, seen)
+        if self._settings.mutants:
+            self._knowledge.learn(case.exchange, seen)
 
     def _settle(self, case: Case, turn: Turn, answers: Answers) -> bool:
         """Tell the exchange's fate; False when the candidate was not reached."""
@@ -468,6 +503,7 @@ class Trials:
         elif self._blame is not None:
             self._blame.note(case, mutant, via)
         self._hear_refusals(case, mutant, answer)
+        answer = self._judging.held(control, answer)
         judgement = self._judging.mutant(case, mutant, control, answer, trace)
         judgement = self._judging.settled(judgement, case.endpoint, case.session)
         trial = mutant_trial(case, mutant, control, answer, judgement)
@@ -481,7 +517,9 @@ class Trials:
         elif known is not None:
             trial, confirmed = known[0], Confirmed(judgement, known[1])
         elif judgement.verdict is Verdict.FAILED:
-            confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
+            confirmed = await self._confirm(case, mutant, judgement, via)
+        elif self._slowness is not None:
+            confirmed = _as_confirmed(await self._slowness.longer(case, mutant, control, answer, via))
         self._aftercare.note(case, mutant, answer)
         if self._gauges is not None:
             self._gauges.note(case, mutant, control, answer, via)
@@ -493,6 +531,11 @@ class Trials:
         await self._aftercare.look_after_cut(
             case, mutant.mutator.name, mutant.readies.candidate, answer.candidate
         )
+
+    async def _confirm(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
+        if judgement.fault == "slow" and self._slowness is not None:
+            return _as_confirmed(await self._slowness.mutant(case, mutant, judgement, via))
+        return await self._confirmation.mutant(case, mutant, judgement, via)
 
     async def _tried_alone(self, case: Case, mutant: Mutant, via: str) -> Anew | None:
         """What came of a mutant that suffered with a target, sent once more; None where all was told of it
@@ -551,16 +594,19 @@ class Trials:
         )
 
 
-def _control(case: Case, early: Answers, original: Answers) -> Answers:
+def _as_confirmed(slow: Slow | None) -> Confirmed | None:
+    return None if slow is None else Confirmed(slow.judgement, slow.times)
+
+
+def _control(live: Reply | None, early: Answers, original: Answers) -> Answers:
     """What a mutant that went before its original is held against.
 
     One that was accepted has done already what the original asks for, which may be refused a second time:
     then the live answer tells what the original would have got.
     """
-    live = case.exchange.response
     if live is None or _succeeded(original.candidate) or not _succeeded(early.candidate):
         return original
-    return Pair(Reply(live), Reply(live) if original.baseline is not None else None)
+    return Pair(live, live if original.baseline is not None else None)
 
 
 def _succeeded(outcome: Outcome) -> bool:

@@ -11,7 +11,8 @@ from shadow.config.schemas import load_schema
 from shadow.judge import Noise
 from shadow.judge.accepted import Acceptance
 from shadow.judge.drifting import DriftLimits
-from shadow.model import Event, Finding, PluginFailed, Signs
+from shadow.judge.readings import Readings
+from shadow.model import Event, Finding, Identity, PluginFailed, Signs
 from shadow.pipeline.batching import Batches, BySession, Counted, Whole
 from shadow.pipeline.begun import Begun
 from shadow.pipeline.blame import Blame
@@ -41,9 +42,12 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.slowness import Slowness
 from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks
+from shadow.pipeline.tenants import Tenants
+from shadow.pipeline.told_anew import ToldAnew
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.pipeline.ways import Ways
@@ -58,6 +62,7 @@ from shadow.run.configured import (
     noise_settings,
     scope_of,
     secret_search,
+    success_rules,
     targets_of,
 )
 from shadow.run.linking import link, vigil_over
@@ -152,6 +157,7 @@ def assemble(
     governor = Governor(
         settings.safe_mode, concurrency=settings.concurrency, stopping=stopping, halt=guard.halt, hear=hear
     )
+    readings = Readings(success_rules(settings), learns=settings.judge.learn)
     links = [
         link(
             settings,
@@ -164,6 +170,7 @@ def assemble(
             gate=gate,
             resumed=governor.resumed,
             calm=calm,
+            readings=readings,
         )
         for target in targets
     ]
@@ -173,8 +180,15 @@ def assemble(
     environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
     noise = Noise(noise_settings(settings, targets, is_live=is_live))
     compare = comparators.compare_with(comparators.load_plugins(), _failures("comparator", hear))
+    known = settings.identities
+
+    def identities() -> tuple[Identity, ...]:
+        here = (who for each in links if each.logins is not None for who in each.logins.identities())
+        return (*known, *here)
+
+    tenants = Tenants(identities, signer)
     limits = DriftLimits(settings.judge.drift_limit, settings.judge.drift_samples)
-    judging = Judging(noise, links[0].correlation.same, compare, limits)
+    judging = Judging(noise, links[0].correlation.same, compare, limits, readings=readings, tenants=tenants)
     origin = f"{targets[0].scheme}://{targets[0].authority}"
     reporting = Reporting(origin=origin, hear=hear, earlier=earlier, acceptance=acceptance)
     budget = BudgetSettings(settings.mutants_per_endpoint, settings.mutants_per_minute)
@@ -285,6 +299,14 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
         blame=blame,
+        slowness=Slowness(
+            parts.environment,
+            Resending(parts.environment, scripts),
+            parts.judging,
+            blame,
+            times=settings.confirmations,
+            may_write=settings.mutates_writes,
+        ),
         gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
@@ -305,6 +327,16 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             parts.begun,
             times=settings.confirmations,
             is_held_up=lambda: _is_held_up(parts),
+        ),
+        told_anew=ToldAnew(
+            scripts,
+            parts.judging,
+            confirmation,
+            endpoints,
+            parts.gate,
+            seed=settings.seed,
+            hear=parts.hear,
+            report=parts.report,
         ),
     )
     talk_endpoints = TalkEndpoints(endpoints)

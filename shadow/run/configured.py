@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 
 from shadow.auth import signer_of
 from shadow.config import Settings, parse_live, parse_target, secret_values, secrets
+from shadow.config.tables import SuccessSettings
 from shadow.content.redaction import Redactor
 from shadow.content.secret_search import SecretSearch
 from shadow.errors import ConfigError
 from shadow.judge import NoiseSettings
+from shadow.judge.success_rules import SuccessRule, SuccessRules, success_rule
 from shadow.model import Event, Signs, StateChanged
 from shadow.pipeline.scope import Scope
 from shadow.replay import GuardSettings, Target
@@ -105,6 +107,28 @@ def noise_settings(settings: Settings, targets: list[Target], *, is_live: bool) 
         pin=settings.noise.pin,
         own=tuple(each.authority for each in (*live, *targets)),
         window_seconds=settings.noise.clock_drift_seconds if is_live else None,
+        float_tolerance=settings.compare.float_tolerance,
+    )
+
+
+def success_rules(settings: Settings) -> SuccessRules:
+    """What the settings say of which answers are successes. Raises ConfigError."""
+
+    def rules(key: str, tables: tuple[SuccessSettings, ...]) -> tuple[SuccessRule, ...]:
+        return tuple(
+            success_rule(
+                f"judge.{key}[{at}]",
+                endpoint=each.endpoint,
+                status=each.status if isinstance(each.status, tuple) else (each.status,),
+                at=each.at,
+                value=each.value if isinstance(each.value, tuple) else (each.value,),
+                pattern=each.pattern,
+            )
+            for at, each in enumerate(tables)
+        )
+
+    return SuccessRules(
+        rejected=rules("rejected", settings.judge.rejected), success=rules("success", settings.judge.success)
     )
 
 

@@ -7,6 +7,7 @@ import msgspec
 
 from mutators import Mutator, SessionMutator, TalkMutator
 from shadow.judge import Noise, Witness
+from shadow.judge.conventions import Convention
 from shadow.model import Difference
 from shadow.pipeline.begun import Begun
 from shadow.pipeline.judging import Judging
@@ -68,7 +69,7 @@ class Begins(msgspec.Struct, frozen=True):
     ids: frozenset[str]
 
 
-type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Told | Noted | Begins
+type Lesson = Corresponds | Observed | Equal | Drifted | Tried | Told | Noted | Begins | Convention
 
 
 class Lessons:
@@ -91,6 +92,7 @@ class Lessons:
         self._made: Counter[tuple[str, str]] = Counter()
         self._is_drift_told = False
         judging.noise.on_observed = self._observed
+        judging.readings.conventions.on_learned = self._learned_convention
         begun.on_begun = lambda ids: self._learned.append(Begins(ids))
         for scheduler in schedulers:
             scheduler.on_tried = self._try
@@ -114,7 +116,7 @@ class Lessons:
             self._made.clear()
         return [*learned, *equal]
 
-    def teach(self, lessons: list[Lesson]) -> None:
+    def teach(self, lessons: list[Lesson]) -> None:  # noqa: C901  # one case for each kind
         """Know what others learned."""
         noise: Noise = self._judging.noise
         for lesson in lessons:
@@ -136,6 +138,8 @@ class Lessons:
                         scheduler.take_over_told(lesson)
                 case Begins():
                     self._begun.take_over(lesson.ids)
+                case Convention():
+                    self._judging.readings.conventions.take_over(lesson)
                 case Drifted():
                     self._judging.is_drifted = self._is_drift_told = True
 
@@ -160,6 +164,9 @@ class Lessons:
         self._tried[endpoint, mutator] += 1
         if is_made:
             self._made[endpoint, mutator] += 1
+
+    def _learned_convention(self, convention: Convention) -> None:
+        self._learned.append(convention)
 
     def _tell(self, told: Told) -> None:
         self._learned.append(told)

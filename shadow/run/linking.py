@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from shadow.config import Settings, parse_live
+from shadow.judge.readings import Readings
 from shadow.model import Event, Match, Outcome, Request, Signs
 from shadow.pipeline.calm import Calm
 from shadow.pipeline.gate import Gate
@@ -52,6 +53,7 @@ def link(
     gate: Gate | None = None,
     resumed: Callable[[], Awaitable[None]] | None = None,
     calm: Calm | None = None,
+    readings: Readings | None = None,
 ) -> Link:
     """The way to `target`."""
     live = (parse_live(settings.live).authority,) if settings.live else ()
@@ -88,6 +90,7 @@ def link(
         gate=gate,
         logins=logins,
         calm=calm,
+        readings=readings,
     )
 
 

@@ -107,7 +107,9 @@ def test_refusal_for_lack_of_room_is_throttling() -> None:
 def test_inner_details_are_found_in_the_message() -> None:
     trace = b"Traceback (most recent call last)%3A"
     reply = ended(b"2", trace)
-    assert leak(reply.response, ended(b"0").response) == "a stack trace"
+    found = leak(reply.response, ended(b"0").response)
+    assert found is not None
+    assert found.leak == "a stack trace"
 
 
 def test_original_that_fails_at_the_candidate_alone_is_a_server_error() -> None:

@@ -315,3 +315,18 @@ def test_evidence_and_an_example_are_listed_with_what_was_forgiven() -> None:
     (listed,) = noise.forgiven()
     assert (listed.left, listed.count, listed.evidence) == (41, 2, {"live release": (3, 10)})
     assert len(listed.right) < 1000
+
+
+def test_the_order_of_unlike_elements_is_told_until_the_live_release_shows_another() -> None:
+    noise = Noise()
+    turned = Difference("body:$.r:sequence", Change.ORDER, ["a", "b"], ["b", "a"])
+    assert noise.without("GET /x", [turned]) == (turned,)
+    noise.observe("GET /x", [turned], Witness.LIVE_RELEASE)
+    assert noise.without("GET /x", [turned]) == ()
+
+
+def test_an_echo_of_our_own_marks_in_a_page_is_no_difference() -> None:
+    echo = Difference("body:page.li", Change.ADDED, None, "<li>Shadow-Run: ab12")
+    assert Noise().without("GET /x", [echo]) == ()
+    other = Difference("body:page.li", Change.ADDED, None, "<li>Accept: ab12")
+    assert Noise().without("GET /x", [other]) == (other,)

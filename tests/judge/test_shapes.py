@@ -216,17 +216,20 @@ def answer(body: Any, kind: bytes = b"application/json") -> Response:
         (b"thread 'main' panicked at src/main.rs:4", "a stack trace"),
         (b"   at A.B(String c) in C:\\x.cs:line 5".replace(b"   ", b"\n   ", 1), "a stack trace"),
         (b"<b>Fatal error</b>: x", "a stack trace"),
-        (b'sqlite3.OperationalError: near "x": syntax error', "a database error"),
-        (b'{"e":"near \\"FROM\\": syntax error"}', "a database error"),
-        (b"ORA-00933: SQL command not properly ended", "a database error"),
-        (b'ERROR: syntax error at or near "x"', "a database error"),
-        (b"SQLSTATE[42000]", "a database error"),
+        (b'sqlite3.OperationalError: near "x": syntax error', "an error in a query"),
+        (b'{"e":"near \\"FROM\\": syntax error"}', "an error in a query"),
+        (b"ORA-00933: SQL command not properly ended", "an error in a query"),
+        (b"ORA-01722: invalid number", "a database error"),
+        (b'ERROR: syntax error at or near "x"', "an error in a query"),
+        (b"SQLSTATE[42000]", "an error in a query"),
+        (b"SQLSTATE[HY000]", "a database error"),
         (b'{"error":"internal error at noon"}', None),
         (b'{"error":"look at (the) manual: line 3"}', None),
     ],
 )
 def test_what_leaks_is_recognised(body: bytes, what: str | None) -> None:
-    assert leaks.leak(answer(body), None) == what
+    found = leaks.leak(answer(body), None)
+    assert (found and found.leak) == what
     assert leaks.leak(answer(body), answer(body)) is None
 
 

@@ -48,7 +48,7 @@ def test_targets_drift_apart_by_a_write_that_only_one_took(
     candidate: Outcome, baseline: Outcome | None, live: Reply | None, *, is_drifted: bool
 ) -> None:
     judging = bench().judging
-    judging.note_write(Pair(candidate, baseline), live=live.response if live else None)
+    judging.note_write(Pair(candidate, baseline), live=live)
     assert judging.is_drifted == is_drifted
     judging.note_write(Pair(reply(), reply()))
     assert judging.is_drifted == is_drifted, "what has drifted stays so"
