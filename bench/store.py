@@ -1,7 +1,7 @@
 """How long the database of a run takes to answer what a page asks, with a million occurrences in it.
 
-`python -m bench.store [OCCURRENCES]` fills one through the sink's own way in, in bounded memory, and exits with 1
-where a query takes longer than the goal.
+`python -m bench.store [OCCURRENCES]` fills one as a run does, in bounded memory, and exits with
+1 where a query takes longer than the goal.
 """
 
 import resource
@@ -31,8 +31,10 @@ QUERIES: dict[str, tuple[str, tuple[object, ...]]] = {
         ("high",),
     ),
     "findings of an endpoint": (
-        "select f.id, f.title, e.count from endpoints e join findings f on f.id = e.finding"
-        " where e.endpoint = ? order by e.count desc limit 50",
+        (
+            "select f.id, f.title, e.count from endpoints e join findings f on f.id = e.finding"
+            " where e.endpoint = ? order by e.count desc limit 50"
+        ),
         ("GET /v1/x7/{id}",),
     ),
     "endpoints with findings": ("select endpoint, count(*), sum(count) from endpoints group by endpoint", ()),
@@ -50,8 +52,10 @@ QUERIES: dict[str, tuple[str, tuple[object, ...]]] = {
         ("000000000007",),
     ),
     "a later page of them": (
-        "select exchange, endpoint, at from occurrences where finding = ? and exchange > ?"
-        " order by exchange limit 50",
+        (
+            "select exchange, endpoint, at from occurrences where finding = ? and exchange > ?"
+            " order by exchange limit 50"
+        ),
         ("000000000007", 500_000),
     ),
     "how many pages": ("select count(*) from occurrences where finding = ?", ("000000000007",)),

@@ -11,6 +11,7 @@ from shadow.judge.leaking import PLACE, fault_of
 from shadow.judge.reproduce import curl
 from shadow.judge.retelling import readable
 from shadow.judge.severity import severity_of
+from shadow.judge.wfc import wfc_code
 from shadow.model import (
     CONVERSATIONS,
     Expect,
@@ -119,6 +120,7 @@ def finding(
         endpoints=tuple(record.endpoints),
         minimised=_minimised(trial),
         also=tuple(record.also),
+        wfc=wfc_code(fault, trial.endpoint, trial.mutator, shown),
     )
 
 

@@ -109,6 +109,8 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
             continue  # the first of two; which of them counts is the reader's choice
         if is_other_type and each.where.startswith("header:content-type["):
             continue  # parameters are those of the type
+        if each.where in twice:
+            continue  # the first of two; which of them counts is the reader's choice
         if moved is not None and _repeats(each, moved):
             continue
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):

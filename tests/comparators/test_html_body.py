@@ -278,6 +278,7 @@ TEXTS = [
     "<textarea>",
     "&",
     "<svg>",
+    "<select>",
     "{}",
 ]
 tags = st.sampled_from([*PIECES, *TEXTS])

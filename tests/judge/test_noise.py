@@ -230,6 +230,21 @@ def test_no_difference_is_too_odd_to_judge(seen: list[Difference], asked: Differ
         assert noise.forgives(EP, asked) in (True, False)
 
 
+def test_the_order_of_unlike_elements_is_told_until_the_live_release_shows_another() -> None:
+    noise = Noise()
+    turned = Difference("body:$.r:sequence", Change.ORDER, ["a", "b"], ["b", "a"])
+    assert noise.without("GET /x", [turned]) == (turned,)
+    noise.observe("GET /x", [turned], Witness.LIVE_RELEASE)
+    assert noise.without("GET /x", [turned]) == ()
+
+
+def test_an_echo_of_our_own_marks_in_a_page_is_no_difference() -> None:
+    echo = Difference("body:page.li", Change.ADDED, None, "<li>Shadow-Run: ab12")
+    assert Noise().without("GET /x", [echo]) == ()
+    other = Difference("body:page.li", Change.ADDED, None, "<li>Accept: ab12")
+    assert Noise().without("GET /x", [other]) == (other,)
+
+
 def hashed(number: int, where: str = "body:$.commit", left: str = "") -> Difference:
     return Difference(
         where, Change.VALUE, left or "9fceb02d0ae598e95dc970b7", f"{number * 7919**6:024x}"[:24]
@@ -315,18 +330,3 @@ def test_evidence_and_an_example_are_listed_with_what_was_forgiven() -> None:
     (listed,) = noise.forgiven()
     assert (listed.left, listed.count, listed.evidence) == (41, 2, {"live release": (3, 10)})
     assert len(listed.right) < 1000
-
-
-def test_the_order_of_unlike_elements_is_told_until_the_live_release_shows_another() -> None:
-    noise = Noise()
-    turned = Difference("body:$.r:sequence", Change.ORDER, ["a", "b"], ["b", "a"])
-    assert noise.without("GET /x", [turned]) == (turned,)
-    noise.observe("GET /x", [turned], Witness.LIVE_RELEASE)
-    assert noise.without("GET /x", [turned]) == ()
-
-
-def test_an_echo_of_our_own_marks_in_a_page_is_no_difference() -> None:
-    echo = Difference("body:page.li", Change.ADDED, None, "<li>Shadow-Run: ab12")
-    assert Noise().without("GET /x", [echo]) == ()
-    other = Difference("body:page.li", Change.ADDED, None, "<li>Accept: ab12")
-    assert Noise().without("GET /x", [other]) == (other,)
