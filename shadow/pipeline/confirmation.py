@@ -319,7 +319,7 @@ class Confirmation:
 
     def _is_held(self, case: Case, difference: Difference) -> bool:
         """Whether it is better told once more was seen, or nothing more will be."""
-        if self._is_over or not self._judging.noise.is_counting(difference):
+        if not self._judging.noise.is_counting(difference, is_over=self._is_over):
             return False
         self.held[case.endpoint] = None
         return True
