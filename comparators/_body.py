@@ -78,7 +78,8 @@ _MAX_SNIFFED_BYTES = 4096
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _PAGE = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,500}-->\s*)?<(?:!doctype\s+html|html)\b")
 _DOCUMENT = re.compile(
-    rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<\?xml\s[^>]{0,200}\?>\s*<(?!!|html\b)|<(?!html\b)[a-z][\w:.-]{0,100}\s+xmlns[=:])"
+    rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<\?xml\s[^>]{0,200}\?>\s*<(?!!|html\b)|<(?!html\b)[a-z][\w:.-]{0,100}\s+xmlns[=:]"
+    rb"|(?-i:<[A-Z][a-z]+[A-Z][A-Za-z]{0,100}>))"
 )
 """XML, whatever is said of it: frameworks call `text/html` what nobody gave a type."""
 _META = re.compile(rb"""(?i)<meta\s[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{1,40})""")

@@ -5,6 +5,7 @@ import pytest
 from comparators import compare
 from shadow.judge.noise import Noise, NoiseSettings, Witness
 from shadow.judge.regression import Witnesses, regressions
+from shadow.judge.roots import roots
 from shadow.model import Difference, Headers, Reply, Response
 
 OWN = ("127.0.0.1:8000", "127.0.0.1:9001", "127.0.0.1:9002")
@@ -138,6 +139,11 @@ def told(live: Response, candidate: Response, baseline: Response | None = None) 
             page('<R xmlns="urn:x"><Roles><Role><Id>AROA9Z8Y7X6W5V4U3T2S</Id></Role></Roles></R>'),
             id="XML that is called a page",
         ),
+        pytest.param(
+            page("<GetRoleResponse><Role><RoleId>AROA1B2C3D4E5F6G7H8I</RoleId></Role></GetRoleResponse>"),
+            page("<GetRoleResponse><Role><RoleId>AROA9Z8Y7X6W5V4U3T2S</RoleId></Role></GetRoleResponse>"),
+            id="XML without a namespace that is called a page",
+        ),
     ],
 )
 def test_what_differs_between_two_runs_of_one_release_is_no_regression(
@@ -238,3 +244,37 @@ def test_an_answer_that_only_the_capture_cut_is_not() -> None:
     cut = Response(200, headers=whole.headers, body=b"xx", is_complete=False)
     assert told(cut, whole) == []
     assert told(cut, whole, baseline=whole) == []
+
+
+def keys(live: Response, candidate: Response) -> list[tuple[str, ...]]:
+    """Roots of the differences of two answers."""
+    return [each.key for each in roots(compare(live, candidate))]
+
+
+@pytest.mark.parametrize(
+    ("live", "candidate", "expected"),
+    [
+        pytest.param(
+            Response(302, headers=((b"Location", b"/home"),), body=b"Found. Redirecting to /home"),
+            Response(302, headers=((b"Location", b"/start"),), body=b"Found. Redirecting to /start"),
+            [("header:location", "value")],
+            id="a page of a redirect that says where it leads",
+        ),
+        pytest.param(
+            page("a", "text/html; charset=utf-8"),
+            page("a", "text/plain"),
+            [("header:content-type", "value")],
+            id="parameters of another media type",
+        ),
+        pytest.param(
+            page("<r><a>1</a><b>2</b><q><c>1</c><d>2</d></q></r>", "text/xml"),
+            page("<r><b>2</b><a>1</a><q><d>2</d><c>1</c></q></r>", "text/xml"),
+            [("sequence",)],
+            id="elements in another order throughout",
+        ),
+    ],
+)
+def test_what_follows_from_one_change_is_told_with_it(
+    live: Response, candidate: Response, expected: list[tuple[str, ...]]
+) -> None:
+    assert keys(live, candidate) == expected
