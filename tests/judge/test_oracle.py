@@ -283,6 +283,7 @@ def took(seconds: float) -> Reply:
         pytest.param(3.0, 0.01, None, True, id="slow"),
         pytest.param(0.9, 0.01, None, False, id="below what load may do"),
         pytest.param(3.0, 0.5, None, False, id="slow anyway"),
+        pytest.param(3.0, 0.0, None, False, id="nothing to hold it against"),
         pytest.param(3.0, 0.01, 2.0, False, id="slow at the live release too"),
         pytest.param(3.0, 0.01, 0.02, True, id="slow at the candidate alone"),
     ],
