@@ -375,7 +375,9 @@ def _may_be_drift(case: Case, difference: Difference) -> bool:
 
 
 def _place(difference: Difference) -> tuple[str, Change]:
-    return template(difference.where), difference.change
+    """Where and how it differs. In XML a list of one is no list, so that the place must not say which it is:
+    what is sent again may find one more."""
+    return template(difference.where).replace("[]", ""), difference.change
 
 
 def _place_key(case: Case, difference: Difference) -> _Key:
