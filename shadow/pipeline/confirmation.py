@@ -133,7 +133,7 @@ class Confirmation:
     def looked_back(
         self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
     ) -> Confirmed | None:
-        """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
+        """What an original that was not told shows of the `fresh` differences, which are confirmed now."""
         if self._judging.is_drifted:
             return None
         places = {_place(each) for each in fresh}
