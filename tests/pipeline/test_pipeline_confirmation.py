@@ -116,6 +116,20 @@ async def test_list_of_one_may_have_more_when_it_is_asked_for_again() -> None:
     assert places(found) == ["body:$.list.item.b"]
 
 
+async def test_field_that_changed_everywhere_is_believed_of_what_is_gone_when_asked_again() -> None:
+    def typed(kind: bytes, status: int = 200) -> Reply:
+        return Reply(Response(status, headers=((b"X-Kind", kind),)))
+
+    def answering(asked: Request) -> Outcome:
+        return typed(b"b", 404 if asked.target == b"/v1/gone" else 200)
+
+    bench = Bench(answering)
+    for name in ("x", "y", "gone", "z", "gone"):
+        found = await confirmed(bench, exchange(f"GET /v1/{name}", answer=typed(b"a")), typed(b"b"))
+        is_early = name == "gone" and len(bench.sent) < 9
+        assert places(found) == ([] if is_early else ["header:x-kind"])
+
+
 # requests that write
 
 
