@@ -60,7 +60,11 @@ class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What may differ between two answers, as `[noise]`."""
 
     ignore: Patterns = ()
-    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches any text."""
+    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches any text. An
+    endpoint may stand before: ``"GET /v1/x/{id} header:etag"``."""
+    pin: Patterns = ()
+    """Places, written likewise, that are never forgiven: not as ids, times or tokens, nor because they drift.
+    What was forgiven stands in `noise.jsonl`."""
     clock_drift_seconds: Annotated[float, Meta(ge=0)] = 300.0
     """Two timestamps in one format this close are the same. In recorded traffic any distance is."""
 

@@ -95,6 +95,8 @@ def slowed(evidence: Evidence) -> Judgement | None:
         _seconds(evidence.baseline_control),
         evidence.usual_seconds,
     )
+    if usual <= 0.0:  # held against a recorded answer alone, as races are: nothing was timed
+        return None
     is_known = evidence.usual_seconds > 0
     least, factor = (_MORE_SECONDS, _MORE_FACTOR) if is_known else (SLOW_SECONDS, _SLOW_FACTOR)
     if took - usual * is_known < least or took < factor * usual:

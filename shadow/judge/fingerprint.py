@@ -30,6 +30,8 @@ from shadow.wire.grpc_status import call_message, call_status, status_name
 
 BREAKAGES = frozenset({"F100", "hang", "crash"})
 """No answer of a sound service, whatever was asked in whatever state."""
+_OF_EFFECT = frozenset({"F103", "no-effect"})
+"""Writes that were accepted and not done."""
 _LET_IN = frozenset(
     {"F206", "auth-bypass", "framing", "illegal-transition", "mutation-regression", "validation"}
 )
@@ -91,6 +93,8 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
         return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
     if trial.judgement.fault == "slow":  # of the endpoint, whether mutants show it or not
         return (_cause(("slow", trial.endpoint), "slower", differences),)
+    if trial.judgement.fault in _OF_EFFECT:
+        return (_cause((trial.judgement.fault, trial.endpoint), "unchanged", differences),)
     found = roots(differences)
     return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
 

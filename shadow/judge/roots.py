@@ -7,7 +7,7 @@ from urllib.parse import unquote
 
 import msgspec
 
-from shadow.judge.places import is_json, is_within, name, parent, template
+from shadow.judge.places import is_json, is_page, is_within, name, parent, template
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
@@ -28,6 +28,9 @@ _PAGING = re.compile(
 )
 """Members beside a list that tell how much of it there is: they follow its length."""
 _ERROR_OBJECTS = frozenset({"detail", "details", "error", "errors", "fault", "problem"})
+_INTEGER = re.compile(r"-?\d{19,}")
+_COPY = re.compile(r'(?P<parent>.*)\["(?P<name>[^"]+)#\d+"\]')
+"""A member of a name that its object has already."""
 _OF_WHOLE_BODY = ("body", "body:coding", "body:syntax", "body:end")
 _MAX_ROUNDING_DIGITS = 10
 
@@ -85,16 +88,27 @@ def relative(where: str) -> str:
 def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
     of_body = [each for each in differences if each.where in _OF_WHOLE_BODY]
-    arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
+    arrays = [
+        each.where
+        for each in differences
+        if each.change in (Change.LENGTH, Change.ORDER) and not is_page(each.where)
+    ]
     beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
     lengths = {
         (parent(each.where), each.left, each.right) for each in differences if each.change is Change.LENGTH
+    }
+    twice = {
+        f"{found['parent']}.{found['name']}"
+        for each in differences
+        if each.change is Change.ADDED and (found := _COPY.fullmatch(each.where))
     }
     is_other_type = any(each.where == "header:content-type" for each in differences)
     moved = next((each for each in differences if each.where == "header:location"), None)
     for each in differences:
         if is_other_type and each.where.startswith("header:content-type["):
             continue  # parameters are those of the type
+        if each.where in twice:
+            continue  # the first of two; which of them counts is the reader's choice
         if moved is not None and _repeats(each, moved):
             continue
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
@@ -155,11 +169,19 @@ def _type_words(difference: Difference) -> str:
     if difference.where == "header:etag":
         return "strong to weak" if str(difference.right).startswith("W/") else "weak to strong"
     if is_json(difference.where) and not difference.where.endswith(":namespace"):
-        return f"{_kind(difference.left)} to {_kind(difference.right)}"
+        left, right = _kind(difference.left), _kind(difference.right)
+        if left == right == "string":  # one stands for a number that is too long to be written as one
+            left, right = (
+                "number" if _INTEGER.fullmatch(each) else "string"
+                for each in (difference.left, difference.right)
+            )
+        return f"{left} to {right}"
     return f"{difference.left} to {difference.right}"
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, str) and value.endswith("…") and value.startswith(("[", "{")):
+        return "array" if value[0] == "[" else "object"  # the beginning of its text, as it is long
     kinds = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
     return "null" if value is None else kinds[type(value)]
 

@@ -36,7 +36,7 @@ _VOLATILE_NAMES = re.compile(
 )
 _ID_NAMES = re.compile(r"_?id|.*[_-]id|[a-z]+[a-z0-9]*Id|location|content-location|href|self|next|prev")
 _TIME_NAMES = re.compile(
-    r".*([_-]at|time|timestamp|date|expires|expiry|created|updated|modified|[_-]on)"
+    r".*([_-]at|time|timestamp|date|expires|expiry|created|updated|modified|joined|since|day|[_-]on)"
     r"|.*(Time|Timestamp|Date|Expires|Expiry|Created|Updated|Modified)|ts|exp|iat|nbf|.*At|now"
 )
 _DIGITS = re.compile(r"\d+")
@@ -80,12 +80,15 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 def moment(value: Any, name: str = "") -> Moment | None:
-    """`value` as a timestamp, or None. A number counts where its `name` speaks of time."""
+    """`value` as a timestamp, or None. A number or a day counts where its `name` speaks of
+    time."""
     if isinstance(value, int | float):
         return _from_number(value) if _TIME_NAMES.fullmatch(name) else None
     if not isinstance(value, str) or not 8 <= len(value) <= 48:
         return None
     try:
+        if _DAY.fullmatch(value):
+            return _from_day(value) if _TIME_NAMES.fullmatch(name) else None
         found = _from_text(value)
         if found is None and _UNIX_TEXT.fullmatch(value) and _TIME_NAMES.fullmatch(name):
             found = _from_number(float(value))
@@ -136,8 +139,7 @@ def is_fixed_in_length(text: str, name: str, *, has_baseline: bool) -> bool:
     """Whether tokens like this one, called `name`, should keep their length: what is signed or encoded varies
     with what is in it, and what another release hashes otherwise is opaque all the same.
 
-    Without a baseline only such are sure that name what they are and are of hexadecimal digits alone, or mixed
-    as what is random is.
+    Without a baseline only such are sure as are of hexadecimal digits alone, or mixed as what is random.
     """
     if not _LONG_NAMES.fullmatch(name.lower()) or text.startswith("eyJ") or "." in text or ":" in text:
         return False
@@ -250,6 +252,10 @@ def _from_number(value: float) -> Moment | None:
     return None
 
 
+def _from_day(text: str) -> Moment:
+    return Moment(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp(), "day")
+
+
 def _from_text(text: str) -> Moment | None:
     if found := _ISO.fullmatch(text):
         return _from_iso(found)
@@ -279,7 +285,7 @@ def _from_iso(found: re.Match[str]) -> Moment:
 
 
 def _is_nanoid(text: str) -> bool:
-    """Letters of both cases and more, mixed throughout as only chance mixes them, also with ``_`` and ``-``."""
+    """Letters of both cases and more, mixed throughout as only chance mixes them."""
     if not _NANOID.fullmatch(text) or text.upper() == text or text.lower() == text:
         return False
     return _mixes(text) * 3 >= len(text) and _mixes(text) >= _MIN_NANOID_MIXES

@@ -27,7 +27,7 @@ from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
 _MAX_REFUTED = 3
-"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind that nobody knows yet."""
+"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind nobody knows yet."""
 _RETRIES = (10, 30, 100, 300)
 """Of an original's suspicion: at these further sightings it is tried all the same, as another cause may show
 in the same place."""
@@ -37,6 +37,7 @@ _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 _NUMBERS = re.compile(r"\d+")
 _SEVERAL = 3
 """Endpoints at which a field must have changed before it is taken to have changed everywhere."""
+_REFUSED = 400
 _COUNTED = frozenset({401, 403, 407, 423, 429})
 """Refusals that services may count, and lock out who has too many of them."""
 
@@ -94,10 +95,13 @@ class Confirmation:
         """How often writes that are not sent again showed a place to differ, at whatever endpoint."""
         self._lasting_places: dict[_Key, set[str]] = {}
         """Places that differed each time, and the endpoints at which they did."""
+        self.held: dict[str, None] = {}
+        self._is_over = False
 
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
+        rest = tuple(each for each in rest if not self._is_held(case, each))
         is_refused = _is_refused(case, first)
         if self._judging.is_drifted:
             beyond = beyond_drift(case, rest)
@@ -107,7 +111,7 @@ class Confirmation:
                 if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
             )
         if case.is_write and not self._may_write and not is_refused:
-            seen = [each for each in rest if self._is_seen_enough(each)]
+            seen = [each for each in rest if self._is_seen_enough(case, each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(lasting)
         else:
@@ -117,7 +121,7 @@ class Confirmation:
             for each in again:
                 self._lasting_places.setdefault(_place(each), set()).add(case.endpoint)
             for each in rest:
-                if each not in lasting:
+                if each not in lasting and not self._judging.noise.forgives(case.endpoint, each):
                     self._refute(_place_key(case, each))
         for each in lasting:
             self._confirmed[_place_key(case, each)] = times
@@ -306,12 +310,29 @@ class Confirmation:
         self._passed_over[key] = self._passed_over.get(key, 0) + 1
         return self._passed_over[key] in _RETRIES
 
-    def _is_seen_enough(self, difference: Difference) -> bool:
+    def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
         place = _place(difference)
-        self._seen[place] = self._seen.get(place, 0) + 1
+        self._seen[place] = self._seen.get(place, 0) + (not self._is_over)
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
-        return is_lasting_kind or self._seen[place] > 1 or self._is_known_elsewhere(difference)
+        if not is_lasting_kind and self._seen[place] == 1:
+            self.held[case.endpoint] = None
+        is_sure = self._is_over and self._judging.has_baseline
+        is_seen = self._seen[place] > 1 or self._is_known_elsewhere(difference)
+        return is_lasting_kind or is_seen or is_sure
+
+    def _is_held(self, case: Case, difference: Difference) -> bool:
+        """Whether it is better told once more was seen, or nothing more will be."""
+        if self._is_over or not self._judging.noise.is_counting(difference):
+            return False
+        self.held[case.endpoint] = None
+        return True
+
+    def end(self) -> tuple[str, ...]:
+        """Endpoints of which something was held back. Nothing is from now on: nothing more will be seen."""
+        self._is_over = True
+        held, self.held = tuple(self.held), {}
+        return held
 
     def _is_known_elsewhere(self, difference: Difference) -> bool:
         """Whether the same place differed each time at another endpoint: a part that several share."""
@@ -334,7 +355,8 @@ class Confirmation:
 
 def _is_refused(case: Case, answers: Answers) -> bool:
     """Whether everybody refused the request, so that it left nothing behind and may be sent again. Where it
-    was for who asked, services count how often that happens."""
+    was for who asked, services count how often that happens. What a body alone says is not enough for that.
+    """
     given = [answers.candidate, answers.baseline]
     if case.exchange.response is not None:
         given.append(Reply(case.exchange.response))
@@ -343,6 +365,7 @@ def _is_refused(case: Case, answers: Answers) -> bool:
         or (
             isinstance(each, Reply)
             and classify(each) is AnswerClass.REJECTED
+            and each.response.status >= _REFUSED
             and each.response.status not in _COUNTED
         )
         for each in given

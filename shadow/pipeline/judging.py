@@ -181,6 +181,10 @@ class Judging:
             if isinstance(one, Reply) and isinstance(other, Reply) and _is_comparable(one, other):
                 self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
+    @property
+    def has_baseline(self) -> bool:
+        return self.noise.has_baseline
+
     def wants_repeat(self, case: Case, answers: Answers) -> bool:
         """Whether sending the original once more would teach what is noise."""
         differences = self.apart(case, answers)
@@ -202,7 +206,7 @@ class Judging:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
         def insists(difference: Difference) -> bool:
-            return self.noise.insists(case.endpoint, difference.where)
+            return self.noise.insists(case.endpoint, difference)
 
         witnesses = Witnesses(self.live(case.exchange), answers.candidate, answers.baseline)
         judgement = judge_original(

@@ -33,6 +33,7 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.conclusions import Conclusions
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
+from shadow.pipeline.effects import Effects
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.gauges import Gauges, GaugeSettings
@@ -50,10 +51,10 @@ from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.slowness import Slow, Slowness
 from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
-from shadow.pipeline.traces import Traces, Watch, is_conditional
+from shadow.pipeline.traces import State, Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
-_MAX_REPEATS = 4
+_MAX_REPEATS = 8
 """Of one original, to learn from them."""
 
 
@@ -100,6 +101,11 @@ class Trials:
         `gauges` nobody watches what the targets tell of themselves.
         """
         self._slowness = slowness
+        self._effects = (
+            None
+            if traces is None or not settings.mutants
+            else Effects(traces, judging, times=confirmation.times, may_write=settings.may_write)
+        )
         self._blame = blame
         self._traces = traces
         self._environment = environment
@@ -161,6 +167,7 @@ class Trials:
             await watch.begin()
         early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
         traces = await watch.end(early_answers, is_late=False) if watch is not None and early else {}
+        before = None if self._effects is None or self._governor.doubt else await self._effects.before(case)
         originals, answers = await self._send_original(case, originals, via)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
@@ -174,6 +181,7 @@ class Trials:
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
         await self._look_at_pace(case, originals, answers, via)
+        await self._look_at_effect(case, originals, answers, before, via)
         self._aftercare.cuts.note(case.session, answers)
         await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
@@ -200,6 +208,17 @@ class Trials:
         if (confirmed := _as_confirmed(slow)) is not None:
             trial = self._original_trial(case, originals, answers, confirmed.judgement)
             self._conclusions.conclude(trial, originals.candidate, confirmed, via)
+
+    async def _look_at_effect(
+        self, case: Case, originals: Pair[Ready], answers: Answers, before: State | None, via: str
+    ) -> None:
+        """Tell where a write was accepted and not done. `before` is how things stood."""
+        if self._effects is None or before is None:
+            return
+        found = await self._effects.after(case, before, answers)
+        if found is not None:
+            trial = self._original_trial(case, originals, answers, found[0])
+            self._conclusions.conclude(trial, originals.candidate, Confirmed(*found), via)
 
     async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
         if self._gauges is not None:
@@ -394,6 +413,17 @@ class Trials:
         if len(told) < len(self._judging.apart(case, answers)):
             origin = origin_of(case, originals.candidate)
             self._retrospect.keep(Past(case, originals, answers, via, origin))
+
+    async def end(self) -> None:
+        """Tell what was held back until more would be seen, as nothing more will be."""
+        for endpoint in self._confirmation.end():
+            for past in self._retrospect.of(endpoint):
+                judgement = self._judging.original(past.case, past.answers)
+                if judgement.verdict is not Verdict.FAILED:
+                    continue
+                confirmed = await self._confirmation.original(past.case, past.answers, judgement, past.via)
+                if confirmed is not None and confirmed.fresh:
+                    self._tell_of_the_past(past.case, confirmed.fresh)
 
     async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
         """Ask again what reads, while that teaches: whether what differs is new in each answer."""
