@@ -19,7 +19,7 @@ from shadow.judge.nearness import are_near
 from shadow.judge.orders import Orders, holds_scalars
 from shadow.judge.places import is_text, name, template
 from shadow.judge.roots import FORMS, words
-from shadow.judge.shapes import is_alike, is_fixed_in_length, masked, moment
+from shadow.judge.shapes import is_alike, is_fixed_in_length, moment
 from shadow.model import Change, Difference, Forgiven
 
 
@@ -71,6 +71,8 @@ class Noise:
 
     def __init__(self, settings: NoiseSettings | None = None) -> None:
         self._settings = settings or NoiseSettings()
+        self.own = self._settings.own
+        """The targets' own addresses."""
         self._tallies: dict[tuple[str, Witness], Tally] = {}
         self._looks = Looks()
         self._orders: dict[str, Orders] = {}
@@ -238,8 +240,6 @@ class Noise:
             return None
         if difference.change is Change.VALUE and difference.where != "status":
             return self._reason_of_value(endpoint, where, difference, window_seconds)
-        if where.startswith("header:set-cookie[") and masked(where, self._settings.own) != masked(where):
-            return "a cookie named after a target's own port"
         if difference.change is Change.ORDER and self._is_unordered(difference):
             return "array without order"
         return None
