@@ -150,8 +150,10 @@ def judged(bug: str, found: list[Line], known: frozenset[str], mutants: int, sec
 
 
 def told(place: Place, finding: Line, known: frozenset[str]) -> bool:
-    """Whether the finding tells of the bug at `place`."""
-    return finding["id"] not in known and place.fits(finding["endpoints"], finding["fault"], finding["where"])
+    """Whether the finding tells of the bug at `place`; of one that plain traffic shows, without a mutant."""
+    if finding["id"] in known or (place.kind == "P" and finding["kind"] != "regression"):
+        return False
+    return place.fits(finding["endpoints"], finding["fault"], finding["where"])
 
 
 def findings(out: Path) -> list[Line]:

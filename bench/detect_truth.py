@@ -101,7 +101,7 @@ PLACES: dict[str, Place] = {
     "B48": Place("M", _ANY, ("growth",)),
     "B49": Place("M", ("PATCH /v1/instances/{id}",), ("left-trace",)),
     "B50": Place("M", ("PATCH /v1/instances/{id}", "DELETE /v1/instances/{id}")),
-    "B51": Place("M", _SIGNED),
+    "B51": Place("M", _SIGNED, ("framing",), ("surplus",)),
     "B52": Place("S", ("POST /v1/tools/tag", "GET /v1/operations/{id}", "GET /v1/instances/{id}")),
     "B53": Place("M", _SIGNED),
     "B54": Place("M", ("POST /v1/tools/*",)),

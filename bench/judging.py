@@ -1,7 +1,7 @@
 """How well Shadow judges: releases with known causes beside harmless change, scored by request and by cause.
 
-A service is recorded; its candidate is a re-run with ids, dates, tokens and sets of its own, in which some causes
-are wrong. Which requests show which cause is known. `shadow replay` is run as a user runs it.
+A service is recorded; its candidate is a re-run with ids, dates, tokens and sets of its own, in which some
+causes are wrong. Which requests show which cause is known. `shadow replay` is run as a user runs it.
 
 Run it as ``python -m bench.judging [--seed 1] [--exchanges 300] [--cause WORD] [--alone] [--json FILE]``.
 Exits with 1 where a cause was missed or something false was told.

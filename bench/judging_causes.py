@@ -1,4 +1,4 @@
-"""What may be wrong with a release, for `bench.judging`: each cause edits answers, and says where it shows."""
+"""What may be wrong with a release, for `bench.judging`: causes edit answers, and say where it shows."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -152,7 +152,7 @@ def only(when: Callable[[Ask], bool], edit: Edit) -> Edit:
 
 def _later(days: float) -> Callable[[str], str]:
     def shifted(value: str) -> str:
-        at = datetime.fromisoformat(value.replace("Z", "+00:00")) + timedelta(days=days)
+        at = datetime.fromisoformat(value) + timedelta(days=days)
         if len(value) == len("2024-01-01"):
             return at.date().isoformat()
         is_milli = "." in value

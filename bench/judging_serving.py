@@ -1,8 +1,8 @@
-"""Releases of a service on loopback ports, for `bench.judging`: what is wrong with them, and harmless change."""
+"""Releases of a service on loopback ports, for `bench.judging`: what is wrong, and harmless change."""
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from random import Random
 
@@ -15,7 +15,7 @@ _MAX_JITTER_SECONDS = 0.003
 
 
 class Release:
-    """What one port serves. With `is_new` it also differs harmlessly: in field order and case, and in the order of members."""
+    """What one port serves. With `is_new` fields and members come in another order, fields in lower case."""
 
     def __init__(self, service: Service, causes: Sequence[Cause], seed: int, *, is_new: bool) -> None:
         self._service = service
@@ -71,7 +71,7 @@ def serving(make: Sequence[Callable[[str], Release]]) -> Iterator[list[str]]:
         thread.join()
 
 
-def _spoken(release: Release) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]:
+def _spoken(release: Release) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
     """HTTP/1.1 with bodies of stated length, which is all that Shadow's clients say here."""
     jitter = Random(1)
 

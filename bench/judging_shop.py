@@ -1,4 +1,4 @@
-"""A shop's API as `bench.judging` replays it: ids, dates, tokens, counters, cursors, sets, floats, cookies."""
+"""A shop's API as `bench.judging` replays it: ids, dates, tokens, counters, cursors, sets, cookies."""
 
 import base64
 import hashlib
@@ -373,7 +373,7 @@ class Shop:
         self._numbers[kind, text] = number
 
 
-def traffic(count: int, rng: Random) -> Iterator[tuple[str, Ask]]:
+def traffic(count: int, rng: Random) -> Iterator[tuple[str, Ask]]:  # noqa: C901, PLR0912
     """`count` requests of several clients: session and what is asked. Resources are listed before use."""
     sessions = [f"c{at}" for at in range(6)]
     for session in sessions:

@@ -17,7 +17,10 @@ _LINK = re.compile(r"<(?P<address>[^>]*+)>(?P<settings>(?:[^,\"<]|\"(?:[^\"\\]|\
 _SETTING = re.compile(
     r";\s*+(?P<name>[\w!#$%&'*+.^`|~-]++)\s*+(?:=\s*+(?:\"(?P<quoted>(?:[^\"\\]|\\.)*+)\"|(?P<bare>[^\s;,\"]++)))?"
 )
-_REFRESH = re.compile(r"(?i)\s*(?P<seconds>[0-9]{1,12}(?:\.[0-9]{0,12})?)\s*(?:[;,]\s*(?:url\s*=\s*)?['\"]?(?P<address>[^'\"]*))?.*")
+_REFRESH = re.compile(
+    r"(?i)\s*(?P<seconds>[0-9]{1,12}(?:\.[0-9]{0,12})?)\s*"
+    r"(?:[;,]\s*(?:url\s*=\s*)?['\"]?(?P<address>[^'\"]*))?.*"
+)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _MAX_CHARS = 16_384

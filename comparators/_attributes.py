@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from urllib.parse import quote
 
 _LISTS = frozenset({"class", "rel", "sandbox", "headers", "itemprop"})
 """Sets of words in any order (HTML Living Standard §2.3.7)."""
@@ -64,11 +65,16 @@ ADDRESSES = frozenset(
         "xlink:href",
     ]
 )
+_ASCII = "".join(map(chr, range(33, 127)))
+"""Of an address all else is sent as UTF-8 in escapes, however it is written (URL Standard §1.3)."""
+_ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 _KINDS = "css js mjs png jpe?g gif svg webp avif ico woff2? ttf eot map webmanifest".replace(" ", "|")
 _ASSET = re.compile(rf"(?P<stem>[^?#\s]*)\.(?P<kind>{_KINDS})(?:\?(?P<query>[^#\s]*))?", re.IGNORECASE)
 _STAMP_NAMES = "_|[a-z]?v|ver|version|rev|revision|t|ts|time|timestamp|hash|h|cb|cachebuster|build|c|m"
 _STAMP = re.compile(rf"(?:(?:{_STAMP_NAMES})=[^&]*|[0-9A-Fa-f]{{4,64}}|\d+(?:\.\d+)*)", re.IGNORECASE)
-_HASHED = re.compile(r"(?<=[.-])(?=[0-9A-Za-z_]*\d)(?=[0-9_]*[A-Za-z])[0-9A-Za-z_]{8,64}(?=\.|$)")
+_HASHED = re.compile(
+    r"(?<=[.-])(?:[0-9a-f]{8,64}|(?=[0-9A-Za-z_]*\d)(?=[0-9_]*[A-Za-z])[0-9A-Za-z_]{8,64})(?=\.|$)"
+)
 
 
 def attributes(tag: str, found: Mapping[str, str]) -> dict[str, str]:
@@ -95,6 +101,10 @@ def asset(address: str) -> str:
     return f"{folder}{slash}{_HASHED.sub('*', name)}.{found['kind']}{query}"
 
 
+def _upper(found: re.Match[str]) -> str:
+    return found[0].upper()
+
+
 def _value(tag: str, name: str, value: str) -> str:
     if name in _FLAGS:
         return ""
@@ -105,7 +115,7 @@ def _value(tag: str, name: str, value: str) -> str:
     if name == "style":
         return "; ".join(sorted(_declarations(value)))
     if name in ADDRESSES:
-        value = value.strip()
+        value = _ESCAPE.sub(_upper, quote(value.strip(), _ASCII))
         return asset(value) if tag in ("script", "link", "img", "source", "use", "image") else value
     return " ".join(value.split()) if len(value) < 10_000 else value
 

@@ -77,6 +77,11 @@ _BY_SUFFIX = {
 _MAX_SNIFFED_BYTES = 4096
 _CONTROLS = re.compile(r"[\x00-\x08\x0b\x0e-\x1a\x1c-\x1f]")
 _PAGE = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<!--(?:(?!-->).){0,500}-->\s*)?<(?:!doctype\s+html|html)\b")
+_DOCUMENT = re.compile(
+    rb"(?i)(?:\xef\xbb\xbf)?\s*(?:<\?xml\s[^>]{0,200}\?>\s*<(?!!|html\b)|<(?!html\b)[a-z][\w:.-]{0,100}\s+xmlns[=:]"
+    rb"|(?-i:<[A-Z][a-z]+[A-Z][A-Za-z]{0,100}>))"
+)
+"""XML, whatever is said of it: frameworks call `text/html` what nobody gave a type."""
 _META = re.compile(rb"""(?i)<meta\s[^>]{0,200}charset\s*=\s*["']?\s*([\w.:-]{1,40})""")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _CONTROL_BYTES = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
@@ -147,6 +152,8 @@ def _sniffed(response: Response, body: bytes, stated: str) -> Content:
         return Content.JSON
     if not _is_text(response, body, stated):
         return Content.BINARY
+    if stated in ("text/html", "text/plain", "") and _DOCUMENT.match(body):
+        return Content.XML
     if stated == "text/html" or (not stated and _PAGE.match(body)):
         return Content.HTML
     return Content.TEXT

@@ -34,6 +34,9 @@ class Node(msgspec.Struct, frozen=True):
     attributes: dict[str, str]
     kids: tuple["Node | str", ...]
     """Elements, and texts that are more than layout."""
+    source: tuple[Any, int, bool] | None = None
+    """Of one that stands alike in both documents, what it is read from once that is asked for; then it has
+    neither attributes nor kids."""
 
     @property
     def elements(self) -> list["Node"]:
@@ -78,6 +81,9 @@ def is_large(body: bytes) -> bool:
 def plain(node: Node) -> Any:
     """The element as nested objects, to be shown and to be matched with others of its name: its text alone
     for one that holds nothing else; else ``@attribute``, ``#text`` and elements by name."""
+    if node.source is not None:
+        found_in, depth, is_kept = node.source
+        node = _node(found_in, depth, is_kept=is_kept)
     if not node.attributes and not node.elements:
         return node.text
     found: dict[str, Any] = {f"@{local(name)}": value for name, value in node.attributes.items()}
@@ -103,7 +109,7 @@ def _both(left: Any, right: Any, depth: int, *, is_kept: bool) -> tuple[Node, No
     head, tail = common_ends(AsWritten(ours), AsWritten(theirs)) if is_short else (0, 0)
     mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
     alike = [*ours[:head], *ours[len(ours) - tail :]]
-    nodes: list[Node | None] = [_child(each, depth, is_kept=is_kept) for each in alike]
+    nodes = [_known(each, depth, is_kept=is_kept) for each in alike]
     first, last = nodes[:head], nodes[head:]
     if len(mine) == len(its) == 1 and mine[0].tag == its[0].tag and isinstance(mine[0].tag, str):
         one, other = _both(mine[0], its[0], depth + 1, is_kept=is_kept)
@@ -125,6 +131,13 @@ def _node(found: Any, depth: int, *, is_kept: bool) -> Node:
     is_kept = _is_kept(found, is_kept=is_kept)
     children = [_child(each, depth, is_kept=is_kept) for each in found] if depth < _MAX_DEPTH else []
     return _of_kids(found, children, is_kept=is_kept)
+
+
+def _known(found: Any, depth: int, *, is_kept: bool) -> Node | None:
+    if not isinstance(found.tag, str):
+        return None
+    namespace, _, name = found.tag.rpartition("}")
+    return Node(name, namespace[1:], {}, (), (found, depth + 1, is_kept))
 
 
 def _child(found: Any, depth: int, *, is_kept: bool) -> Node | None:

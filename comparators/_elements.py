@@ -16,6 +16,7 @@ MAX_PAGE_BYTES = 1 << 20
 """Larger pages are compared as lines: trees of them cost seconds."""
 _MAX_ATTRIBUTES = 500
 """Of one tag: libxml2 looks through all earlier ones for each, so sixty thousand take a quarter minute."""
+_MAX_NEAR = 8
 _VERBATIM = frozenset({"pre", "textarea", "xmp", "listing"})
 CODE = frozenset({"script", "style"})
 _TRANSPARENT = frozenset({"tbody"})
@@ -35,7 +36,7 @@ _ATTRIBUTE = re.compile(rb"""[\s/]*+[^\s/>=][^\s/>=]*+(?:\s*+=\s*+(?:"[^"]*+"|'[
 class Element:
     """One element. `sig` is equal for elements that mean the same, whole subtrees included."""
 
-    __slots__ = ("attributes", "kids", "sig", "size", "source", "tag", "words")
+    __slots__ = ("attributes", "kids", "sig", "size", "source", "tag", "twin", "words")
 
     def __init__(
         self, tag: str, found: dict[str, str], kids: "list[Element | str]", source: Any = None
@@ -57,6 +58,8 @@ class Element:
         self.source = source
         """Of one that stands alike in both pages, as it was parsed, in place of `kids`; else None."""
         self.sig = hash((tag, frozenset(found.items()), tuple(marks)) if source is None else (id(source),))
+        self.twin: object = None
+        """The same for the two elements of two pages that are known to share some of what they hold."""
         self.words: frozenset[str] | None = None
         """What is known of its contents, once it was asked for."""
 
@@ -122,18 +125,32 @@ def _both(left: Any, right: Any, *, is_verbatim: bool) -> tuple[Element, Element
     ours, theirs = _children(left), _children(right)
     head, tail = common_ends(AsWritten(ours), AsWritten(theirs))
     mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
+    ours, theirs, head, tail = _fewer(ours, theirs, head, tail)
     first = [_element(each, is_verbatim=is_verbatim, is_known=True) for each in ours[:head]]
     last = [_element(each, is_verbatim=is_verbatim, is_known=True) for each in ours[len(ours) - tail :]]
     if len(mine) == len(its) == 1:
-        one, other = _both(mine[0], its[0], is_verbatim=is_verbatim)
-        middle, its_middle = [one], [other]
+        alone, partner = _both(mine[0], its[0], is_verbatim=is_verbatim)
+        middle, its_middle = [alone], [partner]
     else:
         middle = [_element(each, is_verbatim=is_verbatim) for each in mine]
         its_middle = [_element(each, is_verbatim=is_verbatim) for each in its]
-    return (
-        _parent(left, tag, ours, [*first, *middle, *last], is_verbatim=is_verbatim),
-        _parent(right, tag, theirs, [*first, *its_middle, *last], is_verbatim=is_verbatim),
-    )
+    one = _parent(left, tag, ours, [*first, *middle, *last], is_verbatim=is_verbatim)
+    other = _parent(right, tag, theirs, [*first, *its_middle, *last], is_verbatim=is_verbatim)
+    if head or tail or (len(middle) == 1 and middle[0].twin is not None):
+        one.twin = other.twin = object()
+    return one, other
+
+
+def _fewer(ours: list[Any], theirs: list[Any], head: int, tail: int) -> tuple[list[Any], list[Any], int, int]:
+    """Both without most of what stands alike at their ends; what names the rest is near, or at the start."""
+    if head > 2 * _MAX_NEAR:
+        cut = slice(_MAX_NEAR, head - _MAX_NEAR)
+        ours, theirs = [*ours[: cut.start], *ours[cut.stop :]], [*theirs[: cut.start], *theirs[cut.stop :]]
+        head = 2 * _MAX_NEAR
+    if tail > _MAX_NEAR:
+        left_out = tail - _MAX_NEAR
+        ours, theirs, tail = ours[:-left_out], theirs[:-left_out], _MAX_NEAR
+    return ours, theirs, head, tail
 
 
 class AsWritten(Sequence[bytes]):
@@ -154,11 +171,17 @@ def _children(found: Any) -> list[Any]:
     for child in found:
         if not isinstance(child.tag, str):
             continue  # a reference to an entity that nobody knows
+        if child.tag == "meta" and _says_charset(child):
+            continue  # which was undone, and means nothing more
         if child.tag in _TRANSPARENT:
             children += _children(child)
         else:
             children.append(child)
     return children
+
+
+def _says_charset(meta: Any) -> bool:
+    return meta.get("charset") is not None or (meta.get("http-equiv") or "").lower() == "content-type"
 
 
 def _parent(

@@ -55,6 +55,12 @@ LIMITS = frozenset((b"ratelimit", b"ratelimit-policy"))
 
 DIGESTS = frozenset(b"content-digest content-md5 digest repr-digest x-goog-hash".split())
 """Of the bytes of the body."""
+_DIGEST = re.compile(rb"(?:.*-)?(?:md5|sha-?\d+|crc-?32c?|adler-?32|checksum)(?:-.*)?")
+
+
+def is_digest(name: bytes) -> bool:
+    """Whether field `name`, in lower case, is called as a digest of the body that stands there bare."""
+    return _DIGEST.fullmatch(name) is not None
 
 
 def is_volatile(name: bytes) -> bool:

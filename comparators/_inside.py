@@ -14,6 +14,11 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/_-]+={0,2}")
 _TOKEN = re.compile(r"(eyJ[A-Za-z0-9_-]{8,})\.([A-Za-z0-9_-]{2,})\.([A-Za-z0-9_-]*)")
 """RFC 7519 §3.1, RFC 7515 §3.1: header, claims, signature."""
 _TO_URL_SAFE = str.maketrans("+/", "-_")
+_CURSOR = re.compile(
+    r"(?i)(?:cursor|token|next|prev|previous|after|before|continuation|continue|bookmark|marker|start_?key)\"?\]?$"
+)
+_DIGITS = re.compile(r"\d+")
+_MAX_CURSOR_DEPTH = 20
 _UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 _OF_THE_MOMENT = ("iat", "nbf", "exp", "auth_time")
 """Claims that tell a time (RFC 7519 §4.1, OpenID Connect Core §2)."""
@@ -33,8 +38,11 @@ class Inside(msgspec.Struct, frozen=True):
     right: Any
 
 
-def inside(left: str, right: str) -> Inside | None:
-    """What two texts hold, of one kind; None where they are no more than texts."""
+def inside(left: str, right: str, where: str = "") -> Inside | None:
+    """What two texts at `where` hold, of one kind; None where they are no more than texts.
+
+    Positions within the cursor of a list are ids of an environment, and left out.
+    """
     if max(len(left), len(right)) > _MAX_CHARS:
         return None
     if left[:1] in _OPENING or right[:1] in _OPENING or left[:1].isspace() or right[:1].isspace():
@@ -46,7 +54,11 @@ def inside(left: str, right: str) -> Inside | None:
         if ours is not None and theirs is not None:
             return Inside("jwt", *_without_chance(ours, theirs))
     one, other = _unpacked(left), _unpacked(right)
-    return None if one is None or other is None else Inside("base64", one, other)
+    if one is None or other is None:
+        return None
+    if _CURSOR.search(where):
+        one, other = _without_positions(one), _without_positions(other)
+    return Inside("base64", one, other)
 
 
 def token(text: str) -> dict[str, Any] | None:
@@ -58,6 +70,22 @@ def token(text: str) -> dict[str, Any] | None:
     if not isinstance(header, dict) or not isinstance(claims, dict) or "alg" not in header:
         return None
     return {"header": header, "claims": claims, "signed": bool(found[3])}
+
+
+def _without_positions(value: Any, depth: int = 0) -> Any:
+    """`value`, in which all whole numbers, in texts too, are the same."""
+    if depth > _MAX_CURSOR_DEPTH:
+        return value
+    match value:
+        case bool() | float() | None:
+            return value
+        case int():
+            return 0
+        case str():
+            return _DIGITS.sub("0", value)
+        case list():
+            return [_without_positions(each, depth + 1) for each in value]
+    return {name: _without_positions(each, depth + 1) for name, each in value.items()}
 
 
 def _both(kind: str, left: Any, right: Any) -> Inside | None:
@@ -106,6 +134,8 @@ def _without_chance(left: dict[str, Any], right: dict[str, Any]) -> tuple[dict[s
         for name in _UNIQUE:
             if name in one and name in other and type(one[name]) is type(other[name]):
                 one[name] = other[name]
+        if _is_counted(one.get("sub")) and _is_counted(other.get("sub")):
+            one["sub"] = other["sub"]
         for name in _OF_THE_MOMENT:
             if name in one and name in other and _is_as_long(one[name], other[name]):
                 one[name] = other[name]
@@ -121,6 +151,11 @@ def _settled(token: dict[str, Any]) -> dict[str, Any]:
             is_end = name == "exp" and _is_time(start)
             claims[name] = f"{round(at - start)} seconds after its issue" if is_end else "a time"
     return {**token, "header": dict(token["header"]), "claims": claims}
+
+
+def _is_counted(value: Any) -> bool:
+    """Whether it is an id that a database counts up, each its own."""
+    return isinstance(value, str) and value.isdigit()
 
 
 def _is_time(value: Any) -> bool:

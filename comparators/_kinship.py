@@ -15,6 +15,8 @@ type Kid = Element | str
 
 _MAX_CELLS = 2500
 """Of one table of likeness between what is left; larger ones are matched by tag and class in order."""
+MAX_WRAPPED = 3
+"""How deep something may have been wrapped to be known again."""
 _MAX_SKIPPED = 50
 _MAX_WORDS = 200
 _MIN_ALIKE = 0.25
@@ -52,6 +54,8 @@ def likeness(one: Kid, other: Kid) -> float:
     """From 0 to 1, how much two children look like one that changed; 0 where they can be none."""
     if isinstance(one, str) or isinstance(other, str):
         return 0.3 + 0.5 * _overlap(one, other) if isinstance(one, str) and isinstance(other, str) else 0.0
+    if one.twin is not None and one.twin is other.twin:
+        return 1.0
     overlap = _overlap(one, other)
     if one.tag != other.tag:
         return 0.3 * overlap if overlap >= 0.6 and not (_holds(one, other) or _holds(other, one)) else 0.0
@@ -184,9 +188,17 @@ def _by_likeness(ours: Sequence[Kid], theirs: Sequence[Kid]) -> list[tuple[int, 
 
 
 def _holds(outer: Element, inner: Element) -> bool:
-    """Whether one may have been put around the other."""
-    is_code = outer.tag in CODE
-    return is_code or any(isinstance(kid, Element) and kid.tag == inner.tag for kid in outer.kids)
+    """Whether one may have been put around the other, or around what holds it."""
+    if outer.tag in CODE:
+        return True
+    for _ in range(MAX_WRAPPED):
+        elements = [kid for kid in outer.kids if isinstance(kid, Element)]
+        if any(kid.tag == inner.tag for kid in elements):
+            return True
+        if len(elements) != 1:
+            return False
+        outer = elements[0]
+    return False
 
 
 def _overlap(one: Kid, other: Kid) -> float:

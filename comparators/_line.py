@@ -16,7 +16,10 @@ _PIECE = re.compile(
     r"|[0-9A-Za-z_][0-9A-Za-z_.:+~-]*=*|\s+|."
 )
 """Timestamps in the forms in which pages write them, words and tokens, gaps, single signs."""
-_WORD = re.compile(r"[A-Za-z_][A-Za-z_-]*")
+_WORD = re.compile(r"(?<![0-9A-Za-z_])[A-Za-z_][A-Za-z_-]*(?![0-9A-Za-z_])")
+_TURN = re.compile(r"[a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])")
+_MAX_TURNS, _MAX_WORD_CHARS = 4, 40
+"""What goes on longer, or between large and small letters oftener, is a token and no word."""
 _MAX_PIECES = 600
 _MAX_RUNS = 12
 _MIN_ALIKE = 0.4
@@ -47,7 +50,7 @@ def runs(left: str, right: str) -> tuple[Run, ...] | None:
 
 def label(text: str, count: int = 2) -> str:
     """The first words of `text` as a name: ``"li-class"`` of ``<li class="x">``."""
-    return _named(_WORD.findall(text[:200])[:count])
+    return _named(_said(text[:200])[:count])
 
 
 def words(text: str) -> list[str]:
@@ -57,7 +60,7 @@ def words(text: str) -> list[str]:
 
 def last_words(text: str, count: int = 2) -> str:
     """The last words of `text` as a name."""
-    return _named(_WORD.findall(text[-200:])[-count:])
+    return _named(_said(text[-200:])[-count:])
 
 
 def _edits(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int, int, int]] | None:
@@ -82,8 +85,18 @@ def _runs(
     for start, end, from_, to in edits:
         equal.extend(ours[reached:start])
         reached = end
-        words = _WORD.findall("".join(equal[-24:]))
-        yield Run(_named(words[-2:]), "".join(ours[start:end]), "".join(theirs[from_:to]))
+        yield Run(
+            _named(_said("".join(equal[-24:]))[-2:]), "".join(ours[start:end]), "".join(theirs[from_:to])
+        )
+
+
+def _said(text: str) -> list[str]:
+    """The words of `text` by which a place can be known: no parts of tokens, which are new every time."""
+    return [
+        word
+        for word in _WORD.findall(text)
+        if len(word) <= _MAX_WORD_CHARS and len(_TURN.findall(word)) <= _MAX_TURNS
+    ]
 
 
 def _named(words: list[str]) -> str:

@@ -6,7 +6,7 @@ import msgspec
 
 from comparators._bounded import bounded, bounded_pair
 from comparators._elements import CODE, Element, outline, tag_text, text_of, whole
-from comparators._kinship import Kid, Kin, kin, likeness, sig
+from comparators._kinship import MAX_WRAPPED, Kid, Kin, kin, likeness, sig
 from comparators._line import label, last_words, runs
 from comparators._page_places import below, columns
 from comparators._scripts import documents
@@ -18,9 +18,9 @@ _LEADING = frozenset({"th", "dt", "label", "b", "strong", "em", "legend"})
 _PROSE = frozenset({"alt", "aria-label", "content", "label", "placeholder", "summary", "title"})
 """Attributes that hold a text for people."""
 _MAX_MOVED = 40
-_MAX_WRAPPED = 3
-"""How deep something may have been wrapped to be known again."""
+_MAX_KIDS = 40
 _MIN_WRAPPED = 0.7
+"""How alike what was wrapped must be to be known again."""
 _MAX_TEXTS = 400
 """Texts that are compared by words; further ones are, each as a whole."""
 
@@ -141,30 +141,28 @@ class _Walk:
 
 def _inner(holder: Element, lost: Sequence[Kid]) -> Sequence[Kid] | None:
     """The children of `holder`, or of what it holds alone, if most of them are among the `lost`."""
-    if not lost:
-        return None
-    sigs = {sig(each) for each in lost}
-    for _ in range(_MAX_WRAPPED):
+    for _ in range(MAX_WRAPPED if lost else 0):
         kids = holder.kids
-        same = [each for each in kids if sig(each) in sigs]
-        if same and 2 * len(same) >= len(kids):
+        if len(kids) <= _MAX_KIDS and 2 * len(_again(kids, lost)) > len(kids):
             return kids
         if len(kids) != 1 or not isinstance(kids[0], Element):
             return None
-        if any(likeness(each, kids[0]) >= _MIN_WRAPPED for each in lost[:_MAX_WRAPPED]):
-            return kids
         holder = kids[0]
     return None
 
 
+def _again(kids: Sequence[Kid], others: Sequence[Kid]) -> list[Kid]:
+    """Those of `kids` that are found among `others` too, as they are or changed."""
+    sigs = {sig(each) for each in others}
+    near = others[:_MAX_KIDS]
+    return [
+        kid for kid in kids if sig(kid) in sigs or any(likeness(each, kid) >= _MIN_WRAPPED for each in near)
+    ]
+
+
 def _split(lost: Sequence[Kid], inner: Sequence[Kid]) -> tuple[list[Kid], list[Kid]]:
     """Those of the `lost` that are found again in `inner`, and the others."""
-    sigs = {sig(each) for each in inner}
-    again = [
-        each
-        for each in lost
-        if sig(each) in sigs or any(likeness(each, kid) >= _MIN_WRAPPED for kid in inner[:3])
-    ]
+    again = _again(lost, inner)
     return again, [each for each in lost if not any(each is one for one in again)]
 
 

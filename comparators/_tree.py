@@ -85,7 +85,7 @@ def _scalars(left: Any, right: Any, where: str, depth: int) -> Iterator[Differen
 
 
 def _texts(left: str, right: str, where: str, depth: int) -> Iterator[Difference]:
-    held = inside(left, right) if depth + _TEXT_DEPTH <= _MAX_DEPTH else None
+    held = inside(left, right, where) if depth + _TEXT_DEPTH <= _MAX_DEPTH else None
     if held is None:
         yield Difference(where, Change.VALUE, *bounded_pair(left, right))
     else:

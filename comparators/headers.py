@@ -19,6 +19,7 @@ from comparators._header_names import (
     OF_THE_SENDER,
     POLICIES,
     SETS,
+    is_digest,
     is_volatile,
 )
 from comparators._protobuf import values_of
@@ -127,6 +128,9 @@ def _text(name: bytes, where: str, left: str, right: str, beside: Beside) -> Ite
         yield from _expires(where, left, right, beside.dates)
     elif name in DIGESTS:
         yield from _digests(where, left, right, beside)
+    elif is_digest(name):
+        if beside.is_same_body:
+            yield Difference(where, Change.VALUE, *bounded_pair(left, right))
     elif name in POLICIES:
         yield from _directives.compared(where, _directives.policy(left), _directives.policy(right))
     elif name in CHALLENGES:

@@ -10,12 +10,14 @@ from shadow.wire.grpc_status import UNKNOWN, call_status, is_call, status_name
 
 _NAMES_OF = {
     302: frozenset((b"found", b"moved temporarily")),
+    405: frozenset((b"method not allowed", b"not allowed")),
     408: frozenset((b"request timeout", b"request time-out")),
     413: frozenset((b"payload too large", b"content too large", b"request entity too large")),
     414: frozenset((b"uri too long", b"request-uri too long", b"request-uri too large")),
     416: frozenset((b"range not satisfiable", b"requested range not satisfiable")),
     422: frozenset((b"unprocessable entity", b"unprocessable content")),
     500: frozenset((b"internal server error", b"server error")),
+    503: frozenset((b"service unavailable", b"service temporarily unavailable")),
     504: frozenset((b"gateway timeout", b"gateway time-out")),
 }
 """By RFC 2068, 2616, 4918, 7231, 9110 and common servers."""

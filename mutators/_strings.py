@@ -1,5 +1,6 @@
 """Text that breaks software, by kind; shared by every part of a message that holds text."""
 
+import re
 import unicodedata
 from random import Random
 
@@ -81,6 +82,9 @@ WORDS = (
     "\\",
 )
 
+_DOMAIN_NAME = re.compile(
+    r"(?<![A-Za-z0-9_.-])(?:[A-Za-z0-9_-]{1,63}\.){1,40}[A-Za-z]{2,63}(?![A-Za-z0-9_-])"
+)
 _MISFITS = ("!", "!", "<!>", "@!", "\x00", "\n")
 """What most patterns of names and words do not end in; the exclamation mark is the most usual of them."""
 
@@ -104,6 +108,16 @@ def near_miss(text: str, rng: Random) -> str | None:
         if len(text) <= 2_000 and shape.fullmatch(text):
             return rng.choice(NEAR_MISSES[name])
     return None
+
+
+def with_long_label(text: str, size: int) -> str | None:
+    """`text` with `size` characters in the first label of the domain name that it is or has; None where there
+    is none."""
+    found = _DOMAIN_NAME.search(text[:2_000])
+    if found is None:
+        return None
+    label = found[0].split(".", 1)[0]
+    return text[: found.start()] + stretched(label, size) + text[found.start() + len(label) :]
 
 
 def neighbour(text: str, rng: Random) -> str:

@@ -58,17 +58,18 @@ def as_role_without_permission(request: Request, rng: Random, known: Known) -> E
 
 @mutator(level=Level.PERMISSION, expect=Expect.REJECT, is_stated=False)
 def as_other_tenant(request: Request, rng: Random, known: Known) -> Edit | None:
-    """One tenant's resource is closed to another tenant of no higher rank (OWASP API Security 2023, API1),
-    unless the traffic shows that it is shared."""
+    """One tenant's resource is closed to another tenant, whose rank is no higher than that tenant's own highest
+    (OWASP API Security 2023, API1), unless the traffic shows that it is shared."""
     owner, resource = known.owner, resource_of(request)
     if owner is None or resource is None or is_public(request, known.identities):
         return None
     owner_by = _owners(known)
+    highest = max(who.rank for who in (owner, *known.identities) if who.tenant == owner.tenant)
     strangers = [
         who
         for who in _others(known)
         if _are_strangers(owner, who)
-        and who.rank <= owner.rank
+        and who.rank <= highest
         and not _has_reached(who.tenant, resource, known, owner_by)
     ]
     rng.shuffle(strangers)

@@ -41,6 +41,8 @@ _PRIVILEGED: dict[str, tuple[bytes, ...]] = {
     "tenant": (b'"other"',),
 }
 """Names that services commonly set themselves, with values that would mean more rights."""
+_WEAK = frozenset({"id", "created_at", "version", "verified"})
+"""Of these the names that give little to whoever sets them."""
 _MANY = (100, 1_001, 5_000)
 _DISCRIMINATORS = frozenset(
     {b"type", b"kind", b"class", b"objecttype", b"object", b"event", b"action", b"op", b"mode"}
@@ -123,14 +125,17 @@ def _privilege(held: Mapping[str, Node], known: Known, rng: Random) -> tuple[str
             shown[name] = seen
     told = sorted(name for name in shown if name in _PRIVILEGED)
     other = sorted(name for name in shown if name not in held)
+    strong = [name for name in told if name not in _WEAK and name not in held]
     luck = rng.random()
-    if told and luck < 0.5:
+    if strong and luck < 0.6:
+        name = rng.choice(strong)
+    elif told and luck < 0.75:
         name = rng.choice(told)
-    elif other and luck < 0.75:
+    elif other and luck < 0.9:
         name = rng.choice(other)
     else:
         name = rng.choice(tuple(_PRIVILEGED))
-    if name in shown and (name not in _PRIVILEGED or rng.random() < 0.5):
+    if name in shown and (name not in _PRIVILEGED or rng.random() < 0.75):
         text = rng.choice(shown[name])
         raw = text.encode("utf-8", "surrogatepass")
         return name, raw if json.parse(raw) else json.quote(text)

@@ -4,10 +4,12 @@ from random import Random
 
 from mutators import _strings as strings
 from mutators._contract import mutator
-from mutators._json import STRINGS, replaced, string_edit
+from mutators._json import STRINGS, document_of, nodes, replaced, rewritten, string_edit
 from shadow.content import json
 from shadow.content.json import Document, Node
 from shadow.model import Edit, Expect, Level, Request
+
+_NAMES_LOOKED_AT = 50
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -93,6 +95,25 @@ def near_miss_in_json(request: Request, rng: Random) -> Edit | None:
     return string_edit(
         request, rng, lambda text: strings.near_miss(text, rng), "put an almost valid format into"
     )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def long_label_in_json(request: Request, rng: Random) -> Edit | None:
+    """A label of a domain name has 63 characters at most (RFC 1035 §2.3.4): a longer one is denied, or breaks
+    whoever puts it on the wire.
+    """
+    document = document_of(request)
+    size = rng.choice((63, 64, 64, 65, 65))
+    found = [
+        (node, longer)
+        for node in (nodes(document, STRINGS)[:_NAMES_LOOKED_AT] if document else [])
+        if document and (longer := strings.with_long_label(json.text_of(document.raw(node)), size))
+    ]
+    if document is None or not found:
+        return None
+    node, longer = rng.choice(found)
+    text = json.replace(document, node, json.quote(longer))
+    return rewritten(request, document, text, f"made a label of {size} characters in", node)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)

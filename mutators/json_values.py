@@ -30,11 +30,13 @@ _BEYOND = (
 """Over int64, uint64, exact doubles, 128 bits, and CPython's limit of 4 300 digits."""
 _TRIES = 8
 """How many values are looked up before giving up; a path costs some microseconds."""
+_CONSTANTS = (b"NaN", b"Infinity", b"-Infinity")
+"""As the parsers of several languages take them unless they are told otherwise."""
+_LOOKED_UP = 50
+_OF_FRACTIONS = 0.8
 _NOT_NUMBERS = (
-    b"NaN",
-    b"Infinity",
-    b"-Infinity",
     b"nan",
+    b"inf",
     b"+1",
     b"01",
     b".5",
@@ -72,12 +74,27 @@ def extreme_json_float(request: Request, rng: Random) -> Edit | None:
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
 def unjson_number(request: Request, rng: Random) -> Edit | None:
-    """NaN, Infinity and the like are no JSON (RFC 8259 §6); parsers may take extensions (§9), but must
-    not echo them.
+    """A sign, a leading zero, a base and the like make no JSON number (RFC 8259 §6); parsers may take
+    extensions (§9), but must not echo them.
     """
     return replaced(
         request, rng, NUMBERS, lambda _, __: rng.choice(_NOT_NUMBERS), "set to what is no JSON number:"
     )
+
+
+@mutator(level=Level.BODY, expect=Expect.SURVIVE)
+def unjson_constant(request: Request, rng: Random, known: Known) -> Edit | None:
+    """NaN and Infinity are no JSON (RFC 8259 §6): parsers that take them (§9) must not let them be echoed,
+    nor compare them. Best where fractions go: whoever wants an integer refuses them.
+    """
+    document = document_of(request)
+    found = nodes(document, NUMBERS) if document else []
+    if document is None or not found:
+        return None
+    fractions = [node for node in found[:_LOOKED_UP] if _is_fraction(document, node, known)]
+    node = rng.choice(fractions if fractions and rng.random() < _OF_FRACTIONS else found)
+    text = json.replace(document, node, rng.choice(_CONSTANTS))
+    return rewritten(request, document, text, "set to what is no JSON number:", node)
 
 
 @mutator(level=Level.BODY, expect=Expect.SURVIVE)
@@ -202,3 +219,9 @@ def _as_json(value: str, node: Node) -> bytes | None:
     if node.kind is Kind.STRING:
         return json.quote(value)
     return None
+
+
+def _is_fraction(document: Document, node: Node, known: Known) -> bool:
+    """Whether the number is one, or traffic showed one in its place."""
+    seen = known.values.get("body:" + json.place(document, node), ())
+    return any(kind_of(each) == "decimal" for each in (document.raw(node)[:100].decode("latin-1"), *seen))

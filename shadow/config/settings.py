@@ -10,6 +10,7 @@ from shadow.auth.settings import SigningSettings
 from shadow.config.identities import IdentitySettings
 from shadow.config.tables import (
     AtLeastOne,
+    CompareSettings,
     Count,
     JudgeSettings,
     NoiseSettings,
@@ -148,6 +149,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     """How much may be spent on making findings smaller."""
     schema: SchemaSettings = SchemaSettings()
     """What documents say that the service takes."""
+    compare: CompareSettings = CompareSettings()
+    """How answers are compared."""
 
     health: HealthSettings = HealthSettings()
     """What is done about a target that is unwell as a whole."""

@@ -60,7 +60,11 @@ class NoiseSettings(Struct, frozen=True, forbid_unknown_fields=True):
     """What may differ between two answers, as `[noise]`."""
 
     ignore: Patterns = ()
-    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches any text."""
+    """Places never reported: ``"header:x-build"``, ``"body:$.items[].seen_at"``; `*` matches any text. An
+    endpoint may stand before: ``"GET /v1/x/{id} header:etag"``."""
+    pin: Patterns = ()
+    """Places, written likewise, that are never forgiven: not as ids, times or tokens, nor because they drift.
+    What was forgiven stands in `noise.jsonl`."""
     clock_drift_seconds: Annotated[float, Meta(ge=0)] = 300.0
     """Two timestamps in one format this close are the same. In recorded traffic any distance is."""
 
@@ -73,6 +77,14 @@ class SchemaSettings(Struct, frozen=True, forbid_unknown_fields=True):
     Nothing that they refer to is fetched."""
     base: str = ""
     """The path before all paths of an OpenAPI document; empty for what its servers say."""
+
+
+class CompareSettings(Struct, frozen=True, forbid_unknown_fields=True):
+    """How answers are compared, as `[compare]`."""
+
+    float_tolerance: Annotated[float, Meta(ge=0, lt=1)] = 0.0
+    """How far two fractions may lie apart, as a share of the larger: ``1e-6`` for sums in single precision.
+    Numbers of two decimals or fewer, as money has them, are always compared exactly."""
 
 
 class SuccessSettings(Struct, frozen=True, forbid_unknown_fields=True):

@@ -18,6 +18,7 @@ import msgspec
 from shadow.content.coding import codings, redo, undo
 from shadow.content.secret_search import SecretSearch, masked_field
 from shadow.content.secret_shapes import CODING, FORM, MARK
+from shadow.content.told_values import masked_values
 from shadow.model import Exchange, Finding, Headers, Request, Response, field
 from shadow.model.remembering import by_headers
 
@@ -110,6 +111,10 @@ class Redactor:
             return clean.decode("utf-8", "surrogatepass")
         except UnicodeDecodeError:  # a configured pattern cut a character in two
             return clean.decode("utf-8", "replace")
+
+    def told(self, why: str) -> str:
+        """A finding's reason without the values that it quotes of a member whose name is a secret's."""
+        return masked_values(why, self._search.is_secret, self.mask)
 
     def raw(self, raw: bytes, *, keeps_length: bool = False) -> bytes:
         """`raw`, whatever it holds, with its secrets masked: by name, and by their shape."""
@@ -270,7 +275,7 @@ def redact_finding(redactor: Redactor, finding: Finding) -> Finding:
         endpoint=redactor.text(finding.endpoint),
         endpoints=tuple(map(redactor.text, finding.endpoints)),
         where=tuple(map(redactor.text, finding.where)),
-        why=redactor.text(finding.why),
+        why=redactor.text(redactor.told(finding.why)),
         edits=tuple(map(redactor.text, finding.edits)),
         control=redactor.value(finding.control),
         answer=redactor.value(finding.answer),

@@ -8,7 +8,7 @@ from shadow.judge.fingerprint import Cause, causes_of, signature
 from shadow.judge.following import further_answers
 from shadow.judge.likeness import Likeness, likeness
 from shadow.judge.minimise import Less, Shrinking, new_body, new_text, shrink
-from shadow.judge.noise import Forgiven, Noise, NoiseSettings, Witness
+from shadow.judge.noise import Noise, NoiseSettings, Witness
 from shadow.judge.oracle import aftermath, judge
 from shadow.judge.places import template
 from shadow.judge.regression import Witnesses, judge_original, regressions
@@ -21,7 +21,6 @@ __all__ = [
     "Cause",
     "Causes",
     "Evidence",
-    "Forgiven",
     "Less",
     "Likeness",
     "Noise",

@@ -12,6 +12,15 @@ WIRE_LEVELS = frozenset({Level.FRAMING, Level.NETWORK})
 SLOW_SECONDS = 1.0
 """A busy machine makes a short answer late by tenths of a second, not by this."""
 _SLOW_FACTOR = 10.0
+_MORE_SECONDS, _MORE_FACTOR = 0.04, 4.0
+"""The same beside the endpoint's own distribution; a suspicion only, which is measured anew."""
+_LONG_BYTES, _LONG_FACTOR = 64 * 1024, 100
+"""An answer so long, and so many times as long as usual, is an attacker's lever (CWE-405)."""
+_LONGER_BYTES, _LONGER_FACTOR = 1 << 20, 1000
+"""The same where no live release says what is meant: a page of a thousand instead of ten may be."""
+_LEAST_BYTES = 512
+_SAME_LENGTH = 3
+"""Times the live release's: a list there is as long, more or less."""
 
 
 def class_at(level: Level, outcome: Outcome) -> AnswerClass:
@@ -73,17 +82,45 @@ def leaked(evidence: Evidence) -> Judgement | None:
 
 
 def slowed(evidence: Evidence) -> Judgement | None:
-    """The mutant costs many times what the unedited request costs, and what it costs the live release."""
+    """The mutant costs many times what unedited requests cost, and what it costs the live release.
+
+    Where it is known how long these take, much less is enough: that it repeats is seen to.
+    """
     if evidence.level in WIRE_LEVELS or not isinstance(evidence.answer, Reply):
         return None
     took = _seconds(evidence.answer)
     usual = max(
-        _seconds(evidence.control), _seconds(evidence.baseline_answer), _seconds(evidence.baseline_control)
+        _seconds(evidence.control),
+        _seconds(evidence.baseline_answer),
+        _seconds(evidence.baseline_control),
+        evidence.usual_seconds,
     )
-    if took < SLOW_SECONDS or took < _SLOW_FACTOR * usual:
+    if usual <= 0.0:  # held against a recorded answer alone, as races are: nothing was timed
         return None
-    why = f"answered after {took:.1f} s, while {usual:.3f} s is usual"
-    return failed("slow", why, Expect.SURVIVE)
+    is_known = evidence.usual_seconds > 0
+    least, factor = (_MORE_SECONDS, _MORE_FACTOR) if is_known else (SLOW_SECONDS, _SLOW_FACTOR)
+    if took - usual * is_known < least or took < factor * usual:
+        return None
+    return failed("slow", f"answered after {took:.3f} s, while {usual:.3f} s is usual", Expect.SURVIVE)
+
+
+def amplified(evidence: Evidence) -> Judgement | None:
+    """A small edit makes the answer many times longer, and not so at the live release."""
+    if evidence.level in WIRE_LEVELS or not isinstance(evidence.answer, Reply):
+        return None
+    ours, usual = _size(evidence.answer), max(_size(evidence.control), _LEAST_BYTES)
+    theirs = evidence.baseline_answer
+    least, factor = (_LONG_BYTES, _LONG_FACTOR) if theirs is not None else (_LONGER_BYTES, _LONGER_FACTOR)
+    if not isinstance(evidence.control, Reply) or ours < least or ours < factor * usual:
+        return None
+    if theirs is not None and (not isinstance(theirs, Reply) or ours < _SAME_LENGTH * _size(theirs)):
+        return None
+    why = f"an answer of {ours} bytes, while the unedited request's has {_size(evidence.control)}"
+    return failed("amplified", why, Expect.SURVIVE)
+
+
+def _size(outcome: Outcome | None) -> int:
+    return len(outcome.response.body) if isinstance(outcome, Reply) else 0
 
 
 def _seconds(outcome: Outcome | None) -> float:

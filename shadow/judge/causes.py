@@ -11,6 +11,7 @@ from shadow.model import Trial
 MAX_CAUSES = 5000
 """Beyond, a run has gone wrong in a way that more findings do not explain."""
 MAX_EXCHANGES = 10_000
+"""Listed of one cause, the first; `docs/output.md` says so."""
 MAX_ENDPOINTS = 200
 MAX_PLACES = 50
 
@@ -24,6 +25,8 @@ class Record(msgspec.Struct):
     endpoints: dict[str, None] = {}
     mutators: dict[str, None] = {}
     where: dict[str, None] = {}
+    indexes: tuple[int, ...] = ()
+    """The exchanges in order, as far as they were asked for."""
     also: dict[str, None] = {}
     """Ids of causes that are told as part of this one."""
 
@@ -35,6 +38,11 @@ class Record(msgspec.Struct):
             _keep(self.mutators, trial.mutator, MAX_ENDPOINTS)
         for place in cause.where:
             _keep(self.where, place, MAX_PLACES)
+        if len(self.indexes) != len(self.exchanges):  # at the limit it stays as it is
+            self.indexes = tuple(sorted(self.exchanges))
+        for each in ids:
+            if each != self.cause.id:
+                _keep(self.also, each, MAX_PLACES)
 
 
 class Sighting(msgspec.Struct, frozen=True):

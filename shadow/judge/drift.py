@@ -13,7 +13,7 @@ FIRST_LOOK_COMPARISONS = 8
 """With fewer comparisons no difference of rates is worth a test: that is the least sample."""
 _LOOK_GROWTH = 1.5
 _FIRST_SHARE = 6 / pi**2
-"""Of the significance, for the first look; the k-th has this by k squared, so that all together have it once."""
+"""Of the significance, for the first look; the k-th has this by k squared: all together have it once."""
 _MAX_FISHER = 100
 
 
@@ -65,7 +65,7 @@ class Looks:
 
     def __init__(self) -> None:
         self._looks: dict[tuple[str, str], tuple[int, float, bool]] = {}
-        """By endpoint and place: looks so far, the sample that the next one wants, what the last one found."""
+        """By endpoint and place: looks so far, the sample the next one wants, what the last one found."""
 
     def at(
         self, endpoint: str, place: str, sample: int, test: Callable[[float], bool], significance: float

@@ -30,6 +30,8 @@ from shadow.wire.grpc_status import call_message, call_status, status_name
 
 BREAKAGES = frozenset({"F100", "hang", "crash"})
 """No answer of a sound service, whatever was asked in whatever state."""
+_OF_EFFECT = frozenset({"F103", "no-effect"})
+"""Writes that were accepted and not done."""
 _LET_IN = frozenset(
     {"F206", "auth-bypass", "framing", "illegal-transition", "mutation-regression", "validation"}
 )
@@ -41,7 +43,7 @@ _DISAGREEMENTS = frozenset({"framing", "mutation-regression"})
 shows, as one piece of code reads it for all endpoints, and refusals quote what they refuse."""
 _OF_ENDPOINT = frozenset(
     {"F200", "F201", "F202", "code-injection", "field-injection", "file-disclosure", "nosql-injection"}
-    | {"invalid-json", "race", "slow", "unhealthy"}
+    | {"amplified", "invalid-json", "race", "slow", "unhealthy"}
 )
 """Faults of what an endpoint does with a text, or of all of it: many mutators find one of them. What an
 endpoint does not keep apart, all mutators that send at one moment may show."""
@@ -89,6 +91,10 @@ def causes_of(trial: Trial) -> tuple[Cause, ...]:
     is_like_original = trial.judgement.fault == "mutation-regression" and differences
     if trial.kind is not Kind.REGRESSION and not is_like_original:
         return (_cause(_disagreement_key(trial) or _mutant_key(trial), "", differences),)
+    if trial.judgement.fault == "slow":  # of the endpoint, whether mutants show it or not
+        return (_cause(("slow", trial.endpoint), "slower", differences),)
+    if trial.judgement.fault in _OF_EFFECT:
+        return (_cause((trial.judgement.fault, trial.endpoint), "unchanged", differences),)
     found = roots(differences)
     return tuple(_cause(_original_key(trial, root), root.what, root.differences) for root in found)
 
@@ -154,6 +160,8 @@ def _mutant_key(trial: Trial) -> tuple[str, ...]:
     if _is_let_in(trial):
         is_for_all = trial.level is Level.AUTH or _is_unauthenticated(trial.baseline)
         return ("let in", "" if is_for_all else trial.endpoint, signature(trial.baseline))
+    if places == ["surplus"]:  # whichever way the method was changed
+        return (fault, *places)
     if fault in _EVERYWHERE:
         return (fault, _edit(trial), *places)
     return (fault, trial.endpoint) if fault in _OF_ENDPOINT else _other_key(trial)

@@ -16,7 +16,7 @@ MAX_TOLD_APART = 8
 MAX_SAID = 3
 """More texts and values of one page than this do not change one by one either."""
 _CODE = re.compile(r"\.(?:script|style)(?:[#\[:]|$)")
-_SAID = ("value", "content", "href", "action")
+_SAID = ("value", "href", "action")
 """Attributes that hold what a page says, and no markup."""
 
 
@@ -53,10 +53,9 @@ def is_line(cause: Cause) -> bool:
 
 
 def joined(first: Cause, parts: Sequence[Cause]) -> Cause:
-    """`first` with the differences of all `parts`."""
-    return msgspec.structs.replace(
-        first, differences=tuple(each for part in parts for each in part.differences)
-    )
+    """`first` with the differences of all `parts`, and the words of the part that comes first."""
+    differences = tuple(each for part in parts for each in part.differences)
+    return msgspec.structs.replace(first, what=parts[0].what, differences=differences)
 
 
 def is_of_error(cause: Cause) -> bool:

@@ -1,4 +1,4 @@
-"""How long the tokens in a place are at the live release: what is always of one length is cut when it is not."""
+"""How long the tokens in a place are at the live release: what has always one length is cut else."""
 
 _MIN_VALUES = 4
 _MIN_RATIO = 0.75

@@ -7,18 +7,19 @@ Nothing that is learned ever forgives a missing or added field, a changed type o
 
 from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
-from typing import Any
 
 import msgspec
 
 from shadow.judge.chosen_places import ChosenPlaces
+from shadow.judge.counters import Counters
 from shadow.judge.drift import MIN_DRIFT, Looks, Tally, drifts_more, fisher, totals
 from shadow.judge.lengths import Lengths
+from shadow.judge.nearness import are_near
 from shadow.judge.orders import Orders, holds_scalars
 from shadow.judge.places import is_text, name, template
 from shadow.judge.roots import FORMS, words
-from shadow.judge.shapes import is_alike, is_fixed_in_length
-from shadow.model import Change, Difference
+from shadow.judge.shapes import is_alike, is_fixed_in_length, masked, moment
+from shadow.model import Change, Difference, Forgiven
 
 
 class Witness(StrEnum):
@@ -58,22 +59,10 @@ class NoiseSettings(msgspec.Struct, frozen=True):
     min_object_inversions: int = 3
     """For arrays of objects: different pairs that the candidate alone turns round; one pair may have been
     created at the same moment."""
+    float_tolerance: float = 0.0
+    """How far two fractions may lie apart, as a share of the larger. Never what money looks like."""
     max_places: int = 20_000
     """Places remembered; beyond, new ones are not learned."""
-
-
-class Forgiven(msgspec.Struct, frozen=True):
-    """One place whose differences were not counted, and why."""
-
-    endpoint: str
-    where: str
-    why: str
-    count: int
-    left: Any = None
-    """Of the first that was forgiven: the value that was expected, and the candidate's."""
-    right: Any = None
-    evidence: dict[str, tuple[int, int]] = {}
-    """By witness: how often the place differed, in how many comparisons of the endpoint; both fade."""
 
 
 class Noise:
@@ -85,10 +74,12 @@ class Noise:
         self._looks = Looks()
         self._orders: dict[str, Orders] = {}
         self._lengths = Lengths()
+        self._counters = Counters()
         self._forgiven: dict[tuple[str, str, str], tuple[int, Difference]] = {}
         self._keep = 0.5 ** (1 / self._settings.half_life_comparisons)
         self._places = 0
-        self._has_baseline = False
+        self.has_baseline = False
+        """Whether a baseline has answered."""
         self.on_observed: Callable[[str, tuple[Difference, ...], Witness], None] | None = None
         """Told of what was learned here, for others to `take_over`."""
         self._ignored = ChosenPlaces(self._settings.ignore, "ignore")
@@ -110,7 +101,7 @@ class Noise:
         self, endpoint: str, differences: tuple[Difference, ...], witness: Witness, *, count: int = 1
     ) -> None:
         """Learn from `count` comparisons that another process made; several had no differences."""
-        self._has_baseline |= witness is Witness.LIVE_RELEASE
+        self.has_baseline |= witness is Witness.LIVE_RELEASE
         if differences:
             self._learn(endpoint, differences, witness)
             return
@@ -124,7 +115,7 @@ class Noise:
             return False
         key = (endpoint, template(difference.where), why)
         if key in self._forgiven or len(self._forgiven) < self._settings.max_places:
-            count, first = self._forgiven.get(key, (0, difference))
+            count, first = self._forgiven.get(key) or (0, _example(difference))
             self._forgiven[key] = (count + 1, first)
         return True
 
@@ -136,27 +127,47 @@ class Noise:
             each for each in differences if not self.forgives(endpoint, each, window_seconds=window_seconds)
         )
 
-    def insists(self, endpoint: str, where: str) -> bool:
-        """Whether what differs in this place counts, even if it looks like an id that was given anew."""
-        return self._pinned.holds(endpoint, where) or self._became_random(endpoint, template(where))
+    def insists(self, endpoint: str, difference: Difference) -> bool:
+        """Whether what differs here counts, even if it looks like an id that was given anew."""
+        place = template(difference.where)
+        return (
+            self._pinned.holds(endpoint, place)
+            or self._became_random(endpoint, place)
+            or not self._is_usual_length(endpoint, place, difference)
+            or self._is_present(endpoint, place, difference)
+        )
+
+    def is_counting(self, difference: Difference) -> bool:
+        """Whether this may be a number that each release counts up by itself, which further answers will
+        tell. A baseline tells at once."""
+        left, right = difference.left, difference.right
+        is_value = difference.change is Change.VALUE and not self.has_baseline
+        return is_value and self._counters.is_counting(name(difference.where), left, right)
 
     def wants_repeat(self, endpoint: str, differences: Iterable[Difference]) -> bool:
-        """Whether asking once more would teach: a value of a volatile kind differs at the candidate, while at
-        the live release the place never changed, so that it may have become random.
+        """Whether asking once more would teach: a value differs that would be forgiven, while at the live
+        release the place never changed, so that it may have become random.
 
         `differences` are the candidate's from live.
         """
-        if not self._has_baseline:
-            return False
         asked = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
-        if asked is not None and asked.total >= _REPEATS:
+        if asked is not None and asked.total >= (_REPEATS if self.has_baseline else _LONE_REPEATS):
             return False
+        if not self.has_baseline:
+            return any(self._is_steady_alone(endpoint, each) for each in differences)
         steady = [
             each
             for each in differences
             if each.change is Change.VALUE and not self._was_volatile(endpoint, template(each.where))
         ]
         return any(self._is_volatile(each, None) for each in steady if each.where != "status")
+
+    def _is_steady_alone(self, endpoint: str, difference: Difference) -> bool:
+        """Whether the candidate's repeats drift where what was recorded several times did not."""
+        live = self._tallies.get((endpoint, Witness.LIVE_REPEAT))
+        place = template(difference.where)
+        is_steady = live is not None and live.compared >= _MIN_LONE and live.seen(place) < MIN_DRIFT
+        return is_steady and self._is_drifting_alone(endpoint, place)
 
     def forgiven(self) -> tuple[Forgiven, ...]:
         """Everything that was not counted, most frequent first."""
@@ -181,6 +192,8 @@ class Noise:
                 self._learn_length(endpoint, place, each, witness)
             elif words(each) not in FORMS:
                 drifted.add(place)
+                if witness is Witness.CANDIDATE and endpoint.startswith(_MAKING):
+                    self._counters.add(name(each.where), each.left, each.right)
         room = self._settings.max_places - self._places
         self._places += self._tally(endpoint, witness).add(drifted, kinds, self._keep, room)
         fields = {each for each in drifted if _is_shared(each)}
@@ -223,6 +236,8 @@ class Noise:
             return None
         if difference.change is Change.VALUE and difference.where != "status":
             return self._reason_of_value(endpoint, where, difference, window_seconds)
+        if where.startswith("header:set-cookie[") and masked(where, self._settings.own) != masked(where):
+            return "a cookie named after a target's own port"
         if difference.change is Change.ORDER and self._is_unordered(difference):
             return "array without order"
         return None
@@ -230,16 +245,19 @@ class Noise:
     def _reason_of_value(
         self, endpoint: str, place: str, difference: Difference, window_seconds: float | None
     ) -> str | None:
+        if are_near(difference.left, difference.right, self._settings.float_tolerance):
+            return "within the tolerance of fractions"
         if self._is_volatile(difference, window_seconds):
             is_usual = self._is_usual_length(endpoint, place, difference)
             return "volatile kind of value" if is_usual and not self._became_random(endpoint, place) else None
         if words(difference) in FORMS:
             return None
         if self._is_drifting(endpoint, place):
-            return "drifts at the live release" if self._has_baseline else "drifts at the candidate"
+            return "drifts at the live release" if self.has_baseline else "drifts at the candidate"
         if _is_shared(place) and self._is_drifting_everywhere(endpoint, place):
             return "drifts at other endpoints"
-        return None
+        is_counted = self._counters.is_counter(name(place), difference.left, difference.right)
+        return "counted up" if is_counted and not self.has_baseline else None
 
     def _is_volatile(self, difference: Difference, window_seconds: float | None) -> bool:
         if _is_opaque_cookie(difference) or _is_own_origin(difference, self._settings.own):
@@ -257,20 +275,27 @@ class Noise:
         left, right = difference.left, difference.right
         if not isinstance(left, str) or not isinstance(right, str) or len(left) == len(right):
             return True
-        if not is_fixed_in_length(left, name(place), has_baseline=self._has_baseline):
+        if not is_fixed_in_length(left, name(place), has_baseline=self.has_baseline):
             return True
         return self._lengths.is_usual(endpoint, place, right)
 
     def _became_random(self, endpoint: str, place: str) -> bool:
         """Whether the place never changed at the live release, but does with each answer of the candidate."""
         repeats = self._tallies.get((endpoint, Witness.CANDIDATE_REPEAT))
-        if not self._has_baseline or repeats is None or repeats.kinds.get(place, 0.0) < _MIN_RANDOM:
+        if not self.has_baseline or repeats is None or repeats.kinds.get(place, 0.0) < _MIN_RANDOM:
             return False
         changed, compared = totals(self._of_live(endpoint), place)
         if changed >= MIN_DRIFT:
             return False
         chance = fisher(repeats.kinds[place], repeats.compared, 0, compared)
         return chance < self._settings.significance
+
+    def _is_present(self, endpoint: str, place: str, difference: Difference) -> bool:
+        """Whether the place told live's present time: another moment in almost all answers to one request."""
+        live = self._tallies.get((endpoint, Witness.LIVE_REPEAT))
+        if live is None or live.compared < _MIN_LONE or moment(difference.left, name(place)) is None:
+            return False
+        return live.kinds.get(place, 0.0) >= _PRESENT_SHARE * live.compared
 
     def _was_volatile(self, endpoint: str, place: str) -> bool:
         return totals(self._of_live(endpoint), place)[0] >= MIN_DRIFT
@@ -281,7 +306,7 @@ class Noise:
 
     def _is_drifting(self, endpoint: str, place: str) -> bool:
         """Whether the place drifts at the live release, and hardly more often at the candidate."""
-        if not self._has_baseline:
+        if not self.has_baseline:
             return self._is_drifting_alone(endpoint, place)
         noise = self._tallies.get((endpoint, Witness.LIVE_RELEASE))
         if noise is None or noise.seen(place) < MIN_DRIFT:
@@ -312,14 +337,14 @@ class Noise:
     def _is_drifting_everywhere(self, endpoint: str, place: str) -> bool:
         """Whether a header field drifts at other endpoints, while little is known of this one: what one piece
         of code writes for all of them changes at all of them."""
-        witness = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        witness = Witness.LIVE_RELEASE if self.has_baseline else Witness.CANDIDATE_REPEAT
         here = self._tallies.get((endpoint, witness))
         if here is not None and here.compared >= _MUCH_KNOWN:
             return False
         known = self._tallies.get((_EVERYWHERE, witness))
         if known is None or known.seen(place) < max(MIN_DRIFT, _MIN_SHARE * known.compared):
             return False
-        return self._has_baseline or not self._is_steady(place)
+        return self.has_baseline or not self._is_steady(place)
 
     def _is_steady(self, place: str) -> bool:
         live = self._tallies.get((_EVERYWHERE, Witness.LIVE_REPEAT))
@@ -328,14 +353,14 @@ class Noise:
     def _is_unordered(self, difference: Difference) -> bool:
         """Whether the array is a set: the live release shows it or, for scalars, nothing shows otherwise."""
         orders = self._orders.get(name(difference.where)) or Orders()
-        judge = Witness.LIVE_RELEASE if self._has_baseline else Witness.CANDIDATE_REPEAT
+        judge = Witness.LIVE_RELEASE if self.has_baseline else Witness.CANDIDATE_REPEAT
         if judge in orders.teachers or Witness.LIVE_REPEAT in orders.teachers:
             return True
         if difference.where.endswith(":sequence"):
             return False  # of parts of different names, which is written out in code
         if not holds_scalars(difference.left):
             return len(orders.inversions) < self._settings.min_object_inversions
-        return not self._has_baseline or not orders.is_list_of_scalars(self._settings.min_inversions)
+        return not self.has_baseline or not orders.is_list_of_scalars(self._settings.min_inversions)
 
     def _evidence(self, endpoint: str, place: str) -> dict[str, tuple[int, int]]:
         found = {}
@@ -347,10 +372,16 @@ class Noise:
         return found
 
 
+_MAKING = ("POST ", "PUT ", "PATCH ")
 _EVERYWHERE = ""
 """In place of an endpoint: header fields at all of them."""
 _REPEATS = 4
 """So many repeats tell what became random from what never changed, at the significance there is."""
+_LONE_REPEATS = 8
+_MIN_LONE = 2.5
+"""Without a baseline: three answers that were recorded of one request, and eight of the candidate's."""
+_PRESENT_SHARE = 0.9
+"""Of answers to one request: two may be given in the same second."""
 _MIN_RANDOM = 2.0
 _MUCH_KNOWN = 20.0
 """Comparisons after which an endpoint speaks for itself."""
@@ -358,6 +389,16 @@ _MIN_SHARE = 0.2
 """Of comparisons: a field that drifts less often at other endpoints need not do so at this one."""
 _OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
+_MAX_EXAMPLE_CHARS = 400
+
+
+def _example(difference: Difference) -> Difference:
+    """`difference` as it is kept, which may be long."""
+    left, right = (
+        each[:_MAX_EXAMPLE_CHARS] if isinstance(each, str) else each
+        for each in (difference.left, difference.right)
+    )
+    return msgspec.structs.replace(difference, left=left, right=right)
 
 
 def _is_shared(place: str) -> bool:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
-from shadow.judge.breakage import WIRE_LEVELS, broke, class_at, leaked, slowed
+from shadow.judge.breakage import WIRE_LEVELS, amplified, broke, class_at, leaked, slowed
 from shadow.judge.classes import BAD, class_of, classify, is_cut, is_silent, is_unwell, status_text
 from shadow.judge.evidence import Evidence, failed, passed, undecided
 from shadow.judge.obeyed import obeyed
@@ -13,6 +13,7 @@ from shadow.judge.places import template
 from shadow.judge.turning import shows_nothing
 from shadow.model import (
     AnswerClass,
+    Change,
     Difference,
     Doubt,
     Expect,
@@ -42,6 +43,7 @@ _IN_REQUEST = re.compile(r"body:\$(?:\[\])?\.errors\[\]\.locations\b")
 """Where GraphQL says at what line and column of the query an error arose: another spelling moves it."""
 _DENIED = frozenset({401, 403})
 _ABSENT = frozenset({404, 410})
+_SWITCHED = 101
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -53,7 +55,7 @@ def judge(evidence: Evidence) -> Judgement:
         doubt = Doubt.UNWELL if is_unwell(evidence.answer) else Doubt.UNREACHED
         return undecided("the mutant was not sent or found no server", doubt)
     own = obeyed(evidence) or POLICY[evidence.expect](evidence)
-    for rule in (_traced, leaked, slowed, _disagrees):
+    for rule in (_traced, leaked, slowed, amplified, _spilled, _disagrees):
         if own.verdict is Verdict.FAILED:
             break
         own = rule(evidence) or own
@@ -116,6 +118,26 @@ def _traced(evidence: Evidence) -> Judgement | None:
     places = ", ".join(sorted({template(each.where) for each in evidence.trace})[:3])
     why = f"rejected with {status_text(evidence.answer)}, yet the state changed at {places}"
     return failed("left-trace", why, Expect.REJECT, evidence.trace)
+
+
+def _spilled(evidence: Evidence) -> Judgement | None:
+    """Whatever was expected: nothing follows the end of an answer, such as a body that answers HEAD, for it
+    would be taken for the next answer. Of malformed framing that is judged by what both releases make of it.
+    """
+    if evidence.level in WIRE_LEVELS or not _surplus(evidence.answer) or _surplus(evidence.control):
+        return None
+    if evidence.baseline_answer is not None and _surplus(evidence.baseline_answer):
+        return None
+    count = len(_surplus(evidence.answer))
+    place = Difference("surplus", Change.ADDED, None, f"{count} bytes after the answer")
+    return failed("framing", f"{count} bytes follow the end of the answer", Expect.SURVIVE, (place,))
+
+
+def _surplus(outcome: Outcome) -> bytes:
+    """After a switch of protocols what follows is the other protocol's."""
+    if not isinstance(outcome, Reply) or outcome.response.status == _SWITCHED:
+        return b""
+    return outcome.surplus
 
 
 def _same(evidence: Evidence) -> Judgement:

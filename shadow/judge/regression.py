@@ -149,7 +149,7 @@ def regressions(
     if baseline is None or classify(baseline) is AnswerClass.DOWN:
         found = _against_live(witnesses, between, forgives, stands_for)
     else:
-        found = _against_baseline(witnesses, baseline, between, forgives, stands_for)
+        found = _against_baseline(witnesses, baseline, between, forgives, stands_for, insists)
     return tuple(sorted(found, key=lambda each: each.where not in _TELLING))
 
 
@@ -171,7 +171,12 @@ def _may_be_the_captures(difference: Difference) -> bool:
 
 
 def _against_baseline(
-    witnesses: Witnesses, baseline: Outcome, between: _Between, forgives: Forgives, stands_for: _StandsFor
+    witnesses: Witnesses,
+    baseline: Outcome,
+    between: _Between,
+    forgives: Forgives,
+    stands_for: _StandsFor,
+    insists: Insists,
 ) -> list[Difference]:
     apart = [
         each
@@ -194,7 +199,7 @@ def _against_baseline(
         seen = exact.get((each.where, each.change))
         if template(each.where) not in places or (seen is not None and stands_for(seen)):
             continue
-        is_shifted_in_time = forgives(each)
+        is_shifted_in_time = forgives(each) and not insists(each)
         if not _is_drift(each, drift_in_time if is_shifted_in_time else drift):
             found.append(seen or each)
     return found

@@ -11,6 +11,7 @@ from shadow.judge.leaking import PLACE, fault_of
 from shadow.judge.reproduce import curl
 from shadow.judge.retelling import readable
 from shadow.judge.severity import severity_of
+from shadow.judge.wfc import wfc_code
 from shadow.model import (
     CONVERSATIONS,
     Expect,
@@ -25,17 +26,21 @@ from shadow.model import (
     Wire,
 )
 
+_SAYS_ALL = frozenset({"F103", "growth", "no-effect", "slow"})
+"""Faults whose reason tells more than the place does."""
 MAX_BODY_BYTES = 4096
 _MAX_TITLE_CHARS = 160
 
 TITLES: dict[str, str] = {
     "F100": "server error",
+    "F103": "what was deleted is still there",
     "F200": "text run as part of a database query",
     "F201": "markup of the request is part of the page",
     "F202": "address of the request was called",
     "F204": "what may not be seen is told to be there",
     "F206": "access that the permissions deny",
     "F209": "inner details in the answer",
+    "amplified": "answer many times longer than usual",
     "auth-bypass": "bad credentials or signature accepted",
     "code-injection": "text run as code",
     "crash": "connection dropped, or what came is not the protocol",
@@ -50,6 +55,7 @@ TITLES: dict[str, str] = {
     "left-trace": "rejected request changed the state",
     "metamorphic": "answer changed by an edit without meaning",
     "mutation-regression": "answered otherwise than by the live release",
+    "no-effect": "accepted, and nothing was done",
     "nosql-injection": "operator run as part of a database query",
     "race": "not exactly one of simultaneous requests succeeded",
     "secret-leak": "secret in the answer",
@@ -98,7 +104,7 @@ def finding(
         edits=trial.edits,
         expect=expect.value,
         why=_why(trial, cause, record.mutators),
-        exchanges=tuple(sorted(record.exchanges)),
+        exchanges=record.indexes,
         count=record.count,
         control=message(trial.control),
         answer=message(trial.answer),
@@ -114,6 +120,7 @@ def finding(
         endpoints=tuple(record.endpoints),
         minimised=_minimised(trial),
         also=tuple(record.also),
+        wfc=wfc_code(fault, trial.endpoint, trial.mutator, shown),
     )
 
 
@@ -200,10 +207,16 @@ def _title(trial: Trial, cause: Cause, fault: str, endpoints: int) -> str:
         place = cause.where[0]
         if place.startswith(PLACE):
             return f"{place.removeprefix(PLACE)} in the answer ({on})"
+        if place == "state":
+            return f"{TITLES[fault]} on {on}"
+        if fault == "slow":
+            return f"slower than the live release on {on}"
         if fault in ("hang", "crash", "F100") and place == "status":
             return f"{TITLES[fault]} on {on}: {cause.what}"
         return f"{_place(place)}: {cause.what} ({on})"
     by = f" ({trial.mutator})" if trial.mutator else ""
+    if cause.where == ("surplus",):
+        return f"bytes after the end of the answer on {on}{by}"
     return f"{TITLES.get(fault, fault)} on {on}{by}"
 
 
@@ -225,7 +238,7 @@ def _place(where: str) -> str:
 
 def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
     why = trial.judgement.why
-    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault != "growth":
+    if trial.kind is Kind.REGRESSION and cause.differences and trial.judgement.fault not in _SAYS_ALL:
         first = cause.differences[0]
         if first.where.startswith(PLACE):
             return f"the candidate's answer shows {first.right}, live's does not"
@@ -238,6 +251,8 @@ def _why(trial: Trial, cause: Cause, mutators: dict[str, None]) -> str:
                 if trial.has_live
                 else "; the baseline says so, live is unseen"
             )
+        elif trial.baseline is None:
+            why += "; there is no baseline to say whether live would answer so again"
     others = [name for name in mutators if name != trial.mutator]
     return f"{why}; also seen by {', '.join(others[:8])}" if others else why
 

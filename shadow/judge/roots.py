@@ -3,10 +3,11 @@
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
 
 import msgspec
 
-from shadow.judge.places import is_json, is_within, name, parent, template
+from shadow.judge.places import is_json, is_page, is_within, name, parent, template
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
@@ -16,6 +17,8 @@ _SAID = frozenset({"close", "dns:rcode"})
 """Places of few values, each of which means something: both stand in the cause."""
 _PLACELESS = frozenset({"timestamp form", "unicode form"})
 """Written by one serialiser for all fields: wherever it shows, the cause is one."""
+_WRITTEN = re.compile(r"^body:.*:(sequence|namespace)$")
+"""How a document of XML is written, which one serialiser does for all elements too."""
 _LISTED = re.compile(r"(header:(?!set-cookie)[^\[]+)\[")
 """One member of a field that is a list: directives that came and went are one change of the field."""
 _PAGING = re.compile(
@@ -25,6 +28,9 @@ _PAGING = re.compile(
 )
 """Members beside a list that tell how much of it there is: they follow its length."""
 _ERROR_OBJECTS = frozenset({"detail", "details", "error", "errors", "fault", "problem"})
+_INTEGER = re.compile(r"-?\d{19,}")
+_COPY = re.compile(r'(?P<parent>.*)\["(?P<name>[^"]+)#\d+"\]')
+"""A member of a name that its object has already."""
 _OF_WHOLE_BODY = ("body", "body:coding", "body:syntax", "body:end")
 _MAX_ROUNDING_DIGITS = 10
 
@@ -82,15 +88,32 @@ def relative(where: str) -> str:
 def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     """Differences that do not follow from another one."""
     of_body = [each for each in differences if each.where in _OF_WHOLE_BODY]
-    arrays = [each.where for each in differences if each.change in (Change.LENGTH, Change.ORDER)]
+    arrays = [
+        each.where
+        for each in differences
+        if each.change in (Change.LENGTH, Change.ORDER) and not is_page(each.where)
+    ]
     beside = {parent(each.where) for each in differences if each.change is Change.LENGTH}
     lengths = {
         (parent(each.where), each.left, each.right) for each in differences if each.change is Change.LENGTH
     }
+    twice = {
+        f"{found['parent']}.{found['name']}"
+        for each in differences
+        if each.change is Change.ADDED and (found := _COPY.fullmatch(each.where))
+    }
+    is_other_type = any(each.where == "header:content-type" for each in differences)
+    moved = next((each for each in differences if each.where == "header:location"), None)
     for each in differences:
+        if is_other_type and each.where.startswith("header:content-type["):
+            continue  # parameters are those of the type
+        if each.where in twice:
+            continue  # the first of two; which of them counts is the reader's choice
+        if moved is not None and _repeats(each, moved):
+            continue
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
             continue
-        is_scalar = not isinstance(each.left, list) and not isinstance(each.right, list)
+        is_scalar = not isinstance(each.left, list | dict) and not isinstance(each.right, list | dict)
         if (
             each.change is Change.VALUE
             and is_scalar
@@ -101,6 +124,14 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
             continue
         if not any(_follows(each, array) for array in arrays):
             yield each
+
+
+def _repeats(difference: Difference, location: Difference) -> bool:
+    """Whether a page of a redirect says where it leads, as the field does."""
+    if not difference.where.startswith("body:") or difference.change is not Change.VALUE:
+        return False
+    ours, theirs = ((unquote(str(each)) for each in (one.left, one.right)) for one in (difference, location))
+    return all(said in full or full in said for said, full in zip(ours, theirs, strict=True) if len(said) > 1)
 
 
 def _follows(difference: Difference, array: str) -> bool:
@@ -116,6 +147,8 @@ def _key(difference: Difference) -> tuple[str, ...]:
     what = words(difference)
     if what in _PLACELESS:
         return (what,)
+    if (written := _WRITTEN.search(difference.where)) is not None:
+        return (written[1],)
     if (found := _LISTED.match(difference.where)) is not None:
         return (found[1], "members")
     is_said = what == "letter case" or difference.where in _SAID
@@ -136,11 +169,19 @@ def _type_words(difference: Difference) -> str:
     if difference.where == "header:etag":
         return "strong to weak" if str(difference.right).startswith("W/") else "weak to strong"
     if is_json(difference.where) and not difference.where.endswith(":namespace"):
-        return f"{_kind(difference.left)} to {_kind(difference.right)}"
+        left, right = _kind(difference.left), _kind(difference.right)
+        if left == right == "string":  # one stands for a number that is too long to be written as one
+            left, right = (
+                "number" if _INTEGER.fullmatch(each) else "string"
+                for each in (difference.left, difference.right)
+            )
+        return f"{left} to {right}"
     return f"{difference.left} to {difference.right}"
 
 
 def _kind(value: object) -> str:
+    if isinstance(value, str) and value.endswith("…") and value.startswith(("[", "{")):
+        return "array" if value[0] == "[" else "object"  # the beginning of its text, as it is long
     kinds = {str: "string", bool: "boolean", int: "number", float: "number", list: "array", dict: "object"}
     return "null" if value is None else kinds[type(value)]
 

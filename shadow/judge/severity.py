@@ -10,12 +10,14 @@ from shadow.model import AnswerClass, Change, Difference, Severity
 
 OF_FAULT: dict[str, Severity] = {
     "F100": Severity.HIGH,
+    "F103": Severity.HIGH,
     "F200": Severity.HIGH,
     "F201": Severity.HIGH,
     "F202": Severity.HIGH,
     "F204": Severity.LOW,
     "F206": Severity.HIGH,
     "F209": Severity.HIGH,
+    "amplified": Severity.MEDIUM,
     "auth-bypass": Severity.HIGH,
     "code-injection": Severity.HIGH,
     "crash": Severity.HIGH,
@@ -30,6 +32,7 @@ OF_FAULT: dict[str, Severity] = {
     "left-trace": Severity.HIGH,
     "metamorphic": Severity.MEDIUM,
     "mutation-regression": Severity.MEDIUM,
+    "no-effect": Severity.HIGH,
     "nosql-injection": Severity.HIGH,
     "race": Severity.HIGH,
     "secret-leak": Severity.HIGH,
@@ -107,8 +110,10 @@ def of_difference(difference: Difference) -> Severity:
         return Severity.HIGH if _hundreds(difference.left) != _hundreds(difference.right) else Severity.MEDIUM
     if difference.where.startswith("leak:"):
         return Severity.MEDIUM if difference.where.removeprefix("leak:") in _MINOR_LEAKS else Severity.HIGH
-    if difference.where == "reason":
+    if difference.where == "reason" or _is_cosmetic(difference):
         return Severity.LOW
+    if difference.where == "surplus":
+        return Severity.MEDIUM  # who reads on takes it for the next answer
     if difference.where in _TELLING or (difference.where == "messages" and _is_fewer(difference)):
         return Severity.HIGH
     if difference.where == "header:location.origin":
@@ -118,6 +123,13 @@ def of_difference(difference: Difference) -> Severity:
         return min(found, of_page(difference.where), key=_RANKS.__getitem__)
     is_in_head = difference.where.startswith(("header:", "trailer:"))
     return Severity.MEDIUM if is_in_head and found is Severity.HIGH else found
+
+
+def _is_cosmetic(difference: Difference) -> bool:
+    """Whether texts differ in white space alone."""
+    left, right = difference.left, difference.right
+    is_text = isinstance(left, str) and isinstance(right, str) and difference.change is Change.VALUE
+    return is_text and left.split() == right.split()
 
 
 def of_page(where: str) -> Severity:

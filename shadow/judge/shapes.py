@@ -16,6 +16,9 @@ _ISO = re.compile(
     r"(?:(?P<point>[.,])(?P<fraction>\d{1,9}))?"
     r" ?(?P<zone>Z|z|[+-]\d\d:?\d\d|UTC)?"
 )
+_FILED = re.compile(r"\d{4}(-?)\d\d(\1)\d\d([-_T])\d\d([-_]?)\d\d(\4)\d\d")
+"""As names of files have it, where a colon may not stand."""
+_UNIX_TEXT = re.compile(r"\d{10}(?:(\.)\d{1,9})?|\d{13}")
 _BASIC = re.compile(r"(\d{8})T(\d{6})Z")
 _HTTP_DATE = re.compile(
     r"[A-Z][a-z]{2}, \d\d[ -][A-Z][a-z]{2}[ -]\d{2,4} \d\d:\d\d:\d\d (?P<zone>GMT|UTC|[+-]\d{4})"
@@ -33,7 +36,8 @@ _VOLATILE_NAMES = re.compile(
 )
 _ID_NAMES = re.compile(r"_?id|.*[_-]id|[a-z]+[a-z0-9]*Id|location|content-location|href|self|next|prev")
 _TIME_NAMES = re.compile(
-    r".*([_-]at|time|timestamp|date|expires|expiry|created|updated|modified|[_-]on)|ts|exp|iat|nbf|.*At|now"
+    r".*([_-]at|time|timestamp|date|expires|expiry|created|updated|modified|joined|since|day|[_-]on)"
+    r"|.*(Time|Timestamp|Date|Expires|Expiry|Created|Updated|Modified)|ts|exp|iat|nbf|.*At|now"
 )
 _DIGITS = re.compile(r"\d+")
 _MIN_LOWER_CHARS, _MIN_MIXED_CHARS = 12, 10
@@ -43,6 +47,7 @@ _IN_TEXT = re.compile(
     r"(?P<uuid>[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})"
     r"|(?P<UUID>[0-9A-F]{8}(?:-[0-9A-F]{4}){3}-[0-9A-F]{12})"
     r"|(?P<iso>\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?)"
+    r"|(?P<filed>(?<![0-9A-Za-z])\d{4}-?\d\d-?\d\d[-_T]\d\d[-_]?\d\d[-_]?\d\d(?!\d))"
     r"|(?P<http>[A-Z][a-z]{2}, \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT)"
     rf"|(?P<written>{WRITTEN})"
     r"|(?P<jwt>eyJ[0-9A-Za-z_-]{8,}\.[0-9A-Za-z_-]+\.[0-9A-Za-z_-]*)"
@@ -57,7 +62,9 @@ _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _MADE_UP = re.compile(r"[0-9A-Za-z_-]+")
 _MIN_MADE_UP_CHARS, _MIN_MIXES = 6, 3
-_STAMPS = frozenset({"iso", "http", "written"})
+_PORT_DIGITS_MIN = 4
+"""A shorter number may count anything."""
+_STAMPS = frozenset({"filed", "iso", "http", "written"})
 _SIGNED = re.compile(
     r"[0-9A-Za-z_-]{4,}(?:[.:][0-9A-Za-z_-]{4,}){0,2}[.:](?P<signature>[0-9A-Za-z_-]{16,})=*"
 )
@@ -73,13 +80,18 @@ class Moment(msgspec.Struct, frozen=True):
 
 
 def moment(value: Any, name: str = "") -> Moment | None:
-    """`value` as a timestamp, or None. A number counts where its `name` speaks of time."""
+    """`value` as a timestamp, or None. A number or a day counts where its `name` speaks of
+    time."""
     if isinstance(value, int | float):
         return _from_number(value) if _TIME_NAMES.fullmatch(name) else None
     if not isinstance(value, str) or not 8 <= len(value) <= 48:
         return None
     try:
+        if _DAY.fullmatch(value):
+            return _from_day(value) if _TIME_NAMES.fullmatch(name) else None
         found = _from_text(value)
+        if found is None and _UNIX_TEXT.fullmatch(value) and _TIME_NAMES.fullmatch(name):
+            found = _from_number(float(value))
     except (ValueError, OverflowError):
         return None
     if found is None and (by_hand := written(value)):
@@ -127,8 +139,7 @@ def is_fixed_in_length(text: str, name: str, *, has_baseline: bool) -> bool:
     """Whether tokens like this one, called `name`, should keep their length: what is signed or encoded varies
     with what is in it, and what another release hashes otherwise is opaque all the same.
 
-    Without a baseline only such are sure that name what they are and are of hexadecimal digits alone, or mixed
-    as what is random is.
+    Without a baseline only such are sure as are of hexadecimal digits alone, or mixed as what is random.
     """
     if not _LONG_NAMES.fullmatch(name.lower()) or text.startswith("eyJ") or "." in text or ":" in text:
         return False
@@ -148,6 +159,9 @@ def masked(text: str, own: Collection[str] = ()) -> str:
     """`text` with own addresses, ids, tokens and timestamps replaced by what kind of thing they are."""
     for address in sorted(own, key=len, reverse=True):
         text = text.replace(address, "<own>")
+        port = address.rpartition(":")[2]
+        if port.isdigit() and len(port) >= _PORT_DIGITS_MIN and port in text:
+            text = re.sub(rf"(?<!\d){port}(?!\d)", "<port>", text)
     return _IN_TEXT.sub(_mask, text)
 
 
@@ -238,11 +252,18 @@ def _from_number(value: float) -> Moment | None:
     return None
 
 
+def _from_day(text: str) -> Moment:
+    return Moment(datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC).timestamp(), "day")
+
+
 def _from_text(text: str) -> Moment | None:
     if found := _ISO.fullmatch(text):
         return _from_iso(found)
     if _BASIC.fullmatch(text):
         return Moment(datetime.strptime(text, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp(), "basic")
+    if found := _FILED.fullmatch(text):
+        at = datetime.strptime(re.sub(r"\D", "", text), "%Y%m%d%H%M%S").replace(tzinfo=UTC).timestamp()
+        return Moment(at, f"filed:{'|'.join(found.groups())}")
     if found := _HTTP_DATE.fullmatch(text):
         return Moment(
             parsedate_to_datetime(text).timestamp(), f"http:{text[7]}:{text[-4:].strip(' 0123456789')}"
@@ -264,7 +285,7 @@ def _from_iso(found: re.Match[str]) -> Moment:
 
 
 def _is_nanoid(text: str) -> bool:
-    """Letters of both cases and more, mixed throughout as only chance mixes them, also with ``_`` and ``-``."""
+    """Letters of both cases and more, mixed throughout as only chance mixes them."""
     if not _NANOID.fullmatch(text) or text.upper() == text or text.lower() == text:
         return False
     return _mixes(text) * 3 >= len(text) and _mixes(text) >= _MIN_NANOID_MIXES
@@ -300,7 +321,7 @@ def _alphabet(text: str) -> str:
 def _mask(found: re.Match[str]) -> str:
     text = found[0]
     match found.lastgroup:
-        case "iso" | "written":
+        case "iso" | "filed" | "written":
             stated = moment(text)
             return f"<{stated.form}>" if stated else text
         case "token":

@@ -38,6 +38,7 @@ from shadow.model.exchange import (
     without_field,
 )
 from shadow.model.finding import Finding
+from shadow.model.forgiven import Forgave, Forgiven
 from shadow.model.hint import Documented, Hint
 from shadow.model.mutation import (
     FRAMES,
@@ -109,6 +110,8 @@ __all__ = [
     "Expect",
     "Fate",
     "Finding",
+    "Forgave",
+    "Forgiven",
     "Found",
     "FramesSeen",
     "Headers",

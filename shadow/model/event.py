@@ -8,6 +8,7 @@ import msgspec
 from shadow.model.correlated import Correlated
 from shadow.model.exchange import Exchange
 from shadow.model.finding import Finding
+from shadow.model.forgiven import Forgave
 from shadow.model.tally import Tally
 from shadow.model.trial import Outcome, Trial
 
@@ -180,6 +181,7 @@ type Event = (
     | SecretTaken
     | Tally
     | Correlated
+    | Forgave
 )
 
 

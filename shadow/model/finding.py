@@ -38,5 +38,7 @@ class Finding(msgspec.Struct, frozen=True):
     """``{"from": {"edits": 3, "bytes": 2310}, "to": {"edits": 1, "bytes": 240}, "tries": 17}``"""
     also: tuple[str, ...] = ()
     """Ids of causes that showed in the same answers and are told as part of this one; they too are stable."""
+    wfc: str | None = None
+    """The code of the Web Fuzzing Commons, where there is one: ``"F208"``."""
     known: dict[str, Any] | None = None
     """``{"reason": ..., "by": ..., "until": ...}`` where it was accepted: then it is told nowhere else."""

@@ -16,6 +16,9 @@ from shadow.pipeline.ready import MutateFor, Ready
 _SLOW_SECONDS = 0.2
 """What takes longer to send than this is kept out of the session's way."""
 
+_SHORTLY = 3
+"""So many requests back."""
+
 
 class Case(msgspec.Struct, frozen=True, dict=True):
     """One exchange under work."""
@@ -49,6 +52,11 @@ class Case(msgspec.Struct, frozen=True, dict=True):
             if is_write(each.request.method) and each.response is not None and each.response.status < 300
         ]
         return all(any(_stands_in(word, body) for body in made) for word in named)
+
+    @property
+    def follows_write(self) -> bool:
+        """Whether the session had written shortly before."""
+        return any(is_write(each.request.method) for each in self.past[-_SHORTLY:])
 
     def retelling(self) -> tuple[Script, tuple[Exchange, ...]]:
         """The session up to this exchange as a script, and the exchanges that its steps stem from."""

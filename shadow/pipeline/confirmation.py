@@ -27,7 +27,7 @@ from shadow.pipeline.resending import Again, Resending
 from shadow.pipeline.scripts import Scripts
 
 _MAX_REFUTED = 3
-"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind that nobody knows yet."""
+"""A suspicion that was refuted so often is hardly tried again: it is noise of a kind nobody knows yet."""
 _RETRIES = (10, 30, 100, 300)
 """Of an original's suspicion: at these further sightings it is tried all the same, as another cause may show
 in the same place."""
@@ -93,13 +93,16 @@ class Confirmation:
         """How often writes that are not sent again showed a place to differ, at whatever endpoint."""
         self._lasting_places: set[_Key] = set()
         """Places that differed each time at some endpoint."""
+        self.held: dict[str, None] = {}
+        self._is_over = False
 
     async def original(self, case: Case, first: Answers, judgement: Judgement, via: str) -> Confirmed | None:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
+        rest = tuple(each for each in rest if not self._is_held(case, each))
         is_refused = _is_refused(case, first)
         if self._judging.is_drifted:
-            beyond = _beyond_drift(case, rest)
+            beyond = beyond_drift(case, rest)
             rest = tuple(
                 each
                 for each in rest
@@ -114,7 +117,7 @@ class Confirmation:
             times = self.all_times
             self._lasting_places.update(map(_place, lasting))
             for each in rest:
-                if each not in lasting:
+                if each not in lasting and not self._judging.noise.forgives(case.endpoint, each):
                     self._refute(_place_key(case, each))
         for each in lasting:
             self._confirmed[_place_key(case, each)] = times
@@ -127,10 +130,14 @@ class Confirmation:
             lasting,
         )
 
+    def unknown(self, case: Case, judgement: Judgement) -> tuple[Difference, ...]:
+        """Of a failed original's differences those that were neither confirmed nor refuted too often."""
+        return self._split(case, judgement)[1]
+
     def looked_back(
         self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
     ) -> Confirmed | None:
-        """What an original that was not told shows of the `fresh` differences, now that these are confirmed."""
+        """What an original that was not told shows of the `fresh` differences, which are confirmed now."""
         if self._judging.is_drifted:
             return None
         places = {_place(each) for each in fresh}
@@ -229,8 +236,24 @@ class Confirmation:
         self, case: Case, first: Answers, suspected: tuple[Difference, ...], via: str
     ) -> tuple[Difference, ...]:
         """Those of the suspected differences that show each time the original is sent again."""
-        lasting = suspected
         is_retold = self._may_write and (case.is_write or self._judging.is_drifted)
+        lasting = await self._lasting_so(case, first, suspected, via, is_retold=is_retold)
+        if not lasting and not is_retold and self._may_write and case.follows_write:
+            # it may only be there for a moment: an effect that comes late, or that is undone
+            lasting = await self._lasting_so(case, first, suspected, via, is_retold=True)
+        return lasting
+
+    async def _lasting_so(
+        self,
+        case: Case,
+        first: Answers,
+        suspected: tuple[Difference, ...],
+        via: str,
+        *,
+        is_retold: bool,
+    ) -> tuple[Difference, ...]:
+        """`is_retold` says that its session is told anew each time, else it is asked alone."""
+        lasting = suspected
         for attempt in range(self._times):
             if is_retold:
                 answers = await self._retold(case)
@@ -286,9 +309,26 @@ class Confirmation:
     def _is_seen_enough(self, case: Case, difference: Difference) -> bool:
         """Whether a write's difference, which is not to be sent again, was seen often enough by itself."""
         place = _place(difference)
-        self._seen[place] = self._seen.get(place, 0) + 1
+        self._seen[place] = self._seen.get(place, 0) + (not self._is_over)
         is_lasting_kind = difference.change in _NEEDS_NO_SECOND or difference.where == "status"
-        return is_lasting_kind or self._seen[place] > 1 or self._is_known_elsewhere(difference)
+        if not is_lasting_kind and self._seen[place] == 1:
+            self.held[case.endpoint] = None
+        is_sure = self._is_over and self._judging.has_baseline
+        is_seen = self._seen[place] > 1 or self._is_known_elsewhere(difference)
+        return is_lasting_kind or is_seen or is_sure
+
+    def _is_held(self, case: Case, difference: Difference) -> bool:
+        """Whether it is better told once more was seen, or nothing more will be."""
+        if self._is_over or not self._judging.noise.is_counting(difference):
+            return False
+        self.held[case.endpoint] = None
+        return True
+
+    def end(self) -> tuple[str, ...]:
+        """Endpoints of which something was held back. Nothing is from now on: nothing more will be seen."""
+        self._is_over = True
+        held, self.held = tuple(self.held), {}
+        return held
 
     def _is_known_elsewhere(self, difference: Difference) -> bool:
         """Whether the same place differed each time at another endpoint: a part that several share."""
@@ -337,7 +377,7 @@ def _is_length_of(difference: Difference, others: list[Difference]) -> bool:
     )
 
 
-def _beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
+def beyond_drift(case: Case, differences: tuple[Difference, ...]) -> tuple[Difference, ...]:
     """Those that no drift of state explains. What explains a status explains all that comes with it."""
     if any(each.where == "status" and _may_be_drift(case, each) for each in differences):
         return ()

@@ -80,7 +80,7 @@ class Dealing:
             self._stacking.note(case.endpoint, mutator, is_made=mutant is not None)
             return mutant
 
-        budget = self._governor.mutants(self._settings.mutants)
+        budget = self._governor.mutants(self._scheduler.share(case.endpoint, self._settings.mutants))
 
         def dealt(granted: int) -> Iterator[Mutant]:
             """Single edits and, after them, several in one, which are drawn first: what they leave is for

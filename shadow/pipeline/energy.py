@@ -42,6 +42,8 @@ class Energy:
         """`order` is that of the first tries, of all `count` mutators."""
         self._seed = seed
         self._fresh = order
+        self.is_tried_through = False
+        """Whether every mutator was asked."""
         self._is_asked = bytearray(count)
         self._is_made = bytearray(count)
         self._plays = [0.0] * count
@@ -105,6 +107,7 @@ class Energy:
         for at in self._fresh:
             if not self._is_asked[at]:  # by another process
                 yield at
+        self.is_tried_through = True
         for _ in range(_RETURNING_PER_TURN):
             if not self._returning or self._returning[0][0] > self._exchanges:
                 return

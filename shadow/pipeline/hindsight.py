@@ -13,7 +13,7 @@ _KEPT = 256
 _LOOKED_AT = 64
 _BEFORE_SECONDS = 3.0
 """So long before a target was seen to be unwell the harm may have been done."""
-_TRIES_MAX = 30
+_TRIES_MAX = 12
 
 
 class Done(msgspec.Struct, frozen=True):

@@ -17,6 +17,7 @@ from shadow.judge import (
 from shadow.judge.drifting import Drifting, DriftLimits
 from shadow.judge.evidence import undecided
 from shadow.judge.fingerprint import BREAKAGES
+from shadow.judge.latency import Latencies
 from shadow.judge.leak_shapes import Leak
 from shadow.judge.leaking import difference_of, leak_between, with_leak
 from shadow.judge.oracle import STRICT_LEVELS
@@ -59,6 +60,7 @@ class Judging:
         `readings` tells what answers amount to, `tenants` whose things are whose."""
         self.drifting = Drifting(limits)
         self.tenants = tenants or Tenants()
+        self.latencies = Latencies()
         self.noise = noise
         self.readings = readings or Readings()
         self.refused_count = 0
@@ -174,6 +176,10 @@ class Judging:
             if isinstance(one, Reply) and isinstance(other, Reply) and _is_comparable(one, other):
                 self.noise.observe(case.endpoint, self._compare_anew(one.response, other.response), witness)
 
+    @property
+    def has_baseline(self) -> bool:
+        return self.noise.has_baseline
+
     def wants_repeat(self, case: Case, answers: Answers) -> bool:
         """Whether sending the original once more would teach what is noise."""
         differences = self.apart(case, answers)
@@ -195,7 +201,7 @@ class Judging:
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
         def insists(difference: Difference) -> bool:
-            return self.noise.insists(case.endpoint, difference.where)
+            return self.noise.insists(case.endpoint, difference)
 
         witnesses = Witnesses(self.live(case.exchange), answers.candidate, answers.baseline)
         judgement = judge_original(
@@ -258,6 +264,7 @@ class Judging:
             is_stated=mutator.is_stated and mutant.readies.candidate.is_stated,
             sign=mutant.readies.candidate.sign,
             further_answers=_further_answers(mutant, answer),
+            usual_seconds=self.latencies.usual(case.endpoint),
         )
         return judge(evidence)
 

@@ -1,5 +1,7 @@
 """Looks at the state of candidate and baseline: what is asked, and what two answers say of a change."""
 
+import re
+
 import msgspec
 
 from shadow.content.redaction import is_masked
@@ -25,6 +27,7 @@ _OF_WRITES = (
 ).split()
 """Fields that belong to a body, or to a change."""
 _THROTTLED = 429
+_BODY_BYTES_MAX = 64 * 1024
 
 
 class Look(msgspec.Struct, frozen=True):
@@ -37,6 +40,8 @@ class Look(msgspec.Struct, frozen=True):
     exchange: Exchange | None = None
     """What the request stems from; None for a probe."""
     probe: Probe | None = None
+    is_shared: bool = False
+    """Whether it is of a collection, which others change too."""
 
     def ready(self, link: Link, session: str, salt: str) -> Ready:
         """The request for one target."""
@@ -50,7 +55,8 @@ def look_at(exchange: Exchange, past: tuple[Exchange, ...], endpoints: Endpoints
     """The reading of what the write `exchange` is about; None where that is nothing that has a name.
 
     What its session read before comes first. Else it is the same path, or the nearest above it that ends in
-    an identifier, asked for by the same client.
+    an identifier, asked for by the same client. Of a path without identifiers it is the collection, or the
+    thing that the body names, if the session read it.
     """
     if is_masked(exchange.request):
         return None
@@ -58,13 +64,17 @@ def look_at(exchange: Exchange, past: tuple[Exchange, ...], endpoints: Endpoints
     names = endpoints.name(exchange.request).partition(" ")[2].split("/")
     segments = path.split("/")
     ends = [at for at in range(len(segments), 1, -1) if at <= len(names) and names[at - 1] == "{id}"]
-    if not ends:
-        return None
     read = {
         path_of(each.request.target): each
         for each in past
         if each.request.method == b"GET" and each.response is not None and each.response.status == 200
     }
+    if not ends:
+        known = read.get(path) or _named_in_body(exchange, read)
+        if known is None:
+            return None
+        found = _look(known, known.request, endpoints)
+        return msgspec.structs.replace(found, is_shared=known is read.get(path))
     for end in ends:
         known = read.get("/".join(segments[:end]))
         if known is not None:
@@ -75,6 +85,17 @@ def look_at(exchange: Exchange, past: tuple[Exchange, ...], endpoints: Endpoints
         headers = without_field(headers, name)
     target = "/".join(segments[: ends[0]]).encode("latin-1")
     return _look(exchange, Request(b"GET", target, made.version, headers), endpoints)
+
+
+def _named_in_body(exchange: Exchange, read: dict[str, Exchange]) -> Exchange | None:
+    """What the session read last of which the body of `exchange` names the last part: an id."""
+    body = exchange.request.body[:_BODY_BYTES_MAX]
+    for path in reversed(read):
+        word = path.rpartition("/")[2].encode("latin-1")
+        is_id = any(48 <= byte <= 57 for byte in word)
+        if is_id and re.search(rb"(?<![0-9A-Za-z])" + re.escape(word) + rb"(?![0-9A-Za-z])", body):
+            return read[path]
+    return None
 
 
 def probe_look(probe: Probe, endpoints: Endpoints) -> Look:

@@ -154,6 +154,8 @@ class Pipeline:
             self._close_once_done()
             async with asyncio.TaskGroup() as work:
                 self._start_workers(work)
+            if not self._stopping.is_set():
+                await unless_stopped(self._stopping, self._trials.end())
             await self._compare("at the end of the run")
             watch.cancel()
             stopper.cancel()

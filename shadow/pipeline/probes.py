@@ -7,6 +7,7 @@ from msgspec import Struct
 
 from shadow.errors import ConfigError, nearest
 from shadow.judge import template
+from shadow.judge.places import is_within
 from shadow.model import Difference, Identity, Request
 from shadow.pipeline.order import SAFE_METHODS
 
@@ -40,8 +41,7 @@ class Probe(Struct, frozen=True):
         """Whether a difference between two answers to it is one of state."""
         place = template(difference.where)
         return not any(
-            fnmatchcase(place, pattern.replace("[*]", "[]").replace("[", "[[]"))
-            or place.startswith((f"{pattern}.", f"{pattern}["))
+            fnmatchcase(place, pattern.replace("[*]", "[]").replace("[", "[[]")) or is_within(place, pattern)
             for pattern in self.ignore
         )
 

@@ -45,6 +45,11 @@ def chosen[M: Named](
     return tuple(each for each in catalog if matches(each, wanted) and not matches(each, unwanted))
 
 
+_LESS, _MORE, _KEPT_MAX = 2, 4, 200
+"""An endpoint that was tried through does without half of its mutants; a rare one gets four times as many
+more, as far as they are there."""
+_FEW = 8
+"""Of fewer mutants each counts."""
 _PER_TURN = {Level.BODY: 3}
 """Mutators of a level that go in one turn: bodies have the most to get wrong."""
 
@@ -79,6 +84,8 @@ class Scheduler[M: Named]:
         self._elsewhere: dict[str, dict[int, tuple[int, int, float]]] = {}
         """How often other processes asked mutators at endpoints where nothing was dealt here yet, how often
         there was something to edit, and what was paid."""
+        self._left_over = 0
+        """Mutants that endpoints did without."""
         self._news = News()
         self.on_tried: Callable[[str, str, bool], None] | None = None
         """Told of endpoint and mutator of what is tried here, and whether there was something to edit, for
@@ -104,6 +111,18 @@ class Scheduler[M: Named]:
         yield from self.spend(
             endpoint, count, lambda granted: self.turns(endpoint, exchange, granted, attempt)
         )
+
+    def share(self, endpoint: str, count: int) -> int:
+        """How many mutants an exchange gets, of `count` on average: fewer where every mutator was tried, and
+        what is left so goes to endpoints that are seen more rarely."""
+        energy = self._energies.get(endpoint)
+        if energy is None or not energy.is_tried_through:
+            extra = min(self._left_over, _MORE * count)
+            self._left_over -= extra
+            return count + extra
+        left = count - count // _LESS if count >= _FEW else count
+        self._left_over = min(self._left_over + count - left, _KEPT_MAX * count)
+        return left
 
     def spend[T](self, endpoint: str, count: int, dealt: Callable[[int], Iterator[T]]) -> Iterator[T]:
         """What `dealt` gives for as many of `count` mutants as the budget grants."""

@@ -41,6 +41,7 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.serial_orders import SerialOrders
 from shadow.pipeline.sessions import Earlier
 from shadow.pipeline.telling import MAX_BEFORE
+from shadow.pipeline.told_anew import ToldAnew
 from shadow.pipeline.traces import Trace, Traces
 from shadow.wire.http1 import serialise_request
 
@@ -81,9 +82,11 @@ class SessionTrials:
         report: Report,
         traces: Traces | None = None,
         fewer_steps: FewerSteps | None = None,
+        told_anew: ToldAnew | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected steps leave behind; without `fewer_steps` what is
-        found is told as it was found."""
+        found is told as it was found; without `told_anew` sessions are only sent with changes."""
+        self._told_anew = told_anew
         self._fewer_steps = fewer_steps
         self._traces = traces
         self._scripts = scripts
@@ -111,6 +114,8 @@ class SessionTrials:
             script = mutator(past, rng, msgspec.structs.replace(known, sessions=self._earlier.all))
             return script if script is not None and self._is_allowed(script) else None
 
+        if self._told_anew is not None and self._budget and self._may_write:
+            await self._told_anew.conduct(past, shape)
         told = []
         for mutator, script in self._scheduler.deal(shape, past[0].index, self._budget, made):
             found = await self._try(mutator, script, (*past, *script.others))

@@ -102,6 +102,32 @@ class Traces:
             found.append((look, answers))
         return found
 
+    def looks_at(self, case: Case) -> list[Look]:
+        """What tells of the state that a write of the case is about, and of nothing else."""
+        if not case.is_write or (not self._is_alone and not case.is_about_own):
+            return []
+        return [
+            each
+            for each in self._looks(case.exchange, case.past)
+            if each.exchange is not None and not each.is_shared
+        ]
+
+    async def retold_around(self, case: Case) -> tuple[State, Answers, State] | None:
+        """The state before and after the original, told anew at the end of its session, which has the state
+        to itself; and how it was answered."""
+        looks = self.looks_at(case)
+        if not looks:
+            return None
+        _, told = case.retelling()
+        last = len(told) - 1
+        before = [Step(each.request, at) for at, each in enumerate(told[:last])]
+        framed = _framed(before, Step(case.exchange.request, last), last, looks)
+        async with self._gate.holds():
+            answers = await self._scripts.run(framed.script, told, parcel=Parcel.CONFIRMATION, own=framed.own)
+        at, count = framed.script.judged[0], len(looks)
+        then = list(zip(looks, answers[at - count : at], strict=True))
+        return then, answers[at], list(zip(looks, answers[at + 1 : at + 1 + count], strict=True))
+
     def note_drift(self) -> None:
         """Take notice that the candidate's state has changed as the baseline's has not."""
         self._judging.is_drifted = True
@@ -259,15 +285,22 @@ class Watch:
         if not self._traces.between(before, self._state):
             trace = await self._traces.tried(self._case, refused[0]) if is_late and refused else ()
             return {refused[0].mutator.name: trace} if trace else {}
-        self._traces.note_drift()
+        if self._traces.between(_own(before), _own(self._state)):
+            self._traces.note_drift()
         for mutant in refused[:_TRIES_MAX]:
             if trace := await self._traces.confirmed(self._case, mutant, is_late=is_late):
+                self._traces.note_drift()
                 return {mutant.mutator.name: trace}
         return {}
 
     async def _look(self) -> State:
         self._turn += 1
         return await self._traces.state(self._case, self._looks, f"look:{self._turn}")
+
+
+def _own(state: State) -> State:
+    """Of a state, what nobody else changes."""
+    return [(look, answers) for look, answers in state if not look.is_shared]
 
 
 def _framed(before: Sequence[Step], step: Step, origin: int, looks: Sequence[Look]) -> Framed:

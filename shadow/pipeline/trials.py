@@ -33,6 +33,7 @@ from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.conclusions import Conclusions
 from shadow.pipeline.confirmation import Confirmation, Confirmed
 from shadow.pipeline.dealing import Dealing, TrialSettings
+from shadow.pipeline.effects import Effects
 from shadow.pipeline.environment import Answers, Environment, Pair
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.gauges import Gauges, GaugeSettings
@@ -47,12 +48,13 @@ from shadow.pipeline.reporting import Report
 from shadow.pipeline.reshowing import Suspect
 from shadow.pipeline.retrospect import Past, Retrospect
 from shadow.pipeline.scheduler import Scheduler
+from shadow.pipeline.slowness import Slow, Slowness
 from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
-from shadow.pipeline.traces import Traces, Watch, is_conditional
+from shadow.pipeline.traces import State, Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
-_MAX_REPEATS = 4
+_MAX_REPEATS = 8
 """Of one original, to learn from them."""
 
 
@@ -91,12 +93,19 @@ class Trials:
         traces: Traces | None = None,
         minimising: Minimising | None = None,
         blame: Blame | None = None,
+        slowness: Slowness | None = None,
         gauges: tuple[GaugeSettings, Gate] | None = None,
     ) -> None:
         """Without `traces` nobody looks at what rejected mutants leave behind; without `minimising` what is
         found is told as it was found; without `blame` nobody looks for who made a target unwell; without
         `gauges` nobody watches what the targets tell of themselves.
         """
+        self._slowness = slowness
+        self._effects = (
+            None
+            if traces is None or not settings.mutants
+            else Effects(traces, judging, times=confirmation.times, may_write=settings.may_write)
+        )
         self._blame = blame
         self._traces = traces
         self._environment = environment
@@ -158,6 +167,7 @@ class Trials:
             await watch.begin()
         early_answers = [(each, await self._send_early(case, each, originals, via)) for each in early]
         traces = await watch.end(early_answers, is_late=False) if watch is not None and early else {}
+        before = None if self._effects is None or self._governor.doubt else await self._effects.before(case)
         originals, answers = await self._send_original(case, originals, via)
         self._environment.learn(case.exchange, answers, case.session)
         turn.original_sent()
@@ -170,6 +180,8 @@ class Trials:
             doubt = "it is signed, by a key or in a way that is not known here"
             self._judging.count_refusal(case, answers)
         await self._judge_original(case, originals, answers, via, doubt=doubt)
+        await self._look_at_pace(case, originals, answers, via)
+        await self._look_at_effect(case, originals, answers, before, via)
         self._aftercare.cuts.note(case.session, answers)
         await self._aftercare.look_after_cut(case, None, originals.candidate, answers.candidate)
         if case.is_write:
@@ -189,6 +201,24 @@ class Trials:
         await self._look_at_gauges(case, answers, via)
         is_suspect = self._conclusions.has_suspect(case.exchange.index)
         return Later(case, tuple(slow), answers, via if via == HTTP2 else "raw", is_suspect)
+
+    async def _look_at_pace(self, case: Case, originals: Pair[Ready], answers: Answers, via: str) -> None:
+        """Tell where the candidate has become slower than the baseline."""
+        slow = None if self._slowness is None else await self._slowness.look(case, answers, via)
+        if (confirmed := _as_confirmed(slow)) is not None:
+            trial = self._original_trial(case, originals, answers, confirmed.judgement)
+            self._conclusions.conclude(trial, originals.candidate, confirmed, via)
+
+    async def _look_at_effect(
+        self, case: Case, originals: Pair[Ready], answers: Answers, before: State | None, via: str
+    ) -> None:
+        """Tell where a write was accepted and not done. `before` is how things stood."""
+        if self._effects is None or before is None:
+            return
+        found = await self._effects.after(case, before, answers)
+        if found is not None:
+            trial = self._original_trial(case, originals, answers, found[0])
+            self._conclusions.conclude(trial, originals.candidate, Confirmed(*found), via)
 
     async def _look_at_gauges(self, case: Case, answers: Answers, via: str) -> None:
         if self._gauges is not None:
@@ -384,6 +414,17 @@ class Trials:
             origin = origin_of(case, originals.candidate)
             self._retrospect.keep(Past(case, originals, answers, via, origin))
 
+    async def end(self) -> None:
+        """Tell what was held back until more would be seen, as nothing more will be."""
+        for endpoint in self._confirmation.end():
+            for past in self._retrospect.of(endpoint):
+                judgement = self._judging.original(past.case, past.answers)
+                if judgement.verdict is not Verdict.FAILED:
+                    continue
+                confirmed = await self._confirmation.original(past.case, past.answers, judgement, past.via)
+                if confirmed is not None and confirmed.fresh:
+                    self._tell_of_the_past(past.case, confirmed.fresh)
+
     async def _repeat(self, case: Case, answers: Answers, via: str) -> None:
         """Ask again what reads, while that teaches: whether what differs is new in each answer."""
         attempt = 0
@@ -476,7 +517,9 @@ class Trials:
         elif known is not None:
             trial, confirmed = known[0], Confirmed(judgement, known[1])
         elif judgement.verdict is Verdict.FAILED:
-            confirmed = await self._confirmation.mutant(case, mutant, judgement, via)
+            confirmed = await self._confirm(case, mutant, judgement, via)
+        elif self._slowness is not None:
+            confirmed = _as_confirmed(await self._slowness.longer(case, mutant, control, answer, via))
         self._aftercare.note(case, mutant, answer)
         if self._gauges is not None:
             self._gauges.note(case, mutant, control, answer, via)
@@ -488,6 +531,11 @@ class Trials:
         await self._aftercare.look_after_cut(
             case, mutant.mutator.name, mutant.readies.candidate, answer.candidate
         )
+
+    async def _confirm(self, case: Case, mutant: Mutant, judgement: Judgement, via: str) -> Confirmed | None:
+        if judgement.fault == "slow" and self._slowness is not None:
+            return _as_confirmed(await self._slowness.mutant(case, mutant, judgement, via))
+        return await self._confirmation.mutant(case, mutant, judgement, via)
 
     async def _tried_alone(self, case: Case, mutant: Mutant, via: str) -> Anew | None:
         """What came of a mutant that suffered with a target, sent once more; None where all was told of it
@@ -544,6 +592,10 @@ class Trials:
             has_live=case.exchange.response is not None,
             origin=origin,
         )
+
+
+def _as_confirmed(slow: Slow | None) -> Confirmed | None:
+    return None if slow is None else Confirmed(slow.judgement, slow.times)
 
 
 def _control(live: Reply | None, early: Answers, original: Answers) -> Answers:

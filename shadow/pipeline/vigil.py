@@ -215,9 +215,6 @@ class Vigil:
             await asyncio.shield(self._over)
             return
         over = self._over = asyncio.get_running_loop().create_future()
-        self.incidents += 1
-        self.seen_at = passage.ended_at
-        self.unwell_at = min(each.began_at for each in (passage, *self._suspects(passage)))
         began = self._clock()
         try:
             async with self._calm.holds():
@@ -232,6 +229,9 @@ class Vigil:
 
     async def _attend(self, passage: Passage, began: float) -> None:
         what = f"the {self._target} {passage.sign}"
+        self.incidents += 1
+        self.seen_at = passage.ended_at
+        self.unwell_at = min(each.began_at for each in (passage, *self._suspects(passage)))
         self._hear(StateChanged("held-up", f"{what}; nothing is sent until it is well"))
         if await self.recovers():
             took = self._clock() - began

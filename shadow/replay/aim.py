@@ -7,6 +7,9 @@ from shadow.replay._contract import Target
 
 _URL = re.compile(r"(?:(https?)(:|%3A))?(//|%2F%2F|\\/\\/)", re.IGNORECASE)
 
+_PORT_DIGITS_MIN = 4
+"""A shorter number may count anything."""
+
 
 class Aim:
     """Exchanges addresses in texts. `live` are those of the live service, as ``host:port``."""
@@ -15,6 +18,8 @@ class Aim:
         self.authority = target.authority
         self._scheme = target.scheme
         self._hosts = tuple(_host(each).lower() for each in live)
+        self._port = target.authority.rpartition(":")[2]
+        self._ports = _ports_pattern(live) if len(self._port) >= _PORT_DIGITS_MIN else None
         self._pattern = re.compile("|".join(map(_address_pattern, live)), re.IGNORECASE) if live else None
 
     def text(self, text: str) -> str:
@@ -22,6 +27,10 @@ class Aim:
         if self._pattern is None or not self._is_named_in(text):
             return text
         return self._pattern.sub(self._replacement, text)
+
+    def cookie_name(self, name: str) -> str:
+        """`name` as the target's own is called: services on one host name theirs after their port."""
+        return name if self._ports is None else self._ports.sub(self._port, name)
 
     def is_live(self, text: str) -> bool:
         """Whether `text` is the live service's host, by itself."""
@@ -49,6 +58,13 @@ class Aim:
 def _host(authority: str) -> str:
     host, colon, port = authority.rpartition(":")
     return host if colon and port.isdigit() else authority
+
+
+def _ports_pattern(live: Sequence[str]) -> re.Pattern[str] | None:
+    """The ports of `live` behind anything but a digit: ``username-127-0-0-1-8888``."""
+    ports = {each.rpartition(":")[2] for each in live}
+    own = sorted(each for each in ports if each.isdigit() and len(each) >= _PORT_DIGITS_MIN)
+    return re.compile(rf"(?<!\d)(?:{'|'.join(own)})(?!\d)") if own else None
 
 
 def _address_pattern(authority: str) -> str:

@@ -93,7 +93,7 @@ class Correlation:
         if self._prefix:
             shadow = _without_prefix(shadow, self._prefix)
         view = View(scope, self._shared, self._pinned)
-        found = gather(live, shadow, Asked(request, view.knows))
+        found = gather(live, shadow, Asked(request, view.knows, self._aim.cookie_name))
         taken = [
             each
             for each in found

@@ -49,7 +49,7 @@ def gather(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]
     """
     if live.status // 100 != shadow.status // 100 or live.status < 200:
         return
-    yield from _cookies(live, shadow)
+    yield from _cookies(live, shadow, asked)
     if live.status >= 400:
         yield from _forms(live, shadow, asked)
         return
@@ -58,10 +58,10 @@ def gather(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]
         yield from _bodies(live, shadow, asked)
 
 
-def _cookies(live: Response, shadow: Response) -> Iterator[Evidence]:
+def _cookies(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence]:
     theirs = dict(_set_cookies(shadow))
     for name, value in _set_cookies(live):
-        other = theirs.get(name)
+        other = theirs.get(asked.cookie_name(name))
         if other and value and other != value:
             yield Evidence(value, other, f"cookie:{name}", is_told=True, place=f"cookie:{name}")
             if is_token(value, has_id_key=True):

@@ -46,7 +46,11 @@ class Evidence(msgspec.Struct, frozen=True, gc=False):
 class Asked:
     """What was asked: tells what a bare id in the answer is about."""
 
-    def __init__(self, request: Request, find: Find) -> None:
+    def __init__(
+        self, request: Request, find: Find, cookie_name: Callable[[str], str] = lambda name: name
+    ) -> None:
+        """`cookie_name` tells what the shadow calls a cookie of a live name."""
+        self.cookie_name = cookie_name
         self.is_making = request.method == b"POST"
         """Whether the answer may be about a thing that was made just now."""
         self.find = find

@@ -285,11 +285,11 @@ class _Swap:
         self._lookup.place = ("cookie", key)
         found = self._lookup.find(bare, f"cookie:{key}")
         swapped = self.text(bare, "") if found is None else found
-        return (
-            crumb
-            if swapped == bare
-            else name + mark + value.replace(bare, swapped).encode("latin-1", "replace")
-        )
+        if (own := self._aim.cookie_name(key)) != key:
+            name = name.replace(key.encode("latin-1"), own.encode("latin-1"))
+        if swapped != bare:
+            raw = value.replace(bare, swapped).encode("latin-1", "replace")
+        return name + mark + raw
 
     def _etag(self, quoted: re.Match[str]) -> str:
         found = self._whole(quoted[1], etag_kind(self._segments))

@@ -126,8 +126,8 @@ def _is_token(text: str, has_id_key: bool) -> bool:
         return False
     if _UUID.fullmatch(text):
         return True
-    if has_id_key:
-        return any(map(str.isdigit, text)) and not _is_date(text)
+    if has_id_key and any(map(str.isdigit, text)):
+        return not _is_date(text)
     if is_plain(text):
         return False
     prefix = _PREFIX.match(text)

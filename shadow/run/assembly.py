@@ -42,10 +42,12 @@ from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_key import session_of
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.slowness import Slowness
 from shadow.pipeline.talk_endpoint import TalkEndpoints
 from shadow.pipeline.talk_trials import TalkTrials
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.tenants import Tenants
+from shadow.pipeline.told_anew import ToldAnew
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Trials
 from shadow.pipeline.ways import Ways
@@ -297,6 +299,14 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         traces=traces,
         minimising=_minimising(settings, parts, scripts),
         blame=blame,
+        slowness=Slowness(
+            parts.environment,
+            Resending(parts.environment, scripts),
+            parts.judging,
+            blame,
+            times=settings.confirmations,
+            may_write=settings.mutates_writes,
+        ),
         gauges=_gauges(settings, parts),
     )
     session_trials = SessionTrials(
@@ -317,6 +327,16 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
             parts.begun,
             times=settings.confirmations,
             is_held_up=lambda: _is_held_up(parts),
+        ),
+        told_anew=ToldAnew(
+            scripts,
+            parts.judging,
+            confirmation,
+            endpoints,
+            parts.gate,
+            seed=settings.seed,
+            hear=parts.hear,
+            report=parts.report,
         ),
     )
     talk_endpoints = TalkEndpoints(endpoints)

@@ -104,8 +104,10 @@ def noise_settings(settings: Settings, targets: list[Target], *, is_live: bool) 
     live = [parse_live(settings.live)] if settings.live else []
     return NoiseSettings(
         ignore=settings.noise.ignore,
+        pin=settings.noise.pin,
         own=tuple(each.authority for each in (*live, *targets)),
         window_seconds=settings.noise.clock_drift_seconds if is_live else None,
+        float_tolerance=settings.compare.float_tolerance,
     )
 
 

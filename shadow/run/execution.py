@@ -24,6 +24,7 @@ from shadow.model import (
     Event,
     Fate,
     Finding,
+    Forgave,
     Found,
     SecretTaken,
     Settled,
@@ -43,6 +44,7 @@ from shadow.run.workers import Workers
 from shadow.sinks.console import Console, ConsoleSettings
 from shadow.sinks.explanation import Explanation
 from shadow.sinks.folder import Folder, claim
+from shadow.sinks.forgiven import ForgivenPlaces
 from shadow.sinks.known import KnownFindings
 from shadow.sinks.ledger import Ledger
 from shadow.sinks.lines import read_findings
@@ -160,9 +162,8 @@ async def execute(
                 if url:
                     print(f"admin at {url}", file=sys.stderr, flush=True)  # noqa: T201  # port 0 must be told
                 await _run(crew or assembly.pipeline, source, controls.stop)
-            for link in assembly.environment.links if crew is None else ():
-                if (trace := link.correlation.trace) is not None:
-                    sinks.hear(trace.told(link.target.name))
+            if crew is None:
+                _tell_learned(assembly, sinks)
             if why := _blindness(assembly.judging):
                 sinks.hear(StateChanged("blind", why))
             lost = sum(source.captured.values()) - ledger.captured
@@ -178,6 +179,14 @@ async def execute(
         return _exit_code(settings, ledger, halted=assembly.guard.halted, is_up=is_up)
     finally:
         await assembly.environment.close()
+
+
+def _tell_learned(assembly: Assembly, sinks: _Sinks) -> None:
+    """Tell which values correspond, where that is asked for, and what was taken for noise."""
+    for link in assembly.environment.links:
+        if (trace := link.correlation.trace) is not None:
+            sinks.hear(trace.told(link.target.name))
+    sinks.hear(Forgave(assembly.judging.noise.forgiven()))
 
 
 async def check_targets(settings: Settings, assembly: Assembly, *, is_live: bool) -> list[tuple[str, str]]:
@@ -281,9 +290,10 @@ def _opened(
     def summary() -> dict[str, object]:
         seconds = round(time.time() - started_at, 3)
         of_known = None if known is None else known.summary()
-        return ledger.summary(
+        told = ledger.summary(
             run, settings.seed, started_at, seconds, unwritten(), of_known, urls_of(settings)
         )
+        return told | {"has_baseline": bool(settings.baseline)}
 
     with ExitStack() as stack:
         folder: Folder = claim(Path(settings.out), run_settings.run)
@@ -303,7 +313,16 @@ def _opened(
         stack.callback(output.close)
         store = Store(folder.path / "store.db", redactor, StoreSettings())
         stack.callback(store.close)
-        sinks.all[:0] = [ledger, *([known] if known is not None else []), console, output, store]
+        forgiven = ForgivenPlaces(folder, redactor)
+        stack.callback(forgiven.close)
+        sinks.all[:0] = [
+            ledger,
+            *([known] if known is not None else []),
+            console,
+            output,
+            store,
+            forgiven,
+        ]
         if settings.explain_correlation:
             explanation = Explanation(folder, redactor, None if run_settings.view.is_quiet else sys.stderr)
             stack.callback(explanation.close)

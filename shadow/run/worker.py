@@ -27,7 +27,7 @@ from shadow.feed.handover import (
     Wanted,
     join,
 )
-from shadow.model import Event, Exchange, Fate, Settled
+from shadow.model import Event, Exchange, Fate, Forgave, Settled
 from shadow.pipeline.intake import Takes
 from shadow.pipeline.order import Order, Turn
 from shadow.replay import Spending
@@ -196,6 +196,7 @@ class _Worker:
             for link in self._assembly.environment.links:
                 if (trace := link.correlation.trace) is not None:
                     self._outbox.hear(trace.told(link.target.name))
+            self._outbox.hear(Forgave(self._assembly.judging.noise.forgiven()))
         finally:
             self._is_last = True
             self._tell()

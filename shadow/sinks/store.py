@@ -21,15 +21,26 @@ _LOG = logging.getLogger(__name__)
 _SCHEMA = """
 pragma journal_mode = wal;
 pragma synchronous = normal;
-pragma user_version = 1;
+pragma user_version = 2;
 create table if not exists findings (
     id text primary key, kind text not null, fault text not null, severity text not null, title text not null,
     endpoint text not null, mutator text, expect text not null, count integer not null,
     confirmed text not null, first_at real not null, last_at real not null,
+    known text,  -- why it was accepted
     json text not null  -- the whole finding, as a line of findings.jsonl
 ) without rowid;
 create index if not exists findings_by_severity on findings (severity, count desc);
 create index if not exists findings_by_endpoint on findings (endpoint);
+create index if not exists findings_by_fault on findings (fault, severity);
+create index if not exists findings_by_time on findings (last_at);
+create table if not exists endpoints (
+    endpoint text not null, finding text not null references findings (id), count integer not null,
+    last_at real not null, primary key (endpoint, finding)
+) without rowid;
+create index if not exists endpoints_of_finding on endpoints (finding);
+create table if not exists minutes (
+    finding text not null, minute integer not null, count integer not null, primary key (finding, minute)
+) without rowid;
 create table if not exists occurrences (
     finding text not null references findings (id), exchange integer not null, endpoint text not null,
     at real not null, primary key (finding, exchange)
@@ -42,14 +53,27 @@ create table if not exists trials (
 ) without rowid;
 create index if not exists trials_by_mutator on trials (mutator, verdict);
 """
-"""`mutator` is '' for originals and `expect` is '' where none was stated; times are Unix seconds."""
+"""`mutator` is '' for originals and `expect` is '' where none was stated; times are Unix seconds.
+
+`endpoints` and `minutes` hold what is asked for most, added up: a million occurrences take long to count. A
+`minute` is one of Unix time; the finding '' is all that were not accepted.
+"""
 
 _KEEP_FINDING = """
-insert into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set
+insert into findings values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) on conflict (id) do update set
     severity = excluded.severity, title = excluded.title, count = excluded.count,
-    confirmed = excluded.confirmed, last_at = excluded.last_at, json = excluded.json
+    confirmed = excluded.confirmed, last_at = excluded.last_at, known = excluded.known, json = excluded.json
 """
 _KEEP_OCCURRENCE = "insert or ignore into occurrences values (?, ?, ?, ?)"
+_COUNT_ENDPOINT = """
+insert into endpoints values (?, ?, ?, ?) on conflict (endpoint, finding) do update set
+    count = count + excluded.count, last_at = excluded.last_at
+"""
+_COUNT_MINUTE = """
+insert into minutes values (?, ?, ?) on conflict (finding, minute) do update set
+    count = count + excluded.count
+"""
+_SECONDS = 60
 _COUNT_TRIALS = """
 insert into trials values (?, ?, ?, ?, ?)
     on conflict (endpoint, mutator, expect, verdict) do update set count = count + excluded.count
@@ -68,7 +92,7 @@ class StoreSettings(msgspec.Struct, frozen=True):
     max_pending: int = 20_000
     """Different trials, and different findings, that wait at most; more are counted in `lost`."""
     max_occurrences: int = 10_000
-    """Kept of one finding; its `count` goes on."""
+    """Listed of one finding, the first; its `count` goes on, by minute too."""
     busy_seconds: float = 5.0
     """Waited for a reader that has locked the file."""
 
@@ -102,6 +126,8 @@ class Store:
         self._findings: dict[str, _Heard] = {}
         self._endpoints: dict[int, str] = {}
         self._stored: dict[str, set[int]] = {}
+        self._counted: dict[str, int] = {}
+        """Of each finding how many occurrences are in `minutes`."""
         try:
             self._database = sqlite3.connect(
                 path, timeout=settings.busy_seconds, check_same_thread=False, isolation_level=None
@@ -127,6 +153,10 @@ class Store:
     def broken(self) -> int:
         """How often writing met a bug."""
         return self._background.broken
+
+    def flush(self) -> None:
+        """Write what was heard, in the caller's own thread, which waits for the disk: not for a run."""
+        self._write()
 
     def close(self) -> None:
         """What was heard is written, and the write-ahead log folded into the file."""
@@ -187,6 +217,7 @@ class Store:
             raise
         for finding, exchanges in new.items():
             self._stored.setdefault(finding, set()).update(exchanges)
+            self._counted[finding] = heard[finding][0].count
 
     def _insert(
         self, trials: Counter[_Cell], heard: dict[str, _Heard], new: dict[str, tuple[int, ...]]
@@ -200,6 +231,24 @@ class Store:
                     for at in new[finding.id]
                 ]
                 database.executemany(_KEEP_OCCURRENCE, rows)
+                self._add_up(database, finding, rows, last_at)
+
+    def _add_up(
+        self,
+        database: sqlite3.Connection,
+        finding: Finding,
+        rows: list[tuple[str, int, str, float]],
+        at: float,
+    ) -> None:
+        """Count what was heard since the last write, by endpoint and by minute."""
+        name = _text(finding.id)
+        by_endpoint = Counter(endpoint for _, _, endpoint, _ in rows) or Counter({_text(finding.endpoint): 0})
+        told = [(endpoint, name, count, at) for endpoint, count in by_endpoint.items()]
+        database.executemany(_COUNT_ENDPOINT, told)
+        more = finding.count - self._counted.get(finding.id, 0)
+        if more > 0:
+            names = [name] if finding.known is not None else [name, ""]
+            database.executemany(_COUNT_MINUTE, [(each, int(at) // _SECONDS, more) for each in names])
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
@@ -217,7 +266,8 @@ class Store:
         clean = redact_finding(self._redactor, finding)
         texts = (clean.id, clean.kind, clean.fault, clean.severity, clean.title, clean.endpoint)
         mutator = None if clean.mutator is None else _text(clean.mutator)
-        tail = (_text(clean.confirmed), first_at, last_at, finding_line(clean).decode())
+        known = None if clean.known is None else _text(str(clean.known.get("reason", "")))
+        tail = (_text(clean.confirmed), first_at, last_at, known, finding_line(clean).decode())
         return (*map(_text, texts), mutator, _text(clean.expect), clean.count, *tail)
 
     def _new_occurrences(self, finding: Finding) -> tuple[int, ...]:

@@ -112,6 +112,13 @@ CLAIMS = {"sub": "7", "role": "user", "iat": 1000, "exp": 4600, "jti": "a"}
         pytest.param("abcdefghijklmnopq", "abcdefghijklmnopr", ["body:$.p value"], id="words"),
         pytest.param(token(CLAIMS), token({**CLAIMS, "jti": "b"}, "other"), [], id="another token"),
         pytest.param(token(CLAIMS), token({**CLAIMS, "iat": 2000, "exp": 5601}), [], id="later token"),
+        pytest.param(token(CLAIMS), token({**CLAIMS, "sub": "8"}), [], id="a counted subject"),
+        pytest.param(
+            token(CLAIMS),
+            token({**CLAIMS, "sub": "bob"}),
+            ["body:$.p<jwt>.claims.sub value"],
+            id="another one",
+        ),
         pytest.param(
             token(CLAIMS),
             token({**CLAIMS, "role": "admin"}),
@@ -143,6 +150,26 @@ CLAIMS = {"sub": "7", "role": "user", "iat": 1000, "exp": 4600, "jti": "a"}
 )
 def test_what_texts_hold_is_compared_inside(left: str, right: str, expected: list[str]) -> None:
     assert told({"p": left}, {"p": right}) == expected
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        ({"after": 41, "sort": "name"}, {"after": 57, "sort": "name"}, []),
+        ({"after": "user:41"}, {"after": "user:57"}, []),
+        (
+            {"after": 41, "sort": "name"},
+            {"after": 57, "sort": "date"},
+            ["body:$.next_cursor<base64>.sort value"],
+        ),
+        ({"after": 41, "more": True}, {"after": 57}, ["body:$.next_cursor<base64>.more missing"]),
+        ("connection:of:10", "connection:of:25", []),
+        ("connection:of:10", "connection:to:10", ["body:$.next_cursor<base64> value"]),
+    ],
+)
+def test_positions_in_cursors_are_not_compared(left: Any, right: Any, expected: list[str]) -> None:
+    assert told({"next_cursor": packed(left)}, {"next_cursor": packed(right)}) == expected
+    assert told({"p": packed(left)}, {"p": packed(right)})
 
 
 @pytest.mark.parametrize(
@@ -250,6 +277,33 @@ def test_arrays_and_emptiness(left: Any, right: Any, expected: list[str]) -> Non
     assert told(left, right) == expected
 
 
+@pytest.mark.parametrize(
+    ("left", "right", "expected"),
+    [
+        pytest.param(
+            {"data": None, "errors": [{"message": "no", "path": ["a", 0], "extensions": {"code": "GONE"}}]},
+            {"data": None, "errors": [{"message": "no", "path": ["a", 0], "extensions": {"code": "LOST"}}]},
+            ["body:$.errors[0].extensions.code value"],
+            id="graphql",
+        ),
+        pytest.param(
+            {"included": [{"type": "a", "id": "1", "n": 1}, {"type": "b", "id": "1", "n": 2}]},
+            {"included": [{"type": "b", "id": "1", "n": 2}, {"type": "a", "id": "1", "n": 3}]},
+            ["body:$.included order", "body:$.included[0].n value"],
+            id="json:api",
+        ),
+        pytest.param(
+            {"items": [{"metadata": {"name": "a"}, "n": 1}, {"metadata": {"name": "b"}, "n": 1}]},
+            {"items": [{"metadata": {"name": "b"}, "n": 2}]},
+            ["body:$.items length", "body:$.items[1].n value", "body:$.items[0] missing"],
+            id="named by what they hold",
+        ),
+    ],
+)
+def test_known_kinds_of_documents(left: Any, right: Any, expected: list[str]) -> None:
+    assert told(left, right) == expected
+
+
 def test_large_values_keep_their_kind_where_they_are_shown() -> None:
     large = {f"k{number}": {"x": ["y" * 500] * 90} for number in range(60)}
     (came,) = compare(answer({}), answer({"a": large}))
@@ -286,6 +340,11 @@ def test_large_values_keep_their_kind_where_they_are_shown() -> None:
         ),
         pytest.param(
             json.dumps(["[" * 50_000] * 3).encode(), json.dumps(["[" * 50_001] * 3).encode(), id="nested text"
+        ),
+        pytest.param(
+            json.dumps({"cursor": b64encode(b"[" * 900 + b"1" + b"]" * 900).decode()}).encode(),
+            json.dumps({"cursor": b64encode(b"[" * 900 + b"2" + b"]" * 900).decode()}).encode(),
+            id="deep cursor",
         ),
         pytest.param(
             json.dumps({"p": "eyJ" + "A" * 500_000 + ".e30.x"}).encode(),

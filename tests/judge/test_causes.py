@@ -370,3 +370,9 @@ def test_malformed_bytes_read_differently_are_one_cause_for_each_mutator_whereve
     first = seen("bad_name", "GET /a", b"invalid field 'X Y'")
     assert first == seen("bad_name", "POST /b", b"invalid field 'X/Y'")
     assert first != seen("no_host", "GET /a", b"invalid field 'X Y'")
+
+
+def test_objects_that_differ_as_a_whole_are_no_counts_of_elements() -> None:
+    length = Difference("body:$.items", Change.LENGTH, 2, 1)
+    whole = Difference("body:$.a", Change.VALUE, {"b": 1}, {"b": 2})
+    assert [each.where for each in causes_of(original(length, whole))] == [("body:$.items",), ("body:$.a",)]

@@ -3,7 +3,7 @@
 import pytest
 
 from shadow.judge.causes import Causes, Sighting
-from shadow.judge.gathering import MAX_TOLD_APART
+from shadow.judge.gathering import MAX_SAID, MAX_TOLD_APART
 from shadow.model import Change, Difference, Judgement, Kind, Level, Reply, Response, Severity, Trial, Verdict
 
 
@@ -14,6 +14,10 @@ def line(at: int, name: str = "", change: Change = Change.VALUE) -> Difference:
 
 def member(path: str, change: Change = Change.VALUE) -> Difference:
     return Difference(f"body:$.{path}", change, "a", "b" if change is Change.VALUE else None)
+
+
+def spot(path: str, change: Change = Change.VALUE) -> Difference:
+    return Difference(f"body:page.{path}", change, "a", "b" if change is Change.VALUE else None)
 
 
 def seen(causes: Causes, *differences: Difference, endpoint: str = "GET /x") -> list[Sighting]:
@@ -97,3 +101,40 @@ def test_what_reads_cookies_breaks_for_all_endpoints_at_once() -> None:
 
     assert broken("GET /a", Level.COOKIE) == broken("GET /b", Level.COOKIE)
     assert broken("GET /a", Level.BODY) != broken("GET /b", Level.BODY)
+
+
+def test_the_markup_of_a_page_is_one_cause_and_what_it_says_are_others() -> None:
+    markup = [spot("head.script@defer", Change.MISSING), spot("ul.li@class"), spot("nav", Change.MISSING)]
+    said = [spot("p:you-have"), spot("form#login.input[user]@value")]
+    found = seen(Causes(), *markup, *said)
+    assert sorted(len(each.cause.differences) for each in found) == [1, 1, 3]
+
+
+def test_many_texts_of_one_page_are_one_cause_with_its_markup() -> None:
+    said = [spot(f"p:word-{'abcdefgh'[at]}") for at in range(MAX_SAID + 1)]
+    (found,) = seen(Causes(), spot("ul.li@class"), *said)
+    assert len(found.cause.differences) == MAX_SAID + 2
+
+
+def test_code_in_a_page_is_markup() -> None:
+    (found,) = seen(Causes(), spot("head.style:body"), spot("script:var-a"), spot("ul.li@class"))
+    assert len(found.cause.differences) == 3
+
+
+def test_what_is_told_of_joined_causes_is_of_the_place_that_stands_first() -> None:
+    for differences in (
+        (spot("a@x", Change.MISSING), spot("b@y")),
+        (spot("b@y"), spot("a@x", Change.MISSING)),
+    ):
+        (found,) = seen(Causes(), *differences)
+        assert found.cause.what == ("missing" if differences[0].change is Change.MISSING else "value")
+        assert found.cause.where[0] == differences[0].where
+
+
+def test_a_value_of_a_page_is_told_beside_the_order_of_what_holds_it() -> None:
+    order = Difference("body:page.ul", Change.ORDER, ["li a", "li b"], ["li b", "li a"])
+    found = seen(Causes(), order, spot("ul.li:price"))
+    assert [place for each in found for place in each.cause.where] == [
+        "body:page.ul",
+        "body:page.ul.li:price",
+    ]

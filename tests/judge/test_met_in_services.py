@@ -5,6 +5,7 @@ import pytest
 from comparators import compare
 from shadow.judge.noise import Noise, NoiseSettings, Witness
 from shadow.judge.regression import Witnesses, regressions
+from shadow.judge.roots import roots
 from shadow.model import Difference, Headers, Reply, Response
 
 OWN = ("127.0.0.1:8000", "127.0.0.1:9001", "127.0.0.1:9002")
@@ -18,6 +19,10 @@ def page(text: str, kind: str = "text/html; charset=utf-8", *more: tuple[bytes, 
 
 def json(text: str, *more: tuple[bytes, bytes]) -> Response:
     return page(text, "application/json", *more)
+
+
+def cookie(name: str, value: str) -> Response:
+    return page("ok", "text/plain", (b"Set-Cookie", f"{name}={value}; Path=/".encode()))
 
 
 def told(live: Response, candidate: Response, baseline: Response | None = None) -> list[str]:
@@ -99,6 +104,45 @@ def told(live: Response, candidate: Response, baseline: Response | None = None) 
             page("a,1\nb,2\n", "text/csv", (b"Content-Length", b"8"), (b"Date", b"x")),
             page("a,1\nb,2\n", "text/csv", (b"Transfer-Encoding", b"chunked"), (b"Date", b"y")),
             id="framing",
+        ),
+        pytest.param(
+            cookie("username-127-0-0-1-8000", "2|a"),
+            cookie("username-127-0-0-1-9001", "2|b"),
+            id="a cookie named after the port",
+        ),
+        pytest.param(
+            page('<a href="/login?next=http%3A%2F%2F127.0.0.1%3A8000%2Fadmin%2F">on</a>'),
+            page('<a href="/login?next=http%3A%2F%2F127.0.0.1%3A9001%2Fadmin%2F">on</a>'),
+            id="own address within an address",
+        ),
+        pytest.param(
+            page("a", "text/csv", (b"Content-Disposition", b"attachment;filename=T_2026-11-23_07-25-43.csv")),
+            page("a", "text/csv", (b"Content-Disposition", b"attachment;filename=T_2026-11-23_07-38-08.csv")),
+            id="a file named after the time",
+        ),
+        pytest.param(
+            json(
+                '{"Table": {"CreationDateTime": 1795418774.115313}, "CreatedTimestamp": "1795418775.191492"}'
+            ),
+            json(
+                '{"Table": {"CreationDateTime": 1795419850.884356}, "CreatedTimestamp": "1795419851.334244"}'
+            ),
+            id="seconds under a name of a time",
+        ),
+        pytest.param(
+            json('{"at": "2026-11-23T07:25:43Z"}', (b"x-amz-crc32", b"557445683")),
+            json('{"at": "2026-11-23T07:29:01Z"}', (b"x-amz-crc32", b"3104896524")),
+            id="a checksum of the body",
+        ),
+        pytest.param(
+            page('<R xmlns="urn:x"><Roles><Role><Id>AROA1B2C3D4E5F6G7H8I</Id></Role></Roles></R>'),
+            page('<R xmlns="urn:x"><Roles><Role><Id>AROA9Z8Y7X6W5V4U3T2S</Id></Role></Roles></R>'),
+            id="XML that is called a page",
+        ),
+        pytest.param(
+            page("<GetRoleResponse><Role><RoleId>AROA1B2C3D4E5F6G7H8I</RoleId></Role></GetRoleResponse>"),
+            page("<GetRoleResponse><Role><RoleId>AROA9Z8Y7X6W5V4U3T2S</RoleId></Role></GetRoleResponse>"),
+            id="XML without a namespace that is called a page",
         ),
     ],
 )
@@ -200,3 +244,37 @@ def test_an_answer_that_only_the_capture_cut_is_not() -> None:
     cut = Response(200, headers=whole.headers, body=b"xx", is_complete=False)
     assert told(cut, whole) == []
     assert told(cut, whole, baseline=whole) == []
+
+
+def keys(live: Response, candidate: Response) -> list[tuple[str, ...]]:
+    """Roots of the differences of two answers."""
+    return [each.key for each in roots(compare(live, candidate))]
+
+
+@pytest.mark.parametrize(
+    ("live", "candidate", "expected"),
+    [
+        pytest.param(
+            Response(302, headers=((b"Location", b"/home"),), body=b"Found. Redirecting to /home"),
+            Response(302, headers=((b"Location", b"/start"),), body=b"Found. Redirecting to /start"),
+            [("header:location", "value")],
+            id="a page of a redirect that says where it leads",
+        ),
+        pytest.param(
+            page("a", "text/html; charset=utf-8"),
+            page("a", "text/plain"),
+            [("header:content-type", "value")],
+            id="parameters of another media type",
+        ),
+        pytest.param(
+            page("<r><a>1</a><b>2</b><q><c>1</c><d>2</d></q></r>", "text/xml"),
+            page("<r><b>2</b><a>1</a><q><d>2</d><c>1</c></q></r>", "text/xml"),
+            [("sequence",)],
+            id="elements in another order throughout",
+        ),
+    ],
+)
+def test_what_follows_from_one_change_is_told_with_it(
+    live: Response, candidate: Response, expected: list[tuple[str, ...]]
+) -> None:
+    assert keys(live, candidate) == expected

@@ -228,3 +228,105 @@ def test_no_difference_is_too_odd_to_judge(seen: list[Difference], asked: Differ
         assert not noise.forgives(EP, asked)
     else:
         assert noise.forgives(EP, asked) in (True, False)
+
+
+def test_the_order_of_unlike_elements_is_told_until_the_live_release_shows_another() -> None:
+    noise = Noise()
+    turned = Difference("body:$.r:sequence", Change.ORDER, ["a", "b"], ["b", "a"])
+    assert noise.without("GET /x", [turned]) == (turned,)
+    noise.observe("GET /x", [turned], Witness.LIVE_RELEASE)
+    assert noise.without("GET /x", [turned]) == ()
+
+
+def test_an_echo_of_our_own_marks_in_a_page_is_no_difference() -> None:
+    echo = Difference("body:page.li", Change.ADDED, None, "<li>Shadow-Run: ab12")
+    assert Noise().without("GET /x", [echo]) == ()
+    other = Difference("body:page.li", Change.ADDED, None, "<li>Accept: ab12")
+    assert Noise().without("GET /x", [other]) == (other,)
+
+
+def hashed(number: int, where: str = "body:$.commit", left: str = "") -> Difference:
+    return Difference(
+        where, Change.VALUE, left or "9fceb02d0ae598e95dc970b7", f"{number * 7919**6:024x}"[:24]
+    )
+
+
+@pytest.mark.parametrize(
+    ("live", "candidate", "is_forgiven"),
+    [
+        pytest.param(0, 4, False, id="new in each answer of the candidate alone"),
+        pytest.param(1, 4, True, id="it had changed at the live release too"),
+        pytest.param(0, 1, True, id="once is no proof"),
+        pytest.param(0, 0, True, id="another constant, as a build has"),
+    ],
+)
+def test_a_token_that_never_changed_and_became_random_is_told(
+    live: int, candidate: int, *, is_forgiven: bool
+) -> None:
+    noise = Noise()
+    for at in range(6):
+        noise.observe(EP, (hashed(at),) if at < live else (), Witness.LIVE_RELEASE)
+    assert noise.wants_repeat(EP, (hashed(9),)) is (live == 0)
+    for at in range(4):
+        noise.observe(EP, (hashed(at),) if at < candidate else (), Witness.CANDIDATE_REPEAT)
+    assert not noise.wants_repeat(EP, (hashed(9),))
+    assert noise.forgives(EP, hashed(9)) is is_forgiven
+    assert noise.insists(EP, hashed(9)) is not is_forgiven
+
+
+@pytest.mark.parametrize(
+    ("recorded", "changed", "is_forgiven"),
+    [
+        pytest.param(2, 0, True, id="recorded too seldom"),
+        pytest.param(9, 0, False, id="constant at live"),
+        pytest.param(9, 3, True, id="live changed it too"),
+    ],
+)
+def test_without_a_baseline_what_was_constant_in_the_recording_may_not_become_random(
+    recorded: int, changed: int, *, is_forgiven: bool
+) -> None:
+    noise = learned(8, 0, Witness.CANDIDATE_REPEAT)
+    for at in range(recorded):
+        noise.observe(EP, (value(),) if at < changed else (), Witness.LIVE_REPEAT)
+    assert noise.forgives(EP, value(left=7, right=9)) is is_forgiven
+    assert noise.forgiven() == () or noise.forgiven()[0].why == "drifts at the candidate"
+
+
+@pytest.mark.parametrize(
+    ("where", "known_here", "is_forgiven"),
+    [
+        pytest.param("header:x-node", 0, True, id="little is known of this endpoint"),
+        pytest.param("header:x-node", 30, False, id="this one does not drift"),
+        pytest.param("body:$.node", 0, False, id="a member of a body is not written for all"),
+        pytest.param("header:set-cookie[a].path", 0, False, id="nor is a cookie"),
+    ],
+)
+def test_a_header_that_drifts_at_other_endpoints_is_noise_at_one_that_is_new(
+    where: str, known_here: int, *, is_forgiven: bool
+) -> None:
+    noise = Noise()
+    for at in range(30):
+        seen = (value(where, "a", "b"),) if at % 3 else ()
+        noise.observe("GET /other", seen, Witness.LIVE_RELEASE)
+    learned(0, known_here, noise=noise)
+    assert noise.forgives(EP, value(where, "a", "c")) is is_forgiven
+
+
+def test_a_present_moment_counts_where_it_is_far_from_the_baselines() -> None:
+    noise = Noise()
+    for at in range(5):
+        seen = value("body:$.now", f"2026-03-01T09:00:0{at}Z", f"2026-03-01T09:10:0{at}Z")
+        noise.observe(EP, (seen,), Witness.LIVE_REPEAT)
+    asked = value("body:$.now", "2026-03-01T09:00:00Z", "2025-01-01T09:00:00Z")
+    stored = value("body:$.made_at", "2026-03-01T09:00:00Z", "2025-01-01T09:00:00Z")
+    assert noise.insists(EP, asked)
+    assert not noise.insists(EP, stored)
+
+
+def test_evidence_and_an_example_are_listed_with_what_was_forgiven() -> None:
+    noise = learned(3, 7)
+    noise.forgives(EP, value(left=41, right="x" * 9999))
+    noise.forgives(EP, value(left=1, right=2))
+    (listed,) = noise.forgiven()
+    assert (listed.left, listed.count, listed.evidence) == (41, 2, {"live release": (3, 10)})
+    assert len(listed.right) < 1000

@@ -32,6 +32,7 @@ def reply(status: int, body: bytes = b"{}") -> Reply:
     return Reply(Response(status, headers=JSON, body=body))
 
 
+SPILT = Reply(Response(200, headers=JSON), surplus=b"{}")
 OK, NO, BOOM = reply(200), reply(400), reply(500)
 OUR_END = NoReply(Silence.CLOSED, is_after_our_end=True)
 HUNG, CLOSED, DOWN, GARBAGE = (
@@ -134,6 +135,10 @@ def test_an_outcome_falls_in_one_class(outcome: Outcome, expected: AnswerClass) 
             id="trace that the control shows too",
         ),
         pytest.param(evidence(answer=reply(200, b'{"a":NaN}')), "failed", "invalid-json", id="nan echoed"),
+        pytest.param(evidence(answer=SPILT), "failed", "framing", id="bytes behind the answer"),
+        pytest.param(evidence(answer=SPILT, control=SPILT), "passed", "", id="behind the control too"),
+        pytest.param(evidence(answer=SPILT, **both(SPILT)), "passed", "", id="behind the baseline's too"),
+        pytest.param(evidence(level=Level.FRAMING, answer=SPILT), "passed", "", id="behind odd framing"),
         pytest.param(evidence(Expect.REJECT, answer=NO), "passed", "", id="reject: rejected"),
         pytest.param(evidence(Expect.REJECT, answer=OK), "failed", "validation", id="reject: accepted"),
         pytest.param(evidence(Expect.REJECT, Level.AUTH, OK), "failed", "auth-bypass", id="reject: bypass"),

@@ -292,6 +292,13 @@ def test_json_that_is_none_is_recognised(
         (Difference("body:$.a", Change.VALUE, 1, 2), Severity.MEDIUM),
         (Difference("body:$.a", Change.ADDED, None, 2), Severity.LOW),
         (Difference("header:vary", Change.MISSING, "a"), Severity.MEDIUM),
+        (Difference("header:vary", Change.ADDED, None, "a"), Severity.LOW),
+        (Difference("body:$.items", Change.LENGTH, 3, 2), Severity.MEDIUM),
+        (Difference("body:$.items", Change.ORDER, [1, 2], [2, 1]), Severity.MEDIUM),
+        (Difference("body:$.a", Change.VALUE, "a b", " a  b\n"), Severity.LOW),
+        (Difference("body:$.a", Change.VALUE, "a b", "A b"), Severity.MEDIUM),
+        (Difference("reason", Change.VALUE, "OK", "Fine"), Severity.LOW),
+        (Difference("surplus", Change.ADDED, None, "3 bytes"), Severity.MEDIUM),
     ],
 )
 def test_severity_follows_the_table(difference: Difference, expected: Severity) -> None:

@@ -54,6 +54,7 @@ SINGLE_VALUE = [
         "oversize_json_integer",
         "extreme_json_float",
         "unjson_number",
+        "unjson_constant",
         "nudge_json_number",
     ),
     *("flip_json_boolean", "write_number_as_text", "lengthen_json_number", "ordinal_in_json"),

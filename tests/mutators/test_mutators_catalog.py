@@ -285,7 +285,7 @@ EXAMPLES = (
         b"/v1/items/1",
         b"HTTP/1.1",
         ((b"Host", b"h"), (b"Content-Type", b"application/merge-patch+json")),
-        b'{"title":"x"}',
+        b'{"title":"x","host":"a.example.org"}',
     ),
     Request(
         b"POST",

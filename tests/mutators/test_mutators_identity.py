@@ -90,7 +90,7 @@ START, STOP, READ, LIST = (
         ("as_role_without_permission", READER, STOP, {"operator-a"}),
         ("as_role_without_permission", OWNER, READ, set()),
         ("as_other_tenant", OWNER, READ, {"owner-b", "reader-b"}),
-        ("as_other_tenant", READER, READ, {"reader-b"}),
+        ("as_other_tenant", READER, READ, {"owner-b", "reader-b"}),
         ("as_other_tenant", OWNER, LIST, set()),
         ("as_other_tenant", OWNER, (b"POST", b"/v1/x"), set()),
         ("as_other_tenant", OWNER, (b"GET", b"/v1/public/7"), set()),

@@ -31,6 +31,8 @@ from shadow.model import (
     Verdict,
 )
 from shadow.pipeline.begun import Begun
+from shadow.pipeline.blame import Blame
+from shadow.pipeline.calm import Calm
 from shadow.pipeline.case import Case
 from shadow.pipeline.confirmation import Confirmation
 from shadow.pipeline.dealing import TrialSettings
@@ -49,6 +51,7 @@ from shadow.pipeline.parts import Brakes, PipelineSettings, State, Trying
 from shadow.pipeline.pipeline import Pipeline
 from shadow.pipeline.preparation import Preparation
 from shadow.pipeline.probes import Probe
+from shadow.pipeline.pulse import HealthSettings, Pulse
 from shadow.pipeline.reporting import Reporting
 from shadow.pipeline.resending import Resending
 from shadow.pipeline.reshowing import MinimiseSettings, Reshowing
@@ -57,11 +60,13 @@ from shadow.pipeline.scope import Scope
 from shadow.pipeline.scripts import Scripts
 from shadow.pipeline.session_trials import SessionTrials
 from shadow.pipeline.sessions import Sessions
+from shadow.pipeline.slowness import Slowness
 from shadow.pipeline.source import Recorded
 from shadow.pipeline.standing import Standing
 from shadow.pipeline.talks import Talks
 from shadow.pipeline.traces import Traces
 from shadow.pipeline.trials import Later, Trials
+from shadow.pipeline.vigil import Restart, Vigil
 from shadow.pipeline.ways import Ways
 from shadow.replay import (
     Breaker,
@@ -153,6 +158,22 @@ def edits(expect: Expect, *, level: Level = Level.HEADER, name: str = "", **part
     return made if not name else Mutator(name, level, expect, made.reason, made.edit, made.wants_known)
 
 
+async def _no_time(_: float) -> None:
+    """A pause that takes none, though others get their turn."""
+    await asyncio.sleep(0)
+
+
+class _Ticks:
+    """A clock that goes a little further each time it is looked at."""
+
+    def __init__(self) -> None:
+        self._now = 0.0
+
+    def __call__(self) -> float:
+        self._now += 0.01
+        return self._now
+
+
 class Side:
     """One target: what it was sent, in order, and what it answers."""
 
@@ -224,6 +245,9 @@ class Bench:
         safe_mode: SafeModeSettings | None = None,
         stack: int = 1,
         minimise: MinimiseSettings | None = None,
+        health: HealthSettings | None = None,
+        restart: Restart | None = None,
+        measures: bool = False,
         gauges: GaugeSettings | None = None,
     ) -> None:
         """`refuses_http2` is what the candidate says to HTTP/2: nothing where it speaks it, None for a run
@@ -255,6 +279,8 @@ class Bench:
             return self.stopping.is_set() or not self.governor.sends_scripts
 
         gate = Gate()
+        self.calm = Calm()
+        self._ticks = _Ticks()
 
         def link(side: Side) -> Link:
             correlation = Correlation(side.target, (LIVE,))
@@ -277,9 +303,11 @@ class Bench:
                 hear=self.heard.append,
                 http2_refusal=side.http2_refusal,
                 gate=gate,
+                calm=self.calm,
             )
 
         links = [link(each) for each in (self.candidate, self.baseline) if each is not None]
+        self.vigils = [self._vigil(each, health, restart) for each in links] if health else []
         ways = Ways(links, transport, hear=self.heard.append)
         self.environment = Environment(links[0], links[1] if len(links) > 1 else None, ways)
         self.noise = Noise(NoiseSettings())
@@ -288,8 +316,25 @@ class Bench:
         self.knowledge = Knowledge(identities=identities, signer=signer)
         self.endpoints = Endpoints()
         self.reporting = Reporting(origin="http://c", hear=self.heard.append, earlier=earlier)
+        resending = Resending(self.environment, self.scripts)
+        self.blame = Blame(
+            self.environment,
+            resending,
+            self.judging,
+            gate,
+            self.calm,
+            times=times,
+            hear=self.heard.append,
+            sleep=_no_time,
+            clock=self._ticks,
+        )
         self.confirmation = Confirmation(
-            self.environment, self.scripts, self.judging, times=times, may_write=may_write
+            self.environment,
+            self.scripts,
+            self.judging,
+            times=times,
+            may_write=may_write,
+            blame=self.blame if health else None,
         )
         self.traces = Traces(
             self.environment, self.scripts, self.judging, self.endpoints, gate, probes=probes, times=times
@@ -305,6 +350,12 @@ class Bench:
             hear=self.heard.append,
             report=self.reporting.report,
             traces=self.traces if looks else None,
+            blame=self.blame if health else None,
+            slowness=Slowness(
+                self.environment, resending, self.judging, self.blame, times=times, may_write=may_write
+            )
+            if measures
+            else None,
             minimising=Minimising(
                 Reshowing(
                     self.environment, Resending(self.environment, self.scripts), self.judging, times=times
@@ -333,6 +384,21 @@ class Bench:
         )
         self._order = Order()
         self._signer = signer
+
+    def _vigil(self, link: Link, health: HealthSettings, restart: Restart | None) -> Vigil:
+        vigil = link.vigil = Vigil(
+            link.target.name,
+            health,
+            Pulse(health, link.feel),
+            self.calm,
+            hear=self.heard.append,
+            stopping=self.stopping,
+            let_go=link.let_go,
+            restart=restart,
+            clock=self._ticks,
+            sleep=_no_time,
+        )
+        return vigil
 
     def case(self, one: Exchange, past: Sequence[Exchange] = ()) -> Case:
         names = [each.target.name for each in self.environment.links]
@@ -377,7 +443,12 @@ class Bench:
             knowledge=self.knowledge,
             sessions=Sessions(idle_seconds=60.0),
             signer=self._signer,
-            brakes=Brakes(lambda: self.halted, lambda: self.environment.down, self.governor, self.stopping),
+            brakes=Brakes(
+                lambda: self.halted,
+                lambda: "" if self.vigils else self.environment.down,
+                self.governor,
+                self.stopping,
+            ),
             hear=self.heard.append,
             state=state,
         )

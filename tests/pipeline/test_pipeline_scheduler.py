@@ -270,3 +270,21 @@ def test_mutators_are_chosen_by_name_level_and_expectation(
 def test_session_mutators_are_chosen_alike() -> None:
     races = chosen(SESSION_CATALOG, wanted=["level:race"], unwanted=[])
     assert {each.level for each in races} == {Level.RACE}
+
+
+def test_what_an_endpoint_that_was_tried_through_does_without_goes_to_rare_ones() -> None:
+    scheduler = Scheduler(named([Level.BODY] * 30), seed=1)
+    counts = []
+    for exchange in range(12):
+        counts.append(scheduler.share("GET /often", 10))
+        deal(scheduler, "GET /often", exchange, counts[-1])
+    assert counts == [10] * 4 + [5] * 8
+    rare = [scheduler.share("POST /rare", 10) for _ in range(3)]
+    assert rare == [10 + 40, 10, 10]
+
+
+def test_few_mutants_are_not_shared_out() -> None:
+    scheduler = Scheduler(named([Level.BODY] * 3), seed=1)
+    for exchange in range(5):
+        deal(scheduler, "GET /often", exchange, scheduler.share("GET /often", 5))
+    assert scheduler.share("GET /often", 5) == 5

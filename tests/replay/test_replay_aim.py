@@ -8,7 +8,7 @@ import brotli  # type: ignore[import-untyped]
 import pytest
 
 from shadow.content.entity import entity
-from shadow.model import Request, field
+from shadow.model import Request, Response, field
 from shadow.replay._contract import Target
 from shadow.replay.aim import Aim
 from shadow.replay.correlation import Correlation
@@ -39,6 +39,26 @@ AIM = Aim(TARGET, ("live.test:8080", "shop.test:443"))
 )
 def test_addresses_in_texts(text: str, aimed: str) -> None:
     assert AIM.text(text) == aimed
+
+
+@pytest.mark.parametrize(
+    ("name", "own"),
+    [
+        ("username-live-test-8080", "username-live-test-9000"),
+        ("sid_8080", "sid_9000"),
+        ("sid18080", "sid18080"),
+        ("sid", "sid"),
+        ("v443", "v443"),
+    ],
+)
+def test_a_cookie_named_after_the_live_port_is_the_targets_own(name: str, own: str) -> None:
+    assert AIM.cookie_name(name) == own
+    made = Correlation(TARGET, ("live.test:8080",))
+    asked = Request(b"GET", b"/", headers=((b"Cookie", f"a=1; {name}=abc123".encode()),))
+    assert made.translate(asked, "s").headers == ((b"Cookie", f"a=1; {own}=abc123".encode()),)
+    live = Response(200, headers=((b"Set-Cookie", f"{name}=abc123; Path=/".encode()),))
+    made.learn(live, Response(200, headers=((b"Set-Cookie", f"{own}=def456".encode()),)), "s")
+    assert made.translate(asked, "s").headers == ((b"Cookie", f"a=1; {own}=def456".encode()),)
 
 
 @pytest.mark.parametrize("coding", ["", "gzip", "br", "zstd"])

@@ -78,6 +78,12 @@ def mappings(made: Correlation) -> set[tuple[str, str]]:
             id="base64 with a line under id",
         ),
         pytest.param(
+            {"ReceiptHandle": "iykthdezpcivfumravtuyrgmfrogdoqsnd"},
+            {"ReceiptHandle": "cparrdqkiwmnqvvxavnalimtyfuqurqtgl"},
+            {("iykthdezpcivfumravtuyrgmfrogdoqsnd", "cparrdqkiwmnqvvxavnalimtyfuqurqtgl")},
+            id="long run of small letters",
+        ),
+        pytest.param(
             {"x": "mQgjlxVciTrM"}, {"x": "yRiJUsQGfDWy"}, set(), id="base64 without a digit elsewhere"
         ),
         pytest.param(

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.store import QUERIES, fill
 from shadow.content.redaction import RedactionSettings, Redactor
 from shadow.errors import SinkError
 from shadow.model import Expect, Fate, Finding, Found, Judged, Judgement, Kind, Settled, Trial, Verdict
@@ -187,3 +188,37 @@ def test_bug_in_writing_loses_what_it_met_and_counts_it_and_the_store_goes_on(
     assert "the sink 'store' broke (TypeError at store.py:" in caplog.text
     with closing(sqlite3.connect(path)) as database:
         assert database.execute("select count from trials").fetchall() == [(1,)]
+
+
+def test_counts_by_endpoint_and_minute_add_up(
+    open_store: Callable[..., Store],
+    rows: Callable[[str], list[tuple[Any, ...]]],
+    finding: Callable[..., Finding],
+) -> None:
+    store = open_store(max_occurrences=3)
+    for last in (2, 5):
+        for at in range(last):
+            store.hear(judged(at, f"GET /{at % 2}", Verdict.FAILED))
+        store.hear(Found(finding(exchanges=tuple(range(last)), count=last * 10)))
+        store.hear(Found(finding(id="f2", count=1, known={"reason": "wanted"})))
+        store.flush()
+    store.close()
+    assert rows("select endpoint, finding, count from endpoints where finding = 'f1'") == [
+        ("GET /0", "f1", 2),
+        ("GET /1", "f1", 1),
+    ]
+    assert rows("select finding, sum(count) from minutes group by finding") == [
+        ("", 50),
+        ("f1", 50),
+        ("f2", 1),
+    ]
+    assert rows("select id, known from findings order by id") == [("f1", None), ("f2", "wanted")]
+
+
+def test_what_a_page_asks_walks_no_table_of_occurrences(tmp_path: Path) -> None:
+    fill(tmp_path / "store.db", 2000)
+    with closing(sqlite3.connect(tmp_path / "store.db")) as database:
+        for name, (query, values) in QUERIES.items():
+            plan = [str(row[-1]) for row in database.execute(f"explain query plan {query}", values)]
+            assert not [each for each in plan if each == "SCAN occurrences"], name
+            assert not [each for each in plan if "TEMP B-TREE" in each and "occurrences" in query], name
