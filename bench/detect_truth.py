@@ -28,6 +28,7 @@ _SHOWN = ("* /v1/instances", "* /v1/instances/{id}", "POST /v1/instances/{id}/*"
 _LIST = ("GET /v1/instances",)
 _ACCEPTED = ("auth-bypass", "illegal-transition")
 _DENIED = ("F206", "auth-bypass")
+_REGRESSIONS = ("regression", "mutation-regression", "metamorphic", "race")
 _BREAKAGE = ("F100", "F209", "crash", "hang", "slow", "unhealthy", "F200")
 
 
@@ -102,7 +103,7 @@ PLACES: dict[str, Place] = {
     "B49": Place("M", ("PATCH /v1/instances/{id}",), ("left-trace",)),
     "B50": Place("M", ("PATCH /v1/instances/{id}", "DELETE /v1/instances/{id}")),
     "B51": Place("M", _SIGNED, ("framing",), ("surplus",)),
-    "B52": Place("S", ("POST /v1/tools/tag", "GET /v1/operations/{id}", "GET /v1/instances/{id}")),
+    "B52": Place("S", ("GET /v1/operations/{id}", "GET /v1/instances/{id}"), _REGRESSIONS),
     "B53": Place("M", _SIGNED),
     "B54": Place("M", ("POST /v1/tools/*",)),
     "B55": Place("S", ("* /v1/dns/records", "* /v1/dns/records/{id}")),

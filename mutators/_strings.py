@@ -117,7 +117,8 @@ def with_long_label(text: str, size: int) -> str | None:
     if found is None:
         return None
     label = found[0].split(".", 1)[0]
-    return text[: found.start()] + stretched(label, size) + text[found.start() + len(label) :]
+    letter = label[0] if label[0].isalnum() else "a"  # labels neither begin nor end with a hyphen
+    return text[: found.start()] + letter * size + text[found.start() + len(label) :]
 
 
 def neighbour(text: str, rng: Random) -> str:

@@ -323,7 +323,7 @@ class Confirmation:
 
     def _is_held(self, case: Case, difference: Difference) -> bool:
         """Whether it is better told once more was seen, or nothing more will be."""
-        if self._is_over or not self._judging.noise.is_counting(difference):
+        if not self._judging.noise.is_counting(difference, is_over=self._is_over):
             return False
         self.held[case.endpoint] = None
         return True
@@ -346,7 +346,7 @@ class Confirmation:
 
     def _as_often_as_seen(self, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""
-        seen = max((self._seen[_place(each)] for each in differences), default=0)
+        seen = max((self._seen.get(_place(each), 0) for each in differences), default=0) or 1
         return f"{seen}/{seen}"
 
     def _refute(self, key: _Key) -> None:

@@ -1,7 +1,6 @@
 """The benchmark of detection: what counts as detected, and one bug and none on a little traffic."""
 
 import asyncio
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +40,7 @@ def test_every_bug_has_its_places() -> None:
     ],
 )
 def test_only_a_finding_that_fits_the_bug_counts(
-    bug: str, change: Mapping[str, Any], known: tuple[str, ...], *, is_detected: bool
+    bug: str, change: dict[str, Any], known: tuple[str, ...], *, is_detected: bool
 ) -> None:
     result = judged(bug, [FOUND | change], frozenset(known), 7, 1.0)
     assert (result.is_detected, result.mutants) == (is_detected, 7)

@@ -5,6 +5,7 @@ import pytest
 from shadow.model import Exchange, Outcome, Request
 from shadow.pipeline.gate import Gate
 from shadow.pipeline.told_anew import ToldAnew
+from shadow.replay.fake import Answer
 from tests.pipeline.conftest import Answering, Bench, exchange, reply
 
 OLD, NEW = reply(200, b'{"state":"old"}'), reply(200, b'{"state":"new"}')
@@ -62,8 +63,9 @@ async def test_where_states_have_drifted_only_what_has_just_come_to_differ_is_to
     for first, is_told in ((NEW, True), (OLD, False)):
         late = service(late_reads=1)
 
-        def answering(asked: Request, late: Answering = late, first: Outcome = first) -> Outcome:
-            return first if asked.method == b"POST" and late(asked) else late(asked)  # type: ignore[return-value]
+        def answering(asked: Request, late: Answering = late, first: Outcome = first) -> Answer:
+            found = late(asked)
+            return first if asked.method == b"POST" else found
 
         bench = Bench(answering, lambda _: NEW)
         bench.judging.is_drifted = True

@@ -61,6 +61,8 @@ async def envelope(request: web.Request, handler: Handler) -> web.StreamResponse
         return response
     response.headers["X-Request-Id"] = request_id
     response.headers["Server"] = _SERVER[service.settings.release]
+    if service.settings.release == "candidate":
+        _spell_otherwise(response)
     if service.bugs.has("B51") and request.method == "HEAD":
         return await _with_body(request, response)
     return response
@@ -93,6 +95,14 @@ def _refusal(service: Service, request: web.Request, problem: Problem, request_i
     if service.bugs.has("B43") and problem.code == "illegal_transition":
         problem.code = "invalid_state"
     return answer(service, problem.document(request_id), status=problem.status, headers=problem.headers)
+
+
+def _spell_otherwise(response: web.StreamResponse) -> None:
+    """The newer release writes its fields in lower case and the other way round, which means nothing."""
+    fields = list(response.headers.items())
+    response.headers.clear()
+    for name, value in reversed(fields):
+        response.headers.add(name.lower(), value)
 
 
 async def _with_body(request: web.Request, response: web.StreamResponse) -> web.StreamResponse:
