@@ -173,6 +173,8 @@ def _children(found: Any) -> list[Any]:
             continue  # a reference to an entity that nobody knows
         if child.tag == "meta" and _says_charset(child):
             continue  # which was undone, and means nothing more
+        if child.tag == "head" and not child.attrib and not _children(child):
+            continue  # it goes without saying
         if child.tag in _TRANSPARENT:
             children += _children(child)
         else:

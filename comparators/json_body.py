@@ -31,7 +31,10 @@ class Parsed(msgspec.Struct, frozen=True):
 
 @comparator
 def json_body(control: Response, other: Response) -> Iterator[Difference]:
-    """Member order, white space and escapes mean nothing, nor does 1 against 1.0 (RFC 8259 §4, §6)."""
+    """Member order, white space and escapes mean nothing, nor does 1 against 1.0 (RFC 8259 §4, §6), nor how
+    the last digits of a sum were rounded. Texts that hold JSON or signed tokens are compared by what they
+    hold.
+    """
     if bodies := unequal(control, other, Content.JSON):
         yield from compared(*bodies)
 

@@ -9,6 +9,8 @@ from shadow.model import AnswerClass, Doubt, Expect, Judgement, Level, NoReply, 
 
 WIRE_LEVELS = frozenset({Level.FRAMING, Level.NETWORK})
 """Mutants that may rightly be met with silence: the server waits for the rest, or closes."""
+_UNTIMED_LEVELS = WIRE_LEVELS | {Level.RACE, Level.SEQUENCE}
+"""Here requests wait for each other, or for us."""
 SLOW_SECONDS = 1.0
 """A busy machine makes a short answer late by tenths of a second, not by this."""
 _SLOW_FACTOR = 10.0
@@ -86,7 +88,9 @@ def slowed(evidence: Evidence) -> Judgement | None:
 
     Where it is known how long these take, much less is enough: that it repeats is seen to.
     """
-    if evidence.level in WIRE_LEVELS or not isinstance(evidence.answer, Reply):
+    if evidence.level in _UNTIMED_LEVELS or not isinstance(evidence.answer, Reply):
+        return None
+    if not _seconds(evidence.control):  # as recorded, and not as the candidate answers it
         return None
     took = _seconds(evidence.answer)
     usual = max(

@@ -31,6 +31,12 @@ class Counters:
         run = self._runs.get(name)
         return run is not None and run.may_become_one and _counts(left, right) is not None
 
+    def is_likely(self, name: str, left: Any, right: Any) -> bool:
+        """Whether both rose whenever they were seen, twice at least, though that is not often enough."""
+        run = self._runs.get(name)
+        has_risen = run is not None and run.may_become_one and all(run.rises)
+        return has_risen and _counts(left, right) is not None
+
     def is_counter(self, name: str, left: Any, right: Any) -> bool:
         """Whether both values are of a counter."""
         run = self._runs.get(name)

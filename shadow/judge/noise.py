@@ -5,6 +5,7 @@ addresses). Learned: places whose scalar value, or array order, drifted between 
 Nothing that is learned ever forgives a missing or added field, a changed type or an array's length.
 """
 
+import re
 from collections.abc import Callable, Collection, Iterable
 from enum import StrEnum
 
@@ -18,7 +19,7 @@ from shadow.judge.nearness import are_near
 from shadow.judge.orders import Orders, holds_scalars
 from shadow.judge.places import is_text, name, template
 from shadow.judge.roots import FORMS, words
-from shadow.judge.shapes import is_alike, is_fixed_in_length, masked, moment
+from shadow.judge.shapes import is_alike, is_fixed_in_length, moment
 from shadow.model import Change, Difference, Forgiven
 
 
@@ -70,6 +71,8 @@ class Noise:
 
     def __init__(self, settings: NoiseSettings | None = None) -> None:
         self._settings = settings or NoiseSettings()
+        self.own = self._settings.own
+        """The targets' own addresses."""
         self._tallies: dict[tuple[str, Witness], Tally] = {}
         self._looks = Looks()
         self._orders: dict[str, Orders] = {}
@@ -137,12 +140,13 @@ class Noise:
             or self._is_present(endpoint, place, difference)
         )
 
-    def is_counting(self, difference: Difference) -> bool:
+    def is_counting(self, difference: Difference, *, is_over: bool = False) -> bool:
         """Whether this may be a number that each release counts up by itself, which further answers will
-        tell. A baseline tells at once."""
+        tell; `is_over` where none will come. A baseline tells at once."""
         left, right = difference.left, difference.right
         is_value = difference.change is Change.VALUE and not self.has_baseline
-        return is_value and self._counters.is_counting(name(difference.where), left, right)
+        asked = self._counters.is_likely if is_over else self._counters.is_counting
+        return is_value and asked(name(difference.where), left, right)
 
     def wants_repeat(self, endpoint: str, differences: Iterable[Difference]) -> bool:
         """Whether asking once more would teach: a value differs that would be forgiven, while at the live
@@ -236,8 +240,6 @@ class Noise:
             return None
         if difference.change is Change.VALUE and difference.where != "status":
             return self._reason_of_value(endpoint, where, difference, window_seconds)
-        if where.startswith("header:set-cookie[") and masked(where, self._settings.own) != masked(where):
-            return "a cookie named after a target's own port"
         if difference.change is Change.ORDER and self._is_unordered(difference):
             return "array without order"
         return None
@@ -260,7 +262,11 @@ class Noise:
         return "counted up" if is_counted and not self.has_baseline else None
 
     def _is_volatile(self, difference: Difference, window_seconds: float | None) -> bool:
-        if _is_opaque_cookie(difference) or _is_own_origin(difference, self._settings.own):
+        if (
+            _is_in_cursor(difference.where)
+            or _is_opaque_cookie(difference)
+            or _is_own_origin(difference, self._settings.own)
+        ):
             return True
         window = self._settings.window_seconds if window_seconds is None else window_seconds
         return is_alike(
@@ -387,6 +393,7 @@ _MUCH_KNOWN = 20.0
 """Comparisons after which an endpoint speaks for itself."""
 _MIN_SHARE = 0.2
 """Of comparisons: a field that drifts less often at other endpoints need not do so at this one."""
+_CURSOR = re.compile(r"(?i)cursor|continuation|marker|page_?token|next|prev")
 _OWN_MARKS = ("shadow-run", "shadow-trial")
 _MIN_OPAQUE_CHARS = 16
 _MAX_EXAMPLE_CHARS = 400
@@ -403,6 +410,12 @@ def _example(difference: Difference) -> Difference:
 
 def _is_shared(place: str) -> bool:
     return place.startswith(("header:", "trailer:")) and not place.startswith("header:set-cookie")
+
+
+def _is_in_cursor(where: str) -> bool:
+    """Whether it is a value packed into a cursor, which means something to the server that made it alone."""
+    holder, packed, _ = where.partition("<base64>")
+    return bool(packed) and _CURSOR.search(name(holder)) is not None
 
 
 def _is_opaque_cookie(difference: Difference) -> bool:

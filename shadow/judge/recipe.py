@@ -97,7 +97,7 @@ def carried_over(plain: Request, edited: Request, now: Request) -> Request:
     words = swaps(plain, now)
     headers = _headers(plain.headers, edited.headers, now.headers, words)
     body = now.body if edited.body == plain.body else swapped(edited.body, words)
-    if len(body) != len(edited.body):
+    if edited.body != plain.body and len(body) != len(edited.body):
         length = str(len(edited.body)).encode()
         headers = tuple(
             (

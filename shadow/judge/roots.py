@@ -105,6 +105,8 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
     is_other_type = any(each.where == "header:content-type" for each in differences)
     moved = next((each for each in differences if each.where == "header:location"), None)
     for each in differences:
+        if each.where in twice:
+            continue  # the first of two; which of them counts is the reader's choice
         if is_other_type and each.where.startswith("header:content-type["):
             continue  # parameters are those of the type
         if each.where in twice:

@@ -35,6 +35,8 @@ _NEEDS_NO_SECOND = frozenset({Change.MISSING, Change.TYPE, Change.ADDED})
 """Changes that chance does not make."""
 
 _NUMBERS = re.compile(r"\d+")
+_SEVERAL = 3
+"""Endpoints at which a field must have changed before it is taken to have changed everywhere."""
 _REFUSED = 400
 _COUNTED = frozenset({401, 403, 407, 423, 429})
 """Refusals that services may count, and lock out who has too many of them."""
@@ -91,8 +93,8 @@ class Confirmation:
         """How often what had been refuted so often was seen again."""
         self._seen: dict[_Key, int] = {}
         """How often writes that are not sent again showed a place to differ, at whatever endpoint."""
-        self._lasting_places: set[_Key] = set()
-        """Places that differed each time at some endpoint."""
+        self._lasting_places: dict[_Key, set[str]] = {}
+        """Places that differed each time, and the endpoints at which they did."""
         self.held: dict[str, None] = {}
         self._is_over = False
 
@@ -113,9 +115,11 @@ class Confirmation:
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(lasting)
         else:
-            lasting = await self._lasting(case, first, rest, via) if rest else ()
+            again = await self._lasting(case, first, rest, via) if rest else ()
+            lasting = tuple(each for each in rest if each in again or self._is_of_all_answers(each))
             times = self.all_times
-            self._lasting_places.update(map(_place, lasting))
+            for each in again:
+                self._lasting_places.setdefault(_place(each), set()).add(case.endpoint)
             for each in rest:
                 if each not in lasting and not self._judging.noise.forgives(case.endpoint, each):
                     self._refute(_place_key(case, each))
@@ -319,7 +323,7 @@ class Confirmation:
 
     def _is_held(self, case: Case, difference: Difference) -> bool:
         """Whether it is better told once more was seen, or nothing more will be."""
-        if self._is_over or not self._judging.noise.is_counting(difference):
+        if not self._judging.noise.is_counting(difference, is_over=self._is_over):
             return False
         self.held[case.endpoint] = None
         return True
@@ -334,9 +338,15 @@ class Confirmation:
         """Whether the same place differed each time at another endpoint: a part that several share."""
         return difference.where != "status" and _place(difference) in self._lasting_places
 
+    def _is_of_all_answers(self, difference: Difference) -> bool:
+        """Whether it is a field that changed at several endpoints, so that one answer that is no more to be
+        had, as its resource is gone by now, has changed with them."""
+        endpoints = self._lasting_places.get(_place(difference), ())
+        return difference.where.startswith("header:") and len(endpoints) >= _SEVERAL
+
     def _as_often_as_seen(self, differences: tuple[Difference, ...]) -> str:
         """How often differences showed that are not asked for again, because asking writes."""
-        seen = max((self._seen[_place(each)] for each in differences), default=0)
+        seen = max((self._seen.get(_place(each), 0) for each in differences), default=0) or 1
         return f"{seen}/{seen}"
 
     def _refute(self, key: _Key) -> None:
@@ -398,7 +408,9 @@ def _may_be_drift(case: Case, difference: Difference) -> bool:
 
 
 def _place(difference: Difference) -> tuple[str, Change]:
-    return template(difference.where), difference.change
+    """Where and how it differs. In XML a list of one is no list, so that the place must not say which it is:
+    what is sent again may find one more."""
+    return template(difference.where).replace("[]", ""), difference.change
 
 
 def _place_key(case: Case, difference: Difference) -> _Key:

@@ -23,6 +23,7 @@ from shadow.judge.leaking import difference_of, leak_between, with_leak
 from shadow.judge.oracle import STRICT_LEVELS
 from shadow.judge.readings import Readings
 from shadow.judge.regression import Same
+from shadow.judge.renamed import without_renamed
 from shadow.model import (
     AnswerClass,
     Difference,
@@ -68,8 +69,12 @@ class Judging:
         self.taken_count = 0
         """Originals that the live service took."""
         self._same = same
-        self._compare_anew = compare
-        self._compare = _Remembering(compare)
+
+        def comparing(control: Response, other: Response) -> tuple[Difference, ...]:
+            return without_renamed(compare(control, other), noise.own)
+
+        self._compare_anew = comparing
+        self._compare = _Remembering(comparing)
         self._recorded_twice = RecordedTwice()
         self.is_drifted = False
         """Whether candidate and baseline (or live) hold different state: only one took a request that

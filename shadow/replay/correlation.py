@@ -8,7 +8,7 @@ import msgspec
 from shadow.model import Request, Response
 from shadow.replay._contract import Target
 from shadow.replay.aim import Aim
-from shadow.replay.evidence import gather, may_tell
+from shadow.replay.evidence import gather, held_cookies, may_tell
 from shadow.replay.evidence_text import Asked, Evidence
 from shadow.replay.explanation import Trace, TracedView
 from shadow.replay.foresight import Foresight
@@ -93,7 +93,8 @@ class Correlation:
         if self._prefix:
             shadow = _without_prefix(shadow, self._prefix)
         view = View(scope, self._shared, self._pinned)
-        found = gather(live, shadow, Asked(request, view.knows, self._aim.cookie_name))
+        asked = Asked(request, view.knows, self._aim.cookie_name)
+        found = (*gather(live, shadow, asked), *held_cookies(live, shadow, asked, scope.jar))
         taken = [
             each
             for each in found

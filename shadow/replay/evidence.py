@@ -16,6 +16,7 @@ from shadow.replay.token import is_id_key, is_token
 BODY_BYTES_MAX = 1 << 20
 """Larger bodies are listings and files; what they name is learned where it was made."""
 _TEXT_CHARS_MAX = 128
+_JAR_MAX = 50
 _VOLATILE = frozenset(
     b"age date expires last-modified server via content-length content-type content-encoding"
     b" transfer-encoding"
@@ -66,6 +67,21 @@ def _cookies(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidenc
             yield Evidence(value, other, f"cookie:{name}", is_told=True, place=f"cookie:{name}")
             if is_token(value, has_id_key=True):
                 yield Evidence(value, other, is_told=True, place=f"cookie:{name}")
+
+
+def held_cookies(live: Response, shadow: Response, asked: Asked, jar: dict[str, str]) -> Iterator[Evidence]:
+    """Evidence in cookies that only live sets anew: they stand for what the shadow's client holds in `jar`,
+    which takes in what the shadow sets."""
+    if live.status // 100 != shadow.status // 100:
+        return
+    theirs = dict(_set_cookies(shadow))
+    for name, value in theirs.items():
+        if value and (name in jar or len(jar) < _JAR_MAX):
+            jar[name] = value
+    for name, value in _set_cookies(live):
+        own = asked.cookie_name(name)
+        if value and own not in theirs and own in jar:
+            yield Evidence(value, jar[own], f"cookie:{name}", is_told=True, place=f"cookie:{name}")
 
 
 def _set_cookies(response: Response) -> Iterator[tuple[str, str]]:

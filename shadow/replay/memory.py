@@ -56,13 +56,15 @@ class Memory:
 class Scope(Memory):
     """What one session knows."""
 
-    __slots__ = ("made", "ruled")
+    __slots__ = ("jar", "made", "ruled")
 
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity)
         self.made: dict[Key, None] = {}
         """What the client used before any answer had it, so it is the client's own: nothing is learned of it
         in this session. Another may know better: it heard earlier from the service what this one used."""
+        self.jar: dict[str, str] = {}
+        """Cookies that the shadow set, by the shadow's names: what its client holds."""
         self.ruled: dict[int, dict[str, str]] = {}
         """Live and shadow values that a rule took, by the rule's number."""
 

@@ -22,6 +22,7 @@ from shadow.run.configured import (
     configured_signer,
     guard_settings,
     noise_settings,
+    success_rules,
     targets_of,
 )
 
@@ -41,6 +42,7 @@ def check(settings: Settings) -> None:
     comparators.load_plugins()
     Rules(settings.correlation)
     configured_reset(settings)
+    success_rules(settings)
     check_together(settings)
     Probes.of(settings.probe, settings.identities)
     Pulse(settings.health, _never_asked)

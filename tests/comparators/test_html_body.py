@@ -179,10 +179,10 @@ def test_what_holds_much_is_known_again_whatever_went_from_it() -> None:
     )
     for at in range(0, 60, 7):
         gone = f"<p>{'ab' * at} is{'c' * at}</p>"
-        assert told(text, text.replace(gone, "")) == ["body:page.section.p missing"]
+        assert told(text, text.replace(gone, "")) == ["body:page.main.section.p missing"]
         assert told(text, text.replace(gone, "<ul><li>other</ul>")) == [
-            "body:page.section.p missing",
-            "body:page.section.ul added",
+            "body:page.main.section.p missing",
+            "body:page.main.section.ul added",
         ]
 
 

@@ -330,3 +330,17 @@ def test_evidence_and_an_example_are_listed_with_what_was_forgiven() -> None:
     (listed,) = noise.forgiven()
     assert (listed.left, listed.count, listed.evidence) == (41, 2, {"live release": (3, 10)})
     assert len(listed.right) < 1000
+
+
+@pytest.mark.parametrize(
+    ("where", "change", "is_forgiven"),
+    [
+        ("body:$.next_cursor<base64>.a", Change.VALUE, True),
+        ("body:$.next_cursor<base64>.a", Change.MISSING, False),
+        ("body:$.settings<base64>.a", Change.VALUE, False),
+    ],
+)
+def test_values_within_a_cursor_mean_something_to_its_maker_alone(
+    where: str, change: Change, *, is_forgiven: bool
+) -> None:
+    assert Noise().forgives(EP, Difference(where, change, "north", "south")) is is_forgiven

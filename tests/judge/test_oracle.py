@@ -297,6 +297,52 @@ def test_an_answer_that_costs_many_times_the_usual_is_told(
     assert judge(evidence(level=Level.NETWORK, answer=took(answer), control=took(control))).fault == ""
 
 
+@pytest.mark.parametrize(
+    ("level", "control"),
+    [
+        pytest.param(Level.RACE, took(0.01), id="copies wait for each other"),
+        pytest.param(Level.SEQUENCE, took(0.01), id="steps wait for each other"),
+        pytest.param(Level.AUTH, OK, id="a control that nobody timed"),
+    ],
+)
+def test_what_had_to_wait_is_not_slow(level: Level, control: Reply) -> None:
+    assert judge(evidence(level=level, answer=took(3.0), control=control)).fault != "slow"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "usual", "is_slow"),
+    [
+        pytest.param(0.12, 0.01, True, id="many times the usual"),
+        pytest.param(0.12, 0.05, False, id="more than usual, not many times"),
+        pytest.param(0.03, 0.001, False, id="many times, and too little to matter"),
+        pytest.param(0.12, 0.0, False, id="nobody knows what is usual"),
+    ],
+)
+def test_much_less_is_slow_where_it_is_known_what_is_usual(
+    seconds: float, usual: float, *, is_slow: bool
+) -> None:
+    given = replace(evidence(answer=took(seconds), control=took(0.001)), usual_seconds=usual)
+    assert (judge(given).fault == "slow") is is_slow
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "is_told"),
+    [
+        pytest.param(200_000, 10, True, id="the candidate alone"),
+        pytest.param(200_000, 150_000, False, id="the live release as well"),
+        pytest.param(20_000, 10, False, id="nobody's lever"),
+        pytest.param(200_000, None, False, id="may be meant, as far as is known"),
+        pytest.param(2_000_000, None, True, id="a thousand times as long"),
+    ],
+)
+def test_a_small_edit_that_makes_the_answer_many_times_longer_is_told(
+    ours: int, theirs: int | None, *, is_told: bool
+) -> None:
+    more = {} if theirs is None else both(reply(200, b"x" * theirs), reply(200, b"x" * 10))
+    judgement = judge(evidence(answer=reply(200, b"x" * ours), control=reply(200, b"x" * 10), **more))
+    assert (judgement.fault == "amplified") is is_told
+
+
 def test_every_expectation_has_a_rule() -> None:
     assert set(POLICY) == set(Expect)
 

@@ -6,7 +6,7 @@ from itertools import count
 
 import pytest
 
-from shadow.model import Exchange, Expect, Outcome, Parcel, Reply, Request, Sent, Verdict
+from shadow.model import Exchange, Expect, Outcome, Parcel, Reply, Request, Response, Sent, Verdict
 from shadow.pipeline.confirmation import Confirmed
 from shadow.pipeline.environment import Pair
 from tests.pipeline.conftest import Bench, always, edits, exchange, is_edited, reply
@@ -104,6 +104,32 @@ async def test_places_in_lists_count_as_one_whatever_their_position() -> None:
     assert places(found) == ["body:$.of[0].a"]
 
 
+async def test_list_of_one_may_have_more_when_it_is_asked_for_again() -> None:
+    def listed(count: int, field: bytes) -> Reply:
+        item = b"<item><a>1</a>" + field + b"</item>"
+        kind = ((b"Content-Type", b"text/xml"),)
+        return Reply(Response(200, headers=kind, body=b"<list>" + item * count + b"</list>"))
+
+    bench = Bench(always(listed(2, b"<b>1</b>")))
+    one = exchange("GET /v1/x", answer=listed(1, b""))
+    found = await confirmed(bench, one, listed(1, b"<b>1</b>"))
+    assert places(found) == ["body:$.list.item.b"]
+
+
+async def test_field_that_changed_everywhere_is_believed_of_what_is_gone_when_asked_again() -> None:
+    def typed(kind: bytes, status: int = 200) -> Reply:
+        return Reply(Response(status, headers=((b"X-Kind", kind),)))
+
+    def answering(asked: Request) -> Outcome:
+        return typed(b"b", 404 if asked.target == b"/v1/gone" else 200)
+
+    bench = Bench(answering)
+    for name in ("x", "y", "gone", "z", "gone"):
+        found = await confirmed(bench, exchange(f"GET /v1/{name}", answer=typed(b"a")), typed(b"b"))
+        is_early = name == "gone" and len(bench.sent) < 9
+        assert places(found) == ([] if is_early else ["header:x-kind"])
+
+
 # requests that write
 
 
@@ -134,9 +160,7 @@ async def test_write_that_may_not_be_sent_again_is_believed_by_what_chance_canno
 REFUSED, WORDED = b'{"error": "no such owner 7"}', b'{"error": "owner 7 is unknown"}'
 
 
-@pytest.mark.parametrize(
-    ("status", "is_sent_again"), [(422, True), (400, True), (401, False), (429, False), (201, False)]
-)
+@pytest.mark.parametrize(("status", "is_sent_again"), [(422, True), (400, True), (401, False), (429, False)])
 async def test_write_that_everybody_refused_is_sent_again_save_where_refusals_are_counted(
     status: int, *, is_sent_again: bool
 ) -> None:

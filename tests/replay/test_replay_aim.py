@@ -61,6 +61,19 @@ def test_a_cookie_named_after_the_live_port_is_the_targets_own(name: str, own: s
     assert made.translate(asked, "s").headers == ((b"Cookie", f"a=1; {own}=def456".encode()),)
 
 
+def test_a_cookie_that_only_live_sets_anew_stands_for_what_the_shadow_set_before() -> None:
+    made = Correlation(TARGET, ("live.test:8080",))
+
+    def setting(value: str) -> Response:
+        return Response(200, headers=((b"Set-Cookie", f"sid={value}; Path=/".encode()),))
+
+    made.learn(setting("abc111"), setting("def222"), "s")
+    made.learn(setting("abc333"), Response(200), "s")
+    asked = Request(b"GET", b"/", headers=((b"Cookie", b"sid=abc333"),))
+    assert made.translate(asked, "s").headers == ((b"Cookie", b"sid=def222"),)
+    assert made.translate(asked, "another").headers == asked.headers
+
+
 @pytest.mark.parametrize("coding", ["", "gzip", "br", "zstd"])
 @pytest.mark.parametrize(
     ("kind", "body", "aimed"),

@@ -162,3 +162,25 @@ async def test_what_was_news_there_is_none_here_and_its_pay_counts(two: Two) -> 
     everyone = {each.made: each.why for each in learn.plan("GET /x", 1, 999, lambda each: each.name)}
     assert everyone.pop(name) is Why.PAID
     assert set(everyone.values()) == {Why.FIRST}
+
+
+async def test_a_member_that_says_how_it_went_is_known_to_all(two: Two) -> None:
+    (one, teacher), (other, pupil) = two
+    bodies = (
+        b'{"code":0,"data":{"a":1}}',
+        b'{"code":0,"data":[1]}',
+        b'{"code":7,"msg":"x"}',
+        b'{"code":8,"msg":"y"}',
+    )
+    for body in bodies:
+        one.judging.readings.hear(Response(200, headers=JSON, body=body))
+    lessons = teacher.take()
+    assert lessons
+    pupil.teach(lessons)
+    asked = Request(b"GET", b"/a")
+    refused = Reply(Response(200, headers=JSON, body=b'{"code":9,"msg":"z"}'))
+    for made in (one, other):
+        read = made.judging.readings.read(asked, refused)
+        assert isinstance(read, Reply)
+        assert read.reading is not None
+        assert read.reading.why == "the body says code=9, and 0 of successes"
