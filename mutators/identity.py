@@ -58,8 +58,8 @@ def as_role_without_permission(request: Request, rng: Random, known: Known) -> E
 
 @mutator(level=Level.PERMISSION, expect=Expect.REJECT, is_stated=False)
 def as_other_tenant(request: Request, rng: Random, known: Known) -> Edit | None:
-    """One tenant's resource is closed to another tenant, whose rank is no higher than that tenant's own
-    highest (OWASP API Security 2023, API1), unless the traffic shows that it is shared."""
+    """One tenant's resource is closed to another tenant, of no higher rank than the first has itself
+    (OWASP API Security 2023, API1), unless the traffic shows that it is shared."""
     owner, resource = known.owner, resource_of(request)
     if owner is None or resource is None or is_public(request, known.identities):
         return None

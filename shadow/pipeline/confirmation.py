@@ -135,8 +135,8 @@ class Confirmation:
         )
 
     def unknown(self, case: Case, judgement: Judgement) -> tuple[Difference, ...]:
-        """Of a failed original's differences those that were neither confirmed nor refuted too often."""
-        return self._split(case, judgement)[1]
+        """Of a failed original's differences those that were not confirmed."""
+        return tuple(each for each in judgement.differences if _place_key(case, each) not in self._confirmed)
 
     def looked_back(
         self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
