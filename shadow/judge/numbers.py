@@ -1,4 +1,4 @@
-"""Numbers of ids that are another one without a reason: no target gave anything anew that would explain it."""
+"""Numbers of ids that are others without a reason: no target gave anything anew that would explain it."""
 
 import re
 from collections.abc import Collection
