@@ -14,6 +14,7 @@ import orjson
 from shadow.content.entity import entity
 from shadow.judge import classify
 from shadow.model import AnswerClass, Exchange, Outcome, Parcel, Reply, Script, Step
+from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers
 from shadow.pipeline.looking import Look, look_at
@@ -55,13 +56,16 @@ class SerialOrders:
         self._endpoints = endpoints
 
     def look(self, script: Script, past: Sequence[Exchange]) -> Look | None:
-        """What tells the end state of a burst; None where nothing can, or the orders are too many."""
+        """What tells the end state of a burst; None where nothing can, or the orders are too many. It must be
+        of what the script makes anew each time: else every order begins where the one before has ended."""
         acts = {_act(script.steps[at]) for at in script.judged}
         is_last = script.judged == tuple(range(len(script.steps) - len(script.judged), len(script.steps)))
         if not script.is_burst or not is_last or len(acts) > _MAX_TOLD_APART:
             return None
         step = script.steps[script.judged[0]]
         made = msgspec.structs.replace(past[step.origin], request=step.request)
+        if not is_made_anew(script, past, self._endpoints):
+            return None
         return look_at(made, tuple(past[: step.origin]), self._endpoints)
 
     async def run(
@@ -106,6 +110,20 @@ class SerialOrders:
         theirs = [each.baseline for each in answers[at:] if each.baseline is not None]
         ours = _told([each.candidate for each in answers[at:]])
         return answers[:-1], ours, _told(theirs) if theirs else None
+
+
+def is_made_anew(script: Script, past: Sequence[Exchange], endpoints: Endpoints) -> bool:
+    """Whether the steps before the judged ones make all that those name."""
+    before = tuple(past[step.origin] for step in script.steps[: script.judged[0]])
+    judged = [
+        msgspec.structs.replace(past[script.steps[at].origin], request=script.steps[at].request)
+        for at in script.judged
+    ]
+    return all(
+        Case(each, "", endpoints.name(each.request), {}, before).is_about_own
+        for each in judged
+        if may_write(each.request)
+    )
 
 
 def _told(outcomes: Sequence[Outcome]) -> _Run:

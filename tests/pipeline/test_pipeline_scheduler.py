@@ -275,12 +275,12 @@ def test_session_mutators_are_chosen_alike() -> None:
 def test_what_an_endpoint_that_was_tried_through_does_without_goes_to_rare_ones() -> None:
     scheduler = Scheduler(named([Level.BODY] * 30), seed=1)
     counts = []
-    for exchange in range(12):
+    for exchange in range(30):
         counts.append(scheduler.share("GET /often", 10))
         deal(scheduler, "GET /often", exchange, counts[-1])
-    assert counts == [10] * 4 + [5] * 8
-    rare = [scheduler.share("POST /rare", 10) for _ in range(3)]
-    assert rare == [10 + 40, 10, 10]
+    assert counts == [10] * 9 + [5] * 18 + [3] * 3
+    rare = [scheduler.share("POST /rare", 10) for _ in range(5)]
+    assert rare == [10 + 40, 10 + 40, 10 + 31, 10, 10]
 
 
 def test_few_mutants_are_not_shared_out() -> None:
