@@ -47,7 +47,10 @@ def classify(outcome: Outcome) -> AnswerClass:
     """
     if isinstance(outcome, NoReply):
         return _SILENCES[outcome.why]
-    return outcome.reading.answer_class if outcome.reading is not None else _class_of_reply(outcome)
+    if outcome.reading is not None:
+        return outcome.reading.answer_class
+    known = _latest.get(id(outcome.response))
+    return known[1] if known is not None and known[0] is outcome.response else _class_of_reply(outcome)
 
 
 def _class_of_reply(outcome: Reply) -> AnswerClass:
@@ -67,9 +70,6 @@ def _class_of_reply(outcome: Reply) -> AnswerClass:
 
 def _class_of_success(response: Response) -> AnswerClass:
     """Of an answer whose status says success."""
-    known = _latest.get(id(response))
-    if known is not None and known[0] is response:
-        return known[1]
     code = call_status(response)
     if code is not None:
         found = class_of_code(code)
