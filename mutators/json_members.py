@@ -124,9 +124,11 @@ def _members_of(request: Request, known: Known) -> frozenset[str]:
     found: set[str] = set()
     parsed = 0
     for each in reversed(known.others):
-        if not each.request.target.startswith(path) or each.response is None or each.response.status >= _REDIRECTED:
+        answer = each.response
+        is_of_it = each.request.target.startswith(path)
+        if not is_of_it or answer is None or answer.status >= _REDIRECTED:
             continue
-        document = json.parse(each.response.body)
+        document = json.parse(answer.body)
         if document is not None and document.root.kind is Kind.OBJECT:
             found |= {json.text_of(document.raw_key(child)) for child in document.children(document.root)}
         parsed += 1
