@@ -49,7 +49,7 @@ class Energy:
         self._seed = seed
         self._elsewhere = elsewhere or _nowhere
         self._postponed = deque[int]()
-        self._stale: dict[int, None] = {}
+        self._stale: dict[int, int] = {}
         """Those that had nothing new lately, and how often; after each odd time they rest."""
         self._fresh = order
         self.is_tried_through = False

@@ -64,9 +64,13 @@ class SerialOrders:
             return None
         step = script.steps[script.judged[0]]
         made = msgspec.structs.replace(past[step.origin], request=step.request)
-        if not is_made_anew(script, past, self._endpoints):
+        found = look_at(made, tuple(past[: step.origin]), self._endpoints)
+        if found is None or found.is_shared or found.exchange is None:
             return None
-        return look_at(made, tuple(past[: step.origin]), self._endpoints)
+        asked = msgspec.structs.replace(found.exchange, request=found.request)
+        before = _before(script, past)
+        is_own = Case(asked, "", found.endpoint, {}, before).is_about_own
+        return found if is_own and is_made_anew(script, past, self._endpoints) else None
 
     async def run(
         self, script: Script, past: Sequence[Exchange], look: Look, *, parcel: Parcel
@@ -113,17 +117,20 @@ class SerialOrders:
 
 
 def is_made_anew(script: Script, past: Sequence[Exchange], endpoints: Endpoints) -> bool:
-    """Whether the steps before the judged ones make all that those name."""
-    before = tuple(past[step.origin] for step in script.steps[: script.judged[0]])
-    judged = [
-        msgspec.structs.replace(past[script.steps[at].origin], request=script.steps[at].request)
-        for at in script.judged
-    ]
-    return all(
-        Case(each, "", endpoints.name(each.request), {}, before).is_about_own
-        for each in judged
-        if may_write(each.request)
-    )
+    """Whether all that the judged steps name by an identifier is made by the steps before them."""
+    before = _before(script, past)
+    for at in script.judged:
+        step = script.steps[at]
+        made = msgspec.structs.replace(past[step.origin], request=step.request)
+        case = Case(made, "", endpoints.name(step.request), {}, before)
+        if case.is_write and not case.is_about_own:
+            return False
+    return True
+
+
+def _before(script: Script, past: Sequence[Exchange]) -> tuple[Exchange, ...]:
+    """What the steps before the judged ones stem from."""
+    return tuple(past[step.origin] for step in script.steps[: script.judged[0]])
 
 
 def _told(outcomes: Sequence[Outcome]) -> _Run:
