@@ -57,6 +57,7 @@ _IN_TEXT = re.compile(
 
 _NANOID = re.compile(r"[0-9A-Za-z_-]{16,64}")
 _MIN_NANOID_MIXES = 5
+_WHOLE_BASE64 = re.compile(r"(?:[0-9A-Za-z+/]{4}){4,128}(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?")
 _LONG_NAMES = re.compile(r".*(token|csrf|xsrf|nonce|session|(trace|span|request|correlation)[-_]?id).*")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -219,6 +220,8 @@ def _are_alike_tokens(left: str, right: str) -> bool:
         return True
     if _are_signed(left, right):
         return True
+    if len(left) == len(right) and _are_base64(left, right):
+        return True
     if len(left) == len(right) and (_is_nanoid(left) or _is_nanoid(right)):
         return bool(_NANOID.fullmatch(left) and _NANOID.fullmatch(right))
     one, other = _TOKEN.fullmatch(left), _TOKEN.fullmatch(right)
@@ -294,6 +297,14 @@ def _is_nanoid(text: str) -> bool:
     if not _NANOID.fullmatch(text) or text.upper() == text or text.lower() == text:
         return False
     return _mixes(text) * 3 >= len(text) and _mixes(text) >= _MIN_NANOID_MIXES
+
+
+def _are_base64(*texts: str) -> bool:
+    """The same of two texts of base64, either of which may lack digits, or be mixed less, by chance."""
+    if not all(_WHOLE_BASE64.fullmatch(each) and not each.isupper() and not each.islower() for each in texts):
+        return False
+    shares = sorted(_mixes(each) / len(each) for each in texts)
+    return shares[0] * 4 >= 1 and shares[-1] * 3 >= 1
 
 
 def _looks_random(text: str) -> bool:

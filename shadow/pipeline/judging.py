@@ -292,7 +292,9 @@ class Judging:
     def _across(self, case: Case, control: Answers, answer: Answers) -> tuple[Difference, ...]:
         """Where candidate and baseline answer the mutant differently, less where they do so for the
         control."""
-        if self.is_drifted or answer.baseline is None:
+        # a write on what its session made is confirmed on such a thing made anew, whatever else has drifted
+        is_own = case.is_write and case.is_about_own and not self.drifting.has_left(case.session)
+        if answer.baseline is None or (self.is_drifted and not is_own):
             return ()
         if any(
             classify(each) is not AnswerClass.SUCCESS
