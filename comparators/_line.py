@@ -120,10 +120,13 @@ def _edits(
             return [(at, at + 1, at, at + 1) for at in unequal]
     if max(len(ours), len(theirs)) > _MAX_PIECES:
         return None
-    head, tail = common_ends(ours, theirs)
-    mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
-    if not effort.is_enough(mine, its):
-        return None
+    head = tail = 0
+    mine, its = ours, theirs
+    if not effort.is_enough(ours, theirs):
+        head, tail = common_ends(ours, theirs)
+        mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
+        if not effort.is_enough(mine, its):
+            return None
     matcher = SequenceMatcher(None, mine, its, autojunk=False)
     alike = 2 * (head + tail) + matcher.ratio() * (len(mine) + len(its))
     if alike < _MIN_ALIKE * (len(ours) + len(theirs)):

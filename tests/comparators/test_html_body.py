@@ -327,7 +327,7 @@ def test_hostile_pages_take_bounded_work(text: str) -> None:
 
 def test_thousands_of_new_siblings_are_told_within_bounds() -> None:
     left, right = (
-        "<html><body>" + "".join(f"<{tag}>{number}</{tag}>" for number in numbers)
+        "<html><body id=top>" + "".join(f"<{tag}>{number}</{tag}>" for number in numbers)
         for tag, numbers in (("b", range(30_000)), ("i", range(30_000, 60_000)))
     )
     assert len(compare(page(left), page(right))) == MAX_DIFFERENCES
