@@ -251,7 +251,7 @@ class Trial(msgspec.Struct, frozen=True):
     origin: Origin | None = None
     """None where it did not fail."""
     is_late: bool = False
-    """Whether its verdict was told before all of it could be known: what was told then is not counted twice."""
+    """Whether its verdict was told before all of it was known: what was told then is not counted twice."""
 
     @property
     def label(self) -> str | None:
