@@ -203,10 +203,14 @@ class Judging:
         """The original's verdict, by the live answer, the baseline's and the candidate's."""
 
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
+            if self.noise.is_another_number(case.endpoint, difference):
+                return False
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
         def insists(difference: Difference) -> bool:
-            return self.noise.insists(case.endpoint, difference)
+            return self.noise.insists(case.endpoint, difference) or self.noise.is_another_number(
+                case.endpoint, difference
+            )
 
         witnesses = Witnesses(self.live(case.exchange), answers.candidate, answers.baseline)
         judgement = judge_original(
