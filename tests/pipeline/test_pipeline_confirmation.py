@@ -6,7 +6,20 @@ from itertools import count
 
 import pytest
 
-from shadow.model import Exchange, Expect, Outcome, Parcel, Reply, Request, Response, Sent, Verdict
+from shadow.model import (
+    Change,
+    Difference,
+    Exchange,
+    Expect,
+    Judgement,
+    Outcome,
+    Parcel,
+    Reply,
+    Request,
+    Response,
+    Sent,
+    Verdict,
+)
 from shadow.pipeline.confirmation import Confirmed
 from shadow.pipeline.environment import Pair
 from tests.pipeline.conftest import Bench, always, edits, exchange, is_edited, reply
@@ -210,6 +223,27 @@ async def test_once_drifted_words_of_a_refusal_are_told(status: int, answer: byt
     bench.judging.is_drifted = True
     one = exchange("POST /v1/x", answer=reply(status, b'{"of": [{"a": "no 5 are left"}]}'))
     assert places(await confirmed(bench, one, reply(status, answer))) == left
+
+
+async def test_once_drifted_words_of_a_refusal_that_the_body_alone_says_are_told_when_seen_twice() -> None:
+    answer = reply(200, b'{"errors": [{"message": "b is unknown"}]}')
+    bench = Bench(always(answer), may_write=False)
+    bench.judging.is_drifted = True
+    one = exchange("POST /graphql", answer=reply(200, b'{"errors": [{"message": "no such b"}]}'))
+    assert await confirmed(bench, one, answer) is None
+    assert places(await confirmed(bench, one, answer)) == ["body:$.errors[0].message"]
+    assert bench.sent == [], "whether it left something behind, no status says"
+
+
+def test_looking_back_what_comes_with_another_status_is_not_told_by_itself() -> None:
+    bench = Bench(always(reply(200, LESS)))
+    status = Difference("status", Change.VALUE, 200, 500)
+    field = Difference("header:x", Change.MISSING, "1", None)
+    judgement = Judgement(Verdict.FAILED, differences=(status, field))
+    case = bench.case(GET)
+    assert bench.confirmation.looked_back(case, judgement, (field,)) is None
+    alone = Judgement(Verdict.FAILED, differences=(field,))
+    assert places(bench.confirmation.looked_back(case, alone, (field,))) == ["header:x"]
 
 
 async def test_write_is_told_anew_at_the_end_of_its_session() -> None:
