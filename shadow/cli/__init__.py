@@ -3,7 +3,6 @@
 import sys
 import traceback
 from importlib import import_module
-from importlib.metadata import version
 
 import click
 
@@ -67,6 +66,8 @@ def _print_version(
     ctx: click.Context, _parameter: click.Parameter, wanted: bool
 ) -> None:  # click's signature
     if wanted:
+        from importlib.metadata import version
+
         click.echo(f"shadow {version('shadow')}")
         ctx.exit()
 

@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shadow.config import Settings, load
-
 if TYPE_CHECKING:
+    from shadow.config import Settings
     from shadow.sinks.console import ConsoleSettings
 
 type Command = Callable[..., Any]
@@ -112,8 +111,10 @@ def run_options(command: Command) -> Command:
     return _apply([each for options in _SECTIONS.values() for each in options], command)
 
 
-def settings_from(config_file: Path | None, options: dict[str, Any]) -> Settings:
+def settings_from(config_file: Path | None, options: dict[str, Any]) -> "Settings":
     """The file's settings with the given options over it; options that were not given say nothing."""
+    from shadow.config import load
+
     given = {key: value for key, value in options.items() if value is not None and value != ()}
     if ignore := given.pop("ignore", ()):
         given["noise"] = {"ignore": list(ignore)}
@@ -124,7 +125,7 @@ def settings_from(config_file: Path | None, options: dict[str, Any]) -> Settings
     return load(config_file, {key: list(v) if isinstance(v, tuple) else v for key, v in given.items()})
 
 
-def require(settings: Settings, *names: str) -> None:
+def require(settings: "Settings", *names: str) -> None:
     """Raises click.UsageError naming the first of `names` that was given neither as option nor as key."""
     for name in names:
         if not getattr(settings, name):

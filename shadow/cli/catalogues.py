@@ -7,8 +7,6 @@ from shutil import get_terminal_size
 from textwrap import wrap
 
 import click
-from rich.console import Console
-from rich.text import Text
 
 from shadow.model import Expect, Level
 
@@ -94,6 +92,9 @@ def _show(rows: Sequence[Mapping[str, str]], *, as_json: bool) -> None:
         for row in rows:
             click.echo(json.dumps(row))
         return
+    from rich.console import Console
+    from rich.text import Text
+
     width = min(get_terminal_size().columns, _MAX_WIDTH)
     console = Console(markup=False, emoji=False, highlight=False)
     for name, rest, reason in _blocks(rows, width):

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import click
 
-from shadow.config import json_schema, load
-
 
 @click.group()
 def config() -> None:
@@ -17,6 +15,7 @@ def config() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 def check(file: Path) -> None:
     """Read FILE as a run would; says what is wrong, or nothing but ok."""
+    from shadow.config import load
     from shadow.run.checking import check as check_run
 
     check_run(load(file, {}))
@@ -26,4 +25,6 @@ def check(file: Path) -> None:
 @config.command()
 def schema() -> None:
     """Print the JSON Schema of the configuration file."""
+    from shadow.config import json_schema
+
     click.echo(json.dumps(json_schema(), indent=2))

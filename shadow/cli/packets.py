@@ -8,7 +8,6 @@ from typing import Any
 import click
 
 from shadow.cli._options import require, settings_from
-from shadow.config import parse_duration
 from shadow.errors import ConfigError
 
 
@@ -74,6 +73,7 @@ def packets(
         options["safety"] = {"allow": list(allow)}
     settings = settings_from(config_file, options)
     require(settings, "candidate")
+    from shadow.config import parse_duration
     from shadow.packets.campaign import CampaignSettings
     from shadow.packets.execution import PacketsSettings, execute
 

@@ -7,7 +7,6 @@ import click
 import msgspec
 
 from shadow.cli._options import view_from
-from shadow.config import Settings
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
@@ -24,6 +23,7 @@ def pipeline(
     settings_file: Path, socket: Path, run: str, parent: int, *, resumed: bool, quiet: bool, as_json: bool
 ) -> int:
     """Serve taps at SOCKET until they end in order, or a signal comes."""
+    from shadow.config import Settings
     from shadow.pipeline.source import Tapped
     from shadow.run.execution import RunSettings, execute
     from shadow.run.loop import run_replay

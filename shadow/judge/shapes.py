@@ -132,7 +132,7 @@ def is_alike(left: Any, right: Any, name: str, *, window_seconds: float | None, 
         return _are_alike_texts(left, right, name, own) and _are_near(left, right, window_seconds)
     if isinstance(left, str) or isinstance(right, str):
         return False
-    is_id = isinstance(left, int) and isinstance(right, int) and _ID_NAMES.fullmatch(name)
+    is_id = isinstance(left, int) and isinstance(right, int) and is_id_name(name)
     return bool(is_id or _VOLATILE_NAMES.fullmatch(name.lower()))
 
 
@@ -156,6 +156,11 @@ def is_address(name: str, text: str) -> bool:
     )
 
 
+def is_id_name(name: str) -> bool:
+    """Whether a value called `name` is an id, or an address that may hold one."""
+    return _ID_NAMES.fullmatch(name) is not None
+
+
 def masked(text: str, own: Collection[str] = ()) -> str:
     """`text` with own addresses, ids, tokens and timestamps replaced by what kind of thing they are."""
     for address in sorted(own, key=len, reverse=True):
@@ -172,7 +177,7 @@ def _are_alike_texts(left: str, right: str, name: str, own: Collection[str]) -> 
     if _are_alike_tokens(left, right):
         return True
     ours, theirs = masked(left, own), masked(right, own)
-    if _ID_NAMES.fullmatch(name):  # counted up, as in "vm-41" or "/v1/orders/41"
+    if is_id_name(name):  # counted up, as in "vm-41" or "/v1/orders/41"
         if _are_made_up(ours, theirs):
             return True
         ours, theirs = _DIGITS.sub("0", ours), _DIGITS.sub("0", theirs)
