@@ -259,17 +259,21 @@ class Confirmation:
         is_retold: bool,
     ) -> tuple[Difference, ...]:
         """`is_retold` says that its session is told anew each time, else it is asked alone."""
-        lasting = suspected
-        for attempt in range(self._times):
+        lasting, said = suspected, dict[tuple[str, Change], set[str]]()
+        attempt, attempts = 0, self._times
+        while lasting and attempt < attempts:
             if is_retold:
                 answers = await self._retold(case)
             else:
                 answers = await self._original_again(case, via, attempt)
                 self._judging.learn_repeat(case, first, answers)
-            again = {_place(each) for each in self._judging.original(case, answers).differences}
+            again = {_place(each): each for each in self._judging.original(case, answers).differences}
             lasting = tuple(each for each in lasting if _place(each) in again)
-            if not lasting:
-                break
+            for each in lasting:
+                said.setdefault(_place(each), {repr(each.right)}).add(repr(again[_place(each)].right))
+            attempt += 1
+            if attempt == self._times and not is_retold and any(_is_fickle(each, said) for each in lasting):
+                attempts *= 2
         return lasting
 
     async def _retold(self, case: Case) -> Answers:
@@ -353,6 +357,11 @@ class Confirmation:
 
     def _refute(self, key: _Key) -> None:
         self._refuted[key] = self._refuted.get(key, 0) + 1
+
+
+def _is_fickle(difference: Difference, said: dict[tuple[str, Change], set[str]]) -> bool:
+    """Whether the candidate said something else each time, so that two others may agree by chance."""
+    return difference.change is Change.VALUE and len(said[_place(difference)]) > 1
 
 
 def _given(case: Case, answers: Answers) -> tuple[Outcome, ...]:

@@ -69,6 +69,23 @@ async def test_difference_that_does_not_show_every_time_is_dropped(good_at: int)
     assert len(bench.sent) == good_at + 1, "no longer than it takes"
 
 
+@pytest.mark.parametrize(
+    ("values", "times", "left"),
+    [([2, 2, 2], 3, ["body:$.a"]), ([2, 3, 4, 5, 6, 7], 6, ["body:$.a"]), ([2, 3, 4, 1], 4, [])],
+    ids=["another one", "one drawn by lot", "one drawn from few by lot"],
+)
+async def test_value_that_the_candidate_changes_itself_must_show_more_often(
+    values: list[int], times: int, left: list[str]
+) -> None:
+    given = iter(values)
+    bench = Bench(
+        lambda _: reply(200, b'{"id": "ab12cd34ef", "a": %d}' % next(given)), always(reply(200, FULL))
+    )
+    found = await confirmed(bench, GET, reply(200, OTHER), baseline=reply(200, FULL))
+    assert places(found) == left
+    assert len(bench.candidate.requests) == times
+
+
 async def test_of_several_differences_those_that_last_are_left() -> None:
     calls = count()
 
