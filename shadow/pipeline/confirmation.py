@@ -103,7 +103,7 @@ class Confirmation:
         known, rest = self._split(case, judgement)
         rest = tuple(each for each in rest if not self._is_held(case, each))
         given = _given(case, first)
-        is_refused = all(classify(each) is AnswerClass.REJECTED for each in given)
+        is_refused = _is_refused(given)
         if self._judging.is_drifted:
             beyond = beyond_drift(case, rest)
             rest = tuple(
@@ -140,16 +140,21 @@ class Confirmation:
         return tuple(each for each in judgement.differences if _place_key(case, each) not in self._confirmed)
 
     def looked_back(
-        self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
+        self, case: Case, answers: Answers, judgement: Judgement, fresh: tuple[Difference, ...]
     ) -> Confirmed | None:
         """What an original that was not told shows of the `fresh` differences, which are confirmed now."""
+        differences = judgement.differences
         if self._judging.is_drifted:
-            return None
+            differences = (
+                tuple(filter(_is_reworded, differences)) if _is_refused(_given(case, answers)) else ()
+            )
         places = {_place(each) for each in fresh}
         status = tuple(each for each in judgement.differences if each.where == "status")
+        if status and self._judging.is_drifted:
+            return None
         found = tuple(
             each
-            for each in status or judgement.differences  # what comes with another status follows from it
+            for each in status or differences  # what comes with another status follows from it
             if _place(each) in places
             and (_place_key(case, each) in self._confirmed or each.where != "status")
         )
@@ -369,6 +374,11 @@ def _given(case: Case, answers: Answers) -> tuple[Outcome, ...]:
     live = case.exchange.response
     given = (answers.candidate, answers.baseline, None if live is None else Reply(live))
     return tuple(each for each in given if each is not None)
+
+
+def _is_refused(given: tuple[Outcome, ...]) -> bool:
+    """Whether everybody refused the request, be it in the body alone."""
+    return all(classify(each) is AnswerClass.REJECTED for each in given)
 
 
 def _left_nothing(given: tuple[Outcome, ...]) -> bool:

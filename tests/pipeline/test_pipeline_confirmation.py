@@ -257,10 +257,20 @@ def test_looking_back_what_comes_with_another_status_is_not_told_by_itself() -> 
     status = Difference("status", Change.VALUE, 200, 500)
     field = Difference("header:x", Change.MISSING, "1", None)
     judgement = Judgement(Verdict.FAILED, differences=(status, field))
-    case = bench.case(GET)
-    assert bench.confirmation.looked_back(case, judgement, (field,)) is None
+    case, answers = bench.case(GET), Pair[Outcome](reply(500), None)
+    assert bench.confirmation.looked_back(case, answers, judgement, (field,)) is None
     alone = Judgement(Verdict.FAILED, differences=(field,))
-    assert places(bench.confirmation.looked_back(case, alone, (field,))) == ["header:x"]
+    assert places(bench.confirmation.looked_back(case, answers, alone, (field,))) == ["header:x"]
+
+
+async def test_once_drifted_exchanges_that_showed_other_words_of_a_refusal_before_are_listed() -> None:
+    bench = Bench(always(reply(200, b'{"errors": [{"message": "b is unknown"}]}')), may_write=False)
+    bench.judging.is_drifted = True
+    for at in range(3):
+        live = reply(200, b'{"errors": [{"message": "no such b"}]}')
+        await bench.conduct(exchange("POST /graphql", at, answer=live))
+    (found,) = bench.findings.values()
+    assert (found.exchanges, found.count) == ((0, 1, 2), 3)
 
 
 async def test_write_is_told_anew_at_the_end_of_its_session() -> None:
