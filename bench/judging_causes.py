@@ -267,13 +267,20 @@ CAUSES: tuple[Cause, ...] = (
     Cause("json cut", REPORT, r"body", raw(lambda body: body[: len(body) // 2])),
     Cause("json of another charset", ITEM, r"body", raw(lambda b: b.replace(b"\\u00e9", b"\xe9"))),
     Cause("member twice", CONFIG, r"mode", raw(_twice)),
-    Cause("redirect elsewhere", "GET /old", r"location", field("Location", lambda _: "/page/2")),
+    Cause(
+        "redirect elsewhere",
+        "GET /old",
+        r"location",
+        field("Location", lambda _: "/page/2"),
+        needs_baseline=True,
+    ),
     Cause("redirect temporary", "GET /old", r"status", status(301, 302)),
     Cause(
         "redirect lacks a parameter", LOGIN, r"location", field("Location", lambda v: v.replace("openid", ""))
     ),
     Cause("constant became random", CONFIG, r"build", anew("build", _hex(6)), needs_baseline=True),
     Cause("constant number random", CONFIG, r"limit", anew("limit", lambda d: d.randrange(999))),
+    Cause("owner elsewhere", CONFIG, r"owner_id", put("owner_id", lambda v: v + 1), needs_baseline=True),
     Cause("hash became random", STATS, r"commit", anew("commit", _hex(40)), needs_baseline=True),
     Cause("garbage in a field", USER, r"name", anew("name", lambda d: f"~{d.random()}%")),
     Cause("counter stands", STATS, r"workers", put("workers", lambda v: v - 1)),

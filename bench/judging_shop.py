@@ -316,6 +316,7 @@ class Shop:
                 "hosts": [f"{each}.example.com" for each in "pqrstu"],
                 "secret_hint": None,
                 "build": "r2024a",
+                "owner_id": 41,
             }
         )
 

@@ -84,10 +84,6 @@ def _by_content(left: list[Any], right: list[Any], ours: list[Hashable], theirs:
     )
 
 
-def _holds_more_than_scalars(items: list[Any]) -> bool:
-    return any(isinstance(item, dict | list) for item in items)
-
-
 def _with_moved(pairs: Pairs, ours: list[Hashable], theirs: list[Hashable]) -> Pairs:
     """`pairs`, in which elements without an equal partner get one that stands elsewhere, if there is one."""
     changed = [(at, to) for at, to in pairs.both if ours[at] != theirs[to]]

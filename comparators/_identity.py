@@ -122,8 +122,8 @@ def _renamed(
     left: list[Any], right: list[Any], missing: list[int], added: list[int], name: Name
 ) -> tuple[tuple[int, int], ...]:
     """Objects that only their name tells apart, in their order: a service gave them names of its own."""
-    if not missing or not added or any("." in part for part in name):
-        return ()  # of what stands one level down the rest is not looked at
+    if not missing or not added:
+        return ()
     others: dict[frozenset[str], list[int]] = {}
     for at in reversed(added):
         others.setdefault(_rest(right[at], name), []).append(at)
@@ -136,12 +136,21 @@ def _renamed(
 
 
 def _rest(item: dict[str, Any], name: Name) -> frozenset[str]:
-    """Members and values by which an object is known besides its name: nothing that may be id or time."""
+    """Members and values by which an object is known besides its name: nothing that may be id or time. Where
+    the name stands one level down, the members beside it count too."""
+    within = {part.partition(".")[0] for part in name if part not in item}
+    members = list(item.items())
+    for outer in within:
+        members += [(f"{outer}.{key}", value) for key, value in item[outer].items()]
     return frozenset(
         f"{key}={value!r}"
-        for key, value in item.items()
-        if key not in name and isinstance(value, str | int | float | bool) and not _MAY_DIFFER.search(key)
+        for key, value in members
+        if key not in name and isinstance(value, str | int | float | bool) and not _may_differ(key)
     )
+
+
+def _may_differ(key: str) -> bool:
+    return _MAY_DIFFER.search(key.rpartition(".")[2]) is not None
 
 
 def _positions(items: list[Any], name: Name) -> dict[_Key, int] | None:

@@ -28,6 +28,19 @@ _MAX_NAME_CHARS = 40
 _MAX_LINE_CHARS = 20_000
 
 
+FRAME = "stack-frame"
+"""The name of all lines of stack traces: where code stands says nothing of what it does."""
+_FRAME = re.compile(
+    r"at (?:[^()]{1,200} \()?(?=[^\s()]*[A-Za-z/])[^\s()]{1,300}:\d{1,7}:\d{1,7}\)?"  # JavaScript
+    r"|at [\w.$<>/@ -]{1,200}\((?:[\w.$-]{1,100}:\d{1,7}|<anonymous>|native|Native Method|Unknown Source)\)"
+    r'|File "[^"]{1,300}", line \d{1,7}(?:, in .{1,100})?'
+    r"|(?:from )?[^\s:]{1,300}:\d{1,7}:in .{1,100}"
+    r"|#\d{1,4} [^()]{1,300}\(\d{1,7}\): .{1,200}"
+)
+"""One line of a stack trace: JavaScript, the JVM, Python, Ruby, PHP."""
+_MAX_FRAME_CHARS = 500
+
+
 class Run(msgspec.Struct, frozen=True):
     """One stretch that differs; `name` is made of the words that lead to it, "" where there are none."""
 
@@ -45,12 +58,22 @@ def runs(left: str, right: str) -> tuple[Run, ...] | None:
     if edits is None:
         return None
     found = tuple(_runs(ours, theirs, edits))
-    return found if len(found) <= _MAX_RUNS else None
+    if len(found) > _MAX_RUNS:
+        return None
+    if is_frame(left) and is_frame(right):
+        return tuple(Run(FRAME, each.left, each.right) for each in found)
+    return found
 
 
 def label(text: str, count: int = 2) -> str:
     """The first words of `text` as a name: ``"li-class"`` of ``<li class="x">``."""
-    return _named(_said(text[:200])[:count])
+    return FRAME if is_frame(text) else _named(_said(text[:200])[:count])
+
+
+def is_frame(line: str) -> bool:
+    """Whether `line` is one of a stack trace."""
+    bare = line.strip() if len(line) <= _MAX_FRAME_CHARS else ""
+    return _FRAME.fullmatch(bare) is not None
 
 
 def words(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Members of JSON objects: added, doubled, renamed, and such as the client must not set."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from random import Random
 
@@ -43,6 +43,8 @@ _PRIVILEGED: dict[str, tuple[bytes, ...]] = {
 """Names that services commonly set themselves, with values that would mean more rights."""
 _WEAK = frozenset({"id", "created_at", "version", "verified"})
 """Of these the names that give little to whoever sets them."""
+_ANSWERS_READ = 4
+_REDIRECTED = 300
 _MANY = (100, 1_001, 5_000)
 _DISCRIMINATORS = frozenset(
     {b"type", b"kind", b"class", b"objecttype", b"object", b"event", b"action", b"op", b"mode"}
@@ -108,7 +110,7 @@ def assign_json_privilege(request: Request, rng: Random, known: Known) -> Edit |
     if document is None or document.root.kind is not Kind.OBJECT:
         return None
     held = {json.text_of(document.raw_key(child)): child for child in document.children(document.root)}
-    name, value = _privilege(held, known, rng)
+    name, value = _privilege(held, known, rng, _members_of(request, known))
     what = f"assigned {value.decode('utf-8', 'replace')[:40]} to $.{name}"
     if name in held:
         return rewritten(request, document, json.replace(document, held[name], value), what)
@@ -116,8 +118,30 @@ def assign_json_privilege(request: Request, rng: Random, known: Known) -> Edit |
     return rewritten(request, document, json.add(document, document.root, member), what)
 
 
-def _privilege(held: Mapping[str, Node], known: Known, rng: Random) -> tuple[str, bytes]:
-    """A name that the client does not set, and a raw value for it; both preferably such as answers showed."""
+def _members_of(request: Request, known: Known) -> frozenset[str]:
+    """The members of what the request is about, as late answers about it showed them; none where none did."""
+    path = request.target.partition(b"?")[0]
+    found: set[str] = set()
+    parsed = 0
+    for each in reversed(known.others):
+        answer = each.response
+        is_of_it = each.request.target.startswith(path)
+        if not is_of_it or answer is None or answer.status >= _REDIRECTED:
+            continue
+        document = json.parse(answer.body)
+        if document is not None and document.root.kind is Kind.OBJECT:
+            found |= {json.text_of(document.raw_key(child)) for child in document.children(document.root)}
+        parsed += 1
+        if parsed == _ANSWERS_READ:
+            break
+    return frozenset(found)
+
+
+def _privilege(
+    held: Mapping[str, Node], known: Known, rng: Random, own: Collection[str]
+) -> tuple[str, bytes]:
+    """A name that the client does not set, and a raw value for it; both preferably such as answers showed,
+    best those about the same thing, whose members are its `own`."""
     shown: dict[str, tuple[str, ...]] = {}
     for place, seen in known.values.items():
         name = place.rpartition(".")[2]
@@ -126,6 +150,7 @@ def _privilege(held: Mapping[str, Node], known: Known, rng: Random) -> tuple[str
     told = sorted(name for name in shown if name in _PRIVILEGED)
     other = sorted(name for name in shown if name not in held)
     strong = [name for name in told if name not in _WEAK and name not in held]
+    strong = [name for name in strong if name in own] or strong
     luck = rng.random()
     if strong and luck < 0.6:
         name = rng.choice(strong)

@@ -7,6 +7,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 import msgspec
 
 from shadow.model import Headers, Request, Signs, fields
+from shadow.model.remembering import by_headers
 
 CREDENTIAL_FIELDS = frozenset(
     {
@@ -83,15 +84,22 @@ def query_pairs(target: bytes) -> Iterator[tuple[bytes, bytes]]:
 def credential_values(request: Request) -> Iterator[bytes]:
     """Every value in the request that is a credential by its place: of fields, whole and without their
     scheme, of each cookie, and of parameters; never an empty one."""
-    for name, value in request.headers:
+    yield from _in_fields(request.headers)
+    if b"?" in request.target:
+        yield from (
+            value
+            for name, value in query_pairs(request.target)
+            if name.lower() in CREDENTIAL_PARAMETERS and value
+        )
+
+
+@by_headers
+def _in_fields(headers: Headers) -> tuple[bytes, ...]:
+    found: list[bytes] = []
+    for name, value in headers:
         if name.lower() in CREDENTIAL_FIELDS:
-            yield from (each for each in (value, value.partition(b" ")[2].strip()) if each)
-    yield from (value for _, value in cookies(request.headers) if value)
-    yield from (
-        value
-        for name, value in query_pairs(request.target)
-        if name.lower() in CREDENTIAL_PARAMETERS and value
-    )
+            found += (each for each in (value, value.partition(b" ")[2].strip()) if each)
+    return (*found, *(value for _, value in cookies(headers) if value))
 
 
 def only_credential(

@@ -268,10 +268,13 @@ def redact_exchange(redactor: Redactor, exchange: Exchange) -> Exchange:
 
 
 def redact_finding(redactor: Redactor, finding: Finding) -> Finding:
-    """`finding` with the secrets in its texts, places and messages masked; its id stays."""
+    """`finding` with the secrets in its texts, places and messages masked; its id stays.
+
+    A title says how a place changed, ``field token: missing``: that is no value of the member.
+    """
     return msgspec.structs.replace(
         finding,
-        title=redactor.text(finding.title),
+        title=": ".join(map(redactor.text, finding.title.split(": "))),
         endpoint=redactor.text(finding.endpoint),
         endpoints=tuple(map(redactor.text, finding.endpoints)),
         where=tuple(map(redactor.text, finding.where)),

@@ -5,7 +5,15 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from shadow.judge.fingerprint import Cause, causes_of
-from shadow.judge.gathering import groups, is_line, is_nameless_line, is_of_error, joined, sort
+from shadow.judge.gathering import (
+    MAX_TOLD_APART,
+    groups,
+    is_line,
+    is_nameless_line,
+    is_of_error,
+    joined,
+    sort,
+)
 from shadow.model import Trial
 
 MAX_CAUSES = 5000
@@ -96,16 +104,24 @@ class Causes:
             record.add(trial, cause, ids)
             yield Sighting(cause, record, is_new)
 
+    def _is_home(self, cause: Cause) -> bool:
+        """Whether what is new of the same sort in the same answer is part of this known one."""
+        record = self.record(cause.id)
+        if record is None or is_of_error(cause):
+            return record is not None
+        return sort(cause) == "line" and len(record.also) >= MAX_TOLD_APART
+
     def _gathered(self, causes: tuple[Cause, ...]) -> Iterator[tuple[Cause, list[str]]]:
         """`causes`, each under the name by which it is known, with the ids of all that is told under it.
-        Those that are new and one are told as one, under the least of their ids, whichever came first.
+        Those that are new and one are told as one, under the least of their ids, whichever came first. What
+        is new of an error, or of the markup of a page that was made anew, is told with what is known of it.
 
         A line without a word in it goes with the other lines of its page.
         """
         page = next((each for each in causes if is_line(each) and not is_nameless_line(each)), None)
         lost = [each for each in causes if page is not None and is_nameless_line(each)]
         rest = [each for each in causes if each not in lost]
-        homes = {sort(each): each.id for each in reversed(rest) if self.record(each.id) and is_of_error(each)}
+        homes = {sort(each): each.id for each in reversed(rest) if self._is_home(each)}
         for group in groups(each for each in rest if self.record(each.id) is None):
             home = homes.get(sort(group[0]), min(each.id for each in group))
             home = self._aliases.get(home, home)

@@ -7,7 +7,7 @@ from shadow.errors import ConfigError
 from shadow.judge.places import is_within, template
 
 _WHOLE_PARTS = ("status", "reason", "surplus", "messages", "close")
-_PARTS = ("body", "header", "trailer", "message[]", "dns", *_WHOLE_PARTS)
+_PARTS = ("body", "header", "trailer", "message[]", "dns", "leak", *_WHOLE_PARTS)
 
 
 class ChosenPlaces:

@@ -1,11 +1,12 @@
 """What an outcome amounts to: outcomes of one class count as the same."""
 
 import re
+from collections import OrderedDict
 
 from shadow.judge.denials import denial, envelope
 from shadow.judge.grpc import class_of_code
 from shadow.judge.said import class_of_dns, class_of_websocket, words_of
-from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Reply, Silence
+from shadow.model import CONVERSATIONS, AnswerClass, NoReply, Outcome, Reply, Response, Silence
 from shadow.wire.grpc_status import call_status, status_name
 
 BAD = frozenset({AnswerClass.BROKEN, AnswerClass.HUNG})
@@ -33,6 +34,11 @@ _OF_CREDENTIALS = re.compile(
     r"|\b(?:expired|invalid|missing|bad|no)\b[^.]{0,20}\b(?:token|session|credentials?|authori[sz]ation)"
 )
 _REJECTING_5XX = frozenset({501, 505})
+_REMEMBERED = 512
+_REMEMBERED_BYTES = 16 * 1024
+"""Longer answers are looked at each time: memory holds on to none of them."""
+_latest: OrderedDict[int, tuple[Response, AnswerClass]] = OrderedDict()
+"""By identity, the latest answers: one answer is asked about a dozen times while it is judged."""
 
 
 def classify(outcome: Outcome) -> AnswerClass:
@@ -41,7 +47,10 @@ def classify(outcome: Outcome) -> AnswerClass:
     """
     if isinstance(outcome, NoReply):
         return _SILENCES[outcome.why]
-    return outcome.reading.answer_class if outcome.reading is not None else _class_of_reply(outcome)
+    if outcome.reading is not None:
+        return outcome.reading.answer_class
+    known = _latest.get(id(outcome.response))
+    return known[1] if known is not None and known[0] is outcome.response else _class_of_reply(outcome)
 
 
 def _class_of_reply(outcome: Reply) -> AnswerClass:
@@ -56,9 +65,21 @@ def _class_of_reply(outcome: Reply) -> AnswerClass:
         return AnswerClass.REJECTED
     if 300 <= status < 400:
         return AnswerClass.REJECTED if denial(outcome.response) else AnswerClass.REDIRECT
-    if (code := call_status(outcome.response)) is not None:
-        return class_of_code(code)
-    return AnswerClass.REJECTED if denial(outcome.response) else AnswerClass.SUCCESS
+    return _class_of_success(outcome.response)
+
+
+def _class_of_success(response: Response) -> AnswerClass:
+    """Of an answer whose status says success."""
+    code = call_status(response)
+    if code is not None:
+        found = class_of_code(code)
+    else:
+        found = AnswerClass.REJECTED if denial(response) else AnswerClass.SUCCESS
+    if len(response.body) <= _REMEMBERED_BYTES:
+        if len(_latest) >= _REMEMBERED:
+            _latest.popitem(last=False)
+        _latest[id(response)] = (response, found)
+    return found
 
 
 def class_of(outcome: Outcome | None) -> AnswerClass | None:
@@ -73,8 +94,8 @@ def asks_for_credentials(outcome: Outcome | None) -> bool:
         return False
     if outcome.response.status == _UNAUTHORIZED:
         return True
-    told = told_by(outcome)
-    if not told or classify(outcome) is not AnswerClass.REJECTED:
+    told = told_by(outcome) if classify(outcome) is AnswerClass.REJECTED else ""
+    if not told:
         return False
     found = envelope(outcome.response)
     return _OF_CREDENTIALS.search(f"{told} {found.complaint if found is not None else ''}"[:600]) is not None

@@ -7,7 +7,8 @@ import msgspec
 
 from shadow.judge.fingerprint import Cause
 from shadow.judge.places import is_json, is_page, is_text, parent, template
-from shadow.judge.roots import error_object
+from shadow.judge.renaming import RENAMED
+from shadow.judge.roots import error_object, is_of_trace
 from shadow.model import Change, Difference
 
 MAX_TOLD_APART = 8
@@ -25,8 +26,8 @@ def groups(causes: Iterable[Cause]) -> list[list[Cause]]:
 
     Lines of a page, and its markup: one template writes it, and no line says which part of that changed; but
     up to `MAX_SAID` things that a page says are told one by one. Members of an error:
-    one piece of code builds it. Members that one object gains. More than `MAX_TOLD_APART` members of any
-    body: a document written otherwise.
+    one piece of code builds it. Members that one object gains, or that have other names in it. More than
+    `MAX_TOLD_APART` members of any body: a document written otherwise.
     """
     given = [(sort(each), each) for each in causes]
     is_rewritten = sum(_is_member(name) for name, _ in given) > MAX_TOLD_APART
@@ -48,8 +49,11 @@ def is_nameless_line(cause: Cause) -> bool:
 
 
 def is_line(cause: Cause) -> bool:
-    """Whether it is about lines of a page."""
-    return bool(cause.differences) and all(is_text(each.where) for each in cause.differences)
+    """Whether it is about lines of a page, but those of a stack trace: what a page says else is no part of
+    that."""
+    return bool(cause.differences) and all(
+        is_text(each.where) and not is_of_trace(each) for each in cause.differences
+    )
 
 
 def joined(first: Cause, parts: Sequence[Cause]) -> Cause:
@@ -72,11 +76,13 @@ def _is_said(difference: Difference) -> bool:
 
 
 def _is_member(name: str) -> bool:
-    return name == "member" or name.startswith("added ")
+    return name == "member" or name.startswith(("added ", RENAMED))
 
 
 def sort(cause: Cause) -> str:
     """Causes of one sort that show for the first time in one answer may be one."""
+    if RENAMED in cause.key:
+        return f"{RENAMED} {parent(template(cause.differences[0].where))}"
     if is_line(cause):
         return "said" if all(_is_said(each) for each in cause.differences) else "line"
     if not cause.differences or not all(is_json(each.where) for each in cause.differences):

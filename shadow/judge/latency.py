@@ -45,17 +45,24 @@ class Latencies:
         self._pairs: dict[Key, deque[tuple[float, float]]] = {}
         self._counts: dict[Key, int] = {}
         self._usual: dict[str, deque[float]] = {}
+        self._worked_out: dict[str, float] = {}
+        """What `usual` gave since the latest `note`: each mutant asks for it."""
 
     def note(self, endpoint: str, seconds: float) -> None:
         """Take in how long the candidate took for an unedited request."""
         if endpoint not in self._usual and len(self._usual) >= _KEYS_MAX:
             return
         self._usual.setdefault(endpoint, deque(maxlen=_KEPT)).append(seconds)
+        self._worked_out.pop(endpoint, None)
 
     def usual(self, endpoint: str) -> float:
         """What 19 of 20 unedited requests took at most; 0.0 while that is not known."""
-        known = self._usual.get(endpoint, ())
-        return quantile(known, 0.95) if len(known) >= _USUAL_MIN else 0.0
+        if endpoint not in self._worked_out:
+            known = self._usual.get(endpoint, ())
+            if len(known) < _USUAL_MIN:
+                return 0.0
+            self._worked_out[endpoint] = quantile(known, 0.95)
+        return self._worked_out[endpoint]
 
     def note_pair(self, endpoint: str, answer: AnswerClass, ours: float, theirs: float) -> bool:
         """Take in an answer of the candidate and of the baseline, of one class; whether `suspects` is worth

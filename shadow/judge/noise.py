@@ -16,6 +16,7 @@ from shadow.judge.counters import Counters
 from shadow.judge.drift import MIN_DRIFT, Looks, Tally, drifts_more, fisher, totals
 from shadow.judge.lengths import Lengths
 from shadow.judge.nearness import are_near
+from shadow.judge.numbers import Numbers
 from shadow.judge.orders import Orders, holds_scalars
 from shadow.judge.places import is_text, name, template
 from shadow.judge.roots import FORMS, words
@@ -78,6 +79,7 @@ class Noise:
         self._orders: dict[str, Orders] = {}
         self._lengths = Lengths()
         self._counters = Counters()
+        self._numbers = Numbers()
         self._forgiven: dict[tuple[str, str, str], tuple[int, Difference]] = {}
         self._keep = 0.5 ** (1 / self._settings.half_life_comparisons)
         self._places = 0
@@ -140,6 +142,17 @@ class Noise:
             or self._is_present(endpoint, place, difference)
         )
 
+    def is_another_number(self, endpoint: str, difference: Difference) -> bool:
+        """Whether an id is another number at the candidate, though the baseline always has live's and nothing
+        that was made explains it; of requests that read."""
+        place = template(difference.where)
+        if endpoint.startswith(_MAKING) or self._ignored.holds(endpoint, place):
+            return False
+        live = self._tallies.get((endpoint, Witness.LIVE_RELEASE))
+        if live is None or live.compared < _MIN_STEADY or live.seen(place) or live.kinds.get(place):
+            return False
+        return not self._numbers.explain(difference, name(difference.where), self._settings.own)
+
     def is_counting(self, difference: Difference, *, is_over: bool = False) -> bool:
         """Whether this may be a number that each release counts up by itself, which further answers will
         tell; `is_over` where none will come. A baseline tells at once."""
@@ -193,6 +206,8 @@ class Noise:
             place = template(each.where)
             if self._is_volatile(each, None):
                 kinds.add(place)
+                if witness is Witness.CANDIDATE and endpoint.startswith(_MAKING):
+                    self._numbers.add(each, name(each.where))
                 self._learn_length(endpoint, place, each, witness)
             elif words(each) not in FORMS:
                 drifted.add(place)
@@ -384,6 +399,8 @@ _EVERYWHERE = ""
 _REPEATS = 4
 """So many repeats tell what became random from what never changed, at the significance there is."""
 _LONE_REPEATS = 8
+_MIN_STEADY = 2.5
+"""Three answers of the baseline that were live's."""
 _MIN_LONE = 2.5
 """Without a baseline: three answers that were recorded of one request, and eight of the candidate's."""
 _PRESENT_SHARE = 0.9

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from shadow.judge.places import is_json, is_page, is_within, name, parent, template
+from shadow.judge.renaming import RENAMED, renamings
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
@@ -19,6 +20,9 @@ _PLACELESS = frozenset({"timestamp form", "unicode form"})
 """Written by one serialiser for all fields: wherever it shows, the cause is one."""
 _WRITTEN = re.compile(r"^body:.*:(sequence|namespace)$")
 """How a document of XML is written, which one serialiser does for all elements too."""
+_OF_TRACE = re.compile(r"[:.]stack-frame$")
+"""A line of a stack trace: traces change with the code, wherever they show."""
+_BREAK = re.compile(r"^body:page.*\.br$")
 _LISTED = re.compile(r"(header:(?!set-cookie)[^\[]+)\[")
 """One member of a field that is a list: directives that came and went are one change of the field."""
 _PAGING = re.compile(
@@ -51,10 +55,27 @@ def roots(differences: Sequence[Difference]) -> tuple[Root, ...]:
     if status:
         codes = (str(status[0].left), str(status[0].right))
         return (Root(("status", *codes), " to ".join(codes), tuple(status)),)
+    causes = tuple(_causes(differences))
+    names = renamings(causes)
     gathered: dict[tuple[str, ...], list[Difference]] = {}
-    for each in _causes(differences):
-        gathered.setdefault(_key(each), []).append(each)
-    return tuple(Root(key, words(found[0]), tuple(found)) for key, found in gathered.items())
+    for each in causes:
+        new = names.get(each.where)
+        key = _key(each) if new is None else (relative(new.old), RENAMED, relative(new.new))
+        gathered.setdefault(key, []).append(each)
+    return tuple(Root(key, _what(key, found[0]), tuple(found)) for key, found in gathered.items())
+
+
+def is_of_trace(difference: Difference) -> bool:
+    """Whether it is about lines of a stack trace, or their order."""
+    if difference.change is Change.ORDER and is_page(difference.where):
+        return all("stack-frame" in str(side) for side in (difference.left, difference.right))
+    return _OF_TRACE.search(difference.where) is not None
+
+
+def _what(key: tuple[str, ...], difference: Difference) -> str:
+    if len(key) > 2 and key[1] == RENAMED:
+        return f"{RENAMED} to {name(key[2])}"
+    return words(difference)
 
 
 def words(difference: Difference) -> str:
@@ -102,15 +123,16 @@ def _causes(differences: Sequence[Difference]) -> Iterable[Difference]:
         for each in differences
         if each.change is Change.ADDED and (found := _COPY.fullmatch(each.where))
     }
+    has_trace = any(map(is_of_trace, differences))
     is_other_type = any(each.where == "header:content-type" for each in differences)
     moved = next((each for each in differences if each.where == "header:location"), None)
     for each in differences:
         if each.where in twice:
             continue  # the first of two; which of them counts is the reader's choice
+        if has_trace and _BREAK.search(each.where):
+            continue  # of lines that came or went
         if is_other_type and each.where.startswith("header:content-type["):
             continue  # parameters are those of the type
-        if each.where in twice:
-            continue  # the first of two; which of them counts is the reader's choice
         if moved is not None and _repeats(each, moved):
             continue
         if parent(each.where) in beside and _PAGING.fullmatch(name(each.where)):
@@ -149,6 +171,8 @@ def _key(difference: Difference) -> tuple[str, ...]:
     what = words(difference)
     if what in _PLACELESS:
         return (what,)
+    if is_of_trace(difference):
+        return ("stack trace",)
     if (written := _WRITTEN.search(difference.where)) is not None:
         return (written[1],)
     if (found := _LISTED.match(difference.where)) is not None:

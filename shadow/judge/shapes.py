@@ -57,6 +57,7 @@ _IN_TEXT = re.compile(
 
 _NANOID = re.compile(r"[0-9A-Za-z_-]{16,64}")
 _MIN_NANOID_MIXES = 5
+_WHOLE_BASE64 = re.compile(r"(?:[0-9A-Za-z+/]{4}){4,128}(?:[0-9A-Za-z+/]{2}==|[0-9A-Za-z+/]{3}=)?")
 _LONG_NAMES = re.compile(r".*(token|csrf|xsrf|nonce|session|(trace|span|request|correlation)[-_]?id).*")
 _HEX = re.compile(r"[0-9a-f]+|[0-9A-F]+")
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")
@@ -131,7 +132,7 @@ def is_alike(left: Any, right: Any, name: str, *, window_seconds: float | None, 
         return _are_alike_texts(left, right, name, own) and _are_near(left, right, window_seconds)
     if isinstance(left, str) or isinstance(right, str):
         return False
-    is_id = isinstance(left, int) and isinstance(right, int) and _ID_NAMES.fullmatch(name)
+    is_id = isinstance(left, int) and isinstance(right, int) and is_id_name(name)
     return bool(is_id or _VOLATILE_NAMES.fullmatch(name.lower()))
 
 
@@ -155,6 +156,11 @@ def is_address(name: str, text: str) -> bool:
     )
 
 
+def is_id_name(name: str) -> bool:
+    """Whether a value called `name` is an id, or an address that may hold one."""
+    return _ID_NAMES.fullmatch(name) is not None
+
+
 def masked(text: str, own: Collection[str] = ()) -> str:
     """`text` with own addresses, ids, tokens and timestamps replaced by what kind of thing they are."""
     for address in sorted(own, key=len, reverse=True):
@@ -171,7 +177,7 @@ def _are_alike_texts(left: str, right: str, name: str, own: Collection[str]) -> 
     if _are_alike_tokens(left, right):
         return True
     ours, theirs = masked(left, own), masked(right, own)
-    if _ID_NAMES.fullmatch(name):  # counted up, as in "vm-41" or "/v1/orders/41"
+    if is_id_name(name):  # counted up, as in "vm-41" or "/v1/orders/41"
         if _are_made_up(ours, theirs):
             return True
         ours, theirs = _DIGITS.sub("0", ours), _DIGITS.sub("0", theirs)
@@ -213,6 +219,8 @@ def _are_alike_tokens(left: str, right: str) -> bool:
     if ours is not None and ours == theirs:
         return True
     if _are_signed(left, right):
+        return True
+    if len(left) == len(right) and _are_base64(left, right):
         return True
     if len(left) == len(right) and (_is_nanoid(left) or _is_nanoid(right)):
         return bool(_NANOID.fullmatch(left) and _NANOID.fullmatch(right))
@@ -289,6 +297,14 @@ def _is_nanoid(text: str) -> bool:
     if not _NANOID.fullmatch(text) or text.upper() == text or text.lower() == text:
         return False
     return _mixes(text) * 3 >= len(text) and _mixes(text) >= _MIN_NANOID_MIXES
+
+
+def _are_base64(*texts: str) -> bool:
+    """The same of two texts of base64, either of which may lack digits, or be mixed less, by chance."""
+    if not all(_WHOLE_BASE64.fullmatch(each) and not each.isupper() and not each.islower() for each in texts):
+        return False
+    shares = sorted(_mixes(each) / len(each) for each in texts)
+    return shares[0] * 4 >= 1 and shares[-1] * 3 >= 1
 
 
 def _looks_random(text: str) -> bool:

@@ -102,7 +102,8 @@ class Confirmation:
         """What is left of a failed original's differences; None when none shows every time."""
         known, rest = self._split(case, judgement)
         rest = tuple(each for each in rest if not self._is_held(case, each))
-        is_refused = _is_refused(case, first)
+        given = _given(case, first)
+        is_refused = all(classify(each) is AnswerClass.REJECTED for each in given)
         if self._judging.is_drifted:
             beyond = beyond_drift(case, rest)
             rest = tuple(
@@ -110,7 +111,7 @@ class Confirmation:
                 for each in rest
                 if each in beyond or self._is_known_elsewhere(each) or (is_refused and _is_reworded(each))
             )
-        if case.is_write and not self._may_write and not is_refused:
+        if case.is_write and not self._may_write and not _left_nothing(given):
             seen = [each for each in rest if self._is_seen_enough(case, each)]
             lasting = tuple(each for each in rest if each in seen or _is_length_of(each, seen))
             times = self._as_often_as_seen(lasting)
@@ -145,9 +146,10 @@ class Confirmation:
         if self._judging.is_drifted:
             return None
         places = {_place(each) for each in fresh}
+        status = tuple(each for each in judgement.differences if each.where == "status")
         found = tuple(
             each
-            for each in judgement.differences
+            for each in status or judgement.differences  # what comes with another status follows from it
             if _place(each) in places
             and (_place_key(case, each) in self._confirmed or each.where != "status")
         )
@@ -353,21 +355,22 @@ class Confirmation:
         self._refuted[key] = self._refuted.get(key, 0) + 1
 
 
-def _is_refused(case: Case, answers: Answers) -> bool:
+def _given(case: Case, answers: Answers) -> tuple[Outcome, ...]:
+    """What all who were asked answered, the live release too."""
+    live = case.exchange.response
+    given = (answers.candidate, answers.baseline, None if live is None else Reply(live))
+    return tuple(each for each in given if each is not None)
+
+
+def _left_nothing(given: tuple[Outcome, ...]) -> bool:
     """Whether everybody refused the request, so that it left nothing behind and may be sent again. Where it
     was for who asked, services count how often that happens. What a body alone says is not enough for that.
     """
-    given = [answers.candidate, answers.baseline]
-    if case.exchange.response is not None:
-        given.append(Reply(case.exchange.response))
     return all(
-        each is None
-        or (
-            isinstance(each, Reply)
-            and classify(each) is AnswerClass.REJECTED
-            and each.response.status >= _REFUSED
-            and each.response.status not in _COUNTED
-        )
+        isinstance(each, Reply)
+        and classify(each) is AnswerClass.REJECTED
+        and each.response.status >= _REFUSED
+        and each.response.status not in _COUNTED
         for each in given
     )
 

@@ -8,6 +8,7 @@ from mutators import Mutator, Stack
 from shadow.auth.shown import may_show
 from shadow.model import JOINT, Expect, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
+from shadow.pipeline.edit_key import edit_key
 from shadow.pipeline.environment import Environment, Readies
 from shadow.pipeline.governor import Governor
 from shadow.pipeline.ready import Ready
@@ -75,6 +76,10 @@ class Dealing:
             mutant = Mutant(mutator, self._settings.seed, mutate, readies, plain.candidate)
             return mutant if self._is_fit(case, mutant, is_http2=is_http2, is_call=is_a_call) else None
 
+        def key(mutant: Mutant) -> int:
+            edit = mutant.mutate("candidate")(original.request)
+            return index if edit is None else edit_key(edit, original.request)
+
         def made_alone(mutator: Mutator) -> Mutant | None:
             mutant = made(mutator)
             self._stacking.note(case.endpoint, mutator, is_made=mutant is not None)
@@ -89,7 +94,7 @@ class Dealing:
             stacks = [each for _, each in self._stacking.deal(case.endpoint, index, places, made)]
             for each in stacks:
                 self._scheduler.note(case.endpoint, each.parts)
-            singles = self._scheduler.turns(case.endpoint, index, granted - len(stacks), made_alone)
+            singles = self._scheduler.turns(case.endpoint, index, granted - len(stacks), made_alone, key)
             yield from (each.made for each in singles)
             yield from stacks
 

@@ -1,6 +1,7 @@
 """How much each mutator is tried at one endpoint: each once, then more where answers were new."""
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from enum import StrEnum
 from heapq import heappop, heappush
 from math import sqrt
@@ -20,6 +21,8 @@ _FIRST_REST, _MAX_RESTS = 4, 9
 """A mutator with nothing to edit is asked again after 4 exchanges, then 8, up to 1024."""
 _RETURNING_PER_TURN = 4
 """Of those that never had anything to edit so many are asked again for one exchange."""
+_POSTPONED_PER_TURN = 1
+"""Of those that were tried enough at other endpoints so many have their first try in one exchange."""
 
 
 class Why(StrEnum):
@@ -38,15 +41,23 @@ class Energy:
     distribution is drawn from by the normal distribution of its mean and variance, which costs a fourth.
     """
 
-    def __init__(self, count: int, order: Iterator[int], seed: int) -> None:
-        """`order` is that of the first tries, of all `count` mutators."""
+    def __init__(
+        self, count: int, order: Iterator[int], seed: int, elsewhere: Callable[[int], int] | None = None
+    ) -> None:
+        """`order` is that of the first tries, of all `count` mutators. `elsewhere` says how often another
+        endpoint told already what one has to tell; those with enough of it come last, and more rarely."""
         self._seed = seed
+        self._elsewhere = elsewhere or _nowhere
+        self._postponed = deque[int]()
+        self._stale: dict[int, int] = {}
+        """Those that had nothing new lately, and how often; after each odd time they rest."""
         self._fresh = order
         self.is_tried_through = False
-        """Whether every mutator was asked."""
+        """Whether every mutator was asked, but for those that others have tried enough."""
         self._is_asked = bytearray(count)
         self._is_made = bytearray(count)
         self._plays = [0.0] * count
+        self._all_plays = self._all_made = 0
         self._pay = [0.0] * count
         self._misses = [0] * count
         self._rest_until = [0] * count
@@ -76,14 +87,24 @@ class Energy:
                     given.add(at)
                     yield at, Why.PAID if self._pay[at] > _PAID else Why.EXPLORED
             if is_last:
-                return
+                break
             self._rank()
             is_last = True
+        for at in tuple(self._stale):  # better the same again than nothing
+            if at not in given:
+                yield at, Why.EXPLORED
+
+    @property
+    def depth(self) -> float:
+        """How often those that have something to edit here were tried, on average."""
+        return self._all_plays / self._all_made if self._all_made else 0.0
 
     def tried(self, at: int, *, is_made: bool) -> None:
         """A mutator was asked; whether it had something to edit."""
         self._is_asked[at] = 1
         if is_made:
+            self._all_plays += 1
+            self._all_made += not self._is_made[at]
             self._is_made[at] = 1
             self._plays[at] += 1
             self._misses[at] = 0
@@ -94,6 +115,19 @@ class Energy:
         if not self._is_made[at]:
             self._return(at)
 
+    def may_go(self, at: int, *, is_new: bool) -> bool:
+        """Whether what was edited may go out. What the endpoint had before rests first, the longer the
+        oftener that was so: by then the state may be another."""
+        if is_new:
+            self._stale.pop(at, None)
+            return True
+        count = self._stale.get(at, 0)
+        self._stale[at] = count + 1
+        if count % 2:
+            return True
+        self._rest_until[at] = self._exchanges + (_FIRST_REST << min(count // 2, _MAX_RESTS - 1))
+        return False
+
     def add(self, at: int, asked: int, made: int, amount: float) -> None:
         """Take in how often others asked a mutator, how often it had something to edit, and what was paid."""
         self._plays[at] += max(0, made - 1)
@@ -102,12 +136,22 @@ class Energy:
         elif asked:
             self.tried(at, is_made=False)
         self._pay[at] += amount
+        if amount and at in self._stale:
+            self._stale[at] = 1  # the same edit, and other answers: it need not rest
 
     def _untried(self) -> Iterator[int]:
         for at in self._fresh:
-            if not self._is_asked[at]:  # by another process
+            if self._is_asked[at]:  # by another process
+                continue
+            if self._elsewhere(at):
+                self._postponed.append(at)
+            else:
                 yield at
         self.is_tried_through = True
+        for _ in range(min(_POSTPONED_PER_TURN, len(self._postponed))):
+            at = self._postponed.popleft()
+            if not self._is_asked[at]:
+                yield at
         for _ in range(_RETURNING_PER_TURN):
             if not self._returning or self._returning[0][0] > self._exchanges:
                 return
@@ -136,8 +180,12 @@ class Energy:
         drawn = []
         for at, is_made in enumerate(self._is_made):
             if is_made and self._rest_until[at] <= self._exchanges:
-                all_told = plays[at] + _PRIOR_PAID + _PRIOR_UNPAID
+                all_told = plays[at] + self._elsewhere(at) + _PRIOR_PAID + _PRIOR_UNPAID
                 mean = min(1.0, (pay[at] + _PRIOR_PAID) / all_told)
                 drawn.append((mean + sqrt(mean * (1.0 - mean) / (all_told + 1.0)) * gauss(), at))
         drawn.sort(reverse=True)
         self._ranking = [at for _, at in drawn]
+
+
+def _nowhere(at: int) -> int:  # noqa: ARG001 - it is the same of all
+    return 0

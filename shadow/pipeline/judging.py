@@ -203,10 +203,14 @@ class Judging:
         """The original's verdict, by the live answer, the baseline's and the candidate's."""
 
         def forgives(difference: Difference, *, window_seconds: float | None = None) -> bool:
+            if self.noise.is_another_number(case.endpoint, difference):
+                return False
             return self.noise.forgives(case.endpoint, difference, window_seconds=window_seconds)
 
         def insists(difference: Difference) -> bool:
-            return self.noise.insists(case.endpoint, difference)
+            return self.noise.insists(case.endpoint, difference) or self.noise.is_another_number(
+                case.endpoint, difference
+            )
 
         witnesses = Witnesses(self.live(case.exchange), answers.candidate, answers.baseline)
         judgement = judge_original(
@@ -288,7 +292,9 @@ class Judging:
     def _across(self, case: Case, control: Answers, answer: Answers) -> tuple[Difference, ...]:
         """Where candidate and baseline answer the mutant differently, less where they do so for the
         control."""
-        if self.is_drifted or answer.baseline is None:
+        # a write on what its session made is confirmed on such a thing made anew, whatever else has drifted
+        is_own = case.is_write and case.is_about_own and not self.drifting.has_left(case.session)
+        if answer.baseline is None or (self.is_drifted and not is_own):
             return ()
         if any(
             classify(each) is not AnswerClass.SUCCESS

@@ -9,6 +9,7 @@ import msgspec
 
 from mutators import Mutator, SessionMutator, Stack, dice
 from shadow.model import CONVERSATIONS, Edit, Exchange, Script, Signs
+from shadow.pipeline.edit_key import edit_key
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.energy import Why
 from shadow.pipeline.knowledge import Knowledge
@@ -137,12 +138,15 @@ class Preview:
         def made_at_once(stack: Stack) -> Edit | None:
             return sayable(stack(request, dice_of, known)) if fits(stack) else None
 
+        def key(edit: Edit) -> int:
+            return edit_key(edit, request)
+
         def dealt(granted: int) -> Iterator[Dealt[Any, Edit]]:
             places = self._stacking.places(endpoint, index, granted)
             stacks = list(self._stacking.deal(endpoint, index, places, made_at_once))
             for stack, _ in stacks:
                 self._of_requests.note(endpoint, stack.parts)
-            yield from self._of_requests.turns(endpoint, index, granted - len(stacks), made)
+            yield from self._of_requests.turns(endpoint, index, granted - len(stacks), made, key)
             yield from (Dealt(stack, edit, Why.STACKED) for stack, edit in stacks)
 
         before = serialise_request(request)

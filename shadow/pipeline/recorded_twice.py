@@ -33,9 +33,8 @@ class RecordedTwice:
 
 
 def _key(request: Request) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    who = sorted((name.lower(), value) for name, value in request.headers if name.lower() in _WHO)
-    for part in (request.method, request.target, request.body, *(b"%b:%b" % each for each in who)):
-        digest.update(b"%d:" % len(part))
-        digest.update(part)
-    return digest.digest()
+    parts = [request.method, request.target, request.body]
+    for line in sorted((name.lower(), value) for name, value in request.headers if name.lower() in _WHO):
+        parts += line
+    lengths = str([len(each) for each in parts]).encode()
+    return hashlib.blake2b(b"".join((lengths, *parts)), digest_size=16).digest()

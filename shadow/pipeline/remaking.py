@@ -33,9 +33,14 @@ class Once[M: Named](Scheduler[M]):
         self._exchange = exchange
 
     def turns[E](
-        self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
+        self,
+        endpoint: str,
+        exchange: int,
+        count: int,
+        attempt: Callable[[M], E | None],
+        edit: Callable[[E], int] | None = None,
     ) -> Iterator[Dealt[M, E]]:
-        del endpoint
+        del endpoint, edit
         if exchange != self._exchange or not count:
             return
         for mutator in self._mutators:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from fnmatch import fnmatchcase
+from functools import partial
 from itertools import islice
 from math import gcd
 from typing import NamedTuple, Protocol
@@ -45,11 +46,21 @@ def chosen[M: Named](
     return tuple(each for each in catalog if matches(each, wanted) and not matches(each, unwanted))
 
 
-_LESS, _MORE, _KEPT_MAX = 2, 4, 200
-"""An endpoint that was tried through does without half of its mutants; a rare one gets four times as many
-more, as far as they are there."""
+_MORE, _KEPT_MAX = 4, 200
+"""An endpoint that others left mutants for gets four times as many more, as far as they are there."""
+_DEEP, _DEEPER = 3.0, 6.0
+"""An endpoint where every mutator was tried so often, on average, does without half of its mutants, then
+without three quarters."""
 _FEW = 8
 """Of fewer mutants each counts."""
+_ELSEWHERE = {Level.FRAMING: 3, Level.NETWORK: 3, Level.HEADER: 6}
+"""Of these levels it is the server that answers, more than the endpoint: what so many tries with one method
+have told is likely so at the next endpoint."""
+_ELSEWHERE_MAX = 8
+"""What other endpoints told counts as so many fruitless tries, at most."""
+_EDITS_MAX = 100_000
+"""Edits that are remembered, so that no endpoint is given the same one twice before others."""
+_STALE_PER_TURN = 40
 _PER_TURN = {Level.BODY: 3}
 """Mutators of a level that go in one turn: bodies have the most to get wrong."""
 
@@ -84,6 +95,10 @@ class Scheduler[M: Named]:
         self._elsewhere: dict[str, dict[int, tuple[int, int, float]]] = {}
         """How often other processes asked mutators at endpoints where nothing was dealt here yet, how often
         there was something to edit, and what was paid."""
+        self._tries: dict[tuple[str, int], int] = {}
+        """By method and mutator, of levels that servers answer: tries without a fault, at any endpoint."""
+        self._edits: dict[int, None] = {}
+        """What endpoints were given, the latest last."""
         self._left_over = 0
         """Mutants that endpoints did without."""
         self._news = News()
@@ -113,14 +128,16 @@ class Scheduler[M: Named]:
         )
 
     def share(self, endpoint: str, count: int) -> int:
-        """How many mutants an exchange gets, of `count` on average: fewer where every mutator was tried, and
-        what is left so goes to endpoints that are seen more rarely."""
+        """How many mutants an exchange gets, of `count` on average: fewer where all were tried often,
+        and what is left so goes to endpoints that are seen more rarely, or have more to edit."""
         energy = self._energies.get(endpoint)
-        if energy is None or not energy.is_tried_through:
+        depth = energy.depth if energy is not None and energy.is_tried_through else 0.0
+        if depth < _DEEP:
             extra = min(self._left_over, _MORE * count)
             self._left_over -= extra
             return count + extra
-        left = count - count // _LESS if count >= _FEW else count
+        less = 2 if depth < _DEEPER else 4
+        left = -(-count // less) if count >= _FEW else count
         self._left_over = min(self._left_over + count - left, _KEPT_MAX * count)
         return left
 
@@ -137,13 +154,22 @@ class Scheduler[M: Named]:
                 self._budget.give_back(endpoint, left)
 
     def turns[E](
-        self, endpoint: str, exchange: int, count: int, attempt: Callable[[M], E | None]
+        self,
+        endpoint: str,
+        exchange: int,
+        count: int,
+        attempt: Callable[[M], E | None],
+        edit: Callable[[E], int] | None = None,
     ) -> Iterator[Dealt[M, E]]:
-        """As `plan`, of a `count` that was granted before."""
+        """As `plan`, of a `count` that was granted before.
+
+        `edit` tells edits apart: what the endpoint was given before waits until nothing else is left.
+        """
         dealt = 0
         if not count or not self._mutators:
             return
         energy = self._energy_of(endpoint, exchange)
+        stale: list[Dealt[M, E]] = []
         for at, why in energy.turn():
             mutator = self._mutators[at]
             made = None
@@ -153,11 +179,20 @@ class Scheduler[M: Named]:
                 energy.tried(at, is_made=made is not None)
             if self.on_tried is not None:
                 self.on_tried(endpoint, mutator.name, made is not None)
-            if made is not None:
-                dealt += 1
-                yield Dealt(mutator, made, why)
-                if dealt >= count:
-                    return
+            if made is None:
+                continue
+            is_new = edit is None or self._is_new(endpoint, mutator.name, edit(made))
+            if not energy.may_go(at, is_new=is_new):
+                stale.append(Dealt(mutator, made, why))
+                if len(stale) >= _STALE_PER_TURN:
+                    break
+                continue
+            dealt += 1
+            self._count_try(endpoint, at, 1)
+            yield Dealt(mutator, made, why)
+            if dealt >= count:
+                return
+        yield from stale[: count - dealt]
 
     def note(self, endpoint: str, mutators: Iterable[M]) -> None:
         """Count mutators as tried, whose edits are in one mutant."""
@@ -182,6 +217,7 @@ class Scheduler[M: Named]:
         """Count what another process asked of a mutator, and how often it had something to edit."""
         at = self._places.get(mutator)
         if at is not None:
+            self._count_try(endpoint, at, made)
             self._note(endpoint, at, asked, made, 0.0)
 
     def take_over_told(self, told: Told) -> None:
@@ -190,8 +226,35 @@ class Scheduler[M: Named]:
             self._news.take_over(told)
             self._pay(told)
 
+    def _is_new(self, endpoint: str, mutator: str, edit: int) -> bool:
+        """Whether the endpoint was not given that edit lately."""
+        key = crc32(f"{endpoint} {mutator}".encode()) << 32 | edit
+        if key in self._edits:
+            return False
+        self._edits[key] = None
+        if len(self._edits) > _EDITS_MAX:
+            del self._edits[next(iter(self._edits))]
+        return True
+
+    def _count_try(self, endpoint: str, at: int, count: int) -> None:
+        """Take in tries of a mutator that servers answer; a fault makes it worth trying everywhere."""
+        if self._mutators[at].level in _ELSEWHERE:
+            key = (_method(endpoint), at)
+            if count and (key in self._tries or len(self._tries) < _MAX_PLACES * len(_ELSEWHERE)):
+                self._tries[key] = self._tries.get(key, 0) + count
+            elif not count:
+                self._tries.pop(key, None)
+
+    def _told_elsewhere(self, endpoint: str, at: int) -> int:
+        """How many fruitless tries with the endpoint's method speak against another one."""
+        enough = _ELSEWHERE.get(self._mutators[at].level)
+        tries = self._tries.get((_method(endpoint), at), 0) if enough else 0
+        return min(tries, _ELSEWHERE_MAX) if enough and tries >= enough else 0
+
     def _pay(self, told: Told) -> None:
         at = self._places.get(told.mutator)
+        if at is not None and told.fault:
+            self._count_try(told.endpoint, at, 0)
         if at is not None and told.amount:
             self._note(told.endpoint, at, 0, 0, told.amount)
 
@@ -209,7 +272,9 @@ class Scheduler[M: Named]:
             if len(self._energies) >= _MAX_PLACES:
                 del self._energies[next(iter(self._energies))]
             start = crc32(f"{self._seed}:{exchange}:{endpoint}".encode())
-            energy = self._energies[endpoint] = Energy(len(self._mutators), self._in_turns(start), start)
+            energy = self._energies[endpoint] = Energy(
+                len(self._mutators), self._in_turns(start), start, partial(self._told_elsewhere, endpoint)
+            )
             for at, sums in self._elsewhere.pop(endpoint, {}).items():
                 energy.add(at, *sums)
         return energy
@@ -231,6 +296,10 @@ class Scheduler[M: Named]:
                 if len(taken) == count:
                     going.append((row, count))
             left = going
+
+
+def _method(endpoint: str) -> str:
+    return endpoint.partition(" ")[0]
 
 
 def _drawn(members: Sequence[int], number: int) -> Iterator[int]:

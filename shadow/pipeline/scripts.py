@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 
-from shadow.model import Exchange, NoReply, Outcome, Parcel, Script, Silence
+from shadow.judge import classify
+from shadow.model import AnswerClass, Exchange, NoReply, Outcome, Parcel, Script, Silence
 from shadow.pipeline.environment import Answers, Environment, Pair, together
 from shadow.pipeline.judging import Judging
 from shadow.pipeline.link import Link
@@ -60,10 +61,34 @@ class Scripts:
             list(per_link[1]) if len(per_link) > 1 else [None] * len(script.steps)
         )
         answers = [Pair(ours, theirs) for ours, theirs in zip(per_link[0], baselines, strict=True)]
-        for step, answer in zip(script.steps, answers, strict=True):
-            if is_write(step.request.method):
-                self._judging.note_write(answer)
+        for answer in _writes(script, answers):
+            self._judging.note_write(answer)
         return answers
+
+
+def _writes(script: Script, answers: Sequence[Answers]) -> list[Answers]:
+    """What came of the requests that write. Of copies at one moment, which of them is taken is chance, and
+    how many are is not."""
+    found: list[Answers] = []
+    copies: dict[tuple[bytes, bytes, bytes], list[Answers]] = {}
+    for at, (step, answer) in enumerate(zip(script.steps, answers, strict=True)):
+        request = step.request
+        if not is_write(request.method):
+            continue
+        if script.is_burst and at in script.judged:
+            copies.setdefault((request.method, request.target, request.body), []).append(answer)
+        else:
+            found.append(answer)
+    for alike in copies.values():
+        ours = sorted((each.candidate for each in alike), key=_is_taken)
+        theirs = [each.baseline for each in alike if each.baseline is not None]
+        if len(theirs) == len(ours):
+            found += map(Pair, ours, sorted(theirs, key=_is_taken))
+    return found
+
+
+def _is_taken(outcome: Outcome) -> bool:
+    return classify(outcome) is AnswerClass.SUCCESS
 
 
 class _Run:

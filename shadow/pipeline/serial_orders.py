@@ -14,6 +14,7 @@ import orjson
 from shadow.content.entity import entity
 from shadow.judge import classify
 from shadow.model import AnswerClass, Exchange, Outcome, Parcel, Reply, Script, Step
+from shadow.pipeline.case import Case
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.environment import Answers
 from shadow.pipeline.looking import Look, look_at
@@ -55,14 +56,21 @@ class SerialOrders:
         self._endpoints = endpoints
 
     def look(self, script: Script, past: Sequence[Exchange]) -> Look | None:
-        """What tells the end state of a burst; None where nothing can, or the orders are too many."""
+        """What tells the end state of a burst; None where nothing can, or the orders are too many. It must be
+        of what the script makes anew each time: else every order begins where the one before has ended."""
         acts = {_act(script.steps[at]) for at in script.judged}
         is_last = script.judged == tuple(range(len(script.steps) - len(script.judged), len(script.steps)))
         if not script.is_burst or not is_last or len(acts) > _MAX_TOLD_APART:
             return None
         step = script.steps[script.judged[0]]
         made = msgspec.structs.replace(past[step.origin], request=step.request)
-        return look_at(made, tuple(past[: step.origin]), self._endpoints)
+        found = look_at(made, tuple(past[: step.origin]), self._endpoints)
+        if found is None or found.is_shared or found.exchange is None:
+            return None
+        asked = msgspec.structs.replace(found.exchange, request=found.request)
+        before = _before(script, past)
+        is_own = Case(asked, "", found.endpoint, {}, before).is_about_own
+        return found if is_own and is_made_anew(script, past, self._endpoints) else None
 
     async def run(
         self, script: Script, past: Sequence[Exchange], look: Look, *, parcel: Parcel
@@ -106,6 +114,23 @@ class SerialOrders:
         theirs = [each.baseline for each in answers[at:] if each.baseline is not None]
         ours = _told([each.candidate for each in answers[at:]])
         return answers[:-1], ours, _told(theirs) if theirs else None
+
+
+def is_made_anew(script: Script, past: Sequence[Exchange], endpoints: Endpoints) -> bool:
+    """Whether all that the judged steps name by an identifier is made by the steps before them."""
+    before = _before(script, past)
+    for at in script.judged:
+        step = script.steps[at]
+        made = msgspec.structs.replace(past[step.origin], request=step.request)
+        case = Case(made, "", endpoints.name(step.request), {}, before)
+        if case.is_write and not case.is_about_own:
+            return False
+    return True
+
+
+def _before(script: Script, past: Sequence[Exchange]) -> tuple[Exchange, ...]:
+    """What the steps before the judged ones stem from."""
+    return tuple(past[step.origin] for step in script.steps[: script.judged[0]])
 
 
 def _told(outcomes: Sequence[Outcome]) -> _Run:

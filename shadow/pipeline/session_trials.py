@@ -38,7 +38,7 @@ from shadow.pipeline.order import may_write
 from shadow.pipeline.reporting import Report
 from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.scripts import Scripts
-from shadow.pipeline.serial_orders import SerialOrders
+from shadow.pipeline.serial_orders import SerialOrders, is_made_anew
 from shadow.pipeline.sessions import Earlier
 from shadow.pipeline.telling import MAX_BEFORE
 from shadow.pipeline.told_anew import ToldAnew
@@ -237,6 +237,10 @@ class SessionTrials:
             return script.judged[0], Judgement(Verdict.UNDECIDED, why), answers[script.judged[0]]
         if mutator.expect is Expect.ONCE:
             at, judgement = script.judged[0], self._judge_burst(mutator, script, answers, is_once=is_once)
+            is_race = judgement.verdict is Verdict.FAILED and judgement.fault == "race"
+            if is_race and not await self._is_still_refused(script, past):
+                why = "what it is about was changed by others meanwhile"
+                judgement = Judgement(Verdict.UNDECIDED, why, doubt=Doubt.SESSION)
         else:
             at, judgement = self._judge_steps(mutator, script, past, answers, trace)
         if unlike and judgement.verdict is not Verdict.FAILED:
@@ -260,18 +264,21 @@ class SessionTrials:
         return at, judgement
 
     async def _is_refused_in_a_row(self, script: Script, past: Past) -> bool:
-        """Whether of copies sent one by one exactly one succeeds, or all tell of the same effect."""
+        """Whether of copies sent one by one exactly one succeeds, or all tell of the same effect, at the
+        candidate and at the baseline."""
         answers = await self._scripts.run(script, past, parcel=Parcel.REPEAT, is_serial=True)
-        judged = [answers[at].candidate for at in script.judged]
-        if any(map(is_cut, judged)):
-            return False
-        bodies = {
-            each.response.body
-            for each in judged
-            if isinstance(each, Reply) and classify(each) is AnswerClass.SUCCESS
-        }
-        successes = sum(classify(each) is AnswerClass.SUCCESS for each in judged)
-        return successes == 1 or (_has_key(script) and len(bodies) == 1)
+        ours = [answers[at].candidate for at in script.judged]
+        theirs = [each for at in script.judged if (each := answers[at].baseline) is not None]
+        return _is_one(ours, has_key=_has_key(script)) and (
+            not theirs or _is_one(theirs, has_key=_has_key(script))
+        )
+
+    async def _is_still_refused(self, script: Script, past: Past) -> bool:
+        """Whether it is the burst that let more than one pass, or none: on what the script did not make, that
+        others did something to meanwhile may be the reason just as well."""
+        if is_made_anew(script, past, self._endpoints):
+            return True
+        return await self._is_refused_in_a_row(script, past)
 
     def _judge_burst(
         self, mutator: SessionMutator, script: Script, answers: list[Answers], *, is_once: bool
@@ -395,6 +402,18 @@ def _has_succeeded(answers: Answers) -> bool:
     return classify(answers.candidate) is AnswerClass.SUCCESS and (
         answers.baseline is None or classify(answers.baseline) is AnswerClass.SUCCESS
     )
+
+
+def _is_one(outcomes: Sequence[Outcome], *, has_key: bool) -> bool:
+    """Whether one succeeded, or all that did tell of the same effect."""
+    if any(map(is_cut, outcomes)):
+        return False
+    bodies = [
+        each.response.body
+        for each in outcomes
+        if isinstance(each, Reply) and classify(each) is AnswerClass.SUCCESS
+    ]
+    return len(bodies) == 1 or (has_key and len(set(bodies)) == 1)
 
 
 def _edits(script: Script, at: int) -> tuple[str, ...]:

@@ -40,7 +40,7 @@ _DISTINCTIVE = re.compile(
 _SELF = {"email": 0, "mail": 0, "username": 1, "login": 1, "userid": 2, "accountid": 2, "sub": 2}
 """Members of an answer that name who asks, where the question names nobody; the lowest tells best."""
 _WHO_AM_I = re.compile(
-    r"(?i)/(?:me|self|profile|account|whoami|user|userinfo|current[_-]?user|session|identity)/?\Z"
+    rb"(?i)/(?:me|self|profile|account|whoami|user|userinfo|current[_-]?user|session|identity)/?\Z"
 )
 _ANYONE = "anyone"
 """Who was shown what is no one's own, and who cannot be told from others."""
@@ -82,11 +82,15 @@ class Tenants:
 
     def learn(self, request: Request, response: Response, *, teaches: bool) -> None:
         """Take in an answer. `teaches` where it is one of the live release; else it tells only who asks."""
+        is_telling = teaches and bool(response.body)
+        if not (is_telling or _asks_for_self(request)):
+            return
         if classify(Reply(response)) is not AnswerClass.SUCCESS:
             return
-        self._learn_self(request, response)
+        if _asks_for_self(request):
+            self._learn_self(request, response)
         mark = hash((request.target, response.body, *credential_values(request)))
-        if not teaches or mark in self._known or not response.body:
+        if not is_telling or mark in self._known:
             return
         if len(self._known) >= _MAX_KNOWN:
             del self._known[next(iter(self._known))]
@@ -168,9 +172,6 @@ class Tenants:
 
     def _learn_self(self, request: Request, response: Response) -> None:
         """Learn from who asks for themselves, without naming anyone, whose their credentials are."""
-        path, _, query = request.target.partition(b"?")
-        if request.method != b"GET" or query or not _WHO_AM_I.search(path.decode("latin-1")):
-            return
         name = _named(_body(response))
         for value in credential_values(request) if name else ():
             digest = _digest(value)
@@ -178,6 +179,12 @@ class Tenants:
                 self._selves[digest] = _ANYONE
             elif len(self._selves) < _MAX_VALUES:
                 self._selves[digest] = name
+
+
+def _asks_for_self(request: Request) -> bool:
+    """Whether it asks who asks, and names nobody."""
+    path, _, query = request.target.partition(b"?")
+    return request.method == b"GET" and not query and _WHO_AM_I.search(path) is not None
 
 
 def _named(body: bytes) -> str:

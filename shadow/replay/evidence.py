@@ -11,7 +11,7 @@ from shadow.model import Response, field, fields
 from shadow.replay.evidence_markup import form_fields, markup
 from shadow.replay.evidence_text import URL_START, Asked, Evidence, named, pairs, urls
 from shadow.replay.evidence_tree import Walk
-from shadow.replay.token import is_id_key, is_token
+from shadow.replay.token import is_id_key, is_token, kind_of_key
 
 BODY_BYTES_MAX = 1 << 20
 """Larger bodies are listings and files; what they name is learned where it was made."""
@@ -27,6 +27,8 @@ _VOLATILE = frozenset(
 """Fields that no client sends back, or that are read apart."""
 
 
+_CURSOR = re.compile(r"(?i:token|cursor|marker)$")
+"""Of places: that of what says where a list goes on."""
 _EVER_NEW = _VOLATILE - frozenset(b"set-cookie location content-location etag link".split())
 """Fields that are read by nobody here."""
 
@@ -160,6 +162,27 @@ def _bodies(live: Response, shadow: Response, asked: Asked) -> Iterator[Evidence
     mine, its = entity(live), entity(shadow)
     if not mine or not its or mine == its or max(len(mine), len(its)) > BODY_BYTES_MAX:
         return
+    for each in _said(live, mine, its, asked):
+        yield _as_cursor(each) if _is_also_a_name(each, its) else each
+
+
+def _is_also_a_name(evidence: Evidence, shadow: bytes) -> bool:
+    """Whether a cursor reads like the name of something that the shadow calls by that name too: of the last
+    that was listed, say."""
+    if evidence.kind is not None or is_token(evidence.live) or not _CURSOR.search(evidence.place):
+        return False
+    text = evidence.live.encode("utf-8", "surrogateescape")
+    return b">" + text + b"<" in shadow or b'"' + text + b'"' in shadow
+
+
+def _as_cursor(evidence: Evidence) -> Evidence:
+    """`evidence` for where a cursor is meant alone."""
+    key = re.split(r"[.:\]\[]", evidence.place)[-1]
+    kind = kind_of_key(re.sub(r"^(?i:next|prev(?:ious)?)[_.-]?", "", key))
+    return msgspec.structs.replace(evidence, kind=kind)
+
+
+def _said(live: Response, mine: bytes, its: bytes, asked: Asked) -> Iterator[Evidence]:
     start = mine.lstrip()[:1]
     if start in (b"{", b"[", b'"'):
         try:

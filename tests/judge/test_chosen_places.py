@@ -20,6 +20,8 @@ EP = "GET /v1/x/{id}"
         ("GET /v1/* body:$.at", EP, "body:$.at", True),
         ("POST /v1/* body:$.at", EP, "body:$.at", False),
         ('body:$["a b c"]', EP, 'body:$["a b c"]', True),
+        ("leak:an internal address", EP, "leak:an internal address", True),
+        ("GET /v1/* leak:an internal address", EP, "leak:a private key", False),
     ],
 )
 def test_a_place_is_named_for_all_endpoints_or_for_one(
@@ -28,7 +30,7 @@ def test_a_place_is_named_for_all_endpoints_or_for_one(
     assert ChosenPlaces((pattern,), "pin").holds(endpoint, where) is expected
 
 
-@pytest.mark.parametrize("pattern", ["*", "GET /v1/x *", "GET /v1/x body:$", "GET /v1/x", "colour"])
+@pytest.mark.parametrize("pattern", ["*", "leak:*", "GET /v1/x *", "GET /v1/x body:$", "GET /v1/x", "colour"])
 def test_what_is_no_place_is_refused_by_its_option(pattern: str) -> None:
     with pytest.raises(ConfigError, match="pin = "):
         ChosenPlaces((pattern,), "pin")

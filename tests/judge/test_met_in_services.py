@@ -55,6 +55,16 @@ def told(live: Response, candidate: Response, baseline: Response | None = None) 
             id="a date as pages write it",
         ),
         pytest.param(
+            json('{"list": [{"node": {"id": "b1", "n": "A"}}, {"node": {"id": "9f31", "n": "new"}}]}'),
+            json('{"list": [{"node": {"id": "b1", "n": "A"}}, {"node": {"id": "9f32", "n": "new"}}]}'),
+            id="listed objects one level down that only ids of the target's own tell apart",
+        ),
+        pytest.param(
+            json('{"key": "KwYUv8ftOxWKfUKKnlYf+QNB"}'),
+            json('{"key": "Hg6QVHDNGnX/fqFaKtw31y8B"}'),
+            id="tokens of base64 in which few digits stand",
+        ),
+        pytest.param(
             page("<p>It is 22 November 2026, 20:40:10, says server 3.</p>"),
             page("<p>It is 23 November 2026, 07:01:59, says server 3.</p>"),
             id="a date amid words",
@@ -287,6 +297,35 @@ def keys(live: Response, candidate: Response) -> list[tuple[str, ...]]:
             page("<r><b>2</b><a>1</a><q><d>2</d><c>1</c></q></r>", "text/xml"),
             [("sequence",)],
             id="elements in another order throughout",
+        ),
+        pytest.param(
+            page("<pre>Error: no<br>  at a.b (/x/lib/a.js:1:2)<br>  at /x/lib/c.js:3:4<br></pre>"),
+            page(
+                "<pre>Error: no<br>  at a.c (/x/a.js:7:2)<br>  at /x/c.js:9:4<br>  at d (/d.js:1:1)<br></pre>"
+            ),
+            [("stack trace",)],
+            id="lines of a stack trace",
+        ),
+        pytest.param(
+            json('{"b": {"c": "2"}, "d": ["3", "4"], "e": 1}'),
+            json('{"b[c]": "2", "d[]": ["3", "4"], "f": 1}'),
+            [
+                ("body:b", "renamed", 'body:$["b[c]"]'),
+                ("body:d", "renamed", 'body:$["d[]"]'),
+                ("body:e", "missing"),
+                ("body:f", "added"),
+            ],
+            id="members under other names, by what they hold",
+        ),
+        pytest.param(
+            json('{"error_code": 1, "total": 7}'),
+            json('{"errorCode": 2, "size": 8}'),
+            [
+                ("body:error_code", "renamed", "body:errorCode"),
+                ("body:total", "missing"),
+                ("body:size", "added"),
+            ],
+            id="members under other names, by how these are spelt",
         ),
     ],
 )

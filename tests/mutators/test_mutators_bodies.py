@@ -11,7 +11,7 @@ from mutators._graphql import query_in
 from shadow.content.coding import Fault
 from shadow.content.entity import entity, undone
 from shadow.content.protobuf import LENGTH, field_bytes
-from shadow.model import Edit, Expect, Known, Level, Request, field
+from shadow.model import Edit, Exchange, Expect, Known, Level, Request, Response, field
 
 BY_NAME = {one.name: one for one in CATALOG}
 
@@ -86,6 +86,16 @@ def test_privileges_are_learned_from_answers() -> None:
     whats = {edit.what for edit in drawn("assign_json_privilege", DOCUMENT, known)}
     assert 'assigned "0xabc" to $.owner' in whats
     assert "assigned 1.5 to $.price_hour" in whats
+
+
+def test_privileges_that_the_thing_itself_shows_come_first() -> None:
+    answer = Response(200, body=b'{"id": "1", "owner": "0xabc", "name": "x"}')
+    other = Exchange(0, "t", "s", 0.0, Request(b"GET", DOCUMENT.target), answer)
+    values = {f"body:$.{name}": ("v",) for name in ("owner", "tenant", "price", "balance", "user_id")}
+    whats = [
+        edit.what for edit in drawn("assign_json_privilege", DOCUMENT, Known(values=values, others=(other,)))
+    ]
+    assert sum(what.endswith("$.owner") for what in whats) > len(whats) / 2
 
 
 def test_reordering_spares_objects_with_a_name_twice() -> None:

@@ -85,6 +85,26 @@ def test_mutant_accepted_by_both_must_be_answered_alike(
     assert judgement.verdict is verdict
 
 
+THING = "0f0e0d0c-0b0a-4908-8706-050403020100"
+
+
+@pytest.mark.parametrize(
+    ("has_left", "verdict"), [(False, Verdict.FAILED), (True, Verdict.PASSED)], ids=["in step", "out of step"]
+)
+def test_drift_of_other_state_says_nothing_of_a_write_on_what_its_session_made(
+    verdict: Verdict, *, has_left: bool
+) -> None:
+    one = bench()
+    one.judging.is_drifted = True
+    past = exchange("POST /x", 0, answer=reply(201, f'{{"id": "{THING}"}}'.encode()))
+    case = one.case(exchange(f"PUT /x/{THING}", 1), [past])
+    if has_left:
+        one.judging.drifting.leave(case.session)
+    control, answer = across(A, A, B, A)
+    mutant = made(edits(Expect.SURVIVE), "/a")
+    assert one.judging.mutant(case, mutant, control, answer).verdict is verdict
+
+
 def test_mutant_that_leads_elsewhere_is_not_held_against_the_original_place() -> None:
     control, answer = across(A, A, B, A)
     one = bench()

@@ -275,12 +275,12 @@ def test_session_mutators_are_chosen_alike() -> None:
 def test_what_an_endpoint_that_was_tried_through_does_without_goes_to_rare_ones() -> None:
     scheduler = Scheduler(named([Level.BODY] * 30), seed=1)
     counts = []
-    for exchange in range(12):
+    for exchange in range(30):
         counts.append(scheduler.share("GET /often", 10))
         deal(scheduler, "GET /often", exchange, counts[-1])
-    assert counts == [10] * 4 + [5] * 8
-    rare = [scheduler.share("POST /rare", 10) for _ in range(3)]
-    assert rare == [10 + 40, 10, 10]
+    assert counts == [10] * 9 + [5] * 18 + [3] * 3
+    rare = [scheduler.share("POST /rare", 10) for _ in range(5)]
+    assert rare == [10 + 40, 10 + 40, 10 + 31, 10, 10]
 
 
 def test_few_mutants_are_not_shared_out() -> None:
@@ -288,3 +288,46 @@ def test_few_mutants_are_not_shared_out() -> None:
     for exchange in range(5):
         deal(scheduler, "GET /often", exchange, scheduler.share("GET /often", 5))
     assert scheduler.share("GET /often", 5) == 5
+
+
+def turns(scheduler: Scheduler[Mutator], endpoint: str, exchange: int, count: int, varied: str) -> list[str]:
+    """The mutators that are dealt: `varied` has a new edit for each exchange, all others one edit."""
+
+    def edit(name: str) -> int:
+        return exchange if name == varied else 0
+
+    dealt = scheduler.turns(endpoint, exchange, count, lambda each: each.name, edit)
+    return [each.mutator.name for each in dealt]
+
+
+def test_who_has_new_edits_goes_more_often_than_who_repeats_the_same() -> None:
+    scheduler = Scheduler(named([Level.BODY] * 12), seed=2)
+    tries = Counter(name for at in range(60) for name in turns(scheduler, "GET /a", at, 2, "m5"))
+    assert len(tries) == 12
+    others = sorted(tries[name] for name in tries if name != "m5")
+    assert tries["m5"] > 1.5 * others[-1]
+
+
+def test_the_same_again_is_better_than_nothing() -> None:
+    scheduler = Scheduler(named([Level.BODY] * 2), seed=2)
+    assert [len(turns(scheduler, "GET /a", at, 2, "")) for at in range(9)] == [2] * 9
+
+
+def test_what_servers_answer_comes_late_where_other_endpoints_have_told_it() -> None:
+    levels = [Level.FRAMING] * 6 + [Level.BODY] * 6
+    scheduler = Scheduler(named(levels), seed=2)
+    framing = {f"m{at}" for at in range(6)}
+    for at in range(3):
+        assert framing <= set(deal(scheduler, f"GET /{at}", at, 12))
+    assert not framing & set(deal(scheduler, "GET /late", 9, 6))
+    assert framing & set(deal(scheduler, "POST /other", 10, 6)), "another method is another thing"
+    assert framing <= {name for at in range(11, 30) for name in deal(scheduler, "GET /late", at, 2)}
+
+
+def test_what_was_a_fault_elsewhere_does_not_come_late() -> None:
+    scheduler = Scheduler(named([Level.FRAMING] + [Level.BODY] * 6), seed=2)
+    for at in range(5):
+        deal(scheduler, f"GET /{at}", at, 7)
+    assert "m0" not in deal(scheduler, "GET /late", 8, 6)
+    scheduler.learn("GET /4", "m0", reply(500), "F100")
+    assert "m0" in deal(scheduler, "GET /new", 9, 6)[:3]

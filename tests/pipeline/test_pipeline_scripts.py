@@ -13,7 +13,7 @@ from shadow.pipeline.environment import Answers
 from shadow.pipeline.ready import Mutate
 from shadow.replay import Sending
 from shadow.replay.fake import FakeTransport
-from tests.pipeline.conftest import NOW, Bench, always, exchange, reply
+from tests.pipeline.conftest import NOW, Answering, Bench, always, exchange, reply
 
 LIVE_ID = "0f0e0d0c-0b0a-4908-8706-050403020100"
 SCHEME = CanonicalScheme(
@@ -171,6 +171,24 @@ async def test_step_that_writes_where_only_one_target_takes_it_is_noticed(
 ) -> None:
     bench = Bench(always(reply(201)), always(reply(baseline)))
     await run(bench, script(0))
+    assert bench.judging.is_drifted == is_drifted
+
+
+@pytest.mark.parametrize(("let_in", "is_drifted"), [(1, False), (2, True)])
+async def test_of_copies_at_one_moment_it_counts_how_many_are_taken_and_not_which(
+    let_in: int, *, is_drifted: bool
+) -> None:
+    def answering(first: int, count: int) -> Answering:
+        turns = iter(range(-1, 100))
+
+        def answer(_: Request) -> Outcome:
+            turn = next(turns)
+            return reply(201 if turn < 0 or first <= turn < first + count else 409)
+
+        return answer
+
+    bench = Bench(answering(0, let_in), answering(2, 1))
+    await run(bench, script(0, 1, 1, 1, judged=(1, 2, 3), is_burst=True))
     assert bench.judging.is_drifted == is_drifted
 
 

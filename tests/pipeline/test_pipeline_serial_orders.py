@@ -115,6 +115,9 @@ async def test_what_the_live_release_does_too_is_no_fault(baseline: str, *, is_t
         Script((Step(PAST[1].request, 1),), (0,), "alone"),
         Script((Step(PAST[1].request, 1), Step(PAST[2].request, 2)), (0,), "not last", is_burst=True),
         Script((Step(PAST[0].request, 0),) * 2, (0, 1), "names nothing", is_burst=True),
+        Script(
+            (Step(PAST[1].request, 1), Step(PAST[2].request, 2)), (0, 1), "was there before", is_burst=True
+        ),
     ],
     ids=lambda script: script.what,
 )

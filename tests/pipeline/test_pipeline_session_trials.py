@@ -95,6 +95,37 @@ async def test_race_is_confirmed_each_time_by_a_run_in_a_row_and_one_at_once() -
     assert parcels.count("confirmation") == 3 * 4
 
 
+THING = "0f0e0d0c-0b0a-4908-8706-050403020100"
+
+
+@pytest.mark.parametrize(
+    ("body", "verdict"),
+    [(f'{{"id": "{THING}"}}'.encode(), Verdict.FAILED), (b"{}", Verdict.UNDECIDED)],
+    ids=["made by the session", "there before"],
+)
+async def test_race_on_what_was_there_before_must_be_refused_in_a_row_afterwards_too(
+    body: bytes, verdict: Verdict
+) -> None:
+    """From the burst on more than one copy gets in, as if somebody else had changed the thing."""
+    past = (
+        exchange("POST /x", 0, answer=reply(201, body)),
+        exchange(f"POST /x/{THING}/start", 1),
+    )
+    runs, turn = -1, 0
+
+    def answering(asked: Request) -> Outcome:
+        nonlocal runs, turn
+        if asked.target == b"/x":
+            runs, turn = runs + 1, 0
+            return reply(201, body)
+        turn += 1
+        return reply(200 if turn == 1 or (runs > 0 and turn == 2) else 409)
+
+    bench = Bench(answering, of_sessions=[ONCE], times=0)
+    await conduct(bench, past)
+    assert bench.trials_heard[0].judgement.verdict is verdict
+
+
 @pytest.mark.parametrize("good_at", [1, 2])
 async def test_failure_that_does_not_show_every_time_is_undecided(good_at: int) -> None:
     runs = count(-1)
