@@ -42,7 +42,7 @@ def add(
 ) -> None:
     """Accept findings of the run in DIR: an entry for each, at the end of the file. What stands there stays.
 
-    FINDING is an id, or as much of its beginning as only one has.
+    FINDING is an id, or four digits or more of its beginning.
     """
     from shadow.config.known import HEAD, entry_text, read_known
     from shadow.sinks.results import finding_called, findings_in

@@ -48,7 +48,7 @@ def repro(
 ) -> int:
     """Send a finding of the run in DIR again, the smallest form of it, and see what comes.
 
-    FINDING is an id, or as much of its beginning as only one has. Credentials are redacted in DIR, so they
+    FINDING is an id, or four digits or more of its beginning. Credentials are redacted in DIR, so they
     come from --config. Exit codes: 0 it is gone, 1 it is still there, 4 that cannot be told.
 
     --as gives it for others to send: curl (a command line), raw (its bytes), har (with its answers), pytest

@@ -19,6 +19,7 @@ _UNTOLD = {
     "slow": "how long is too long hangs on the machine",
     "unhealthy": "what follows it shows in other answers",
 }
+_NO_GOOD = "the folder does not hold what the answer should be"
 _RACE = ["assert sum(each.is_accepted for each in answers) <= 1, answers"]
 _MISSING = object()
 
@@ -33,7 +34,8 @@ def claims(finding: Finding, good: Mapping[str, Any] | None) -> list[str] | str:
     if finding.fault == "race":
         return _RACE if "no order" not in finding.why else "the end state of a race shows in other answers"
     if finding.kind == "regression":
-        return _as_good(finding, good) or "the folder does not hold what the answer should be"
+        lines = _as_good(finding, good)
+        return [*_as_before(finding, good), *lines] if lines else _NO_GOOD
     return _by_expectation(finding, good) or "nothing in its answer tells it from others"
 
 
@@ -47,6 +49,13 @@ def _by_expectation(finding: Finding, good: Mapping[str, Any] | None) -> list[st
         by_class = [f"assert answer.kind == {_kind(good)!r}, answer"]
         return by_class if is_by_class else _as_good(finding, good) or by_class
     return _without_words(finding)
+
+
+def _as_before(finding: Finding, good: Mapping[str, Any] | None) -> list[str]:
+    """Where the finding is of the content of a success: what is no success tells nothing of it."""
+    if "status" in finding.where or good is None or good.get("status", 0) >= 300:
+        return []
+    return ["if not answer.is_accepted:", '    skip(f"there is nothing to compare: {answer}")']
 
 
 def _as_good(finding: Finding, good: Mapping[str, Any] | None) -> list[str]:

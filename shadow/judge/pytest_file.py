@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from shadow.judge.claims import claims
-from shadow.judge.pytest_template import BODY, HEAD, RUN
+from shadow.judge.pytest_template import BODY, CONTROLLED, HEAD, RUN
 from shadow.judge.recipe import Recipe
 from shadow.judge.report import message
 from shadow.judge.retold_steps import Capture, Piece, control_of, is_masked_anew, pieces
 from shadow.model import Exchange, Finding, Reply
 
+_READS = frozenset({"GET", "HEAD", "OPTIONS"})
+"""What may be asked twice."""
 _MASKS = re.compile(rb"<redacted:[0-9a-f]{6}>\**")
 
 
@@ -36,7 +38,9 @@ def pytest_file(
     authority = urlsplit(origin).netloc
     told = pieces(finding, recipe, exchanges, authority)
     is_held = any("control" in each for each in lines)
-    control = control_of(finding, recipe, exchanges, authority) if is_held else None
+    is_control_safe = len(told) > 1 or finding.endpoint.partition(" ")[0] in _READS
+    is_asked = is_held or (_succeeded(finding.control) and is_control_safe)
+    control = control_of(finding, recipe, exchanges, authority) if is_asked else None
     judged = [each for each in told if each.is_judged]
     text = HEAD.format(
         title=_plain(finding.title),
@@ -54,11 +58,22 @@ def pytest_file(
     text += BODY
     text += RUN.format(
         id=finding.id,
-        control='    control = send(CONTROL["segments"])\n' if control is not None else "",
+        control=_control(control, finding),
         judged="    answers += at_once(JUDGED)\n" if recipe.at_once and len(judged) > 1 else _ONE_BY_ONE,
         claims="\n".join(f"    {line}" for line in lines),
     )
     return text, ""
+
+
+def _control(control: Piece | None, finding: Finding) -> str:
+    """The lines that send the unedited request; what builds on its success says so where that is missing."""
+    if control is None:
+        return ""
+    return CONTROLLED if _succeeded(finding.control) else CONTROLLED.splitlines(keepends=True)[0]
+
+
+def _succeeded(told: Mapping[str, Any] | None) -> bool:
+    return told is not None and told.get("class") == "success" and told.get("status", 0) < 300
 
 
 _ONE_BY_ONE = """\

@@ -4,6 +4,7 @@ HEAD = '''"""{title}
 
 Finding {id}, {severity}, {fault}. {why}
 Fails while it is there. Sent to SHADOW_TARGET, or else to the address below.{notes}
+As a program it ends with 0 where it is gone, 1 where it is there, 4 where that cannot be told.
 """
 
 import http.client
@@ -21,6 +22,10 @@ TIMEOUT_SECONDS = float(os.environ.get("SHADOW_TIMEOUT", "10"))
 '''
 
 BODY = '''
+
+class Unreachable(Exception):
+    """Nobody is there to answer, which says nothing of the finding."""
+
 
 class Answer:
     """What came back. Without an answer the status is 0, and `silence` says why."""
@@ -89,7 +94,8 @@ def words(text):
 
 def skip(why):
     if "pytest" not in sys.modules:
-        sys.exit(why)
+        print(f"cannot tell: {why}", file=sys.stderr)
+        sys.exit(4)
     import pytest
 
     pytest.skip(why)
@@ -110,20 +116,22 @@ def connect():
     parts = urlsplit(TARGET)
     is_tls = parts.scheme == "https"
     port = parts.port or (443 if is_tls else 80)
-    made = socket.create_connection((parts.hostname, port), TIMEOUT_SECONDS)
-    if not is_tls:
-        return made
-    context = ssl._create_unverified_context()
-    return context.wrap_socket(made, server_hostname=parts.hostname)
+    try:
+        made = socket.create_connection((parts.hostname, port), TIMEOUT_SECONDS)
+        if not is_tls:
+            return made
+        return ssl._create_unverified_context().wrap_socket(made, server_hostname=parts.hostname)
+    except OSError as error:
+        raise Unreachable(f"no connection to {TARGET}: {error}") from error
 
 
-def send(segments, *, is_exact=False, pause_seconds=0.0, gate=None):
+def send(segments, *, is_exact=False, pause_seconds=0.0, gate=None, made=None):
     """The answer to a request that is written as it stands."""
     texts = [words(each) for each in segments]
     if not is_exact:
         texts = [fitted(b"".join(texts), b"".join(segments))]
     try:
-        with connect() as made:
+        with made or connect() as made:
             if gate is not None:
                 gate.wait()
             for at, text in enumerate(texts):
@@ -131,11 +139,11 @@ def send(segments, *, is_exact=False, pause_seconds=0.0, gate=None):
                 made.sendall(text)
             response = http.client.HTTPResponse(made, method=texts[0].split(b" ")[0].decode("latin-1"))
             response.begin()
-            while response.status in (100, 103):
-                response = http.client.HTTPResponse(made)
+            while response.status < 200 and response.status != 101:
+                response.headers = None
                 response.begin()
             return Answer(response.status, response.getheaders(), response.read())
-    except TimeoutError:
+    except socket.timeout:
         return Answer(silence="timed out")
     except (ConnectionError, http.client.RemoteDisconnected):
         return Answer(silence="closed")
@@ -157,9 +165,10 @@ def take(answer, captures):
 
 def at_once(requests):
     gate, answers = threading.Barrier(len(requests)), [None] * len(requests)
+    made = [connect() for _ in requests]
 
     def one(at):
-        answers[at] = send(requests[at]["segments"], gate=gate)
+        answers[at] = send(requests[at]["segments"], gate=gate, made=made[at])
 
     threads = [threading.Thread(target=one, args=(at,)) for at in range(len(requests))]
     for each in threads:
@@ -170,19 +179,34 @@ def at_once(requests):
 
 '''
 
+CONTROLLED = """\
+    control = send(CONTROL["segments"])
+    if not control.is_accepted:
+        skip(f"the unedited request succeeded in the run, and does not now: {control}")
+    prepare()
+"""
+
 RUN = """
-def test_finding_{id}():
+def prepare():
     VALUES.clear()
-    answers = []
     for step in BEFORE:
         take(send(step["segments"]), step["captures"])
-{control}{judged}    answer = answers[-1]
+
+
+def test_finding_{id}():
+    prepare()
+{control}    answers = []
+{judged}    answer = answers[-1]
 {claims}
+
 
 if __name__ == "__main__":
     try:
         test_finding_{id}()
     except AssertionError as error:
         sys.exit(f"still there: {{error}}")
+    except Unreachable as error:
+        print(f"cannot tell: {{error}}", file=sys.stderr)
+        sys.exit(4)
     print("gone")
 """

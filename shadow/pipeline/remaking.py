@@ -16,6 +16,12 @@ type Tell = Callable[[str], None]
 """Hears why the mutant could not be made again."""
 
 _OTHERWISE = "its mutator makes another edit of what the folder holds"
+_ANOTHERS = "leak:another"
+_RESTS_ON = {
+    "growth": "it shows in the metrics after many requests",
+    "slow": "it shows in many answers side by side",
+    "unhealthy": "it shows after many mutants",
+}
 _MASKED = "its edit is of a value that is redacted in the folder"
 
 
@@ -123,6 +129,15 @@ def remade_talk(mutator: TalkMutator, finding: Finding, tell: Tell) -> TalkMutat
 def may_be_told_alone(finding: Finding) -> bool:
     """Whether the expectation can be judged by the candidate's answers alone."""
     return finding.expect != Expect.AGREE
+
+
+def rests_on(finding: Finding) -> str:
+    """What besides its own exchange shows `finding`, without which silence proves nothing; else empty."""
+    if any(where.startswith(_ANOTHERS) for where in finding.where):
+        return "which data are another's shows in that one's answers"
+    if finding.fault == "slow" and finding.mutator is not None:
+        return ""
+    return _RESTS_ON.get(finding.fault, "")
 
 
 def _is_told(made: tuple[str, ...], told: tuple[str, ...]) -> bool:

@@ -441,7 +441,7 @@ class Trials:
         elsewhere = self._retrospect.writes() if case.is_write else ()
         for past in (*of_endpoint, *(each for each in elsewhere if each.case.endpoint != case.endpoint)):
             judgement = self._judging.original(past.case, past.answers)
-            confirmed = self._confirmation.looked_back(past.case, judgement, fresh)
+            confirmed = self._confirmation.looked_back(past.case, past.answers, judgement, fresh)
             if confirmed is not None:
                 trial = self._original_trial(
                     past.case, past.originals, past.answers, confirmed.judgement, past

@@ -35,7 +35,7 @@ from shadow.model import (
     Verdict,
 )
 from shadow.pipeline.environment import Environment
-from shadow.pipeline.remaking import Once, may_be_told_alone, remade, remade_session, remade_talk
+from shadow.pipeline.remaking import Once, may_be_told_alone, remade, remade_session, remade_talk, rests_on
 from shadow.pipeline.reshowing import MinimiseSettings
 from shadow.pipeline.session_trials import NOT_AGAIN
 from shadow.pipeline.source import Recorded
@@ -218,14 +218,20 @@ class Repro:
         if self._is_race and latest.judgement.why.startswith(NOT_AGAIN):
             why = latest.judgement.why.removeprefix(NOT_AGAIN)
             return Told(Standing.THERE, f"{why}; a race is not lost every time", latest, others)
-        if latest.judgement.verdict is Verdict.UNDECIDED:
-            return Told(Standing.UNKNOWN, latest.judgement.why, latest, others)
-        if not self._settings.baseline and not may_be_told_alone(finding):
-            return Told(Standing.UNKNOWN, "only a --baseline can tell: it was told by comparing", latest)
-        if doubt := _doubt(finding, latest):
-            return Told(Standing.UNKNOWN, doubt, latest, others)
+        if untold := self._why_untold(latest):
+            return Told(Standing.UNKNOWN, untold, latest, others)
         what = "the answer is as it should be" if finding.mutator is None else latest.judgement.why
         return Told(Standing.GONE, what, latest, others)
+
+    def _why_untold(self, trial: Trial) -> str:
+        """Why a trial that did not show it is no proof that it is gone, else empty."""
+        if trial.judgement.verdict is Verdict.UNDECIDED:
+            return trial.judgement.why
+        if not self._settings.baseline and not may_be_told_alone(self._finding):
+            return "only a --baseline can tell: it was told by comparing"
+        if other := rests_on(self._finding):
+            return f"{other}: run again to see"
+        return _doubt(self._finding, trial)
 
     def _why_unsent(self, heard: "_Heard") -> str:
         """Why there is no trial of it."""

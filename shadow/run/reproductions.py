@@ -38,14 +38,11 @@ def exchanges_named(folder: Path, recipe: Recipe) -> dict[int, Exchange]:
     return found
 
 
-def _curl(finding: Finding, recipe: Recipe, _exchanges: Exchanges, _origin: str) -> Made:
+def _curl(_finding: Finding, recipe: Recipe, _exchanges: Exchanges, _origin: str) -> Made:
     line = recipe.shell or recipe.curl
     if line is None:
         what = "a sequence" if recipe.steps else "curl cannot send these bytes"
-        return (
-            b"",
-            f"{what}: --as raw gives them as they are, --as pytest a file that sends them ({finding.id})",
-        )
+        return b"", f"{what}: --as raw gives them as they are, --as pytest a file that sends them"
     return line.encode("utf-8", "backslashreplace") + b"\n", ""
 
 
