@@ -59,7 +59,8 @@ class Settings(Struct, frozen=True, forbid_unknown_fields=True):
     seed: int = 0
     """The same seed makes the same mutants of the same traffic."""
     mutants: Count = 3
-    """Mutants per exchange; 0 replays only the originals."""
+    """Mutants per exchange, on average: endpoints that are rarely seen get more, requests that were refused
+    live fewer. 0 replays only the originals."""
     stack: AtLeastOne = 3
     """Edits in one mutant, at most. Once every single edit was tried at an endpoint, a third of the mutants
     there have more than one; 1 for none."""
