@@ -1,6 +1,7 @@
 """Fields that hold addresses, compared by the parts of these: host, path, each parameter."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote_plus, urlsplit
 
@@ -13,7 +14,7 @@ from shadow.model import Change, Difference
 FIELDS = frozenset({b"location", b"content-location", b"link", b"refresh", b"sourcemap"})
 
 _PORTS = {"http": 80, "https": 443}
-_LINK = re.compile(r"<(?P<address>[^>]*+)>(?P<settings>(?:[^,\"<]|\"(?:[^\"\\]|\\.)*+\")*+)")
+_LINK = re.compile(r"<(?P<address>[^<>]*+)>(?P<settings>(?:[^,\"<]|\"(?:[^\"\\]|\\.)*+\")*+)")
 _SETTING = re.compile(
     r";\s*+(?P<name>[\w!#$%&'*+.^`|~-]++)\s*+(?:=\s*+(?:\"(?P<quoted>(?:[^\"\\]|\\.)*+)\"|(?P<bare>[^\s;,\"]++)))?"
 )
@@ -148,15 +149,15 @@ def _setting(where: str, left: str | None, right: str | None) -> Iterator[Differ
 
 def _targets(text: str) -> dict[str, tuple[str, dict[str, str]]]:
     found: dict[str, tuple[str, dict[str, str]]] = {}
+    copies = Counter[str]()
     for link in _LINK.finditer(text[:_MAX_CHARS]):
         settings = {
             each["name"].lower(): each["quoted"] if each["quoted"] is not None else each["bare"] or ""
             for each in _SETTING.finditer(link["settings"])
         }
         relation = " ".join(sorted(settings.pop("rel", "").lower().split()))[:80]
-        name, copy = relation, 2
-        while name in found:
-            name, copy = f"{relation}#{copy}", copy + 1
+        copies[relation] += 1
+        name = relation if copies[relation] == 1 else f"{relation}#{copies[relation]}"
         found[name] = (link["address"].strip(), settings)
     return found
 

@@ -1,10 +1,13 @@
 """The changed stretches of one line of text, so that each is judged for what it is: date, token, word."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from difflib import SequenceMatcher
 
 import msgspec
+
+from comparators._edits import common_ends
 
 _NAME = r"[A-Z][a-z]{2,8}\.?"
 _PIECE = re.compile(
@@ -21,11 +24,32 @@ _TURN = re.compile(r"[a-z](?=[A-Z])|[A-Z](?=[A-Z][a-z])")
 _MAX_TURNS, _MAX_WORD_CHARS = 4, 40
 """What goes on longer, or between large and small letters oftener, is a token and no word."""
 _MAX_PIECES = 600
+_MAX_STEPS = 2_000_000
+_USUAL_SHARE = 8
+"""Hardly any text takes more than this part of the steps that the worst does."""
 _MAX_RUNS = 12
 _MIN_ALIKE = 0.4
 """Lines that have less in common are two lines, not one that changed."""
 _MAX_NAME_CHARS = 40
 _MAX_LINE_CHARS = 20_000
+
+
+class Effort:
+    """What matching lines may cost in one comparison: the same words over and over would take hours."""
+
+    __slots__ = ("_left",)
+
+    def __init__(self) -> None:
+        self._left = _MAX_STEPS
+
+    def is_enough(self, ours: Sequence[str], theirs: Sequence[str]) -> bool:
+        """Whether two lines may be matched piece by piece yet; if so, this is taken off."""
+        counts = Counter(theirs)
+        steps = sum(counts[piece] for piece in ours) * min(len(ours), len(theirs)) // _USUAL_SHARE
+        if steps > self._left:
+            return False
+        self._left -= steps
+        return True
 
 
 FRAME = "stack-frame"
@@ -49,12 +73,12 @@ class Run(msgspec.Struct, frozen=True):
     right: str
 
 
-def runs(left: str, right: str) -> tuple[Run, ...] | None:
+def runs(left: str, right: str, effort: Effort) -> tuple[Run, ...] | None:
     """The stretches in which two lines differ; None where they have too little in common to tell."""
     if max(len(left), len(right)) > _MAX_LINE_CHARS:
         return None
     ours, theirs = _PIECE.findall(left), _PIECE.findall(right)
-    edits = _edits(ours, theirs)
+    edits = _edits(ours, theirs, effort)
     if edits is None:
         return None
     found = tuple(_runs(ours, theirs, edits))
@@ -86,7 +110,9 @@ def last_words(text: str, count: int = 2) -> str:
     return _named(_said(text[-200:])[-count:])
 
 
-def _edits(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int, int, int]] | None:
+def _edits(
+    ours: Sequence[str], theirs: Sequence[str], effort: Effort
+) -> list[tuple[int, int, int, int]] | None:
     """Unequal stretches as (start, end, start, end)."""
     if len(ours) == len(theirs):
         unequal = [at for at, (one, other) in enumerate(zip(ours, theirs, strict=True)) if one != other]
@@ -94,10 +120,19 @@ def _edits(ours: Sequence[str], theirs: Sequence[str]) -> list[tuple[int, int, i
             return [(at, at + 1, at, at + 1) for at in unequal]
     if max(len(ours), len(theirs)) > _MAX_PIECES:
         return None
-    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
-    if matcher.ratio() < _MIN_ALIKE:
+    head, tail = common_ends(ours, theirs)
+    mine, its = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
+    if not effort.is_enough(mine, its):
         return None
-    return [(a, b, c, d) for tag, a, b, c, d in matcher.get_opcodes() if tag != "equal"]
+    matcher = SequenceMatcher(None, mine, its, autojunk=False)
+    alike = 2 * (head + tail) + matcher.ratio() * (len(mine) + len(its))
+    if alike < _MIN_ALIKE * (len(ours) + len(theirs)):
+        return None
+    return [
+        (head + a, head + b, head + c, head + d)
+        for tag, a, b, c, d in matcher.get_opcodes()
+        if tag != "equal"
+    ]
 
 
 def _runs(

@@ -7,7 +7,7 @@ import msgspec
 from comparators._bounded import bounded, bounded_pair
 from comparators._elements import CODE, Element, outline, tag_text, text_of, whole
 from comparators._kinship import MAX_WRAPPED, Kid, Kin, kin, likeness, sig
-from comparators._line import label, last_words, runs
+from comparators._line import Effort, label, last_words, runs
 from comparators._page_places import below, columns
 from comparators._scripts import documents
 from comparators.json_body import compared as compared_json
@@ -21,6 +21,8 @@ _MAX_MOVED = 40
 _MAX_KIDS = 40
 _MIN_WRAPPED = 0.7
 """How alike what was wrapped must be to be known again."""
+_MAX_HOLDERS = 40
+"""Elements that came, or went, which are looked into for what they may have been put around."""
 _MAX_TEXTS = 400
 """Texts that are compared by words; further ones are, each as a whole."""
 
@@ -47,6 +49,7 @@ class _Walk:
 
     def __init__(self) -> None:
         self._texts = 0
+        self._effort = Effort()
 
     def elements(self, left: Element, right: Element, around: Around) -> Iterator[Difference]:
         if left.sig == right.sig:
@@ -120,18 +123,18 @@ class _Walk:
 
     def _runs(self, left: str, right: str) -> list[tuple[str, str, str]] | None:
         self._texts += 1
-        found = runs(left, right) if self._texts <= _MAX_TEXTS else None
+        found = runs(left, right, self._effort) if self._texts <= _MAX_TEXTS else None
         return None if found is None else [(each.name, each.left, each.right) for each in found]
 
     def _wrapped(self, found: Kin, around: Around) -> Iterator[Difference]:
         """Elements that were put into another one, or taken out of one: that alone is told."""
-        for kid in [each for each in found.added if isinstance(each, Element)]:
+        for kid in [each for each in found.added[:_MAX_HOLDERS] if isinstance(each, Element)]:
             if (inner := _inner(kid, found.missing)) is not None:
                 found.added.remove(kid)
                 taken, found.missing = _split(found.missing, inner)
                 yield Difference(below(around.path, kid), Change.ADDED, None, tag_text(kid))
                 yield from self.lists(taken, inner, around)
-        for kid in [each for each in found.missing if isinstance(each, Element)]:
+        for kid in [each for each in found.missing[:_MAX_HOLDERS] if isinstance(each, Element)]:
             if (inner := _inner(kid, found.added)) is not None:
                 found.missing.remove(kid)
                 taken, found.added = _split(found.added, inner)

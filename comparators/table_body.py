@@ -37,20 +37,22 @@ def table_body(control: Response, other: Response) -> Iterator[Difference]:
         yield from _tree.walk(ours, theirs, "body:$")
         return
     yield from _columns(names, others, ours, theirs)
-    common = [name for name in names if name in others]
+    wanted = set(others)
+    common = [name for name in names if name in wanted]
     yield from _tree.walk(_records(ours, names, common), _records(theirs, others, common), "body:$")
 
 
 def _columns(
     names: Sequence[str], others: Sequence[str], ours: list[list[str]], theirs: list[list[str]]
 ) -> Iterator[Difference]:
+    common = set(names) & set(others)
     for name in names:
-        if name not in others:
+        if name not in common:
             yield Difference(member("body:$[]", name), Change.MISSING, _example(ours, names, name), None)
     for name in others:
-        if name not in names:
+        if name not in common:
             yield Difference(member("body:$[]", name), Change.ADDED, None, _example(theirs, others, name))
-    mine, its = [name for name in names if name in others], [name for name in others if name in names]
+    mine, its = ([name for name in side if name in common] for side in (names, others))
     if mine != its:
         yield Difference("body:$:sequence", Change.ORDER, mine[:40], its[:40])
 

@@ -7,7 +7,7 @@ from comparators._alignment import common_ends
 from comparators._body import Content, decoded, unequal
 from comparators._bounded import bounded, bounded_pair
 from comparators._contract import comparator
-from comparators._line import label, runs
+from comparators._line import Effort, label, runs
 from shadow.model import Change, Difference, Response
 
 _MAX_WINDOW = 400
@@ -31,12 +31,13 @@ def compared(left: bytes, right: bytes) -> Iterator[Difference]:
     ours, theirs = _lines(left), _lines(right)
     head, tail = common_ends(ours, theirs)
     mine, other = ours[head : len(ours) - tail], theirs[head : len(theirs) - tail]
+    effort = Effort()
     for tag, start, end, from_, to in _edits(mine, other):
         if tag == "equal":
             continue
         shorter = min(end - start, to - from_)
         for at in range(shorter):
-            yield from _changed(head + start + at, mine[start + at], other[from_ + at])
+            yield from _changed(head + start + at, mine[start + at], other[from_ + at], effort)
         for at in range(start + shorter, end):
             yield Difference(_place(head + at, label(mine[at])), Change.MISSING, bounded(mine[at]), None)
         for at in range(from_ + shorter, to):
@@ -54,9 +55,9 @@ def _edits(mine: list[str], other: list[str]) -> Sequence[tuple[str, int, int, i
     return SequenceMatcher(None, mine, other, autojunk=False).get_opcodes()
 
 
-def _changed(at: int, left: str, right: str) -> Iterator[Difference]:
+def _changed(at: int, left: str, right: str, effort: Effort) -> Iterator[Difference]:
     """One difference for each stretch that changed; one for the line where hardly anything is left of it."""
-    found = runs(left, right)
+    found = runs(left, right, effort)
     if found is None:
         yield Difference(_place(at, label(left)), Change.VALUE, *bounded_pair(left, right))
         return

@@ -38,8 +38,8 @@ class Record(msgspec.Struct):
     also: dict[str, None] = {}
     """Ids of causes that are told as part of this one."""
 
-    def add(self, trial: Trial, cause: Cause, ids: Iterable[str] = ()) -> None:
-        self.count += 1
+    def add(self, trial: Trial, cause: Cause, ids: Iterable[str] = (), *, is_counted: bool = True) -> None:
+        self.count += is_counted
         _keep(self.exchanges, trial.exchange, MAX_EXCHANGES)
         _keep(self.endpoints, trial.endpoint, MAX_ENDPOINTS)
         if trial.mutator is not None:
@@ -59,6 +59,9 @@ class Sighting(msgspec.Struct, frozen=True):
     cause: Cause
     record: Record
     is_new: bool
+    is_again: bool = False
+    """Whether this was counted before: an original that showed it was told of once more, with what else it
+    had shown."""
 
 
 class Causes:
@@ -101,8 +104,9 @@ class Causes:
                     self.overflowed += 1
                     continue
                 record = self._records[cause.id] = Record(cause)
-            record.add(trial, cause, ids)
-            yield Sighting(cause, record, is_new)
+            is_again = trial.is_late and trial.exchange in record.exchanges
+            record.add(trial, cause, ids, is_counted=not is_again)
+            yield Sighting(cause, record, is_new, is_again)
 
     def _is_home(self, cause: Cause) -> bool:
         """Whether what is new of the same sort in the same answer is part of this known one."""

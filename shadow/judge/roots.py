@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import msgspec
 
 from shadow.judge.places import is_json, is_page, is_within, name, parent, template
-from shadow.judge.renaming import RENAMED, renamings
+from shadow.judge.renaming import RENAMED, Renaming, renamings
 from shadow.judge.shapes import moment
 from shadow.model import Change, Difference
 
@@ -62,7 +62,9 @@ def roots(differences: Sequence[Difference]) -> tuple[Root, ...]:
         new = names.get(each.where)
         key = _key(each) if new is None else (relative(new.old), RENAMED, relative(new.new))
         gathered.setdefault(key, []).append(each)
-    return tuple(Root(key, _what(key, found[0]), tuple(found)) for key, found in gathered.items())
+    return tuple(
+        Root(key, _what(names.get(found[0].where), found[0]), tuple(found)) for key, found in gathered.items()
+    )
 
 
 def is_of_trace(difference: Difference) -> bool:
@@ -72,10 +74,8 @@ def is_of_trace(difference: Difference) -> bool:
     return _OF_TRACE.search(difference.where) is not None
 
 
-def _what(key: tuple[str, ...], difference: Difference) -> str:
-    if len(key) > 2 and key[1] == RENAMED:
-        return f"{RENAMED} to {name(key[2])}"
-    return words(difference)
+def _what(new: Renaming | None, difference: Difference) -> str:
+    return words(difference) if new is None else f"{RENAMED} to {name(new.new)}"
 
 
 def words(difference: Difference) -> str:

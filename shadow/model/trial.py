@@ -250,6 +250,8 @@ class Trial(msgspec.Struct, frozen=True):
     """What it was made of, where it is smaller than what first failed."""
     origin: Origin | None = None
     """None where it did not fail."""
+    is_late: bool = False
+    """Whether its verdict was told before all of it was known: what was told then is not counted twice."""
 
     @property
     def label(self) -> str | None:

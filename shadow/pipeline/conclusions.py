@@ -60,7 +60,8 @@ class Conclusions:
 
     def report_late(self, trial: Trial, ready: Ready, confirmed: Confirmed, via: str) -> None:
         """Report what a trial showed whose verdict was told before that could be known."""
-        self._report(msgspec.structs.replace(trial, is_http2=via == HTTP2), confirmed.times, ready)
+        trial = msgspec.structs.replace(trial, is_http2=via == HTTP2, is_late=True)
+        self._report(trial, confirmed.times, ready)
 
     async def conclude_new(self, suspect: Suspect, confirmed: Confirmed) -> None:
         """Tell a mutant that was confirmed: several edits as the fewest of them that matter, which takes a

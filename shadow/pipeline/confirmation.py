@@ -103,7 +103,7 @@ class Confirmation:
         known, rest = self._split(case, judgement)
         rest = tuple(each for each in rest if not self._is_held(case, each))
         given = _given(case, first)
-        is_refused = all(classify(each) is AnswerClass.REJECTED for each in given)
+        is_refused = _is_refused(given)
         if self._judging.is_drifted:
             beyond = beyond_drift(case, rest)
             rest = tuple(
@@ -140,16 +140,21 @@ class Confirmation:
         return tuple(each for each in judgement.differences if _place_key(case, each) not in self._confirmed)
 
     def looked_back(
-        self, case: Case, judgement: Judgement, fresh: tuple[Difference, ...]
+        self, case: Case, answers: Answers, judgement: Judgement, fresh: tuple[Difference, ...]
     ) -> Confirmed | None:
         """What an original that was not told shows of the `fresh` differences, which are confirmed now."""
+        differences = judgement.differences
         if self._judging.is_drifted:
-            return None
+            differences = (
+                tuple(filter(_is_reworded, differences)) if _is_refused(_given(case, answers)) else ()
+            )
         places = {_place(each) for each in fresh}
         status = tuple(each for each in judgement.differences if each.where == "status")
+        if status and self._judging.is_drifted:
+            return None
         found = tuple(
             each
-            for each in status or judgement.differences  # what comes with another status follows from it
+            for each in status or differences  # what comes with another status follows from it
             if _place(each) in places
             and (_place_key(case, each) in self._confirmed or each.where != "status")
         )
@@ -259,17 +264,21 @@ class Confirmation:
         is_retold: bool,
     ) -> tuple[Difference, ...]:
         """`is_retold` says that its session is told anew each time, else it is asked alone."""
-        lasting = suspected
-        for attempt in range(self._times):
+        lasting, said = suspected, dict[tuple[str, Change], set[str]]()
+        attempt, attempts = 0, self._times
+        while lasting and attempt < attempts:
             if is_retold:
                 answers = await self._retold(case)
             else:
                 answers = await self._original_again(case, via, attempt)
                 self._judging.learn_repeat(case, first, answers)
-            again = {_place(each) for each in self._judging.original(case, answers).differences}
+            again = {_place(each): each for each in self._judging.original(case, answers).differences}
             lasting = tuple(each for each in lasting if _place(each) in again)
-            if not lasting:
-                break
+            for each in lasting:
+                said.setdefault(_place(each), {repr(each.right)}).add(repr(again[_place(each)].right))
+            attempt += 1
+            if attempt == self._times and not is_retold and any(_is_fickle(each, said) for each in lasting):
+                attempts *= 2
         return lasting
 
     async def _retold(self, case: Case) -> Answers:
@@ -355,11 +364,21 @@ class Confirmation:
         self._refuted[key] = self._refuted.get(key, 0) + 1
 
 
+def _is_fickle(difference: Difference, said: dict[tuple[str, Change], set[str]]) -> bool:
+    """Whether the candidate said something else each time, so that two others may agree by chance."""
+    return difference.change is Change.VALUE and len(said[_place(difference)]) > 1
+
+
 def _given(case: Case, answers: Answers) -> tuple[Outcome, ...]:
     """What all who were asked answered, the live release too."""
     live = case.exchange.response
     given = (answers.candidate, answers.baseline, None if live is None else Reply(live))
     return tuple(each for each in given if each is not None)
+
+
+def _is_refused(given: tuple[Outcome, ...]) -> bool:
+    """Whether everybody refused the request, be it in the body alone."""
+    return all(classify(each) is AnswerClass.REJECTED for each in given)
 
 
 def _left_nothing(given: tuple[Outcome, ...]) -> bool:

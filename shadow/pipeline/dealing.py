@@ -6,7 +6,8 @@ import msgspec
 
 from mutators import Mutator, Stack
 from shadow.auth.shown import may_show
-from shadow.model import JOINT, Expect, Trial, Verdict
+from shadow.judge import classify
+from shadow.model import JOINT, AnswerClass, Exchange, Expect, Reply, Trial, Verdict
 from shadow.pipeline.case import Case, Mutant
 from shadow.pipeline.edit_key import edit_key
 from shadow.pipeline.environment import Environment, Readies
@@ -18,6 +19,10 @@ from shadow.pipeline.ways import HTTP2, is_call
 from shadow.wire.grpc import is_like_call
 from shadow.wire.http2_form import is_same_in_http2
 
+_LESS_OF_REFUSED = 3
+"""Of a request that was refused live so many times fewer mutants are made: most are refused for the same
+reason, whatever was edited."""
+
 
 class TrialSettings(msgspec.Struct, frozen=True):
     """How cases are tried."""
@@ -28,6 +33,15 @@ class TrialSettings(msgspec.Struct, frozen=True):
     may_write: bool
     stack: int = 1
     """Edits in one mutant, at most."""
+
+
+def dealt_as(endpoint: str, exchange: Exchange, mutants: int) -> tuple[str, int]:
+    """Under which name an exchange is dealt mutants to, and how many. What was tried of requests that were
+    refused live does not stand for what would come of those that are taken."""
+    response = exchange.response
+    if response is None or classify(Reply(response)) is not AnswerClass.REJECTED:
+        return endpoint, mutants
+    return f"{endpoint} refused", min(mutants, max(1, mutants // _LESS_OF_REFUSED))
 
 
 class Dealing:
@@ -85,7 +99,10 @@ class Dealing:
             self._stacking.note(case.endpoint, mutator, is_made=mutant is not None)
             return mutant
 
-        budget = self._governor.mutants(self._scheduler.share(case.endpoint, self._settings.mutants))
+        place, mutants = dealt_as(case.endpoint, case.exchange, self._settings.mutants)
+        budget = self._governor.mutants(
+            self._scheduler.share(place, mutants) if place == case.endpoint else mutants
+        )
 
         def dealt(granted: int) -> Iterator[Mutant]:
             """Single edits and, after them, several in one, which are drawn first: what they leave is for
@@ -93,8 +110,8 @@ class Dealing:
             places = self._stacking.places(case.endpoint, index, granted)
             stacks = [each for _, each in self._stacking.deal(case.endpoint, index, places, made)]
             for each in stacks:
-                self._scheduler.note(case.endpoint, each.parts)
-            singles = self._scheduler.turns(case.endpoint, index, granted - len(stacks), made_alone, key)
+                self._scheduler.note(place, each.parts)
+            singles = self._scheduler.turns(place, index, granted - len(stacks), made_alone, key)
             yield from (each.made for each in singles)
             yield from stacks
 

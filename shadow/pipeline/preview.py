@@ -9,6 +9,7 @@ import msgspec
 
 from mutators import Mutator, SessionMutator, Stack, dice
 from shadow.model import CONVERSATIONS, Edit, Exchange, Script, Signs
+from shadow.pipeline.dealing import dealt_as
 from shadow.pipeline.edit_key import edit_key
 from shadow.pipeline.endpoint import Endpoints
 from shadow.pipeline.energy import Why
@@ -138,6 +139,8 @@ class Preview:
         def made_at_once(stack: Stack) -> Edit | None:
             return sayable(stack(request, dice_of, known)) if fits(stack) else None
 
+        place, mutants = dealt_as(endpoint, exchange, self._settings.mutants)
+
         def key(edit: Edit) -> int:
             return edit_key(edit, request)
 
@@ -145,12 +148,12 @@ class Preview:
             places = self._stacking.places(endpoint, index, granted)
             stacks = list(self._stacking.deal(endpoint, index, places, made_at_once))
             for stack, _ in stacks:
-                self._of_requests.note(endpoint, stack.parts)
-            yield from self._of_requests.turns(endpoint, index, granted - len(stacks), made, key)
+                self._of_requests.note(place, stack.parts)
+            yield from self._of_requests.turns(place, index, granted - len(stacks), made, key)
             yield from (Dealt(stack, edit, Why.STACKED) for stack, edit in stacks)
 
         before = serialise_request(request)
-        for mutator, edit, why in self._of_requests.spend(endpoint, self._settings.mutants, dealt):
+        for mutator, edit, why in self._of_requests.spend(endpoint, mutants, dealt):
             segments = edit.wire.segments if edit.wire else (serialise_request(edit.request),)
             yield Shown(
                 index,

@@ -70,6 +70,12 @@ class Pulse:
         before = self._reads[endpoint][0] if is_known else seconds
         self._reads[endpoint] = max(seconds, before), exchange
 
+    @property
+    def knows_well(self) -> bool:
+        """Whether it is known what a target that is well answers. A release that answers errors alone from
+        the first request on was never well, and to wait for that would be in vain."""
+        return self._configured is not None or bool(self._reads)
+
     async def beats(self) -> Outcome | None:
         """What a target that is well answered; else None."""
         for question in self._questions():

@@ -65,7 +65,8 @@ class Reporting:
                 made = _added(before, made)
             if self._acceptance is not None:
                 made = self._acceptance.marked(made)
-            self._hear(Found(made, sighting.is_new and before is None, is_told_again))
+            is_new = sighting.is_new and before is None
+            self._hear(Found(made, is_new, is_told_again or sighting.is_again))
 
     def _shell(self, ready: Ready | None) -> str | None:
         """A command line that says a conversation again; None for requests, which curl can say."""

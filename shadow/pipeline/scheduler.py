@@ -12,6 +12,7 @@ from shadow.model import Expect, Level, Outcome
 from shadow.pipeline.budget import Budget
 from shadow.pipeline.energy import Energy, Why
 from shadow.pipeline.news import News, Told
+from shadow.pipeline.tries import Tries
 
 _MAX_PLACES = 2000
 """Endpoints, or kinds of sessions, that are remembered; the oldest goes first."""
@@ -46,20 +47,13 @@ def chosen[M: Named](
     return tuple(each for each in catalog if matches(each, wanted) and not matches(each, unwanted))
 
 
-_MORE, _KEPT_MAX = 4, 200
-"""An endpoint that others left mutants for gets four times as many more, as far as they are there."""
-_DEEP, _DEEPER = 3.0, 6.0
+_MORE, _KEPT_MAX = 8, 200
+"""An endpoint that others left mutants for gets eight times as many more, as far as they are there."""
+_DEEP, _DEEPER = 2.0, 4.0
 """An endpoint where every mutator was tried so often, on average, does without half of its mutants, then
 without three quarters."""
 _FEW = 8
 """Of fewer mutants each counts."""
-_ELSEWHERE = {Level.FRAMING: 3, Level.NETWORK: 3, Level.HEADER: 6}
-"""Of these levels it is the server that answers, more than the endpoint: what so many tries with one method
-have told is likely so at the next endpoint."""
-_ELSEWHERE_MAX = 8
-"""What other endpoints told counts as so many fruitless tries, at most."""
-_EDITS_MAX = 100_000
-"""Edits that are remembered, so that no endpoint is given the same one twice before others."""
 _STALE_PER_TURN = 40
 _PER_TURN = {Level.BODY: 3}
 """Mutators of a level that go in one turn: bodies have the most to get wrong."""
@@ -95,10 +89,7 @@ class Scheduler[M: Named]:
         self._elsewhere: dict[str, dict[int, tuple[int, int, float]]] = {}
         """How often other processes asked mutators at endpoints where nothing was dealt here yet, how often
         there was something to edit, and what was paid."""
-        self._tries: dict[tuple[str, int], int] = {}
-        """By method and mutator, of levels that servers answer: tries without a fault, at any endpoint."""
-        self._edits: dict[int, None] = {}
-        """What endpoints were given, the latest last."""
+        self._tries = Tries()
         self._left_over = 0
         """Mutants that endpoints did without."""
         self._news = News()
@@ -181,14 +172,14 @@ class Scheduler[M: Named]:
                 self.on_tried(endpoint, mutator.name, made is not None)
             if made is None:
                 continue
-            is_new = edit is None or self._is_new(endpoint, mutator.name, edit(made))
+            is_new = edit is None or self._tries.is_new(endpoint, mutator.name, edit(made))
             if not energy.may_go(at, is_new=is_new):
                 stale.append(Dealt(mutator, made, why))
                 if len(stale) >= _STALE_PER_TURN:
                     break
                 continue
             dealt += 1
-            self._count_try(endpoint, at, 1)
+            self._tries.add(endpoint, at, mutator.level, 1)
             yield Dealt(mutator, made, why)
             if dealt >= count:
                 return
@@ -217,7 +208,7 @@ class Scheduler[M: Named]:
         """Count what another process asked of a mutator, and how often it had something to edit."""
         at = self._places.get(mutator)
         if at is not None:
-            self._count_try(endpoint, at, made)
+            self._tries.add(endpoint, at, self._mutators[at].level, made)
             self._note(endpoint, at, asked, made, 0.0)
 
     def take_over_told(self, told: Told) -> None:
@@ -226,35 +217,13 @@ class Scheduler[M: Named]:
             self._news.take_over(told)
             self._pay(told)
 
-    def _is_new(self, endpoint: str, mutator: str, edit: int) -> bool:
-        """Whether the endpoint was not given that edit lately."""
-        key = crc32(f"{endpoint} {mutator}".encode()) << 32 | edit
-        if key in self._edits:
-            return False
-        self._edits[key] = None
-        if len(self._edits) > _EDITS_MAX:
-            del self._edits[next(iter(self._edits))]
-        return True
-
-    def _count_try(self, endpoint: str, at: int, count: int) -> None:
-        """Take in tries of a mutator that servers answer; a fault makes it worth trying everywhere."""
-        if self._mutators[at].level in _ELSEWHERE:
-            key = (_method(endpoint), at)
-            if count and (key in self._tries or len(self._tries) < _MAX_PLACES * len(_ELSEWHERE)):
-                self._tries[key] = self._tries.get(key, 0) + count
-            elif not count:
-                self._tries.pop(key, None)
-
     def _told_elsewhere(self, endpoint: str, at: int) -> int:
-        """How many fruitless tries with the endpoint's method speak against another one."""
-        enough = _ELSEWHERE.get(self._mutators[at].level)
-        tries = self._tries.get((_method(endpoint), at), 0) if enough else 0
-        return min(tries, _ELSEWHERE_MAX) if enough and tries >= enough else 0
+        return self._tries.elsewhere(endpoint, at, self._mutators[at].level)
 
     def _pay(self, told: Told) -> None:
         at = self._places.get(told.mutator)
         if at is not None and told.fault:
-            self._count_try(told.endpoint, at, 0)
+            self._tries.bore_fruit(told.endpoint, at)
         if at is not None and told.amount:
             self._note(told.endpoint, at, 0, 0, told.amount)
 
@@ -296,10 +265,6 @@ class Scheduler[M: Named]:
                 if len(taken) == count:
                     going.append((row, count))
             left = going
-
-
-def _method(endpoint: str) -> str:
-    return endpoint.partition(" ")[0]
 
 
 def _drawn(members: Sequence[int], number: int) -> Iterator[int]:

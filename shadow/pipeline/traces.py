@@ -237,6 +237,18 @@ def is_conditional(exchange: Exchange) -> bool:
     return tag is not None and tag != b"*"
 
 
+class Tags:
+    """The entity tags that the answers to a write, and to mutants of it, told last."""
+
+    def __init__(self) -> None:
+        self.latest: Pair[bytes | None] = Pair(None, None)
+
+    def note(self, answers: Answers) -> None:
+        """Take in how the write, or a mutant of it, was answered; a refusal changes no state."""
+        ours, theirs = _tag_taken(answers.candidate), _tag_taken(answers.baseline)
+        self.latest = Pair(ours or self.latest.candidate, theirs or self.latest.baseline)
+
+
 class Framed(msgspec.Struct, frozen=True):
     """A script whose last own step stands between looks: all, all again, the step, all."""
 
@@ -269,7 +281,7 @@ class Watch:
 
     @property
     def tags(self) -> Pair[bytes | None] | None:
-        """The entity tags that the write's subject bears now; None where it has none."""
+        """The entity tags that the write's subject bears now, as far as was looked."""
         for look, answers in self._state or ():
             if look.exchange is not None:
                 return Pair(_tag(answers.candidate), _tag(answers.baseline))
@@ -316,6 +328,11 @@ def _framed(before: Sequence[Step], step: Step, origin: int, looks: Sequence[Loo
 
 def _tag(outcome: Outcome | None) -> bytes | None:
     return field(outcome.response.headers, b"etag") if isinstance(outcome, Reply) else None
+
+
+def _tag_taken(outcome: Outcome | None) -> bytes | None:
+    is_taken = outcome is not None and classify(outcome) is AnswerClass.SUCCESS
+    return _tag(outcome) if is_taken else None
 
 
 def _is_success(answers: Answers) -> bool:

@@ -51,7 +51,7 @@ from shadow.pipeline.scheduler import Scheduler
 from shadow.pipeline.slowness import Slow, Slowness
 from shadow.pipeline.standing import why_dropped
 from shadow.pipeline.telling import mutant_trial, origin_of, wire_bytes
-from shadow.pipeline.traces import State, Traces, Watch, is_conditional
+from shadow.pipeline.traces import State, Tags, Traces, Watch, is_conditional
 from shadow.pipeline.ways import HTTP2, Way
 
 _MAX_REPEATS = 8
@@ -192,9 +192,11 @@ class Trials:
             await self._judge_mutant(case, mutant, control, answer, via, trace)
         if watch is not None:
             watch.is_stale = True
+        tags = Tags()
+        tags.note(answers)
         for mutant in mutants:
             if mutant not in early and mutant not in slow:
-                await self._try_late(case, mutant, answers, via, watch)
+                await self._try_late(case, mutant, answers, via, watch, tags)
         if not case.is_write:
             await self._aftercare.look(case, answers, via)
         await self._blame_the_past()
@@ -439,7 +441,7 @@ class Trials:
         elsewhere = self._retrospect.writes() if case.is_write else ()
         for past in (*of_endpoint, *(each for each in elsewhere if each.case.endpoint != case.endpoint)):
             judgement = self._judging.original(past.case, past.answers)
-            confirmed = self._confirmation.looked_back(past.case, judgement, fresh)
+            confirmed = self._confirmation.looked_back(past.case, past.answers, judgement, fresh)
             if confirmed is not None:
                 trial = self._original_trial(
                     past.case, past.originals, past.answers, confirmed.judgement, past
@@ -447,7 +449,13 @@ class Trials:
                 self._conclusions.report_late(trial, past.originals.candidate, confirmed, past.via)
 
     async def _try_late(
-        self, case: Case, mutant: Mutant, original: Answers, via: str, watch: Watch | None = None
+        self,
+        case: Case,
+        mutant: Mutant,
+        original: Answers,
+        via: str,
+        watch: Watch | None = None,
+        tags: Tags | None = None,
     ) -> None:
         """Send a mutant after its original. One that writes and must have the same answer gets a control
         of its own, in the state that the original left."""
@@ -460,21 +468,26 @@ class Trials:
             watch = None
         if watch is not None:
             await watch.begin()
-            mutant = self._renewed(case, mutant, watch)
+        if case.is_write and mutant.mutator.expect is not Expect.SAME and tags is not None:
+            mutant = self._renewed(case, mutant, (watch.tags if watch else None) or tags.latest)
         answer = await self._send(case, mutant.readies, via, Parcel.MUTANT)
+        if tags is not None and not mutant.is_elsewhere:
+            tags.note(answer)
         traces = await watch.end([(mutant, answer)], is_late=True) if watch is not None else {}
         if mutant.readies.candidate.may_write:
             self._judging.note_write(answer)
         trace = traces.get(mutant.mutator.name, ())
         await self._judge_mutant(case, mutant, control, answer, via, trace)
 
-    def _renewed(self, case: Case, mutant: Mutant, watch: Watch) -> Mutant:
+    def _renewed(self, case: Case, mutant: Mutant, tags: Pair[bytes | None]) -> Mutant:
         """A mutant of a write on a condition that its original has made void: on the state as it is now.
 
         Otherwise all that follow the original would be refused for that alone.
         """
-        tags = watch.tags
-        if tags is None or tags.candidate is None or not is_conditional(case.exchange):
+        has_all = tags.candidate is not None and (
+            tags.baseline is not None or self._environment.baseline is None
+        )
+        if tags.candidate is None or not has_all or not is_conditional(case.exchange):
             return mutant
         salt = f"{case.exchange.index}:{mutant.mutator.name}"
         plain = self._environment.prepare(case.exchange, case.session, salt)

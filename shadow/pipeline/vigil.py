@@ -133,7 +133,7 @@ class Vigil:
         if outcome is None:
             return False
         passage.sign = _sign(passage.ready, outcome)
-        if passage.sign == _BROKEN and not self._is_heeding_errors:
+        if passage.sign == _BROKEN and not (self._is_heeding_errors and self.pulse.knows_well):
             passage.sign = ""
         self._recent.append(passage)
         return bool(passage.sign) and self._settings.enabled and not self._calm.is_mine

@@ -112,10 +112,16 @@ class View:
             put(self._scope.made, key, None, self._scope.capacity)
 
 
+_CURSORS = ("cursor", "marker", "token")
+"""Kinds of which clients make up no names."""
+
+
 def is_notable(text: str, kind: str | None) -> bool:
     """Whether `text` may be a name that the client made up."""
     if kind is None:
         return is_token(text, has_id_key=True)
+    if kind.endswith(_CURSORS):
+        return False
     return len(text) <= 128 and any(map(str.isdigit, text))
 
 

@@ -398,7 +398,7 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
         signer=parts.signer,
         brakes=Brakes(
             lambda: parts.guard.halted,
-            lambda: "" if _is_attending(parts) else parts.environment.down,
+            lambda: "" if _is_waited_for(parts) else parts.environment.down,
             parts.governor,
             parts.stopping,
         ),
@@ -408,9 +408,11 @@ def _pipeline(settings: Settings, parts: _Parts) -> Pipeline:
     )
 
 
-def _is_attending(parts: _Parts) -> bool:
-    """Whether a target that is unwell is waited for, which has a limit of its own."""
-    return any(each.vigil is not None and each.vigil.is_attending for each in parts.environment.links)
+def _is_waited_for(parts: _Parts) -> bool:
+    """Whether it is for a vigil to say when a target that is down is given up. A tap's goes on for as long as
+    there is traffic."""
+    attending = any(each.vigil is not None and each.vigil.is_attending for each in parts.environment.links)
+    return attending and not parts.is_live
 
 
 def _gauges(settings: Settings, parts: _Parts) -> tuple[GaugeSettings, Gate] | None:

@@ -66,8 +66,9 @@ _DATAGRAM_SCHEMES = ("udp", "dns")
 EXIT_FINDINGS = 1
 EXIT_UNSAFE = 3
 EXIT_TARGET = 4
-EXIT_KILLED = 70
-"""All workers were killed: EX_SOFTWARE of sysexits.h."""
+EXIT_BROKEN = 70
+"""All workers were killed, or work on exchanges broke, so that what is in them was not tried: EX_SOFTWARE of
+sysexits.h."""
 
 
 class RunSettings(msgspec.Struct, frozen=True):
@@ -171,7 +172,7 @@ async def execute(
                 tap = max(source.captured, key=source.captured.__getitem__)
                 sinks.hear(Settled(tap, Fate.DROPPED, lost, "lost with a pipeline that was ended"))
         if crew is not None and crew.is_lost:
-            return EXIT_KILLED
+            return EXIT_BROKEN
         if assembly.pipeline.failure:
             pipeline = assembly.pipeline
             raise TargetError(f"{pipeline.failure}; see [{pipeline.table}] in the configuration")
@@ -402,7 +403,7 @@ def _exit_code(settings: Settings, ledger: Ledger, *, halted: str, is_up: bool) 
     if ledger.fates[Fate.DROPPED] and is_unused:
         return EXIT_TARGET
     ranks = list(Severity)
-    if settings.fail_on == "never":
-        return 0
-    limit = ranks.index(Severity(settings.fail_on))
-    return EXIT_FINDINGS if any(ledger.findings[each] for each in ranks[limit:]) else 0
+    told = ranks[ranks.index(Severity(settings.fail_on)) :] if settings.fail_on != "never" else []
+    if any(ledger.findings[each] for each in told):
+        return EXIT_FINDINGS
+    return EXIT_BROKEN if ledger.broke else 0

@@ -59,7 +59,7 @@ class ConsoleSettings(msgspec.Struct, frozen=True):
     """How much is shown, and how."""
 
     is_quiet: bool = False
-    """Only the findings, and nothing where there are none."""
+    """Only the findings, and nothing where there are none; what broke is said all the same."""
     is_json: bool = False
     """JSON lines in place of the table: the findings, and the summary last."""
     live_seconds: float = 0.25
@@ -104,6 +104,7 @@ class Console:
         self._findings: dict[str, Finding] = {}
         self._notes: deque[_Note] = deque(maxlen=_MAX_NOTES)
         self._broken = 0
+        self._first_broken: Broke | None = None
         self._failed: set[str] = set()
         self._terminal = _terminal(err)
         self._live: Live | None = None
@@ -125,6 +126,8 @@ class Console:
                     self._note(event)
             case Broke():
                 self._broken += 1
+                if self._broken == 1:
+                    self._first_broken = event
                 if self._broken <= 3:  # the same bug meets many exchanges
                     self._note(event)
 
@@ -147,6 +150,7 @@ class Console:
             key=lambda finding: (-list(Severity).index(severity_of(finding.severity)), -finding.count)
         )
         try:
+            self._show_broken()
             self._show(findings)
         except OSError as error:
             with Path(os.devnull).open("wb") as nowhere:  # what is still buffered would fail once more
@@ -154,6 +158,12 @@ class Console:
             if not isinstance(error, BrokenPipeError):  # else the reader has simply seen enough
                 why = f"{error.strerror}; what was found is in the output folder"
                 raise SinkError(f"cannot write to standard output: {why}") from error
+
+    def _show_broken(self) -> None:
+        """A run that a bug cut short must not look clean, whoever listens."""
+        if self._settings.is_quiet and self._first_broken is not None:
+            self._terminal.print(self._told(self._first_broken), soft_wrap=True)
+            self._terminal.print(Text(_broken_line(self._broken)), soft_wrap=True)
 
     def progress(self) -> str:
         """One line: what has been done, how fast, and how long it will take yet."""
@@ -326,7 +336,11 @@ def _ledger_lines(summary: dict[str, Any], broke: int) -> list[str]:
     for target, met in summary.get("conditions", {}).items():
         told = ", ".join(f"{name} {count['requests']:,}" for name, count in met.items())
         lines.append(f"requests of {target} that network conditions met: {told}")
-    return [*lines, f"{broke:,} exchanges broke: a bug in shadow, please report"] if broke else lines
+    return [*lines, _broken_line(broke)] if broke else lines
+
+
+def _broken_line(broke: int) -> str:
+    return f"work on exchanges broke {broke:,} times: a bug in shadow, please report; not all was tried"
 
 
 def _known_lines(known: dict[str, Any]) -> list[str]:

@@ -119,6 +119,7 @@ class Ledger:
             self.doubts[doubt] += summary.get("undecided", {}).get(doubt.value, 0)
         for parcel in self.sent:
             self.sent[parcel] += summary["sent"].get(f"{parcel.value}s", 0)
+        self.broke += summary.get("broke", 0)
         self.plugins = dict(summary.get("plugins", {}))
         for budget in self.held_back:
             self.held_back[budget] += summary.get("held_back", {}).get(budget, 0)
@@ -161,6 +162,7 @@ class Ledger:
             "unwritten": dict(unwritten or {}),
             "conditions": _conditions(self.conditions),
             "filtered": dict(self.reasons),
+            "broke": self.broke,
             "plugins": dict(self.plugins),
             "held_back": dict(self.held_back),
             "undecided": {doubt.value: count for doubt, count in self.doubts.items() if count},

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from comparators import compare
+from comparators import MAX_DIFFERENCES, compare
 from comparators._elements import MAX_PAGE_BYTES, pages
 from shadow.model import Change, Response
 
@@ -323,3 +323,11 @@ def test_hostile_pages_are_compared_as_lines(text: str) -> None:
 )
 def test_hostile_pages_take_bounded_work(text: str) -> None:
     assert len(compare(page(text), page(f"{text}<p>y</p>" + text[:99]))) <= 1000
+
+
+def test_thousands_of_new_siblings_are_told_within_bounds() -> None:
+    left, right = (
+        "<html><body>" + "".join(f"<{tag}>{number}</{tag}>" for number in numbers)
+        for tag, numbers in (("b", range(30_000)), ("i", range(30_000, 60_000)))
+    )
+    assert len(compare(page(left), page(right))) == MAX_DIFFERENCES

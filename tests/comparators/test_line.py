@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from comparators._line import label, runs
+from comparators._line import Effort, label, runs
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ from comparators._line import label, runs
 def test_stretches_are_named_by_the_words_before(
     left: str, right: str, expected: list[tuple[str, str, str]]
 ) -> None:
-    found = runs(left, right)
+    found = runs(left, right, Effort())
     assert found is not None
     assert [(each.name, each.left, each.right) for each in found] == expected
 
@@ -46,7 +46,7 @@ def test_stretches_are_named_by_the_words_before(
     ids=["nothing in common", "too long", "too many pieces"],
 )
 def test_lines_with_little_in_common_are_told_whole(left: str, right: str) -> None:
-    assert runs(left, right) is None
+    assert runs(left, right, Effort()) is None
 
 
 def test_a_label_is_made_of_the_first_words() -> None:
@@ -55,6 +55,14 @@ def test_a_label_is_made_of_the_first_words() -> None:
 
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_equal_lines_have_no_stretches_and_unequal_ones_have_some(left: str, right: str) -> None:
-    assert runs(left, left) == ()
-    found = runs(left, right)
+    assert runs(left, left, Effort()) == ()
+    found = runs(left, right, Effort())
     assert found is None or bool(found) is (left != right)
+
+
+def test_words_over_and_over_are_matched_until_the_effort_is_spent() -> None:
+    effort = Effort()
+    left, right = " ".join(["a b c"] * 80), " ".join(["b a c"] * 79)
+    assert runs("one red thing", "one thing", effort) is not None
+    assert runs(left, right, effort) is None
+    assert runs("one red thing", "one thing", effort) is not None

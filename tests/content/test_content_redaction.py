@@ -297,6 +297,8 @@ def test_a_finding_is_masked_and_keeps_its_id() -> None:
     )
     clean = redact_finding(REDACTOR, finding)
     assert SECRET not in repr(clean)
+    title = "field user.password: missing (GET /x and 2 more)"
+    assert redact_finding(REDACTOR, msgspec.structs.replace(finding, title=title)).title == title
     assert (clean.id, clean.where, clean.reproduce["seed"]) == ("f00d", ("status",), 1)
 
 

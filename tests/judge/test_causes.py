@@ -376,3 +376,13 @@ def test_objects_that_differ_as_a_whole_are_no_counts_of_elements() -> None:
     length = Difference("body:$.items", Change.LENGTH, 2, 1)
     whole = Difference("body:$.a", Change.VALUE, {"b": 1}, {"b": 2})
     assert [each.where for each in causes_of(original(length, whole))] == [("body:$.items",), ("body:$.a",)]
+
+
+def test_an_original_told_of_late_counts_once() -> None:
+    causes = Causes()
+    gone = Difference("body:$.a", Change.MISSING, 1, None)
+    causes.add(original(gone, exchange=1))
+    (again,) = causes.add(original(gone, exchange=1, is_late=True))
+    (first,) = causes.add(original(gone, exchange=2, is_late=True))
+    assert (again.is_again, first.is_again) == (True, False)
+    assert (first.record.count, first.record.indexes) == (2, (1, 2))

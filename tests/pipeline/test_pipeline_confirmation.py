@@ -6,7 +6,20 @@ from itertools import count
 
 import pytest
 
-from shadow.model import Exchange, Expect, Outcome, Parcel, Reply, Request, Response, Sent, Verdict
+from shadow.model import (
+    Change,
+    Difference,
+    Exchange,
+    Expect,
+    Judgement,
+    Outcome,
+    Parcel,
+    Reply,
+    Request,
+    Response,
+    Sent,
+    Verdict,
+)
 from shadow.pipeline.confirmation import Confirmed
 from shadow.pipeline.environment import Pair
 from tests.pipeline.conftest import Bench, always, edits, exchange, is_edited, reply
@@ -54,6 +67,23 @@ async def test_difference_that_does_not_show_every_time_is_dropped(good_at: int)
     bench = Bench(flaky)
     assert await confirmed(bench, GET, reply(200, LESS)) is None
     assert len(bench.sent) == good_at + 1, "no longer than it takes"
+
+
+@pytest.mark.parametrize(
+    ("values", "times", "left"),
+    [([2, 2, 2], 3, ["body:$.a"]), ([2, 3, 4, 5, 6, 7], 6, ["body:$.a"]), ([2, 3, 4, 1], 4, [])],
+    ids=["another one", "one drawn by lot", "one drawn from few by lot"],
+)
+async def test_value_that_the_candidate_changes_itself_must_show_more_often(
+    values: list[int], times: int, left: list[str]
+) -> None:
+    given = iter(values)
+    bench = Bench(
+        lambda _: reply(200, b'{"id": "ab12cd34ef", "a": %d}' % next(given)), always(reply(200, FULL))
+    )
+    found = await confirmed(bench, GET, reply(200, OTHER), baseline=reply(200, FULL))
+    assert places(found) == left
+    assert len(bench.candidate.requests) == times
 
 
 async def test_of_several_differences_those_that_last_are_left() -> None:
@@ -210,6 +240,37 @@ async def test_once_drifted_words_of_a_refusal_are_told(status: int, answer: byt
     bench.judging.is_drifted = True
     one = exchange("POST /v1/x", answer=reply(status, b'{"of": [{"a": "no 5 are left"}]}'))
     assert places(await confirmed(bench, one, reply(status, answer))) == left
+
+
+async def test_once_drifted_words_of_a_refusal_that_the_body_alone_says_are_told_when_seen_twice() -> None:
+    answer = reply(200, b'{"errors": [{"message": "b is unknown"}]}')
+    bench = Bench(always(answer), may_write=False)
+    bench.judging.is_drifted = True
+    one = exchange("POST /graphql", answer=reply(200, b'{"errors": [{"message": "no such b"}]}'))
+    assert await confirmed(bench, one, answer) is None
+    assert places(await confirmed(bench, one, answer)) == ["body:$.errors[0].message"]
+    assert bench.sent == [], "whether it left something behind, no status says"
+
+
+def test_looking_back_what_comes_with_another_status_is_not_told_by_itself() -> None:
+    bench = Bench(always(reply(200, LESS)))
+    status = Difference("status", Change.VALUE, 200, 500)
+    field = Difference("header:x", Change.MISSING, "1", None)
+    judgement = Judgement(Verdict.FAILED, differences=(status, field))
+    case, answers = bench.case(GET), Pair[Outcome](reply(500), None)
+    assert bench.confirmation.looked_back(case, answers, judgement, (field,)) is None
+    alone = Judgement(Verdict.FAILED, differences=(field,))
+    assert places(bench.confirmation.looked_back(case, answers, alone, (field,))) == ["header:x"]
+
+
+async def test_once_drifted_exchanges_that_showed_other_words_of_a_refusal_before_are_listed() -> None:
+    bench = Bench(always(reply(200, b'{"errors": [{"message": "b is unknown"}]}')), may_write=False)
+    bench.judging.is_drifted = True
+    for at in range(3):
+        live = reply(200, b'{"errors": [{"message": "no such b"}]}')
+        await bench.conduct(exchange("POST /graphql", at, answer=live))
+    (found,) = bench.findings.values()
+    assert (found.exchanges, found.count) == ((0, 1, 2), 3)
 
 
 async def test_write_is_told_anew_at_the_end_of_its_session() -> None:

@@ -162,6 +162,15 @@ async def test_mutator_that_is_answered_in_new_ways_gets_more_of_the_budget() ->
     assert tries["m7"] > 2.5 * middle
 
 
+async def test_what_was_refused_live_gets_fewer_mutants_that_stand_for_none_of_what_is_taken() -> None:
+    mutators = [edits(Expect.SURVIVE, name=f"m{at}", headers=((b"x", b"%d" % at),)) for at in range(9)]
+    bench = Bench(always(reply()), mutators=mutators, mutants=9)
+    for index, answer in enumerate((reply(422), reply(200))):
+        await bench.conduct(exchange("GET /a", index, answer=answer))
+    tries = Counter(trial.exchange for trial in bench.trials_heard if trial.mutator)
+    assert tries == {0: 3, 1: 9}
+
+
 async def test_each_mutant_bears_a_number_of_its_own() -> None:
     @mutator(level=Level.HEADER, expect=Expect.SURVIVE)
     def barren(request: Request, rng: Random) -> Edit | None:

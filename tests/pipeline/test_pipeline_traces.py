@@ -177,7 +177,8 @@ async def test_a_read_is_not_watched() -> None:
     assert ("candidate", "probe") not in bench.sent
 
 
-async def test_a_condition_is_put_on_the_state_as_it_is() -> None:
+@pytest.mark.parametrize("looks", [True, False], ids=["by a look", "by the answer"])
+async def test_a_condition_is_put_on_the_state_as_it_is(*, looks: bool) -> None:
     tags = count(1)
 
     class Tagged(Things):
@@ -190,10 +191,10 @@ async def test_a_condition_is_put_on_the_state_as_it_is() -> None:
                     return reply(412)
                 if not is_edited(request):
                     self.tag = f"t{next(tags)}"
-            return reply(200, b"{}", (b"ETag", tag))
+            return reply(200, b"{}", (b"ETag", b'"%b"' % self.tag.encode()))
 
     told = exchange("PUT /things/1", 0, body=THING, headers=((b"If-Match", b'"t0"'),))
-    bench = Bench(Tagged(), mutators=[edits(Expect.SURVIVE)], looks=True)
+    bench = Bench(Tagged(), mutators=[edits(Expect.SURVIVE)], looks=looks)
     await bench.run([told], concurrency=1)
     edited = [each for each in bench.candidate.requests if is_edited(each)]
     assert field(edited[0].headers, b"if-match") == b'"t1"'

@@ -50,6 +50,19 @@ def mappings(made: Correlation) -> set[tuple[str, str]]:
 # What is learned
 
 
+@pytest.mark.parametrize("is_xml", [False, True])
+def test_cursor_that_is_also_the_name_of_something_is_known_as_a_cursor_alone(*, is_xml: bool) -> None:
+    def page(cursor: str) -> Response:
+        tree = {"keys": ["k1.txt"], "NextToken": cursor}
+        text = f"<r><Key>k1.txt</Key><NextToken>{cursor}</NextToken></r>"
+        return Response(200, body=text.encode()) if is_xml else answer(tree)
+
+    made = correlation()
+    made.learn(page("k1.txt"), page("0b40e27392e56e91"), "s", request=get("/files"))
+    assert made.translate(get("/files/k1.txt"), "t").target == b"/files/k1.txt"
+    assert made.translate(get("/files?token=k1.txt"), "t").target == b"/files?token=0b40e27392e56e91"
+
+
 @pytest.mark.parametrize(
     ("live", "shadow", "expected"),
     [

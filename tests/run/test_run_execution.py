@@ -10,11 +10,12 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from shadow.errors import ConfigError, SinkError, TargetError, UnsafeError
 from shadow.model import Exchange, Fate, Settled
-from shadow.run.execution import EXIT_FINDINGS, EXIT_TARGET, EXIT_UNSAFE, RunSettings, execute
+from shadow.run.execution import EXIT_BROKEN, EXIT_FINDINGS, EXIT_TARGET, EXIT_UNSAFE, RunSettings, execute
 from shadow.sinks.console import ConsoleSettings
 from tests.run.conftest import Named, recorded, serving, settings_for
 
@@ -73,6 +74,21 @@ async def test_exit_code_tells_whether_something_was_found(
     is_found = (status, body) != (200, SAME) and "noise" not in options
     assert bool(findings(tmp_path / "out")) == is_found
     assert sum(summary["findings"].values()) == len(findings(tmp_path / "out"))
+
+
+@pytest.mark.parametrize(
+    ("body", "code"), [(SAME, EXIT_BROKEN), (b'{"a": 2}', EXIT_FINDINGS)], ids=["else clean", "with findings"]
+)
+async def test_run_in_which_work_broke_does_not_look_clean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], body: bytes, code: int
+) -> None:
+    good, bad = recorded("/x", "/y")
+    no_text: Any = None
+    bad = msgspec.structs.replace(bad, request=msgspec.structs.replace(bad.request, body=no_text))
+    async with serving(lambda _: (200, body)) as url:
+        found, summary = await run(tmp_path / "out", url, Named([good, bad]))
+    assert (found, summary["broke"], summary["ledger"]["dropped"]) == (code, 1, 1)
+    assert "exchange 1 broke, please report: TypeError" in capsys.readouterr().err
 
 
 async def test_all_files_are_written_when_a_run_ends(tmp_path: Path) -> None:

@@ -188,6 +188,16 @@ def test_without_a_terminal_progress_is_plain_lines(finding: Callable[..., Findi
     assert lines[-1].startswith("1,234 exchanges · ")
 
 
+def test_quiet_says_on_stderr_that_work_broke() -> None:
+    watched = Watched(is_quiet=True)
+    watched.hear(Broke(7, "ValueError: x at trials.py:1"), Broke(8, "ValueError: x"))
+    watched.console.close()
+    told = watched.err.getvalue()
+    assert "exchange 7 broke, please report: ValueError: x at trials.py:1" in told
+    assert "broke 2 times" in told
+    assert watched.out.getvalue() == ""
+
+
 def test_rate_and_remaining_time_follow_the_last_seconds() -> None:
     watched = Watched(total_exchanges=1000, is_quiet=True)
     watched.clock.now = 110.0

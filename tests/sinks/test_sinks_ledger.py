@@ -134,6 +134,7 @@ def test_the_summary_has_the_documented_shape() -> None:
         "unwritten": {"exchanges": 2},
         "conditions": {},
         "filtered": {},
+        "broke": 0,
         "plugins": {},
         "held_back": {"endpoint": 2, "minute": 0},
         "undecided": {"other": 1},
