@@ -13,7 +13,7 @@ from shadow.errors import SinkError
 if TYPE_CHECKING:
     from shadow.judge.recipe import Recipe
     from shadow.model import Finding, Outcome
-    from shadow.run.repro import Outcome as Retold
+    from shadow.run.retold import Outcome as Retold
 
 _FILE = click.Path(path_type=Path, dir_okay=False)
 _EXIT_GONE, _EXIT_THERE, _EXIT_UNKNOWN = 0, 1, 4
@@ -56,7 +56,8 @@ def repro(
     """
     from shadow.judge.recipe import recipe_of
     from shadow.run.loop import run_replay
-    from shadow.run.repro import Repro, Standing
+    from shadow.run.repro import Repro
+    from shadow.run.retold import Standing
     from shadow.sinks.results import finding_called, findings_in, summary_in
 
     findings = findings_in(folder)

@@ -2,7 +2,6 @@
 
 import secrets
 from collections.abc import Iterable, Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -12,25 +11,18 @@ from mutators import Mutator, SessionMutator, Stack, TalkMutator, stack_of
 from shadow.auth import as_identity
 from shadow.config import Settings
 from shadow.config.tables import ScopeSettings, SessionSettings
-from shadow.content.redaction import Redactor, is_talk_masked, redact_finding
+from shadow.content.redaction import is_talk_masked
 from shadow.errors import ConfigError, SinkError
-from shadow.judge import causes_of, message
 from shadow.judge.classes import class_of, status_text
 from shadow.judge.recipe import Recipe
 from shadow.model import (
     CONVERSATIONS,
     JOINT,
-    Event,
     Exchange,
     Finding,
-    Found,
     Identity,
-    Judged,
     Kind,
-    SecretTaken,
-    Settled,
     Signs,
-    StateChanged,
     Trial,
     Verdict,
 )
@@ -45,62 +37,11 @@ from shadow.run.catalogue import Chosen, Schedulers, chosen_by
 from shadow.run.configured import configured_redactor, configured_signer, targets_of
 from shadow.run.execution import check_targets
 from shadow.run.reproductions import exchanges_named
+from shadow.run.retold import Heard, Outcome, Standing, Told, causes_of_failed
 
 _SESSION = "repro"
 """The session of the finding's own exchanges; others keep theirs."""
 _ALL_MUTATORS = ("*",)
-
-
-class Standing(StrEnum):
-    """What came of a finding that was sent again."""
-
-    THERE = "still there"
-    GONE = "gone"
-    UNKNOWN = "cannot tell"
-
-
-class Told(msgspec.Struct, frozen=True):
-    """What came of one time."""
-
-    standing: Standing
-    why: str
-    trial: Trial | None = None
-    others: tuple[Finding, ...] = ()
-    """What showed in its place, or besides."""
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """What came of all times."""
-
-    standing: Standing
-    why: str
-    seen: int
-    times: int
-    trial: Trial | None
-    """The one that says so; None where nothing came back."""
-    others: tuple[Finding, ...]
-    notes: tuple[str, ...]
-    """What a reader should know of how it was sent."""
-    redactor: Redactor
-
-    def as_json(self, finding: Finding) -> dict[str, Any]:
-        """For a machine; redacted."""
-        trial = self.trial
-        return {
-            "finding": finding.id,
-            "title": finding.title,
-            "verdict": self.standing.value,
-            "why": self.redactor.text(self.why),
-            "seen": f"{self.seen}/{self.times}",
-            "control": self.redactor.value(message(trial.control) if trial else None),
-            "answer": self.redactor.value(message(trial.answer) if trial else None),
-            "baseline": self.redactor.value(message(trial.baseline) if trial else None),
-            "others": [
-                {"id": each.id, "severity": each.severity, "title": each.title}
-                for each in (redact_finding(self.redactor, other) for other in self.others)
-            ],
-            "notes": list(self.notes),
-        }
 
 
 class Repro:
@@ -173,7 +114,7 @@ class Repro:
 
     async def _once(self) -> Told:
         """What comes of it, sent in an environment of its own."""
-        heard = _Heard(self._redactor)
+        heard = Heard(self._redactor)
         assembly = assemble(
             self._settings,
             run=secrets.token_hex(6),
@@ -193,7 +134,7 @@ class Repro:
             return Told(Standing.UNKNOWN, f"stopped by a safety rule: {assembly.guard.halted}")
         return self._told(heard)
 
-    def _told(self, heard: "_Heard") -> Told:
+    def _told(self, heard: Heard) -> Told:
         finding = self._finding
         ids = {finding.id, *finding.also}
         mine = [each for each in heard.trials if each.mutator == finding.mutator]
@@ -233,7 +174,7 @@ class Repro:
             return f"{other}: run again to see"
         return _doubt(self._finding, trial)
 
-    def _why_unsent(self, heard: "_Heard") -> str:
+    def _why_unsent(self, heard: Heard) -> str:
         """Why there is no trial of it."""
         if self._troubles:
             return f"it could not be made again: {next(iter(self._troubles))}"
@@ -305,40 +246,6 @@ class Repro:
         if single is None:
             raise ConfigError(f"there is no mutator {name!r} here; see shadow mutators")
         return remade(single, finding, self._recipe, tell), None, None
-
-
-class _Heard:
-    """What is told of a run in small."""
-
-    def __init__(self, redactor: Redactor) -> None:
-        self.trials: list[Trial] = []
-        self.findings: dict[str, Finding] = {}
-        self.reasons: dict[str, None] = {}
-        self._redactor = redactor
-
-    def hear(self, event: Event) -> None:
-        match event:
-            case Judged():
-                self.trials.append(event.trial)
-            case Found():
-                self.findings[event.finding.id] = event.finding
-            case Settled() if event.why:
-                self.reasons[event.why] = None
-            case StateChanged(state="stopping"):
-                self.reasons[event.why] = None
-            case SecretTaken():
-                self._redactor.learn(event.value)
-
-    def first(self, finding: Finding) -> Trial | None:
-        """A trial that showed `finding`."""
-        ids = {finding.id, *finding.also}
-        shown = (each for each in self.trials if ids & {cause.id for cause in causes_of_failed(each)})
-        return next(shown, None)
-
-
-def causes_of_failed(trial: Trial) -> tuple[Any, ...]:
-    """The causes of a trial that failed; none of any other."""
-    return causes_of(trial) if trial.judgement.verdict is Verdict.FAILED else ()
 
 
 def _doubt(finding: Finding, trial: Trial) -> str:

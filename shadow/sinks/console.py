@@ -47,6 +47,8 @@ _KNOWN_WORDS = {
 """What is said of accepted findings one by one."""
 _MAX_NOTES = 50
 _MAX_REASONS = 10
+_MAX_WHY_CHARACTERS = 800
+"""Several suspects are named at once."""
 _MAX_FAULT_CHARACTERS = len("mutation-regression")
 
 type _Note = Found | TargetSeen | StateChanged | Broke | PluginFailed
@@ -226,7 +228,7 @@ class Console:
             case PluginFailed():
                 who, what = f"the {event.plugin} of a plugin", "failed; that is counted, and told this once"
                 why = event.why
-        why = f": {shown(self._redactor.text(why))}" if why else ""
+        why = f": {shown(self._redactor.text(why), _MAX_WHY_CHARACTERS)}" if why else ""
         return Text(f"{shown(who)} {shown(what)}{why}")
 
     def _show(self, findings: list[Finding]) -> None:
