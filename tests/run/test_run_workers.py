@@ -58,7 +58,8 @@ async def test_the_states_are_compared_once_for_all_workers_and_never_beside_wha
         )
     assert summary["ledger"]["replayed"] == 8, told
     assert summary["sent"]["mutants"] > 0
-    assert summary["sent"]["probes"] == asked.count(b"/state") == 3 * 2  # at the begin, between, at the end
+    assert asked.count(b"/state") == 3 * 2  # at the begin, between, at the end
+    assert summary["sent"]["probes"] >= 3 * 2  # others look whether what was deleted is gone
 
 
 def test_safe_mode_is_as_slow_with_many_workers_as_with_one() -> None:
