@@ -76,6 +76,8 @@ class Link:
         self._readings = readings or Readings()
         self.logins = logins
         self.calm = calm or Calm()
+        self._is_met_in_http2 = False
+        """Whether the target has answered over HTTP/2."""
         self.vigil: Vigil | None = None
         """What notices that the target is unwell; None where nothing does."""
         self._gate = gate or Gate()
@@ -248,6 +250,7 @@ class Link:
         sending = self._sending(ready, session)
         async with self._gate.passes(is_write=self._may_write(ready)):
             outcome, doubtful = await self._watched(ready, self._carry(sending, via, parcel, ready.retell))
+        self._is_met_in_http2 |= via == HTTP2 and isinstance(outcome, Reply)
         outcome = self._noted(self._readings.read(ready.request, outcome), parcel)
         if doubtful is None or self.vigil is None:
             return outcome
@@ -401,17 +404,20 @@ class Link:
         return outcome
 
     async def feel(self, question: Exchange | Request, timeout_seconds: float) -> Outcome:
-        """What came back to a question that tells how the target is. It waits for nobody, and its connection
-        is not kept: a server may have no second one to give."""
+        """What came back to a question that tells how the target is. It waits for nobody, and over HTTP/1 its
+        connection is not kept: a server may have no second one to give."""
         if isinstance(question, Exchange):
             request = self.prepare(question, question.session, salt=f"pulse:{next(self._trials)}").request
         else:
             request = self.own(question).request
-        headers = with_field(request.headers, b"Connection", b"close")
-        asked = msgspec.structs.replace(request, headers=headers)
         calm = self._transports.get(CALM) or self._transports[HTTP1]
+        if self._is_met_in_http2:  # it may speak nothing else
+            calm = self._transports[HTTP2]
+        else:
+            headers = with_field(request.headers, b"Connection", b"close")
+            request = msgspec.structs.replace(request, headers=headers)
         await self.standing.unpaused()
-        outcome = await calm.send(Sending(asked, None, timeout_seconds, _PULSE_LANE))
+        outcome = await calm.send(Sending(request, None, timeout_seconds, _PULSE_LANE))
         self._noted(outcome, Parcel.PROBE)
         return outcome
 

@@ -8,7 +8,7 @@ from msgspec import Meta, Struct
 from shadow.content.redaction import is_masked
 from shadow.errors import ConfigError
 from shadow.judge import classify
-from shadow.model import AnswerClass, Exchange, NoReply, Outcome, Reply, Request
+from shadow.model import AnswerClass, Exchange, NoReply, Outcome, Reply, Request, Silence
 from shadow.pipeline.order import SAFE_METHODS
 
 _KEPT = 3
@@ -17,6 +17,9 @@ _CANDIDATES_MAX = 200
 _BODY_BYTES_MAX = 64 * 1024
 _TELLING = ("health", "ready", "live", "ping", "status", "version")
 """What services call the endpoint that is meant for this."""
+
+_SIGNS_OF_LIFE = frozenset({Silence.CLOSED, Silence.RESET, Silence.MALFORMED})
+"""Where no read is known to be answered, as by services of gRPC, it is enough that the target reacts."""
 
 type Seconds = Annotated[float, Meta(gt=0)]
 type Ask = Callable[[Exchange | Request, float], Awaitable[Outcome]]
@@ -81,6 +84,8 @@ class Pulse:
         for question in self._questions():
             outcome = await self._ask(question, self._settings.timeout_seconds)
             if _is_well(outcome, is_configured=self._configured is not None):
+                return outcome
+            if not self.knows_well and isinstance(outcome, NoReply) and outcome.why in _SIGNS_OF_LIFE:
                 return outcome
             if isinstance(outcome, NoReply):
                 return None  # the others would not be answered either

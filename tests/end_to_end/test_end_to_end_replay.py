@@ -72,13 +72,13 @@ async def test_files_have_the_keys_that_scripts_rely_on(
     await shadow("replay", capture, "--mutants", "0", *targets, cwd=tmp_path)
     (found,) = findings(tmp_path / "shadow-out")
     assert found.keys() >= FINDING_KEYS
-    assert found["reproduce"].keys() == {"curl", "raw_base64", "seed"}
+    assert found["reproduce"].keys() >= {"curl", "raw_base64", "seed"}
     assert base64.b64decode(found["reproduce"]["raw_base64"]).startswith(b"GET /stock HTTP/1.1\r\n")
     assert f"{candidate.url}/stock" in found["reproduce"]["curl"]
     assert (found["answer"]["status"], found["baseline"]["status"]) == (503, 200)
     assert found["confirmed"] == "3/3"
     summary = json.loads((tmp_path / "shadow-out" / "summary.json").read_bytes())
-    assert summary.keys() == SUMMARY_KEYS.keys() | {"run", "seed", "started_at", "seconds", "state", "states"}
+    assert summary.keys() >= SUMMARY_KEYS.keys() | {"run", "seed", "started_at", "seconds", "state", "states"}
     assert {key: set(summary[key]) for key in SUMMARY_KEYS} == SUMMARY_KEYS
 
 
